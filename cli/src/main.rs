@@ -1,0 +1,2 @@
+//! podrole, for people.
+fn main() {}

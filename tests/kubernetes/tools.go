@@ -1,0 +1,8 @@
+// Package kubernetes pins the real Kubernetes that podrole is tested against:
+// `go.mod` and `go.sum` say exactly which sources become the binaries.
+package kubernetes
+
+import (
+	_ "go.etcd.io/etcd/server/v3"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+)
