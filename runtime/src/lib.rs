@@ -1,1 +1,20 @@
-//! runtime
+//! What a good daemon needs once: an accept loop with limits and deadlines, health and readiness,
+//! metrics, logs, shutdown, and a clock.
+//!
+//! ```text
+//!   main: crypto ─► logging ─► serve::bind ─► serve::run(router) ◄── shutdown::signal
+//!                                   │                    │
+//!                              admin router:       drain, deadline, exit
+//!                         /healthz /readyz /metrics
+//! ```
+//!
+//! Nothing here knows what is served.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod clock;
+pub mod crypto;
+pub mod health;
+pub mod logging;
+pub mod serve;
+pub mod shutdown;

@@ -1,0 +1,326 @@
+//! The accept loop: limits before work, deadlines on everything, an orderly end.
+//!
+//! Bind first, then run: a busy port is known before anything else starts, and tests learn the
+//! port that they got.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; the next waits in the kernel's queue.
+    pub connections: usize,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
+    /// How long a connection may lie idle, and how long a request's head may take to arrive.
+    pub idle: Duration,
+    /// Bytes of a request's head over HTTP/1; at least 8192.
+    pub head_bytes: usize,
+    /// How long requests in flight are waited for at the end.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    /// 1,024 connections, 5 s for a handshake, 120 s idle (API servers keep theirs for 90 s and
+    /// do not repeat a POST that was reset), 32 kB of head, 20 s at the end.
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(120),
+            head_bytes: 32 * 1024,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// An address that could not be taken, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", mend(.source))]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn mend(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::AddrInUse => "; choose another port, or stop what holds this one",
+        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or the capability NET_BIND_SERVICE"
+        }
+        _ => "",
+    }
+}
+
+/// The address at the other end of a request's connection; in each request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// A listener that is bound and not yet serving.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Takes the address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is busy, not this machine's, or not allowed.
+    pub async fn bind(address: SocketAddr, limits: Limits) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self {
+            listener,
+            address,
+            tls: None,
+            limits,
+        })
+    }
+
+    /// Serves HTTPS. The configuration may resolve its certificate anew for each handshake.
+    #[must_use]
+    pub fn with_tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// The address that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`, then lets what is in flight finish within `Limits::drain`.
+    pub async fn run(self, router: Router, shutdown: CancellationToken) {
+        let connection = Connection {
+            http: http(self.limits),
+            tls: self.tls.map(TlsAcceptor::from),
+            handshake: self.limits.handshake,
+            router,
+        };
+        let connection = Arc::new(connection);
+        let permits = Arc::new(Semaphore::new(self.limits.connections));
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                () = shutdown.cancelled() => break,
+                accepted = accept(&self.listener, &permits) => accepted,
+            };
+            let Some((stream, peer, permit)) = accepted else {
+                continue;
+            };
+            let (connection, shutdown) = (Arc::clone(&connection), shutdown.clone());
+            tasks.spawn(async move {
+                connection.serve(stream, peer, shutdown).await;
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        tasks.close();
+        if timeout(self.limits.drain, tasks.wait()).await.is_err() {
+            tracing::warn!(
+                connections = tasks.len(),
+                "requests were cut at the end of the drain"
+            );
+        }
+    }
+}
+
+fn http(limits: Limits) -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle)
+        .max_buf_size(limits.head_bytes.max(8192));
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.idle)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    http
+}
+
+/// A permit first, then a connection: what is over the limit waits in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            let _ = stream.set_nodelay(true);
+            Some((stream, peer, permit))
+        }
+        Err(fault) => {
+            // Out of file descriptors, mostly: trying at once would only burn the processor.
+            tracing::warn!(%fault, "a connection could not be accepted");
+            sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+/// What every connection of a listener shares.
+struct Connection {
+    http: Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    handshake: Duration,
+    router: Router,
+}
+
+impl Connection {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, shutdown: CancellationToken) {
+        let Some(tls) = &self.tls else {
+            return self.http(stream, peer, shutdown).await;
+        };
+        match timeout(self.handshake, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.http(stream, peer, shutdown).await,
+            Ok(Err(fault)) => tracing::debug!(%peer, %fault, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        }
+    }
+
+    async fn http<S>(&self, stream: S, peer: SocketAddr, shutdown: CancellationToken)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let router = self.router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            let answer = router.clone().oneshot(request.map(Body::new));
+            async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(fault) = ended {
+            tracing::debug!(%peer, %fault, "a connection ended early");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Extension, routing::get};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const LOOPBACK: &str = "127.0.0.1:0";
+
+    async fn start(limits: Limits, router: Router) -> (SocketAddr, CancellationToken, impl Future) {
+        let server = Server::bind(LOOPBACK.parse().unwrap(), limits)
+            .await
+            .unwrap();
+        let (address, shutdown) = (server.address(), CancellationToken::new());
+        let running = tokio::spawn(server.run(router, shutdown.clone()));
+        (address, shutdown, running)
+    }
+
+    async fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_busy_port_names_the_mend() {
+        let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default())
+            .await
+            .unwrap();
+        let Err(fault) = Server::bind(first.address(), Limits::default()).await else {
+            panic!("the port was taken twice");
+        };
+        assert!(fault.to_string().contains("choose another port"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn a_request_knows_its_peer() {
+        let router = Router::new().route(
+            "/",
+            get(|Extension(Peer(peer)): Extension<Peer>| async move { peer.to_string() }),
+        );
+        let (address, _, _) = start(Limits::default(), router).await;
+        let answer = ask(
+            address,
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        )
+        .await;
+        assert!(answer.contains("127.0.0.1:"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_never_ends_is_cut() {
+        let limits = Limits {
+            idle: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let (address, _, _) = start(limits, Router::new()).await;
+        let cut = timeout(
+            Duration::from_secs(5),
+            ask(address, "GET / HTTP/1.1\r\nhost:"),
+        )
+        .await;
+        assert!(cut.is_ok(), "the connection was kept");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_long_is_refused() {
+        let limits = Limits {
+            head_bytes: 8192,
+            ..Limits::default()
+        };
+        let (address, _, _) = start(limits, Router::new()).await;
+        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "a".repeat(9000));
+        assert!(ask(address, &request).await.starts_with("HTTP/1.1 431"));
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_is_finished_at_the_end() {
+        let router = Router::new().route(
+            "/",
+            get(|| async {
+                sleep(Duration::from_millis(200)).await;
+                "done"
+            }),
+        );
+        let (address, shutdown, running) = start(Limits::default(), router).await;
+        let asked =
+            tokio::spawn(async move { ask(address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await });
+        sleep(Duration::from_millis(50)).await;
+        shutdown.cancel();
+        running.await;
+        assert!(asked.await.unwrap().ends_with("done"));
+        assert!(
+            TcpStream::connect(address).await.is_err(),
+            "the port is still open"
+        );
+    }
+}
