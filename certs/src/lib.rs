@@ -1,1 +1,21 @@
-//! certs
+//! Certificates for the webhook: mint them, serve them, swap them without a restart.
+//!
+//! ```text
+//!   Authority::mint ─► Authority::issue ─► Pair ─┐
+//!                                                ├─► Serving (what the next handshake gets)
+//!   tls.crt, tls.key on disk ─► watch_files ─────┘
+//! ```
+//!
+//! A pair is checked before it is served, so a broken rotation never replaces a working
+//! certificate. Time is an argument of minting.
+#![forbid(unsafe_code)]
+
+mod authority;
+mod files;
+mod pair;
+mod serving;
+
+pub use authority::{Authority, MintError};
+pub use files::{FilesError, watch_files};
+pub use pair::{Pair, PairError};
+pub use serving::Serving;

@@ -1,0 +1,114 @@
+//! A serving pair in two files, as cert-manager or a mounted Secret leaves it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls::ServerConfig;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Pair, PairError, Serving};
+
+/// How often the files are read again. A kubelet takes a minute to bring a new Secret, so a watch
+/// on the files would win nothing, and events are lost when it swaps the symlinks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why files cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilesError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {fault}; name a PEM file, or mount the Secret that has it", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        fault: std::io::Error,
+    },
+    /// The files' content cannot be served.
+    #[error("{} and {}: {fault}", certificate.display(), key.display())]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong with them.
+        fault: PairError,
+    },
+    /// TLS itself cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Serves the pair in two PEM files, and from then on what they are changed to, until `shutdown`.
+/// A change that does not hold together is logged and not served.
+///
+/// # Errors
+/// When the files cannot be read or served now.
+pub async fn watch_files(
+    certificate: &Path,
+    key: &Path,
+    shutdown: CancellationToken,
+) -> Result<Arc<ServerConfig>, FilesError> {
+    let pair = read(certificate, key).await?;
+    let failed = |fault| FilesError::Pair {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        fault,
+    };
+    let serving = Serving::new(&pair).map_err(failed)?;
+    let config = serving.server_config()?;
+    let (certificate, key) = (certificate.to_owned(), key.to_owned());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = follow(serving, pair, &certificate, &key) => {}
+            () = shutdown.cancelled() => {}
+        }
+    });
+    Ok(config)
+}
+
+async fn follow(serving: Serving, mut served: Pair, certificate: &Path, key: &Path) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The pair that was refused last: each is told once, not every two seconds.
+    let mut refused = None;
+    loop {
+        ticks.tick().await;
+        let pair = match read(certificate, key).await {
+            Ok(pair) => pair,
+            Err(fault) => {
+                tracing::warn!(%fault, "the certificate served so far is served on");
+                continue;
+            }
+        };
+        if pair == served || refused.as_ref() == Some(&pair) {
+            continue;
+        }
+        match serving.replace(&pair) {
+            Ok(()) => {
+                tracing::info!(file = %certificate.display(), "a new certificate is served");
+                served = pair;
+            }
+            Err(fault) => {
+                let file = certificate.display();
+                tracing::warn!(%file, %fault, "the certificate served so far is served on");
+                refused = Some(pair);
+            }
+        }
+    }
+}
+
+async fn read(certificate: &Path, key: &Path) -> Result<Pair, FilesError> {
+    let text = async |path: &Path| {
+        let read = tokio::fs::read_to_string(path).await;
+        read.map_err(|fault| FilesError::Read {
+            path: path.to_owned(),
+            fault,
+        })
+    };
+    Ok(Pair::from_pem(text(certificate).await?, text(key).await?))
+}

@@ -1,0 +1,72 @@
+//! What the next TLS handshake is given.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+
+use crate::{Pair, PairError, pair::provider};
+
+/// The certificate being served. Clones serve the same one; replacing it needs no restart.
+#[derive(Clone)]
+pub struct Serving {
+    current: Arc<ArcSwap<CertifiedKey>>,
+}
+
+impl Serving {
+    /// Starts with a pair.
+    ///
+    /// # Errors
+    /// When the pair does not hold together.
+    pub fn new(pair: &Pair) -> Result<Self, PairError> {
+        Ok(Self {
+            current: Arc::new(ArcSwap::new(pair.certified()?)),
+        })
+    }
+
+    /// Serves another pair from the next handshake on.
+    ///
+    /// # Errors
+    /// When the pair does not hold together; the one before is then served on.
+    pub fn replace(&self, pair: &Pair) -> Result<(), PairError> {
+        self.current.store(pair.certified()?);
+        Ok(())
+    }
+
+    /// The configuration for a listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+    ///
+    /// Sessions are not resumed: a client that resumes goes on showing the old certificate, and
+    /// an operator who looks whether a rotation has arrived would be misled.
+    ///
+    /// # Errors
+    /// When the crypto library lacks TLS 1.2 or 1.3, which aws-lc-rs does not.
+    pub fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(self.clone()));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Serving {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use std::{path::Path, time::Duration};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{Authority, watch_files};
+
+const NAME: &str = "podrole-webhook.podrole.svc";
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+fn authority() -> Authority {
+    Authority::mint("podrole test CA", podrole_runtime::clock::now(), YEAR).unwrap()
+}
+
+fn issue(authority: &Authority) -> Pair {
+    authority
+        .issue(&[NAME], podrole_runtime::clock::now(), YEAR)
+        .unwrap()
+}
+
+/// Handshakes once with each side for real; the certificate that the client was given.
+async fn handshake(
+    server: &Arc<ServerConfig>,
+    trusted: &Authority,
+    name: &str,
+) -> Result<CertificateDer<'static>, std::io::Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let acceptor = TlsAcceptor::from(Arc::clone(server));
+    let served = tokio::spawn(async move { acceptor.accept(listener.accept().await?.0).await });
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(trusted.certificate_pem().as_bytes()).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let stream = TcpStream::connect(address).await?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?;
+    let certificate = stream.get_ref().1.peer_certificates().unwrap()[0]
+        .clone()
+        .into_owned();
+    served.await.unwrap()?;
+    Ok(certificate)
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_ca_gets_through_and_no_other() {
+    let ours = authority();
+    let server = Serving::new(&issue(&ours))
+        .unwrap()
+        .server_config()
+        .unwrap();
+    assert!(handshake(&server, &ours, NAME).await.is_ok());
+    assert!(
+        handshake(&server, &ours, "other.podrole.svc")
+            .await
+            .is_err()
+    );
+    assert!(handshake(&server, &authority(), NAME).await.is_err());
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let ours = authority();
+    let past = podrole_runtime::clock::now() - jiff::SignedDuration::from_hours(48);
+    let pair = ours
+        .issue(&[NAME], past, Duration::from_secs(3600))
+        .unwrap();
+    let server = Serving::new(&pair).unwrap().server_config().unwrap();
+    assert!(handshake(&server, &ours, NAME).await.is_err());
+}
+
+#[tokio::test]
+async fn the_next_handshake_gets_the_new_certificate() {
+    let ours = authority();
+    let serving = Serving::new(&issue(&ours)).unwrap();
+    let server = serving.server_config().unwrap();
+    let before = handshake(&server, &ours, NAME).await.unwrap();
+    serving.replace(&issue(&ours)).unwrap();
+    assert_ne!(handshake(&server, &ours, NAME).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_pair_that_does_not_hold_together_is_not_served() {
+    let ours = authority();
+    let (one, two) = (issue(&ours), issue(&ours));
+    let serving = Serving::new(&one).unwrap();
+    let mixed = Pair::from_pem(one.certificates_pem().into(), two.key_pem().into());
+    assert!(matches!(
+        serving.replace(&mixed),
+        Err(PairError::Mismatch(_))
+    ));
+    let empty = Pair::from_pem(String::new(), two.key_pem().into());
+    assert!(matches!(
+        serving.replace(&empty),
+        Err(PairError::NoCertificate)
+    ));
+    let keyless = Pair::from_pem(one.certificates_pem().into(), String::new());
+    assert!(matches!(serving.replace(&keyless), Err(PairError::NoKey)));
+    assert!(
+        handshake(&serving.server_config().unwrap(), &ours, NAME)
+            .await
+            .is_ok()
+    );
+}
+
+/// Puts a pair where a mounted Secret has it, by the kubelet's way: a new folder and a symlink
+/// that is swapped to it.
+fn swap_in(folder: &Path, generation: &str, pair: &Pair) {
+    let data = folder.join(generation);
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("tls.crt"), pair.certificates_pem()).unwrap();
+    std::fs::write(data.join("tls.key"), pair.key_pem()).unwrap();
+    std::os::unix::fs::symlink(&data, folder.join("..new")).unwrap();
+    std::fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+}
+
+#[tokio::test]
+async fn files_are_followed_through_a_kubelets_swap() {
+    let (ours, folder) = (authority(), tempfile::tempdir().unwrap());
+    swap_in(folder.path(), "one", &issue(&ours));
+    let (certificate, key) = (
+        folder.path().join("..data/tls.crt"),
+        folder.path().join("..data/tls.key"),
+    );
+    let server = watch_files(&certificate, &key, CancellationToken::new())
+        .await
+        .unwrap();
+    let before = handshake(&server, &ours, NAME).await.unwrap();
+    let broken = Pair::from_pem("half a file".into(), String::new());
+    swap_in(folder.path(), "two", &broken);
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(handshake(&server, &ours, NAME).await.unwrap(), before);
+    swap_in(folder.path(), "three", &issue(&ours));
+    for _ in 0..50 {
+        if handshake(&server, &ours, NAME).await.unwrap() != before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("the new certificate was never served");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let missing = Path::new("/nonexistent/tls.crt");
+    let fault = watch_files(missing, missing, CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(
+        fault
+            .to_string()
+            .starts_with("cannot read /nonexistent/tls.crt"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn a_pairs_debug_shows_no_key() {
+    let shown = format!("{:?}", issue(&authority()));
+    assert!(!shown.contains("KEY"), "{shown}");
+}
