@@ -1,1 +1,43 @@
-//! agent
+//! The node agent: it proves who is asking from the pod's own token, trades that token with AWS,
+//! and keeps the answer fresh.
+//!
+//! ```text
+//!   GET /v1/credentials
+//!     http ─► verify ─► node ─► resolve ─► keep ─► exchange ─► AWS
+//!               │         │        │         │
+//!             keys      pods   ServiceAccounts
+//!               └─────────┴─ cluster         └─ refreshed ahead of need
+//! ```
+//!
+//! The decisions are pure ([`token::verify`], [`node::alive`], [`resolve::decide`],
+//! [`keep::refresh_at`], [`exchange::classify()`]); what does I/O asks them. A [`Refusal`] says
+//! whose fault it is and what mends it. Secrets are [`secret::Secret`]s and never print.
+#![forbid(unsafe_code)]
+
+mod agent;
+pub mod answer;
+pub mod args;
+pub mod clock;
+pub mod cluster;
+pub mod exchange;
+pub mod http;
+pub mod keep;
+pub mod keys;
+pub mod metrics;
+pub mod node;
+mod outbound;
+pub mod refusal;
+pub mod resolve;
+mod run;
+pub mod secret;
+pub mod token;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use agent::{Agent, Parts};
+pub use args::Args;
+pub use http::router;
+pub use refusal::Refusal;
+pub use run::run;

@@ -43,10 +43,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
         let certificate_pem = params.self_signed(&key)?.pem();
-        Ok(Self {
-            certificate_pem,
-            issuer: Issuer::new(params, key),
-        })
+        Ok(Self { certificate_pem, issuer: Issuer::new(params, key) })
     }
 
     /// What clients trust: the `caBundle` of a webhook configuration, as PEM.
@@ -82,9 +79,7 @@ fn params(
     params.distinguished_name = rcgen::DistinguishedName::new();
     // X.509 allows 64 characters here; clients look at the subject alternative names.
     let common_name: String = common_name.chars().take(64).collect();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     let at = |seconds: Option<i64>| {
         let seconds = seconds.ok_or(MintError::Time)?;
         OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| MintError::Time)

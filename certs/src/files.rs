@@ -105,10 +105,7 @@ async fn follow(serving: Serving, mut served: Pair, certificate: &Path, key: &Pa
 async fn read(certificate: &Path, key: &Path) -> Result<Pair, FilesError> {
     let text = async |path: &Path| {
         let read = tokio::fs::read_to_string(path).await;
-        read.map_err(|fault| FilesError::Read {
-            path: path.to_owned(),
-            fault,
-        })
+        read.map_err(|fault| FilesError::Read { path: path.to_owned(), fault })
     };
     Ok(Pair::from_pem(text(certificate).await?, text(key).await?))
 }

@@ -33,19 +33,13 @@ pub enum PairError {
 impl Pair {
     /// A pair that was just minted.
     pub(crate) fn from_minted(certificates_pem: String, key_pem: String) -> Self {
-        Self {
-            certificates_pem,
-            key_pem,
-        }
+        Self { certificates_pem, key_pem }
     }
 
     /// A pair from two files' texts. Not yet checked: see [`Pair::certified`].
     #[must_use]
     pub fn from_pem(certificates_pem: String, key_pem: String) -> Self {
-        Self {
-            certificates_pem,
-            key_pem,
-        }
+        Self { certificates_pem, key_pem }
     }
 
     /// The chain as PEM: the content of `tls.crt`.
@@ -66,9 +60,8 @@ impl Pair {
     /// When a part is missing or the two do not go together.
     pub fn certified(&self) -> Result<Arc<CertifiedKey>, PairError> {
         let chain = CertificateDer::pem_slice_iter(self.certificates_pem.as_bytes());
-        let chain: Vec<_> = chain
-            .collect::<Result<_, _>>()
-            .map_err(|_| PairError::NoCertificate)?;
+        let chain: Vec<_> =
+            chain.collect::<Result<_, _>>().map_err(|_| PairError::NoCertificate)?;
         if chain.is_empty() {
             return Err(PairError::NoCertificate);
         }

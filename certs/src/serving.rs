@@ -23,9 +23,7 @@ impl Serving {
     /// # Errors
     /// When the pair does not hold together.
     pub fn new(pair: &Pair) -> Result<Self, PairError> {
-        Ok(Self {
-            current: Arc::new(ArcSwap::new(pair.certified()?)),
-        })
+        Ok(Self { current: Arc::new(ArcSwap::new(pair.certified()?)) })
     }
 
     /// Serves another pair from the next handshake on.

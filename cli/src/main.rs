@@ -1,2 +1,42 @@
-//! podrole, for people.
-fn main() {}
+//! podrole, for people: see a pod become an IAM role, and ask which role you are.
+#![forbid(unsafe_code)]
+
+mod demo;
+mod whoami;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// AWS IAM roles for pods on any Kubernetes cluster
+#[derive(Parser)]
+#[command(name = "podrole", version, max_term_width = 100)]
+struct Podrole {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    /// Ask STS which role the environment's credentials are, with an AWS SDK
+    Whoami(whoami::WhoamiArgs),
+}
+
+fn main() -> ExitCode {
+    podrole_runtime::crypto::install();
+    let command = Podrole::parse().command;
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            eprintln!("podrole: {fault}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Whoami(args) => whoami::run(&args).await,
+        }
+    })
+}

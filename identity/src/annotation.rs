@@ -98,11 +98,7 @@ impl Problem {
         if shown.len() < value.len() {
             shown.push_str("..");
         }
-        Self {
-            annotation: annotation.to_owned(),
-            value: shown,
-            fault: fault.to_string(),
-        }
+        Self { annotation: annotation.to_owned(), value: shown, fault: fault.to_string() }
     }
 }
 
@@ -127,9 +123,7 @@ impl Reader<'_> {
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let value = self.annotations.get(key)?;
-        read(value)
-            .map_err(|fault| self.problems.push(Problem::new(key, value, fault)))
-            .ok()
+        read(value).map_err(|fault| self.problems.push(Problem::new(key, value, fault))).ok()
     }
 
     fn token_expiration(&mut self) -> Option<TokenExpiration> {
@@ -142,10 +136,7 @@ impl Reader<'_> {
     }
 
     fn containers(&self, key: &str) -> ContainerList {
-        self.annotations
-            .get(key)
-            .map(|value| ContainerList::read(value))
-            .unwrap_or_default()
+        self.annotations.get(key).map(|value| ContainerList::read(value)).unwrap_or_default()
     }
 }
 
@@ -153,20 +144,13 @@ impl ServiceAccountAnnotations {
     /// Reads what `annotations` say. Never fails: what cannot be used is told in `problems`.
     #[must_use]
     pub fn read(annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
-        let mut reader = Reader {
-            annotations,
-            prefix,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader { annotations, prefix, problems: Vec::new() };
         let role_key = prefix.key("role-arn");
         let named = annotations.get(&role_key).filter(|value| !value.is_empty());
         let (role, bad_role) = match named.map(|value| value.parse::<RoleArn>()) {
             None => (None, None),
             Some(Ok(role)) => (Some(role), None),
-            Some(Err(fault)) => (
-                None,
-                named.map(|value| Problem::new(&role_key, value, fault)),
-            ),
+            Some(Err(fault)) => (None, named.map(|value| Problem::new(&role_key, value, fault))),
         };
         Self {
             role,
@@ -186,11 +170,7 @@ impl PodAnnotations {
     /// Reads what `annotations` say. Never fails: what cannot be used is told in `problems`.
     #[must_use]
     pub fn read(annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
-        let mut reader = Reader {
-            annotations,
-            prefix,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader { annotations, prefix, problems: Vec::new() };
         Self {
             token_expiration: reader.token_expiration(),
             skip_containers: reader.containers(&prefix.key("skip-containers")),
@@ -214,20 +194,14 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> ServiceAccountAnnotations {
-        let annotations = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let annotations = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default())
     }
 
     #[test]
     fn all_of_a_service_account_is_read() {
         let read = read(&[
-            (
-                "eks.amazonaws.com/role-arn",
-                "arn:aws:iam::111122223333:role/app",
-            ),
+            ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app"),
             ("eks.amazonaws.com/audience", "my.audience"),
             ("eks.amazonaws.com/sts-regional-endpoints", "False"),
             ("eks.amazonaws.com/token-expiration", "3600"),
@@ -250,10 +224,7 @@ mod tests {
         let read = read(&[("eks.amazonaws.com/role-arn", "my-role")]);
         assert_eq!(read.role, None);
         let told = read.bad_role.unwrap().to_string();
-        assert!(
-            told.starts_with("eks.amazonaws.com/role-arn \"my-role\": "),
-            "{told}"
-        );
+        assert!(told.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{told}");
     }
 
     #[test]
@@ -287,9 +258,8 @@ mod tests {
     #[test]
     fn another_prefix_is_another_annotation() {
         let prefix: AnnotationPrefix = "example.org".parse().unwrap();
-        let annotations = [("example.org/token-expiration".to_owned(), "700".to_owned())]
-            .into_iter()
-            .collect();
+        let annotations =
+            [("example.org/token-expiration".to_owned(), "700".to_owned())].into_iter().collect();
         let read = PodAnnotations::read(&annotations, &prefix);
         assert_eq!(read.token_expiration.unwrap().seconds(), 700);
         let other = PodAnnotations::read(&annotations, &AnnotationPrefix::default());
@@ -301,9 +271,6 @@ mod tests {
     fn a_problem_fits_a_line_and_has_no_control_characters() {
         let value = format!("\u{1b}[31m{}\n", "x".repeat(300));
         let told = Problem::new("k", &value, "bad").to_string();
-        assert!(
-            told.len() < 120 && !told.chars().any(char::is_control),
-            "{told}"
-        );
+        assert!(told.len() < 120 && !told.chars().any(char::is_control), "{told}");
     }
 }

@@ -125,9 +125,7 @@ fn check_path(path: &str) -> Result<(), ArnError> {
 
 fn check_name(name: &str) -> Result<(), ArnError> {
     let legal = (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte));
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte));
     legal.then_some(()).ok_or(ArnError::Name)
 }
 
@@ -136,9 +134,7 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
         let legal = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        legal
-            .then(|| Self(text.to_owned()))
-            .ok_or(ArnError::Account)
+        legal.then(|| Self(text.to_owned())).ok_or(ArnError::Account)
     }
 }
 
@@ -193,16 +189,11 @@ mod tests {
 
     #[test]
     fn a_role_is_read() {
-        let role: RoleArn = "arn:aws-us-gov:iam::111122223333:role/team/app@x"
-            .parse()
-            .unwrap();
+        let role: RoleArn = "arn:aws-us-gov:iam::111122223333:role/team/app@x".parse().unwrap();
         assert_eq!(role.partition(), "aws-us-gov");
         assert_eq!(role.account(), "111122223333");
         assert_eq!(role.name(), "app@x");
-        assert_eq!(
-            role.to_string(),
-            "arn:aws-us-gov:iam::111122223333:role/team/app@x"
-        );
+        assert_eq!(role.to_string(), "arn:aws-us-gov:iam::111122223333:role/team/app@x");
     }
 
     #[test]
@@ -215,14 +206,8 @@ mod tests {
             ("arn:azure:iam::111122223333:role/app", ArnError::Partition),
             ("arn:aws-:iam::111122223333:role/app", ArnError::Partition),
             ("arn:aws-CN:iam::111122223333:role/app", ArnError::Partition),
-            (
-                "arn:aws:sts::111122223333:assumed-role/app/me",
-                ArnError::Service,
-            ),
-            (
-                "arn:aws:iam:eu-west-1:111122223333:role/app",
-                ArnError::Region,
-            ),
+            ("arn:aws:sts::111122223333:assumed-role/app/me", ArnError::Service),
+            ("arn:aws:iam:eu-west-1:111122223333:role/app", ArnError::Region),
             ("arn:aws:iam::1111:role/app", ArnError::Account),
             ("arn:aws:iam::11112222333x:role/app", ArnError::Account),
             ("arn:aws:iam::111122223333:user/app", ArnError::NotARole),

@@ -76,10 +76,7 @@ impl RawAssociation {
             let checked = arn.map(|arn| arn.parse::<RoleArn>()).transpose();
             checked.map_err(|fault| format!("{field}: {fault}"))
         };
-        if self
-            .duration_seconds
-            .is_some_and(|seconds| !(900..=43_200).contains(&seconds))
-        {
+        if self.duration_seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
             return Err("durationSeconds: 900 to 43200 are allowed".to_owned());
         }
         if self.target_role_arn.is_some() && self.role_arn.is_none() {
@@ -112,21 +109,15 @@ impl AssociationList {
         let raw: RawList = serde_json::from_str(text)?;
         let entries = raw.identities.into_iter().enumerate();
         let checked = entries.map(|(index, entry)| {
-            entry
-                .check()
-                .map_err(|fault| AssociationListError::Entry { index, fault })
+            entry.check().map_err(|fault| AssociationListError::Entry { index, fault })
         });
-        Ok(Self {
-            associations: checked.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { associations: checked.collect::<Result<_, _>>()? })
     }
 
     /// What stands for a ServiceAccount. Of two entries for one, the first counts.
     #[must_use]
     pub fn find(&self, account: &ServiceAccountRef) -> Option<&Association> {
-        self.associations
-            .iter()
-            .find(|association| association.service_account == *account)
+        self.associations.iter().find(|association| association.service_account == *account)
     }
 
     /// How many entries there are.
@@ -171,14 +162,8 @@ mod tests {
         };
         let text = format!(r#"{{"identities":[{},{}]}}"#, entry("one"), entry("two"));
         let list = AssociationList::read(&text).unwrap();
-        let role = list
-            .find(&account("shop/app"))
-            .unwrap()
-            .role
-            .as_ref()
-            .unwrap()
-            .name()
-            .to_owned();
+        let role =
+            list.find(&account("shop/app")).unwrap().role.as_ref().unwrap().name().to_owned();
         assert_eq!(role, "one");
     }
 
@@ -186,10 +171,7 @@ mod tests {
     fn a_bad_entry_is_named() {
         for (fields, word) in [
             (r#""roleArn":"app""#, "roleArn"),
-            (
-                r#""targetRoleArn":"arn:aws:iam::111122223333:role/t""#,
-                "targetRoleArn",
-            ),
+            (r#""targetRoleArn":"arn:aws:iam::111122223333:role/t""#, "targetRoleArn"),
             (r#""durationSeconds":60"#, "durationSeconds"),
             (r#""sessionName":"a b""#, "sessionName"),
         ] {

@@ -137,27 +137,14 @@ mod tests {
 
     #[test]
     fn the_audience_follows_the_exchange() {
-        assert_eq!(
-            Exchange::WebIdentity.audience().as_str(),
-            "sts.amazonaws.com"
-        );
-        assert_eq!(
-            Exchange::AssumeRole.audience().as_str(),
-            "pods.eks.amazonaws.com"
-        );
-        assert_eq!(
-            Exchange::EksAuth.audience().as_str(),
-            "pods.eks.amazonaws.com"
-        );
+        assert_eq!(Exchange::WebIdentity.audience().as_str(), "sts.amazonaws.com");
+        assert_eq!(Exchange::AssumeRole.audience().as_str(), "pods.eks.amazonaws.com");
+        assert_eq!(Exchange::EksAuth.audience().as_str(), "pods.eks.amazonaws.com");
     }
 
     #[test]
     fn an_exchange_reads_what_it_prints() {
-        for exchange in [
-            Exchange::WebIdentity,
-            Exchange::AssumeRole,
-            Exchange::EksAuth,
-        ] {
+        for exchange in [Exchange::WebIdentity, Exchange::AssumeRole, Exchange::EksAuth] {
             assert_eq!(exchange.to_string().parse(), Ok(exchange));
         }
         assert!("irsa".parse::<Exchange>().is_err());

@@ -13,12 +13,7 @@ impl ContainerList {
     pub fn read(text: &str) -> Self {
         let names = text.split([',', '\n']);
         let names = names.map(|name| name.trim_matches(|c: char| c.is_whitespace() || c == '"'));
-        Self(
-            names
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
+        Self(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
     /// Whether a container is named.

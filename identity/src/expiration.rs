@@ -26,9 +26,8 @@ impl TokenExpiration {
     /// # Errors
     /// When it is no whole number.
     pub fn read(text: &str) -> Result<(Self, Option<String>), String> {
-        let seconds: i64 = text
-            .parse()
-            .map_err(|_| "it is no whole number of seconds".to_owned())?;
+        let seconds: i64 =
+            text.parse().map_err(|_| "it is no whole number of seconds".to_owned())?;
         let clamped = Self::clamped(seconds);
         let moved = (i64::from(clamped.0) != seconds)
             .then(|| format!("{} is used, as 600 to 86400 s are allowed", clamped.0));

@@ -39,22 +39,16 @@ impl CredentialPath {
     #[must_use]
     pub fn token_volume(self) -> TokenVolume {
         let (name, mount_path, file) = match self {
-            Self::WebIdentity => (
-                "aws-iam-token",
-                "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-                "token",
-            ),
+            Self::WebIdentity => {
+                ("aws-iam-token", "/var/run/secrets/eks.amazonaws.com/serviceaccount", "token")
+            }
             Self::Container => (
                 "eks-pod-identity-token",
                 "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
                 "eks-pod-identity-token",
             ),
         };
-        TokenVolume {
-            name: name.into(),
-            mount_path: mount_path.into(),
-            file: file.into(),
-        }
+        TokenVolume { name: name.into(), mount_path: mount_path.into(), file: file.into() }
     }
 
     /// The word that metrics, logs and audit annotations use.

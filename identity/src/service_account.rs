@@ -44,10 +44,7 @@ impl ServiceAccountRef {
         if name.len() > 253 || !name.split('.').all(is_subdomain_part) {
             return Err(ServiceAccountError::Name);
         }
-        Ok(Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
     }
 
     /// Reads a token's `sub`: `system:serviceaccount:<namespace>:<name>`.
@@ -55,9 +52,7 @@ impl ServiceAccountRef {
     /// # Errors
     /// When it is the subject of something else.
     pub fn from_subject(subject: &str) -> Result<Self, ServiceAccountError> {
-        let rest = subject
-            .strip_prefix(SUBJECT_PREFIX)
-            .ok_or(ServiceAccountError::Subject)?;
+        let rest = subject.strip_prefix(SUBJECT_PREFIX).ok_or(ServiceAccountError::Subject)?;
         let (namespace, name) = rest.split_once(':').ok_or(ServiceAccountError::Subject)?;
         Self::new(namespace, name)
     }
@@ -127,10 +122,7 @@ mod tests {
     fn a_subject_reads_what_it_prints() {
         let account = ServiceAccountRef::new("shop", "app.v2").unwrap();
         assert_eq!(account.subject(), "system:serviceaccount:shop:app.v2");
-        assert_eq!(
-            ServiceAccountRef::from_subject(&account.subject()),
-            Ok(account.clone())
-        );
+        assert_eq!(ServiceAccountRef::from_subject(&account.subject()), Ok(account.clone()));
         assert_eq!("shop/app.v2".parse(), Ok(account));
     }
 
@@ -157,11 +149,7 @@ mod tests {
             ("system:serviceaccount::app", Namespace),
             ("system:serviceaccount:shop:a:b", Name),
         ] {
-            assert_eq!(
-                ServiceAccountRef::from_subject(subject),
-                Err(fault),
-                "{subject}"
-            );
+            assert_eq!(ServiceAccountRef::from_subject(subject), Err(fault), "{subject}");
         }
     }
 }

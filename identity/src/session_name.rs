@@ -36,9 +36,7 @@ impl FromStr for SessionName {
 
     fn from_str(text: &str) -> Result<Self, SessionNameError> {
         let legal = (2..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_legal);
-        legal
-            .then(|| Self(text.to_owned()))
-            .ok_or(SessionNameError(()))
+        legal.then(|| Self(text.to_owned())).ok_or(SessionNameError(()))
     }
 }
 

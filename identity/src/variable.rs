@@ -35,13 +35,7 @@ pub const USER_DECIDED: [&str; 11] = [
 ];
 
 /// Proxy variables, in both cases that programs read.
-pub const PROXIES: [&str; 6] = [
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-];
+pub const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 /// The exceptions from the proxies, in both cases that programs read.
 pub const NO_PROXIES: [&str; 2] = ["NO_PROXY", "no_proxy"];

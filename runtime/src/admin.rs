@@ -22,10 +22,7 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
     if pending.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("waiting for {}\n", pending.join(", ")),
-    )
+    (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {}\n", pending.join(", ")))
 }
 
 async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
@@ -38,11 +35,7 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
         Err(_) => {
             let kind = "text/plain; charset=utf-8";
             let text = "the metrics could not be written\n".to_owned();
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                [(header::CONTENT_TYPE, kind)],
-                text,
-            )
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], text)
         }
     }
 }

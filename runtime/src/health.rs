@@ -22,14 +22,8 @@ impl Health {
     /// Adds a closed gate. `name` says what is waited for, as in "the ServiceAccounts' first list".
     #[must_use]
     pub fn gate(&self, name: &'static str) -> Gate {
-        let gate = Gate {
-            name,
-            open: Arc::default(),
-        };
-        self.gates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(gate.clone());
+        let gate = Gate { name, open: Arc::default() };
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner).push(gate.clone());
         gate
     }
 
@@ -37,11 +31,7 @@ impl Health {
     #[must_use]
     pub fn pending(&self) -> Vec<&'static str> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates
-            .iter()
-            .filter(|gate| !gate.is_open())
-            .map(|gate| gate.name)
-            .collect()
+        gates.iter().filter(|gate| !gate.is_open()).map(|gate| gate.name).collect()
     }
 }
 

@@ -7,21 +7,11 @@ use tracing_subscriber::EnvFilter;
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
     /// How much to log: error, warn, info, debug or trace; or per module, as in `info,kube=debug`
-    #[arg(
-        long,
-        env = "PODROLE_LOG",
-        default_value = "info",
-        value_name = "FILTER"
-    )]
+    #[arg(long, env = "PODROLE_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 
     /// How a log line looks
-    #[arg(
-        long,
-        env = "PODROLE_LOG_FORMAT",
-        default_value = "json",
-        value_name = "FORMAT"
-    )]
+    #[arg(long, env = "PODROLE_LOG_FORMAT", default_value = "json", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
@@ -41,9 +31,7 @@ pub enum LogFormat {
 pub fn init(args: &LogArgs) -> Result<(), String> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|fault| format!("--log {}: {fault}; try `info` or `debug`", args.log))?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match args.log_format {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
         LogFormat::Text => logs.with_target(false).try_init(),

@@ -90,12 +90,7 @@ impl Server {
         let failed = |source| BindError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self {
-            listener,
-            address,
-            tls: None,
-            limits,
-        })
+        Ok(Self { listener, address, tls: None, limits })
     }
 
     /// Serves HTTPS. The configuration may resolve its certificate anew for each handshake.
@@ -139,10 +134,7 @@ impl Server {
         drop(self.listener);
         tasks.close();
         if timeout(self.limits.drain, tasks.wait()).await.is_err() {
-            tracing::warn!(
-                connections = tasks.len(),
-                "requests were cut at the end of the drain"
-            );
+            tracing::warn!(connections = tasks.len(), "requests were cut at the end of the drain");
         }
     }
 }
@@ -234,9 +226,7 @@ mod tests {
     const LOOPBACK: &str = "127.0.0.1:0";
 
     async fn start(limits: Limits, router: Router) -> (SocketAddr, CancellationToken, impl Future) {
-        let server = Server::bind(LOOPBACK.parse().unwrap(), limits)
-            .await
-            .unwrap();
+        let server = Server::bind(LOOPBACK.parse().unwrap(), limits).await.unwrap();
         let (address, shutdown) = (server.address(), CancellationToken::new());
         let running = tokio::spawn(server.run(router, shutdown.clone()));
         (address, shutdown, running)
@@ -252,9 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_busy_port_names_the_mend() {
-        let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default())
-            .await
-            .unwrap();
+        let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default()).await.unwrap();
         let Err(fault) = Server::bind(first.address(), Limits::default()).await else {
             panic!("the port was taken twice");
         };
@@ -268,35 +256,21 @@ mod tests {
             get(|Extension(Peer(peer)): Extension<Peer>| async move { peer.to_string() }),
         );
         let (address, _, _) = start(Limits::default(), router).await;
-        let answer = ask(
-            address,
-            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-        )
-        .await;
+        let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
         assert!(answer.contains("127.0.0.1:"), "{answer}");
     }
 
     #[tokio::test]
     async fn a_head_that_never_ends_is_cut() {
-        let limits = Limits {
-            idle: Duration::from_millis(50),
-            ..Limits::default()
-        };
+        let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
         let (address, _, _) = start(limits, Router::new()).await;
-        let cut = timeout(
-            Duration::from_secs(5),
-            ask(address, "GET / HTTP/1.1\r\nhost:"),
-        )
-        .await;
+        let cut = timeout(Duration::from_secs(5), ask(address, "GET / HTTP/1.1\r\nhost:")).await;
         assert!(cut.is_ok(), "the connection was kept");
     }
 
     #[tokio::test]
     async fn a_head_that_is_too_long_is_refused() {
-        let limits = Limits {
-            head_bytes: 8192,
-            ..Limits::default()
-        };
+        let limits = Limits { head_bytes: 8192, ..Limits::default() };
         let (address, _, _) = start(limits, Router::new()).await;
         let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "a".repeat(9000));
         assert!(ask(address, &request).await.starts_with("HTTP/1.1 431"));
@@ -318,9 +292,6 @@ mod tests {
         shutdown.cancel();
         running.await;
         assert!(asked.await.unwrap().ends_with("done"));
-        assert!(
-            TcpStream::connect(address).await.is_err(),
-            "the port is still open"
-        );
+        assert!(TcpStream::connect(address).await.is_err(), "the port is still open");
     }
 }

@@ -1,1 +1,41 @@
-//! webhook
+//! The mutating admission webhook: each new pod is given what its ServiceAccount may become in
+//! AWS.
+//!
+//! ```text
+//!   HTTP body ─► review ─► pod (a view of the few fields that matter)
+//!                             │
+//!   ServiceAccounts ─► binding ─► mutate ─► Outcome: patch, skip or refuse ─► answer
+//!     (watch + live reads)        (pure)                │
+//!                                             one log line, one metric
+//! ```
+//!
+//! The pod stays raw JSON and is never written anew: a patch has one `add` for each thing that is
+//! missing, so what Kubernetes adds to pods next year survives. Where something goes wrong the pod
+//! is admitted as it is, with a warning that `kubectl` shows; on `/mutate/required` it is refused.
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod args;
+pub mod binding;
+mod budget;
+mod cache;
+pub mod cluster;
+mod lookup;
+mod metrics;
+pub mod mutate;
+mod outcome;
+pub mod pod;
+pub mod review;
+mod routes;
+mod run;
+mod settings;
+mod webhook;
+
+pub use accounts::{InMemory, LookupFault, ServiceAccounts};
+pub use args::Args;
+pub use metrics::Metrics;
+pub use outcome::{Outcome, Reason};
+pub use routes::{MAX_BODY_BYTES, router};
+pub use run::run;
+pub use settings::Settings;
+pub use webhook::{DEFAULT_PATIENCE, Injection, Webhook, review_bytes};

@@ -19,9 +19,7 @@ fn authority() -> Authority {
 }
 
 fn issue(authority: &Authority) -> Pair {
-    authority
-        .issue(&[NAME], podrole_runtime::clock::now(), YEAR)
-        .unwrap()
+    authority.issue(&[NAME], podrole_runtime::clock::now(), YEAR).unwrap()
 }
 
 /// Handshakes once with each side for real; the certificate that the client was given.
@@ -45,12 +43,8 @@ async fn handshake(
         .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let stream = TcpStream::connect(address).await?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await?;
-    let certificate = stream.get_ref().1.peer_certificates().unwrap()[0]
-        .clone()
-        .into_owned();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let certificate = stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
     served.await.unwrap()?;
     Ok(certificate)
 }
@@ -58,16 +52,9 @@ async fn handshake(
 #[tokio::test]
 async fn a_client_that_trusts_the_ca_gets_through_and_no_other() {
     let ours = authority();
-    let server = Serving::new(&issue(&ours))
-        .unwrap()
-        .server_config()
-        .unwrap();
+    let server = Serving::new(&issue(&ours)).unwrap().server_config().unwrap();
     assert!(handshake(&server, &ours, NAME).await.is_ok());
-    assert!(
-        handshake(&server, &ours, "other.podrole.svc")
-            .await
-            .is_err()
-    );
+    assert!(handshake(&server, &ours, "other.podrole.svc").await.is_err());
     assert!(handshake(&server, &authority(), NAME).await.is_err());
 }
 
@@ -75,9 +62,7 @@ async fn a_client_that_trusts_the_ca_gets_through_and_no_other() {
 async fn an_expired_certificate_is_refused() {
     let ours = authority();
     let past = podrole_runtime::clock::now() - jiff::SignedDuration::from_hours(48);
-    let pair = ours
-        .issue(&[NAME], past, Duration::from_secs(3600))
-        .unwrap();
+    let pair = ours.issue(&[NAME], past, Duration::from_secs(3600)).unwrap();
     let server = Serving::new(&pair).unwrap().server_config().unwrap();
     assert!(handshake(&server, &ours, NAME).await.is_err());
 }
@@ -98,22 +83,12 @@ async fn a_pair_that_does_not_hold_together_is_not_served() {
     let (one, two) = (issue(&ours), issue(&ours));
     let serving = Serving::new(&one).unwrap();
     let mixed = Pair::from_pem(one.certificates_pem().into(), two.key_pem().into());
-    assert!(matches!(
-        serving.replace(&mixed),
-        Err(PairError::Mismatch(_))
-    ));
+    assert!(matches!(serving.replace(&mixed), Err(PairError::Mismatch(_))));
     let empty = Pair::from_pem(String::new(), two.key_pem().into());
-    assert!(matches!(
-        serving.replace(&empty),
-        Err(PairError::NoCertificate)
-    ));
+    assert!(matches!(serving.replace(&empty), Err(PairError::NoCertificate)));
     let keyless = Pair::from_pem(one.certificates_pem().into(), String::new());
     assert!(matches!(serving.replace(&keyless), Err(PairError::NoKey)));
-    assert!(
-        handshake(&serving.server_config().unwrap(), &ours, NAME)
-            .await
-            .is_ok()
-    );
+    assert!(handshake(&serving.server_config().unwrap(), &ours, NAME).await.is_ok());
 }
 
 /// Puts a pair where a mounted Secret has it, by the kubelet's way: a new folder and a symlink
@@ -131,13 +106,9 @@ fn swap_in(folder: &Path, generation: &str, pair: &Pair) {
 async fn files_are_followed_through_a_kubelets_swap() {
     let (ours, folder) = (authority(), tempfile::tempdir().unwrap());
     swap_in(folder.path(), "one", &issue(&ours));
-    let (certificate, key) = (
-        folder.path().join("..data/tls.crt"),
-        folder.path().join("..data/tls.key"),
-    );
-    let server = watch_files(&certificate, &key, CancellationToken::new())
-        .await
-        .unwrap();
+    let (certificate, key) =
+        (folder.path().join("..data/tls.crt"), folder.path().join("..data/tls.key"));
+    let server = watch_files(&certificate, &key, CancellationToken::new()).await.unwrap();
     let before = handshake(&server, &ours, NAME).await.unwrap();
     let broken = Pair::from_pem("half a file".into(), String::new());
     swap_in(folder.path(), "two", &broken);
@@ -156,15 +127,8 @@ async fn files_are_followed_through_a_kubelets_swap() {
 #[tokio::test]
 async fn a_missing_file_is_named() {
     let missing = Path::new("/nonexistent/tls.crt");
-    let fault = watch_files(missing, missing, CancellationToken::new())
-        .await
-        .unwrap_err();
-    assert!(
-        fault
-            .to_string()
-            .starts_with("cannot read /nonexistent/tls.crt"),
-        "{fault}"
-    );
+    let fault = watch_files(missing, missing, CancellationToken::new()).await.unwrap_err();
+    assert!(fault.to_string().starts_with("cannot read /nonexistent/tls.crt"), "{fault}");
 }
 
 #[test]

@@ -1,0 +1,153 @@
+use super::*;
+use crate::tests::{
+    fixture::{RSA, claims_from},
+    full_path::{World, world},
+};
+
+fn hosts(bound: &str) -> Hosts {
+    Hosts::bound_to(&[bound.parse().unwrap()])
+}
+
+#[test]
+fn the_agents_own_names_are_allowed_with_and_without_a_port() {
+    for host in [
+        "169.254.170.23",
+        "169.254.170.23:80",
+        "[fd00:ec2::23]",
+        "[fd00:ec2::23]:80",
+        "fd00:ec2::23",
+        "[FD00:EC2:0::23]",
+        "10.0.0.7:8080",
+    ] {
+        assert!(hosts("10.0.0.7").allow(host), "{host}");
+    }
+    for host in [
+        "",
+        "localhost",
+        "127.0.0.1",
+        "evil.example",
+        "169.254.170.24",
+        "169.254.170.23.evil.example",
+        "[::1]",
+        "[fd00:ec2::23",
+        "10.0.0.7:80:80",
+    ] {
+        assert!(!hosts("10.0.0.7").allow(host), "{host}");
+    }
+    for host in
+        ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:1", "127.0.0.9", "169.254.170.23"]
+    {
+        assert!(hosts("127.0.0.1").allow(host), "{host}");
+    }
+    assert!(!hosts("127.0.0.1").allow("localhost.evil.example"));
+}
+
+async fn check(world: &World, request: &str, status: u16, code: &str) -> String {
+    let answer = world.send(request).await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request} {answer}");
+    assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
+    assert!(answer.contains("\r\ncache-control: no-store\r\n"), "{answer}");
+    assert!(!answer.to_lowercase().contains("retry-after"), "{answer}");
+    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{request} {answer}");
+    answer
+}
+
+#[tokio::test]
+async fn what_is_not_the_contract_is_refused_in_json() {
+    let world = world().await;
+    let host = "host: 127.0.0.1\r\n";
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let request = format!("{method} /v1/credentials HTTP/1.1\r\n{host}");
+        let answer = check(&world, &request, 405, "MethodNotAllowed").await;
+        assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
+    }
+    for path in [
+        "/",
+        "/v1/credentials/",
+        "//v1/credentials",
+        "/v1//credentials",
+        "/V1/credentials",
+        "/v1/credentials/x",
+        "/metrics",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\n{host}");
+        check(&world, &request, 404, "NotFound").await;
+    }
+    for host in [
+        "host: evil.example\r\n",
+        "host: 10.0.0.1\r\n",
+        "",
+        "host: 127.0.0.1\r\nhost: evil.example\r\n",
+    ] {
+        let request = format!("GET /v1/credentials HTTP/1.1\r\n{host}");
+        check(&world, &request, 403, "WrongHost").await;
+    }
+    let absolute = format!("GET http://evil.example/v1/credentials HTTP/1.1\r\n{host}");
+    check(&world, &absolute, 403, "WrongHost").await;
+    let long = format!("authorization: {}\r\n", "a".repeat(17 * 1024));
+    for token in [
+        "",
+        "authorization: \r\n",
+        "authorization: Bearer \r\n",
+        "authorization: a\r\nauthorization: b\r\n",
+        "authorization: \u{e9}\r\n",
+        "authorization: not-a-token\r\n",
+        &long,
+    ] {
+        let request = format!("GET /v1/credentials HTTP/1.1\r\n{host}{token}");
+        check(&world, &request, 400, "InvalidToken").await;
+    }
+}
+
+#[tokio::test]
+async fn get_and_head_bring_the_credentials() {
+    let world = world().await;
+    let token = world.token();
+    for (authorization, query) in [(token.clone(), ""), (format!("Bearer {token}"), "?hint=1")] {
+        let request = format!(
+            "GET /v1/credentials{query} HTTP/1.1\r\nhost: localhost:1\r\nAUTHORIZATION: {authorization}\r\n"
+        );
+        let answer = world.send(&request).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
+        assert!(answer.contains("\r\ncache-control: no-store\r\n"), "{answer}");
+        assert!(answer.contains("{\"AccessKeyId\":\"ASIAFROMSTS\","), "{answer}");
+    }
+    let head =
+        format!("HEAD /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n");
+    let answer = world.send(&head).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    let with_body = format!(
+        "GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\ncontent-length: 3\r\n"
+    );
+    let answer = world.send_with(&with_body, "abc").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_answer_leaves_within_0_8_s_and_the_fetch_goes_on() {
+    let world = world().await;
+    world.sts.answers_after(Duration::from_millis(1000));
+    let token = world.token();
+    let request =
+        format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n");
+    let asked = tokio::time::Instant::now();
+    check(&world, &request, 503, "TryAgain").await;
+    assert!(asked.elapsed() < Duration::from_millis(900), "{:?}", asked.elapsed());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let answer = world.send(&request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(world.sts.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_15_kb_passes_and_tells_its_fault() {
+    let world = world().await;
+    let mut claims = claims_from(podrole_runtime::clock::now().as_second());
+    claims["padding"] = "x".repeat(10 * 1024).into();
+    let token = RSA.token("RS256", &claims);
+    assert!((13_000..MAX_TOKEN_BYTES).contains(&token.len()), "{}", token.len());
+    let request =
+        format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n");
+    assert!(world.send(&request).await.starts_with("HTTP/1.1 200 OK\r\n"));
+}

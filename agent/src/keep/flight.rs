@@ -1,0 +1,75 @@
+//! A fetch: in a task of its own, so that nobody who waits can cancel it for the others.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    Entry, Keep, Kept, Key, Landed,
+    entry::{Flight, TakeOff},
+    schedule, tend,
+};
+use crate::{
+    answer,
+    exchange::{ExchangeError, Fault},
+};
+
+const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Keep {
+    /// Fetches in a task of its own.
+    pub(super) fn take_off(&self, key: &Key, entry: &Arc<Entry>, take_off: TakeOff) {
+        let (keep, key, entry) = (self.clone(), key.clone(), Arc::clone(entry));
+        tokio::spawn(async move { keep.fly(key, entry, take_off).await });
+    }
+
+    async fn fly(&self, key: Key, entry: Arc<Entry>, take_off: TakeOff) {
+        let TakeOff { held, landed } = take_off;
+        let asked = self.0.exchange.exchange(&key.session, &held.token);
+        let asked = timeout(FLIGHT_TIMEOUT, asked).await;
+        let now = self.0.clock.now();
+        let result = match asked {
+            Ok(Ok(credentials)) => schedule::lasting(credentials.expires, now).map(|()| Kept {
+                body: answer::success(&credentials),
+                issued: now,
+                expires: credentials.expires,
+            }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(transient("Timeout", "the exchange took more than 15 s")),
+        };
+        let result = result.map(Arc::new).map_err(Arc::new);
+        self.report(&key, &result);
+        let tend = entry.lock().land(held.hash, &result, now, schedule::jitter());
+        let _ = landed.send(Some((result, held.hash)));
+        if tend {
+            tokio::spawn(tend::tend(Arc::downgrade(&self.0), key, Arc::downgrade(&entry)));
+        }
+    }
+
+    fn report(&self, key: &Key, result: &Result<Arc<Kept>, Arc<ExchangeError>>) {
+        let (account, role) = (&key.service_account, key.session.role.as_str());
+        match result {
+            Ok(kept) => {
+                self.0.metrics.upstream("ok");
+                tracing::info!(%account, role, expires = %kept.expires, "credentials fetched");
+            }
+            Err(error) => {
+                self.0.metrics.upstream(error.fault.as_str());
+                let fault = error.fault.as_str();
+                tracing::warn!(%account, role, fault, %error, "no credentials");
+            }
+        }
+        self.0.metrics.cached(self.0.entries.entry_count());
+    }
+}
+
+/// Waits for a fetch to land.
+pub(super) async fn landing(mut flight: Flight) -> Result<Landed, Arc<ExchangeError>> {
+    let landed = flight.wait_for(Option::is_some).await;
+    let landed = landed.ok().and_then(|landed| landed.clone());
+    landed.ok_or_else(|| Arc::new(transient("Lost", "the fetch ended without a result")))
+}
+
+pub(super) fn transient(code: &str, message: &str) -> ExchangeError {
+    ExchangeError::new(Fault::Transient, code, message)
+}

@@ -1,0 +1,80 @@
+//! When things are due. Pure, but for the dice.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::flight::transient;
+use crate::exchange::ExchangeError;
+
+/// Credentials with less life than this are not served: their user could not use them.
+pub(super) const LAST_SECONDS: SignedDuration = SignedDuration::from_secs(10);
+/// SDKs ask anew on every use of credentials with less life than this.
+pub(super) const SHORT: SignedDuration = SignedDuration::from_mins(15);
+/// A role that refused a refresh is asked once more after this.
+pub(super) const SECOND_OPINION: SignedDuration = SignedDuration::from_secs(30);
+
+/// When a refresh is due: at 36 % of life (`jitter` 0) to 48 % (`jitter` 1), so that sessions of
+/// an hour outlive an STS outage of 30 minutes, and sessions that began together part.
+#[must_use]
+pub fn refresh_at(issued: Timestamp, expires: Timestamp, jitter: f64) -> Timestamp {
+    let life = expires.duration_since(issued).as_secs_f64().max(0.0);
+    let due = life * (0.36 + 0.12 * jitter.clamp(0.0, 1.0));
+    let due = SignedDuration::try_from_secs_f64(due).unwrap_or(SignedDuration::ZERO);
+    issued.saturating_add(due).unwrap_or(expires)
+}
+
+/// Refuses credentials that are at their end already.
+pub(super) fn lasting(expires: Timestamp, now: Timestamp) -> Result<(), ExchangeError> {
+    let lasts = expires.duration_since(now) > LAST_SECONDS;
+    let fault = || transient("TooShort", "the credentials end within 10 s");
+    lasts.then_some(()).ok_or_else(fault)
+}
+
+/// How long a fault is held: 2 s, doubling to 60 s.
+pub(super) fn hold_for(before: Option<SignedDuration>) -> SignedDuration {
+    doubled(before, 2, 60)
+}
+
+/// How long a refresh waits after a transient fault: 5 s, doubling to 60 s.
+pub(super) fn retry_after(before: Option<SignedDuration>) -> SignedDuration {
+    doubled(before, 5, 60)
+}
+
+fn doubled(before: Option<SignedDuration>, first: i64, most: i64) -> SignedDuration {
+    let seconds = before.map_or(first, |before| before.as_secs() * 2);
+    SignedDuration::from_secs(seconds.min(most))
+}
+
+/// A number from 0 to 1 that nobody can guess.
+pub(super) fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness all refreshes are merely due at the same share of life.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_is_due_at_36_to_48_percent() {
+        let issued = Timestamp::from_second(1_000_000).unwrap();
+        let expires = Timestamp::from_second(1_003_600).unwrap();
+        let due = |jitter| refresh_at(issued, expires, jitter).as_second() - 1_000_000;
+        assert_eq!((due(0.0), due(0.5), due(1.0)), (1296, 1512, 1728));
+        assert_eq!((due(-3.0), due(7.0)), (1296, 1728));
+        assert_eq!(refresh_at(expires, issued, 0.5), expires);
+        assert!((0.0..=1.0).contains(&jitter()));
+    }
+
+    #[test]
+    fn faults_are_held_longer_each_time() {
+        let mut held = None;
+        let mut seconds = Vec::new();
+        for _ in 0..7 {
+            held = Some(hold_for(held));
+            seconds.extend(held.map(|held| held.as_secs()));
+        }
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 60, 60]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Refreshing, through hours that take no time.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn used_credentials_are_refreshed_ahead_of_need() {
+    let bench = bench(|_, _, now| an_hour(now));
+    let first = bench.get("a").await.unwrap();
+    minutes(21).await;
+    assert_eq!(bench.calls(), 1, "36 % is at 21.6 minutes");
+    minutes(9).await;
+    assert_eq!(bench.calls(), 2, "48 % is at 28.8 minutes");
+    let second = bench.get("a").await.unwrap();
+    assert!(second.expires > first.expires);
+    assert_eq!(bench.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unused_credentials_are_let_go() {
+    let bench = bench(|_, _, now| an_hour(now));
+    bench.get("a").await.unwrap();
+    minutes(30).await;
+    assert_eq!(bench.calls(), 2);
+    minutes(600).await;
+    assert_eq!((bench.calls(), bench.keep.len()), (2, 0));
+    assert!(bench.get("a").await.is_ok());
+    minutes(30).await;
+    assert_eq!(bench.calls(), 4, "and are tended again when they are used again");
+}
+
+fn once_and_then(fault: Fault) -> impl Fn(usize, &str, Timestamp) -> Answer {
+    move |call, _, now| if call == 1 { an_hour(now) } else { fail(fault) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_valid_outlives_an_outage_down_to_the_last_10_seconds() {
+    let bench = bench(once_and_then(Fault::Transient));
+    let expires = bench.get("a").await.unwrap().expires;
+    minutes(59).await;
+    assert!(bench.get("a").await.is_ok());
+    let calls = bench.calls();
+    assert!((20..60).contains(&calls), "it is tried again and again: {calls}");
+    let left = expires.duration_since(bench.clock.now());
+    sleep(Duration::try_from(left).unwrap() - Duration::from_secs(12)).await;
+    assert!(bench.get("a").await.is_ok());
+    sleep(Duration::from_secs(2)).await;
+    assert!(bench.get("a").await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_the_refresh_succeeds_by_itself() {
+    let bench = bench(|call, _, now| match call {
+        2..8 => fail(Fault::Transient),
+        _ => an_hour(now),
+    });
+    let first = bench.get("a").await.unwrap();
+    minutes(40).await;
+    assert_eq!(bench.calls(), 8);
+    assert!(bench.get("a").await.unwrap().expires > first.expires);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_refuses_is_asked_once_more_after_30_s_and_then_obeyed() {
+    let bench = bench(once_and_then(Fault::Role));
+    bench.get("a").await.unwrap();
+    while bench.calls() < 2 {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sleep(Duration::from_secs(28)).await;
+    assert!(bench.get("a").await.is_ok(), "the first refusal may be a mistake");
+    assert_eq!(bench.calls(), 2);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(bench.calls(), 3);
+    let got = bench.get("a").await;
+    assert_eq!(got.err().map(|error| error.fault), Some(Fault::Role));
+    assert_eq!(bench.calls(), 3, "and remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_refused_once_by_mistake_is_kept() {
+    let bench = bench(|call, _, now| if call == 2 { fail(Fault::Role) } else { an_hour(now) });
+    bench.get("a").await.unwrap();
+    minutes(35).await;
+    assert!(bench.get("a").await.is_ok());
+    assert_eq!(bench.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_lived_token_refreshes() {
+    let bench = bench(|call, token, now| {
+        let right = call == 1 || token == "long";
+        if right { an_hour(now) } else { fail(Fault::Role) }
+    });
+    bench.get_with("short", 600).await.unwrap();
+    let first = bench.get_with("long", 9000).await.unwrap();
+    bench.get_with("middle", 3000).await.unwrap();
+    minutes(30).await;
+    assert!(bench.get("another").await.unwrap().expires > first.expires);
+    assert_eq!(bench.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_valid_token_nothing_is_asked_until_a_request_brings_one() {
+    let bench = bench(|_, _, now| an_hour(now));
+    let first = bench.get_with("short", 600).await.unwrap();
+    minutes(40).await;
+    assert_eq!(bench.calls(), 1);
+    let served = bench.get("fresh").await.unwrap();
+    assert_eq!(served.expires, first.expires, "the old ones are served meanwhile");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.calls(), 2);
+    assert!(bench.get("fresh").await.unwrap().expires > first.expires);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_a_dead_pod_refreshes_nothing() {
+    let bench = bench(|_, _, now| an_hour(now));
+    bench.get("a").await.unwrap();
+    bench.pods.remove("pod-uid");
+    minutes(50).await;
+    assert_eq!(bench.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_the_end_the_newer_ones_are_waited_for() {
+    let bench = bench(|_, _, now| an_hour(now));
+    let first = bench.get_with("short", 600).await.unwrap();
+    minutes(50).await;
+    let newer = bench.get("fresh").await.unwrap();
+    assert!(newer.expires > first.expires);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_fault_on_refresh_withdraws_nothing_that_is_valid() {
+    let bench = bench(|_, token, now| match token {
+        "later-bad" if now > at(60) => fail(Fault::Token),
+        _ => an_hour(now),
+    });
+    bench.get("later-bad").await.unwrap();
+    minutes(35).await;
+    assert!(bench.get("later-bad").await.is_ok());
+    let calls = bench.calls();
+    assert!((2..6).contains(&calls), "a bad token is not sent again and again: {calls}");
+    assert!(bench.get("good").await.is_ok());
+}

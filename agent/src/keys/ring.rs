@@ -1,0 +1,139 @@
+//! The newest key set, and when to ask for a newer one.
+
+use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering::Relaxed};
+
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+
+use super::{KeySource, Keys, KeysFault};
+use crate::{
+    clock::Clock,
+    token::{self, Caller, Rules, TokenError},
+};
+
+/// At most one question to the source in this time, however many tokens ask for one.
+const BETWEEN_FETCHES: SignedDuration = SignedDuration::from_secs(5);
+/// API servers of one cluster publish a new key some time apart from each other.
+const SPREAD: SignedDuration = SignedDuration::from_secs(60);
+
+/// Holds the cluster's keys, and asks again when a token names one that is unknown.
+///
+/// Clones are the same ring.
+#[derive(Clone)]
+pub struct KeyRing(Arc<Ring>);
+
+struct Ring {
+    source: KeySource,
+    clock: Clock,
+    current: ArcSwap<Keys>,
+    /// When the source was asked last; held while it is asked.
+    asked: Mutex<Timestamp>,
+    /// A key went since somebody looked.
+    lost_a_key: AtomicBool,
+}
+
+/// Why a token could not be verified.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It is the token's fault, and stays so.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Its key is not known yet; it may be soon.
+    #[error("the token's signing key is not known here yet; try again in a few seconds")]
+    KeyPending,
+}
+
+impl KeyRing {
+    /// A ring over `source`. It is empty until [`Self::refetch`], unless the source is static.
+    #[must_use]
+    pub fn new(source: KeySource, clock: Clock) -> Self {
+        let keys = match &source {
+            KeySource::Static(keys) => keys.clone(),
+            _ => Keys::default(),
+        };
+        Self(Arc::new(Ring {
+            source,
+            clock,
+            current: ArcSwap::from_pointee(keys),
+            asked: Mutex::new(Timestamp::MIN),
+            lost_a_key: AtomicBool::new(false),
+        }))
+    }
+
+    /// [`token::verify`], with newer keys if the token names an unknown one.
+    ///
+    /// # Errors
+    /// [`VerifyError::KeyPending`] while a newer set might still have the key.
+    pub async fn verify(
+        &self,
+        token: &str,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Caller, VerifyError> {
+        let first = token::verify(token, &self.0.current.load(), rules, now);
+        let Err(TokenError::UnknownKey { issued }) = first else {
+            return Ok(first?);
+        };
+        if self.is_static() {
+            return Ok(first?);
+        }
+        if let Err(fault) = self.refetch().await {
+            tracing::warn!(%fault, "an unknown key, and no newer set");
+        }
+        let keys = self.0.current.load();
+        match token::verify(token, &keys, rules, now) {
+            Err(TokenError::UnknownKey { .. }) if !is_final(issued, keys.fetched()) => {
+                Err(VerifyError::KeyPending)
+            }
+            second => Ok(second?),
+        }
+    }
+
+    /// Asks the source, unless somebody did in the last 5 s; who comes meanwhile waits for the
+    /// same answer.
+    ///
+    /// # Errors
+    /// When the source was asked now and failed. The set in hand stays.
+    pub async fn refetch(&self) -> Result<(), KeysFault> {
+        let ring = Arc::clone(&self.0);
+        // In its own task: the answer is for everybody, though the asker may hang up.
+        let fetch = tokio::spawn(async move { ring.refetch().await });
+        fetch.await.unwrap_or(Ok(()))
+    }
+
+    /// Whether a key was withdrawn since this was asked last.
+    pub(crate) fn take_lost_a_key(&self) -> bool {
+        self.0.lost_a_key.load(Relaxed) && self.0.lost_a_key.swap(false, Relaxed)
+    }
+
+    fn is_static(&self) -> bool {
+        matches!(self.0.source, KeySource::Static(_))
+    }
+}
+
+impl Ring {
+    async fn refetch(&self) -> Result<(), KeysFault> {
+        let mut asked = self.asked.lock().await;
+        let now = self.clock.now();
+        if now.duration_since(*asked) < BETWEEN_FETCHES {
+            return Ok(());
+        }
+        *asked = now;
+        let newer = self.source.fetch(&self.clock).await?;
+        if !self.current.load().all_in(&newer) {
+            self.lost_a_key.store(true, Relaxed);
+        }
+        self.current.store(Arc::new(newer));
+        Ok(())
+    }
+}
+
+/// A set that was fetched so long after the token was made would have its key.
+fn is_final(issued: Option<Timestamp>, fetched: Timestamp) -> bool {
+    issued.is_none_or(|issued| fetched.duration_since(issued) >= SPREAD)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+
+use super::*;
+use crate::tests::fixture::{EC256, NOW, RSA, at, claims, jwks, keys, now, rules};
+use axum::{Json, Router, routing::get};
+use podrole_runtime::serve::{Limits, Server};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// An issuer on loopback whose key set can be replaced.
+struct Issuer {
+    url: String,
+    published: Arc<std::sync::Mutex<Vec<Value>>>,
+    asked: Arc<AtomicI64>,
+    time: Arc<AtomicI64>,
+    ring: KeyRing,
+}
+
+async fn issuer(published: Vec<Value>) -> Issuer {
+    let published = Arc::new(std::sync::Mutex::new(published));
+    let (asked, time) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(NOW)));
+    let loopback = "127.0.0.1:0".parse().unwrap();
+    let server = Server::bind(loopback, Limits::default()).await.unwrap();
+    let url = format!("http://{}", server.address());
+    let document = json!({"issuer": url, "jwks_uri": format!("{url}/keys")});
+    let (keys, count) = (Arc::clone(&published), Arc::clone(&asked));
+    let router = Router::new()
+        .route("/.well-known/openid-configuration", get(async move || Json(document)))
+        .route(
+            "/keys",
+            get(async move || {
+                count.fetch_add(1, SeqCst);
+                Json(json!({"keys": *keys.lock().unwrap()}))
+            }),
+        );
+    tokio::spawn(server.run(router, CancellationToken::new()));
+    let ticks = Arc::clone(&time);
+    let clock = Clock::new(move || Timestamp::from_second(ticks.load(SeqCst)).unwrap());
+    let ring = KeyRing::new(KeySource::Issuers(vec![url.clone()]), clock);
+    Issuer { url, published, asked, time, ring }
+}
+
+impl Issuer {
+    fn token(&self) -> String {
+        let mut claims = claims();
+        claims["iss"] = self.url.as_str().into();
+        EC256.token("ES256", &claims)
+    }
+
+    async fn verify(&self, token: &str) -> Result<Caller, VerifyError> {
+        let mut rules = rules();
+        rules.issuers = vec![self.url.clone()];
+        let now = Timestamp::from_second(self.time.load(SeqCst)).unwrap();
+        self.ring.verify(token, &rules, now).await
+    }
+}
+
+#[tokio::test]
+async fn keys_are_found_by_discovery() {
+    let issuer = issuer(vec![EC256.jwk()]).await;
+    assert!(issuer.verify(&issuer.token()).await.is_ok());
+    assert!(issuer.verify(&issuer.token()).await.is_ok());
+    assert_eq!(issuer.asked.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_asks_once_in_5_seconds() {
+    let issuer = issuer(vec![RSA.jwk()]).await;
+    let token = issuer.token();
+    let flood = (0..64).map(|_| issuer.verify(&token));
+    for verdict in futures::future::join_all(flood).await {
+        assert_eq!(verdict, Err(VerifyError::KeyPending));
+    }
+    assert_eq!(issuer.asked.load(SeqCst), 1);
+    issuer.published.lock().unwrap().push(EC256.jwk());
+    issuer.time.store(NOW + 4, SeqCst);
+    assert_eq!(issuer.verify(&token).await, Err(VerifyError::KeyPending));
+    issuer.time.store(NOW + 5, SeqCst);
+    assert!(issuer.verify(&token).await.is_ok(), "the key is published now");
+    assert_eq!(issuer.asked.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_final_when_a_set_a_minute_younger_lacks_it() {
+    let issuer = issuer(vec![RSA.jwk()]).await;
+    let token = issuer.token();
+    // The token was made at -10.
+    issuer.time.store(NOW + 49, SeqCst);
+    assert_eq!(issuer.verify(&token).await, Err(VerifyError::KeyPending));
+    issuer.time.store(NOW + 54, SeqCst);
+    let verdict = issuer.verify(&token).await;
+    let issued = Some(at(-10));
+    assert_eq!(verdict, Err(TokenError::UnknownKey { issued }.into()));
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_noticed() {
+    let issuer = issuer(vec![RSA.jwk(), EC256.jwk()]).await;
+    issuer.ring.refetch().await.unwrap();
+    assert!(!issuer.ring.take_lost_a_key());
+    issuer.published.lock().unwrap().pop();
+    issuer.time.store(NOW + 10, SeqCst);
+    issuer.ring.refetch().await.unwrap();
+    assert!(issuer.ring.take_lost_a_key());
+    assert!(!issuer.ring.take_lost_a_key());
+}
+
+#[tokio::test]
+async fn a_bad_set_does_not_replace_a_good_one() {
+    let issuer = issuer(vec![EC256.jwk()]).await;
+    issuer.ring.refetch().await.unwrap();
+    issuer.published.lock().unwrap().clear();
+    issuer.time.store(NOW + 10, SeqCst);
+    let fault = issuer.ring.refetch().await.unwrap_err();
+    assert!(fault.to_string().contains("it is not a JSON Web Key Set"), "{fault}");
+    assert!(issuer.verify(&issuer.token()).await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_that_never_change_are_final_at_once() {
+    let ring = KeyRing::new(KeySource::Static(keys(&[&RSA])), Clock::default());
+    let token = EC256.token("ES256", &claims());
+    let verdict = ring.verify(&token, &rules(), now()).await;
+    assert!(matches!(verdict, Err(VerifyError::Token(TokenError::UnknownKey { .. }))));
+}
+
+#[test]
+fn a_set_of_two_is_as_old_as_the_older() {
+    let read = |at| Keys::read(&jwks(&[RSA.jwk()]), None, at).unwrap();
+    assert_eq!(read(at(5)).and(read(at(3))).fetched(), at(3));
+}

@@ -1,0 +1,166 @@
+//! Is the pod alive, and here? A token outlives its pod; credentials should not.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::future::{BoxFuture, FutureExt as _, ready};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{resolve::LookupFault, token::Caller};
+
+/// A pod that shuts down in good order still needs credentials for so long.
+const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);
+
+/// What is known of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Its UID.
+    pub uid: String,
+    /// Its phase is `Succeeded` or `Failed`.
+    pub finished: bool,
+    /// When it must be gone, once it was asked to go (`deletionTimestamp`).
+    pub gone_at: Option<Timestamp>,
+    /// The node that it runs on.
+    pub node: Option<String>,
+}
+
+/// Where pods are looked up.
+pub trait Pods: Send + Sync + 'static {
+    /// The caller's pod as it is now; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the pod is not known and the cluster cannot be asked.
+    fn find<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>>;
+}
+
+/// Why a pod is not served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// It does not exist, or another has its name now.
+    #[error("the token's pod does not exist any more; use the token of a running pod")]
+    Gone,
+    /// It has ended.
+    #[error("the token's pod has finished; use the token of a running pod")]
+    Finished,
+    /// It runs somewhere else.
+    #[error("the token's pod runs on another node; ask the agent of that node")]
+    Elsewhere,
+    /// Nothing is known of it and the cluster cannot be asked.
+    #[error("{0}; it is tried again with the next request")]
+    Unknown(#[from] LookupFault),
+}
+
+/// Whether the caller's pod is alive and on the node `here`.
+///
+/// # Errors
+/// With what speaks against it.
+pub fn alive(
+    caller: &Caller,
+    pod: Option<&PodFacts>,
+    here: &str,
+    now: Timestamp,
+) -> Result<(), NodeError> {
+    let pod = pod.filter(|pod| pod.uid == caller.pod_uid);
+    let pod = pod.ok_or(NodeError::Gone)?;
+    let elsewhere = |node: &Option<String>| node.as_deref().is_some_and(|node| node != here);
+    if pod.finished {
+        return Err(NodeError::Finished);
+    }
+    if pod.gone_at.is_some_and(|at| now.duration_since(at) >= AFTER_DELETION) {
+        return Err(NodeError::Gone);
+    }
+    // A pod without a node runs nowhere, so it asks for nothing.
+    if pod.node.is_none() || elsewhere(&pod.node) || elsewhere(&caller.node) {
+        return Err(NodeError::Elsewhere);
+    }
+    Ok(())
+}
+
+/// What holds when the pod is unknown and the cluster cannot be asked: only a token that names
+/// this node is believed.
+///
+/// # Errors
+/// When it names another node, or none.
+pub fn without_cluster(caller: &Caller, here: &str, fault: LookupFault) -> Result<(), NodeError> {
+    match caller.node.as_deref() {
+        Some(node) if node == here => Ok(()),
+        Some(_) => Err(NodeError::Elsewhere),
+        None => Err(NodeError::Unknown(fault)),
+    }
+}
+
+/// Asks whether callers' pods live. Clones ask the same cluster.
+#[derive(Clone)]
+pub struct Liveness(Option<Watched>);
+
+#[derive(Clone)]
+struct Watched {
+    pods: Arc<dyn Pods>,
+    here: Arc<str>,
+}
+
+impl Liveness {
+    /// Believes every token that is good in itself. For loopback only.
+    #[must_use]
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Asks `pods`, for the node `here`.
+    #[must_use]
+    pub fn on(pods: Arc<dyn Pods>, here: &str) -> Self {
+        let here = here.into();
+        Self(Some(Watched { pods, here }))
+    }
+
+    /// Whether the caller's pod is alive and on this node.
+    ///
+    /// # Errors
+    /// When it is not, or nobody can say.
+    pub async fn check(&self, caller: &Caller, now: Timestamp) -> Result<(), NodeError> {
+        let Some(watched) = &self.0 else {
+            return Ok(());
+        };
+        match watched.pods.find(caller).await {
+            Ok(pod) => alive(caller, pod.as_ref(), &watched.here, now),
+            Err(fault) => without_cluster(caller, &watched.here, fault),
+        }
+    }
+}
+
+/// Pods from a map by UID, where there is no cluster. Clones are the same map.
+#[derive(Clone, Default)]
+pub struct PodMap(Arc<Mutex<HashMap<String, PodFacts>>>);
+
+impl PodMap {
+    /// Adds a pod, or replaces it.
+    pub fn insert(&self, pod: PodFacts) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.insert(pod.uid.clone(), pod);
+    }
+
+    /// Takes a pod away.
+    pub fn remove(&self, uid: &str) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.remove(uid);
+    }
+}
+
+impl Pods for PodMap {
+    fn find<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ready(Ok(map.get(&caller.pod_uid).cloned())).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+use super::*;
+use crate::tests::fixture::{at, caller, now};
+
+fn pod() -> PodFacts {
+    PodFacts {
+        uid: "pod-uid".to_owned(),
+        finished: false,
+        gone_at: None,
+        node: Some("n1".to_owned()),
+    }
+}
+
+fn check(pod: &PodFacts) -> Result<(), NodeError> {
+    alive(&caller(), Some(pod), "n1", now())
+}
+
+#[test]
+fn a_running_pod_is_alive() {
+    assert_eq!(check(&pod()), Ok(()));
+    let caller = Caller { node: None, ..caller() };
+    assert_eq!(alive(&caller, Some(&pod()), "n1", now()), Ok(()));
+}
+
+#[test]
+fn a_pod_that_is_gone_or_another_is_not() {
+    assert_eq!(alive(&caller(), None, "n1", now()), Err(NodeError::Gone));
+    let uid = "another".to_owned();
+    assert_eq!(check(&PodFacts { uid, ..pod() }), Err(NodeError::Gone));
+    let finished = PodFacts { finished: true, ..pod() };
+    assert_eq!(check(&finished), Err(NodeError::Finished));
+}
+
+#[test]
+fn a_pod_that_shuts_down_is_served_for_60_seconds_more() {
+    let gone_at = |seconds| PodFacts { gone_at: Some(at(seconds)), ..pod() };
+    for (seconds, answer) in [(30, Ok(())), (-59, Ok(())), (-60, Err(NodeError::Gone))] {
+        assert_eq!(check(&gone_at(seconds)), answer, "{seconds}");
+    }
+}
+
+#[test]
+fn a_pod_of_another_node_is_not_served() {
+    for node in [None, Some("n2".to_owned())] {
+        assert_eq!(check(&PodFacts { node, ..pod() }), Err(NodeError::Elsewhere));
+    }
+    let node = Some("n2".to_owned());
+    let caller = Caller { node, ..caller() };
+    assert_eq!(alive(&caller, Some(&pod()), "n1", now()), Err(NodeError::Elsewhere));
+}
+
+struct Away;
+
+impl Pods for Away {
+    fn find<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
+        ready(Err(LookupFault("away".to_owned()))).boxed()
+    }
+}
+
+#[tokio::test]
+async fn while_the_cluster_is_away_the_token_must_name_this_node() {
+    let liveness = Liveness::on(Arc::new(Away), "n1");
+    assert_eq!(liveness.check(&caller(), now()).await, Ok(()));
+    for (node, fault) in [
+        (None, NodeError::Unknown(LookupFault("away".to_owned()))),
+        (Some("n2".to_owned()), NodeError::Elsewhere),
+    ] {
+        let caller = Caller { node, ..caller() };
+        assert_eq!(liveness.check(&caller, now()).await, Err(fault));
+    }
+}
+
+#[tokio::test]
+async fn off_believes_the_token_and_on_asks() {
+    assert_eq!(Liveness::off().check(&caller(), now()).await, Ok(()));
+    let pods = PodMap::default();
+    let liveness = Liveness::on(Arc::new(pods.clone()), "n1");
+    assert_eq!(liveness.check(&caller(), now()).await, Err(NodeError::Gone));
+    pods.insert(pod());
+    assert_eq!(liveness.check(&caller(), now()).await, Ok(()));
+    pods.remove("pod-uid");
+    assert_eq!(liveness.check(&caller(), now()).await, Err(NodeError::Gone));
+}

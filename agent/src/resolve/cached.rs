@@ -1,0 +1,154 @@
+//! ServiceAccounts that were looked up a moment ago are not looked up again.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use jiff::{SignedDuration, Timestamp};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use podrole_identity::ServiceAccountRef;
+use tokio::{sync::Mutex, time::timeout};
+
+use super::{LookupFault, ServiceAccountFacts, ServiceAccounts};
+use crate::clock::Clock;
+
+/// How long an answer stands; what was deleted or changed ends within it.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
+/// How long a cluster that did not answer is left alone.
+const AWAY: SignedDuration = SignedDuration::from_secs(1);
+/// Of a request's 0.8 s, this much may go into asking.
+const TIMEOUT: Duration = Duration::from_millis(500);
+const MAX_ACCOUNTS: u64 = 4096;
+
+type Found = Option<Arc<ServiceAccountFacts>>;
+type Answer = Result<Found, LookupFault>;
+
+/// Remembers what `live` said for 5 s, and the last that is known while it cannot be asked.
+pub struct CachedServiceAccounts<S> {
+    live: S,
+    clock: Clock,
+    known: Cache<ServiceAccountRef, Arc<Mutex<Option<Known>>>>,
+}
+
+struct Known {
+    answer: Answer,
+    stands_until: Timestamp,
+}
+
+impl<S: ServiceAccounts> CachedServiceAccounts<S> {
+    /// A memory before `live`.
+    #[must_use]
+    pub fn new(live: S, clock: Clock) -> Self {
+        let known = Cache::builder()
+            .max_capacity(MAX_ACCOUNTS)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { live, clock, known }
+    }
+
+    async fn look(&self, account: &ServiceAccountRef) -> Answer {
+        let known = self.known.get(account);
+        let known = known.unwrap_or_else(|| self.known.get_with(account.clone(), Arc::default));
+        // Held while asking, so that who comes meanwhile waits for the same answer.
+        let mut known = known.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = known.as_ref().filter(|known| now < known.stands_until) {
+            return known.answer.clone();
+        }
+        let asked = timeout(TIMEOUT, self.live.find(account)).await;
+        let asked = asked.unwrap_or_else(|_| Err(LookupFault("no answer".to_owned())));
+        let before = known.take().map(|known| known.answer);
+        let newer = judge(before, asked, self.clock.now());
+        known.insert(newer).answer.clone()
+    }
+}
+
+/// What is known after asking: the answer, or without one the last that is known.
+fn judge(before: Option<Answer>, asked: Answer, now: Timestamp) -> Known {
+    let stands = if asked.is_ok() { FRESH } else { AWAY };
+    let answer = match (asked, before) {
+        (Err(_), Some(Ok(before))) => Ok(before),
+        (asked, _) => asked,
+    };
+    Known { answer, stands_until: now.saturating_add(stands).unwrap_or(now) }
+}
+
+impl<S: ServiceAccounts> ServiceAccounts for CachedServiceAccounts<S> {
+    fn find<'a>(&'a self, account: &'a ServiceAccountRef) -> BoxFuture<'a, Answer> {
+        self.look(account).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
+
+    #[derive(Clone, Default)]
+    struct Live(Arc<(AtomicUsize, AtomicI64)>);
+
+    impl Live {
+        fn away(&self, away: bool) {
+            self.0.1.store(i64::from(away), SeqCst);
+        }
+    }
+
+    impl ServiceAccounts for Live {
+        fn find<'a>(&'a self, _: &'a ServiceAccountRef) -> BoxFuture<'a, Answer> {
+            async {
+                let asked = self.0.0.fetch_add(1, SeqCst);
+                tokio::task::yield_now().await;
+                if self.0.1.load(SeqCst) == 1 {
+                    return Err(LookupFault("away".to_owned()));
+                }
+                Ok(Some(Arc::new(ServiceAccountFacts {
+                    uid: asked.to_string(),
+                    annotations: podrole_identity::ServiceAccountAnnotations::default(),
+                })))
+            }
+            .boxed()
+        }
+    }
+
+    fn parts() -> (Live, Arc<AtomicI64>, CachedServiceAccounts<Live>) {
+        let (live, time) = (Live::default(), Arc::new(AtomicI64::new(1_000_000)));
+        let ticks = Arc::clone(&time);
+        let clock = Clock::new(move || Timestamp::from_second(ticks.load(SeqCst)).unwrap());
+        (live.clone(), time, CachedServiceAccounts::new(live, clock))
+    }
+
+    fn uid(answer: Answer) -> String {
+        answer.unwrap().unwrap().uid.clone()
+    }
+
+    #[tokio::test]
+    async fn who_comes_together_asks_once_and_5_s_later_again() {
+        let (live, time, cached) = parts();
+        let account = "shop/app".parse().unwrap();
+        let all = (0..64).map(|_| cached.find(&account));
+        for answer in futures::future::join_all(all).await {
+            assert_eq!(uid(answer), "0");
+        }
+        time.fetch_add(4, SeqCst);
+        assert_eq!(uid(cached.find(&account).await), "0");
+        time.fetch_add(1, SeqCst);
+        assert_eq!(uid(cached.find(&account).await), "1");
+        assert_eq!(live.0.0.load(SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn the_last_known_stands_while_the_cluster_is_away() {
+        let (live, time, cached) = parts();
+        let (known, unknown) = ("shop/app".parse().unwrap(), "shop/other".parse().unwrap());
+        assert_eq!(uid(cached.find(&known).await), "0");
+        live.away(true);
+        time.fetch_add(3600, SeqCst);
+        assert_eq!(uid(cached.find(&known).await), "0");
+        assert!(cached.find(&unknown).await.is_err());
+        assert!(cached.find(&unknown).await.is_err());
+        assert_eq!(live.0.0.load(SeqCst), 3, "who is away is asked once a second");
+        live.away(false);
+        time.fetch_add(1, SeqCst);
+        assert_eq!(uid(cached.find(&known).await), "3");
+        assert_eq!(uid(cached.find(&unknown).await), "4");
+    }
+}

@@ -1,0 +1,60 @@
+//! No log line, error or metric holds a secret, however much is logged.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::full_path::world;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn at_trace_level_no_line_holds_a_secret() {
+    let lines = Lines::default();
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(format!("trace,{}", crate::args::QUIET))
+        .with_ansi(false)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(logs);
+    let (good, bad) = (world().await, world().await);
+    let token = good.token();
+    assert_eq!(good.ask(&token).await.0, 200);
+    bad.sts.fails_with(403, "AccessDenied");
+    let (_, refusal) = bad.ask(&token).await;
+    let mut registry = Registry::default();
+    good.agent.metrics().register(&mut registry);
+    let mut text = refusal.to_string();
+    encode(&mut text, &registry).unwrap();
+    text += std::str::from_utf8(&lines.0.lock().unwrap()).unwrap();
+    assert!(text.contains("credentials fetched") && text.contains("no credentials"), "{text}");
+    assert!(text.contains("podrole_requests_total{outcome=\"ok\"} 1"), "{text}");
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    for secret in [&token, signed, signature, "secret-from-sts", "session-from-sts"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}

@@ -1,0 +1,60 @@
+//! `podrole demo`: the main job on one machine, with the same code that runs in a cluster.
+//!
+//! ```text
+//!   manifests ─► AdmissionReview ─► webhook ─► patched pod ─► tokens on disk
+//!                                                                  │
+//!             ┌──── web identity: SDK ─► sandbox STS ◄─────────────┤
+//!             └──── container:    SDK ─► agent ─► sandbox STS ◄────┘
+//! ```
+//!
+//! Only the cluster is played: the API server's review (`api_server`) and the kubelet's tokens
+//! (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
+
+mod accounts;
+mod api_server;
+mod args;
+mod client;
+mod cloud;
+mod diff;
+mod failure;
+mod kubelet;
+mod manifests;
+mod neighbour;
+mod refusals;
+mod report;
+mod stage;
+mod story;
+
+pub(crate) use args::DemoArgs;
+pub(crate) use failure::Failure;
+
+use std::process::ExitCode;
+
+/// Runs the demo. The exit code is 0 only if every step happened, or the code of the person's
+/// own command.
+pub(crate) async fn run(args: DemoArgs) -> ExitCode {
+    let mut report = report::Report::new(args.json, args.command.is_empty());
+    let told = tokio::select! {
+        told = story::tell(&args, &mut report) => told,
+        () = interrupted(&args) => return ExitCode::from(130),
+    };
+    match told {
+        Ok(code) => {
+            report.finish(None);
+            code
+        }
+        Err(failure) => {
+            report.finish(Some(&failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ctrl-C ends the demo, and dropping it cleans up. While a command of the person's own runs, the
+/// key is that command's: a shell does not end at Ctrl-C.
+async fn interrupted(args: &DemoArgs) {
+    let signalled = tokio::signal::ctrl_c().await;
+    if signalled.is_err() || !args.command.is_empty() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,48 @@
+//! The demo's agent: the real one, with the files' ServiceAccounts in place of a cluster's.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use podrole_agent::{
+    Agent, Parts,
+    clock::Clock,
+    exchange::web_identity::WebIdentity,
+    http::{Hosts, router},
+    keys::{KeyRing, KeySource},
+    metrics::Metrics,
+    node::Liveness,
+    token::Rules,
+};
+use podrole_identity::{Exchange, SessionNameTemplate};
+use podrole_sandbox::Issuer;
+
+use super::{Failure, accounts::Accounts, stage::REGION};
+
+/// The routes of an agent on `here`, which reads the issuer's keys by discovery and exchanges
+/// tokens at `sts`.
+pub(crate) async fn agent(
+    issuer: &Issuer,
+    sts: SocketAddr,
+    here: SocketAddr,
+    accounts: &Accounts,
+) -> Result<axum::Router, Failure> {
+    let clock = Clock::default();
+    let issuers = vec![issuer.url().to_owned()];
+    let keys = KeyRing::new(KeySource::Issuers(issuers.clone()), clock.clone());
+    keys.refetch().await.map_err(|fault| Failure::ours("the agent's keys", &fault))?;
+    let rules =
+        Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
+    let endpoint = format!("http://{sts}");
+    Ok(router(Agent::new(Parts {
+        keys,
+        rules,
+        service_accounts: Arc::new(accounts.for_the_agent()),
+        // There is no cluster that could say which pods live; the agent is on loopback.
+        liveness: Liveness::off(),
+        exchange: Arc::new(WebIdentity::new(REGION, Some(&endpoint))),
+        session_name: SessionNameTemplate::default(),
+        max_sessions: 100,
+        hosts: Hosts::bound_to(&[here.ip()]),
+        metrics: Metrics::default(),
+        clock,
+    })))
+}

@@ -1,0 +1,83 @@
+//! What was decided, and why: the part of an answer that AWS keeps to itself.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// How many decisions are kept.
+const KEPT: usize = 1000;
+/// Characters of a reason that are kept: a caller chooses part of it.
+const REASON_LENGTH: usize = 2000;
+
+/// One call and what came of it. Names and claims are in it, and never a token or a secret.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// The operation that was called; `unknown` for others.
+    pub operation: &'static str,
+    /// Whether the answer was yes.
+    pub allowed: bool,
+    /// The error's code in the answer; nothing when it was yes.
+    pub code: Option<&'static str>,
+    /// The role that was asked for.
+    pub role: Option<String>,
+    /// Which statement allowed it; or why not: which check failed, which statement and condition,
+    /// and what the request held.
+    pub reason: String,
+}
+
+/// The last decisions, and all calls counted.
+#[derive(Default)]
+pub(crate) struct Journal {
+    decisions: VecDeque<Decision>,
+    calls: BTreeMap<String, u64>,
+}
+
+impl Journal {
+    pub(crate) fn write(&mut self, mut decision: Decision) {
+        let calls = self.calls.entry(decision.operation.to_owned()).or_default();
+        *calls += 1;
+        decision.reason = decision.reason.chars().take(REASON_LENGTH).collect();
+        if self.decisions.len() == KEPT {
+            self.decisions.pop_front();
+        }
+        self.decisions.push_back(decision);
+    }
+
+    /// Oldest first.
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        self.decisions.iter().cloned().collect()
+    }
+
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        self.calls.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_are_kept_and_all_are_counted() {
+        let mut journal = Journal::default();
+        for number in 0..=KEPT {
+            journal.write(Decision {
+                at: Timestamp::UNIX_EPOCH,
+                operation: "GetCallerIdentity",
+                allowed: true,
+                code: None,
+                role: None,
+                reason: format!("{number} {}", "x".repeat(REASON_LENGTH)),
+            });
+        }
+        let decisions = journal.decisions();
+        assert_eq!(decisions.len(), KEPT);
+        assert!(decisions[0].reason.starts_with("1 "));
+        assert_eq!(decisions[0].reason.len(), REASON_LENGTH);
+        assert_eq!(journal.calls()["GetCallerIdentity"], KEPT as u64 + 1);
+    }
+}

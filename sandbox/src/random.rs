@@ -1,0 +1,82 @@
+//! Identifiers and secrets, in the forms that AWS gives them.
+
+use aws_lc_rs::{digest, rand};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// Letters of AWS's key and role ids.
+const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// The system gave no random bytes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the system gave no random bytes")]
+pub(crate) struct NoRandom;
+
+fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| NoRandom)?;
+    Ok(bytes)
+}
+
+fn letters(bytes: &[u8]) -> String {
+    let letter = |byte: &u8| char::from(ID_LETTERS[usize::from(byte % 32)]);
+    bytes.iter().map(letter).collect()
+}
+
+/// A key id of temporary credentials: `ASIA` and 16 letters.
+pub(crate) fn key_id() -> Result<String, NoRandom> {
+    Ok(format!("ASIA{}", letters(&bytes::<16>()?)))
+}
+
+/// A secret key: 40 characters.
+pub(crate) fn secret() -> Result<String, NoRandom> {
+    Ok(STANDARD.encode(bytes::<30>()?))
+}
+
+/// A session token: 400 characters, about as many as AWS's shorter ones.
+pub(crate) fn session_token() -> Result<String, NoRandom> {
+    Ok(STANDARD.encode(bytes::<300>()?))
+}
+
+/// A version 4 UUID.
+pub(crate) fn uuid() -> Result<String, NoRandom> {
+    let mut bytes = bytes::<16>()?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex(&bytes);
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    Ok(format!("{a}-{b}-{c}-{d}-{e}"))
+}
+
+/// The id of a role: `AROA` and 17 letters, always the same for the same ARN.
+pub(crate) fn role_id(arn: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, arn.as_bytes());
+    format!("AROA{}", letters(&hash.as_ref()[..17]))
+}
+
+/// SHA-256 in lower-case hex.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_have_awss_forms() {
+        let id = key_id().unwrap();
+        assert!(id.starts_with("ASIA") && id.len() == 20, "{id}");
+        assert_ne!(id, key_id().unwrap());
+        assert_eq!(secret().unwrap().len(), 40);
+        assert_eq!(session_token().unwrap().len(), 400);
+        let uuid = uuid().unwrap();
+        assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
+        assert_eq!(role_id("a"), role_id("a"));
+        assert_ne!(role_id("a"), role_id("b"));
+        assert_eq!(sha256_hex(b"").get(..8), Some("e3b0c442"));
+    }
+}

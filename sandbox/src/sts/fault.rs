@@ -1,0 +1,62 @@
+//! What goes wrong, in AWS's words: code and status are part of the contract, and SDKs act on them.
+
+use super::{authorization::SignatureError, parameters::ParameterError};
+use crate::{random::NoRandom, token::TokenError};
+
+/// A refusal. Its text is for the caller; `reason` is for the decision log.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("The request must contain the parameter Action")]
+    MissingAction,
+    #[error("Could not find operation {0} for version 2011-06-15")]
+    UnknownAction(String),
+    #[error("The request is larger than this service takes")]
+    TooLarge,
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The same for a role that is not there and for one that is not willing: who may not have a
+    /// role shall not learn whether it exists.
+    #[error("Not authorized to perform sts:{operation}")]
+    AccessDenied { operation: &'static str, reason: String },
+    #[error("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")]
+    TooLong { asked: u32, most: u32 },
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+    #[error("The answer could not be written")]
+    Unwritable,
+}
+
+impl Fault {
+    /// AWS's code and HTTP status.
+    pub(crate) fn code(&self) -> (&'static str, u16) {
+        match self {
+            Self::MissingAction => ("MissingAction", 400),
+            Self::UnknownAction(_) => ("InvalidAction", 400),
+            Self::TooLarge => ("RequestEntityTooLarge", 413),
+            Self::Parameter(ParameterError::Policy(_)) => ("MalformedPolicyDocument", 400),
+            Self::Parameter(_) | Self::TooLong { .. } => ("ValidationError", 400),
+            Self::Token(TokenError::Expired { .. }) => ("ExpiredTokenException", 400),
+            Self::Token(_) => ("InvalidIdentityToken", 400),
+            Self::AccessDenied { .. } => ("AccessDenied", 403),
+            Self::Signature(fault) => fault.code(),
+            Self::NoRandom(_) | Self::Unwritable => ("InternalFailure", 500),
+        }
+    }
+
+    /// What the caller is not told.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Token(fault) => fault.detail(),
+            Self::AccessDenied { reason, .. } => reason.clone(),
+            Self::TooLong { asked, most } => {
+                format!("{asked} s were asked for, and the role allows {most} s")
+            }
+            Self::Signature(fault) => fault.detail(),
+            told => told.to_string(),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+use podrole_identity::{AccountId, Audience};
+use serde_json::json;
+
+use super::*;
+use crate::policy::Policy;
+
+const NOW: i64 = 1_000_000;
+const APP: &str = "arn:aws:iam::111122223333:role/team/app";
+const URL: &str = "http://oidc.example/id";
+
+fn now() -> Timestamp {
+    Timestamp::new(NOW, 500_000_000).unwrap()
+}
+
+fn trust(account: &str) -> Policy {
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Federated": format!("arn:aws:iam::{account}:oidc-provider/oidc.example/id")},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {
+            "oidc.example/id:sub": "system:serviceaccount:shop:app",
+            "oidc.example/id:aud": "sts.amazonaws.com",
+        }},
+    }]});
+    Policy::read(&policy.to_string()).unwrap()
+}
+
+/// Account 1 has a provider and a role; account 4 has a role alone, which trusts account 1's
+/// provider.
+fn world() -> (Accounts, Issuer) {
+    let issuer = Issuer::generate(URL).unwrap();
+    let provider = Provider {
+        url: URL.to_owned(),
+        client_ids: vec![Audience::sts()],
+        keys: Some(issuer.key_set()),
+    };
+    let mut accounts = Accounts::default();
+    let account: AccountId = "111122223333".parse().unwrap();
+    accounts.put_provider(&account, provider);
+    let foreign = "arn:aws:iam::444455556666:role/app";
+    for arn in [APP, foreign] {
+        let role = Role::new(arn.parse().unwrap(), trust("111122223333"));
+        accounts.put_role(role).unwrap();
+    }
+    (accounts, issuer)
+}
+
+struct Ask {
+    role: &'static str,
+    sub: &'static str,
+    aud: &'static str,
+    iss: &'static str,
+    iat: i64,
+    exp: i64,
+    duration: u32,
+}
+
+const GOOD: Ask = Ask {
+    role: APP,
+    sub: "system:serviceaccount:shop:app",
+    aud: "sts.amazonaws.com",
+    iss: URL,
+    iat: NOW,
+    exp: NOW + 600,
+    duration: 3600,
+};
+
+fn ask(ask: &Ask) -> Result<Granted, (&'static str, u16, String)> {
+    let (accounts, issuer) = world();
+    let claims = json!({
+        "iss": ask.iss, "sub": ask.sub, "aud": [ask.aud],
+        "iat": ask.iat, "exp": ask.exp,
+    });
+    let token = issuer.sign(&json!({"alg": "RS256", "kid": issuer.kid()}), &claims);
+    let request = WebIdentityRequest {
+        role: ask.role.parse().unwrap(),
+        session_name: "me".parse().unwrap(),
+        token: &token.unwrap(),
+        duration: ask.duration,
+        packed_policy_size: None,
+    };
+    let known = Known { accounts: &accounts, issuer: None, credential_life: None };
+    decide(known, &request, now()).map_err(|fault| {
+        let (code, status) = fault.code();
+        (code, status, fault.to_string())
+    })
+}
+
+#[test]
+fn a_trusted_token_becomes_the_role() {
+    let granted = ask(&GOOD).unwrap();
+    let arn = "arn:aws:sts::111122223333:assumed-role/app/me";
+    assert_eq!(granted.identity.arn, arn);
+    assert_eq!(granted.identity.account, "111122223333");
+    assert_eq!(granted.subject, GOOD.sub);
+    assert_eq!(granted.audience, GOOD.aud);
+    let provider = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id";
+    assert_eq!(granted.provider, provider);
+    assert_eq!(granted.expiration, Timestamp::from_second(NOW + 3600).unwrap());
+}
+
+#[test]
+fn each_refusal_has_awss_code() {
+    let no_provider = "No OpenIDConnect provider found in your account for";
+    let unwilling = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+    let unknown = "arn:aws:iam::111122223333:role/other";
+    let pathless = "arn:aws:iam::111122223333:role/app";
+    let foreign = "arn:aws:iam::444455556666:role/app";
+    for (name, wrong, code, status, message) in [
+        (
+            "issuer",
+            Ask { iss: "http://oidc.other", ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            no_provider,
+        ),
+        (
+            "issuer with a slash",
+            Ask { iss: "http://oidc.example/id/", ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            no_provider,
+        ),
+        (
+            "issuer with another scheme",
+            Ask { iss: "https://oidc.example/id", ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            no_provider,
+        ),
+        (
+            "another account's provider",
+            Ask { role: foreign, ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            no_provider,
+        ),
+        (
+            "audience",
+            Ask { aud: "pods.eks.amazonaws.com", ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            "Incorrect token audience",
+        ),
+        (
+            "issuer's beginning",
+            Ask { iss: "http://oidc.example", ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            no_provider,
+        ),
+        (
+            "issue in the future",
+            Ask { iat: NOW + 1, ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            "The ID Token is not valid yet",
+        ),
+        ("expiry", Ask { exp: NOW, ..GOOD }, "ExpiredTokenException", 400, "Token expired"),
+        (
+            "subject",
+            Ask { sub: "system:serviceaccount:shop:other", ..GOOD },
+            "AccessDenied",
+            403,
+            unwilling,
+        ),
+        ("unknown role", Ask { role: unknown, ..GOOD }, "AccessDenied", 403, unwilling),
+        ("role without its path", Ask { role: pathless, ..GOOD }, "AccessDenied", 403, unwilling),
+        (
+            "duration",
+            Ask { duration: 3601, ..GOOD },
+            "ValidationError",
+            400,
+            "The requested DurationSeconds exceeds",
+        ),
+        // Who may not have the role does not learn its limits.
+        (
+            "duration and subject",
+            Ask { duration: 3601, sub: "x", ..GOOD },
+            "AccessDenied",
+            403,
+            unwilling,
+        ),
+        // A token of a stranger is not looked at closer.
+        (
+            "audience and expiry",
+            Ask { aud: "x", exp: 0, ..GOOD },
+            "InvalidIdentityToken",
+            400,
+            "Incorrect token audience",
+        ),
+    ] {
+        let (told, number, text) = ask(&wrong).unwrap_err();
+        assert_eq!((told, number), (code, status), "{name}");
+        assert!(text.starts_with(message), "{name}: {text}");
+    }
+}
+
+#[test]
+fn unknown_and_unwilling_roles_are_answered_alike() {
+    let unwilling = ask(&Ask { sub: "x", ..GOOD }).unwrap_err();
+    let unknown = Ask { role: "arn:aws:iam::111122223333:role/none", ..GOOD };
+    assert_eq!(ask(&unknown).unwrap_err(), unwilling);
+}
+
+#[test]
+fn only_issued_credentials_are_shortened() {
+    let end = |asked, life: Option<u64>| {
+        let end = expiration(asked, life.map(Duration::from_secs), now());
+        end.as_second() - NOW
+    };
+    assert_eq!(end(900, None), 900);
+    assert_eq!(end(900, Some(30)), 30);
+    assert_eq!(end(900, Some(100_000)), 900);
+}
+
+fn web_request(token: &str) -> WebIdentityRequest<'_> {
+    WebIdentityRequest {
+        role: APP.parse().unwrap(),
+        session_name: "me".parse().unwrap(),
+        token,
+        duration: 3600,
+        packed_policy_size: Some(3),
+    }
+}
+
+#[test]
+fn the_attached_issuer_proves_only_its_own_tokens() {
+    let (mut accounts, issuer) = world();
+    let elsewhere = Issuer::generate("http://oidc.other").unwrap();
+    for url in [URL, elsewhere.url()] {
+        let provider =
+            Provider { url: url.to_owned(), client_ids: vec![Audience::sts()], keys: None };
+        accounts.put_provider(&"111122223333".parse().unwrap(), provider);
+    }
+    let ask = |iss: &str, attached: Option<&Issuer>| {
+        let claims = json!({
+            "iss": iss, "sub": GOOD.sub, "aud": GOOD.aud, "iat": NOW, "exp": GOOD.exp,
+        });
+        let header = json!({"alg": "RS256", "kid": issuer.kid()});
+        let token = issuer.sign(&header, &claims).unwrap();
+        let known = Known { accounts: &accounts, issuer: attached, credential_life: None };
+        decide(known, &web_request(&token), now())
+    };
+    let granted = ask(URL, Some(&issuer)).unwrap();
+    assert_eq!(granted.packed_policy_size, Some(3));
+    for (iss, attached) in [(URL, None), (URL, Some(&elsewhere)), (elsewhere.url(), Some(&issuer))]
+    {
+        let fault = ask(iss, attached).unwrap_err();
+        let unknown = matches!(fault, Fault::Token(TokenError::UnknownKey { .. }));
+        assert!(unknown, "{iss}: {fault}");
+    }
+}
+
+#[test]
+fn a_trust_policy_sees_what_the_call_has() {
+    let (accounts, issuer) = world();
+    let provider = accounts.provider("111122223333", URL).unwrap();
+    let claims = json!({
+        "iss": URL, "sub": "s", "aud": ["a", "b"], "amr": ["m"], "iat": NOW, "exp": NOW,
+    });
+    let header = json!({"alg": "RS256", "kid": "k"});
+    let token = issuer.sign(&header, &claims).unwrap();
+    let claims = Token::parse(&token).unwrap().claims;
+    let context = context(&web_request(&token), provider, "the provider's ARN", &claims);
+    let wanted = Context::default()
+        .with("oidc.example/id:sub", ["s"])
+        .with("oidc.example/id:aud", ["a", "b"])
+        .with("oidc.example/id:amr", ["m"])
+        .with("aws:FederatedProvider", ["the provider's ARN"])
+        .with("sts:RoleSessionName", ["me"]);
+    assert_eq!(context, wanted);
+}

@@ -1,0 +1,171 @@
+//! STS's answers in XML, as its SDKs read them.
+
+use serde::Serialize;
+
+use super::{fault::Fault, web_identity::Granted};
+use crate::{accounts::AssumedRole, sessions::Session};
+
+/// Characters of an error's message: a caller chooses part of it, and some SDKs read 10 kB at most.
+const MESSAGE_LENGTH: usize = 1000;
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResponseMetadata<'a> {
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumeRoleWithWebIdentityResponse<'a> {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    assume_role_with_web_identity_result: WebIdentityResult<'a>,
+    response_metadata: ResponseMetadata<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WebIdentityResult<'a> {
+    subject_from_web_identity_token: String,
+    audience: String,
+    assumed_role_user: AssumedRoleUser<'a>,
+    credentials: Credentials<'a>,
+    provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packed_policy_size: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumedRoleUser<'a> {
+    arn: &'a str,
+    assumed_role_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Credentials<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: &'a str,
+    /// Whole seconds and `Z`: some clients read nothing else.
+    expiration: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetCallerIdentityResponse<'a> {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    get_caller_identity_result: CallerIdentity<'a>,
+    response_metadata: ResponseMetadata<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CallerIdentity<'a> {
+    arn: &'a str,
+    user_id: &'a str,
+    account: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorResponse<'a> {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    error: ErrorBody,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody {
+    r#type: &'static str,
+    code: &'static str,
+    message: String,
+}
+
+/// The answer of AssumeRoleWithWebIdentity.
+pub(crate) fn web_identity(
+    granted: &Granted,
+    session: &Session,
+    request_id: &str,
+) -> Result<String, Fault> {
+    write(&AssumeRoleWithWebIdentityResponse {
+        namespace: NAMESPACE,
+        assume_role_with_web_identity_result: WebIdentityResult {
+            subject_from_web_identity_token: legal(&granted.subject),
+            audience: legal(&granted.audience),
+            assumed_role_user: AssumedRoleUser {
+                arn: &granted.identity.arn,
+                assumed_role_id: &granted.identity.id,
+            },
+            credentials: Credentials {
+                access_key_id: &session.key_id,
+                secret_access_key: &session.secret,
+                session_token: &session.token,
+                expiration: format!("{:.0}", session.expiration),
+            },
+            provider: legal(&granted.provider),
+            packed_policy_size: granted.packed_policy_size,
+        },
+        response_metadata: ResponseMetadata { request_id },
+    })
+}
+
+/// The answer of GetCallerIdentity.
+pub(crate) fn caller_identity(identity: &AssumedRole, request_id: &str) -> Result<String, Fault> {
+    write(&GetCallerIdentityResponse {
+        namespace: NAMESPACE,
+        get_caller_identity_result: CallerIdentity {
+            arn: &identity.arn,
+            user_id: &identity.id,
+            account: &identity.account,
+        },
+        response_metadata: ResponseMetadata { request_id },
+    })
+}
+
+/// A refusal.
+pub(crate) fn error(fault: &Fault, request_id: &str) -> String {
+    let (code, status) = fault.code();
+    let response = ErrorResponse {
+        namespace: NAMESPACE,
+        error: ErrorBody {
+            r#type: if status < 500 { "Sender" } else { "Receiver" },
+            code,
+            message: legal(&fault.to_string()).chars().take(MESSAGE_LENGTH).collect(),
+        },
+        request_id,
+    };
+    write(&response).unwrap_or_default()
+}
+
+fn write<T: Serialize>(answer: &T) -> Result<String, Fault> {
+    let mut xml = quick_xml::se::to_string(answer).map_err(|_| Fault::Unwritable)?;
+    xml.push('\n');
+    Ok(xml)
+}
+
+/// The text without what XML cannot hold even when escaped.
+fn legal(text: &str) -> String {
+    let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().filter(legal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_escaped() {
+        let fault = Fault::UnknownAction("<&>\u{0}\"".to_owned());
+        let wanted = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
+                      <Type>Sender</Type><Code>InvalidAction</Code>\
+                      <Message>Could not find operation &lt;&amp;&gt;\" for version 2011-06-15</Message>\
+                      </Error><RequestId>id</RequestId></ErrorResponse>\n";
+        assert_eq!(error(&fault, "id"), wanted);
+    }
+}

@@ -1,0 +1,56 @@
+//! The program: what a person sees when it cannot start, and when it does.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    process::{Command, Stdio},
+};
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sandbox.yaml");
+const ISSUER: &str = "http://127.0.0.1:4566";
+
+fn program(args: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_podrole-sandbox"));
+    program.args(args).env("PODROLE_LOG", "error");
+    program
+}
+
+fn refused(args: &[&str]) -> String {
+    let output = program(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_start_that_fails_is_one_line_with_the_mend() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = listener.local_addr().unwrap().to_string();
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (args, mend) in [
+        (&["--config", "/none.yaml"][..], "--config"),
+        (&["--config", manifest], "line "),
+        (&["--config", EXAMPLE], "--issuer-url"),
+        (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "jwks"),
+        (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
+    ] {
+        let line = refused(args);
+        assert!(line.contains(mend), "{args:?}: {line}");
+        assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    }
+    let usage = refused(&["--config", EXAMPLE, "--credential-life", "soon"]);
+    assert!(usage.contains("30s"), "{usage}");
+}
+
+#[test]
+fn a_start_says_that_it_is_not_aws() {
+    let args = ["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", "127.0.0.1:0"];
+    let mut child = program(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    read.unwrap();
+    assert!(line.contains("this is not AWS"), "{line}");
+}

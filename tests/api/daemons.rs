@@ -1,0 +1,189 @@
+//! podrole's own binaries beside the API server, each as its own process on free ports.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use podrole_certs::Authority;
+use podrole_runtime::clock::now;
+use podrole_tests::{cluster::Cluster, process::Process, project};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+const LIFE: Duration = Duration::from_secs(86_400);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The account and region of every test.
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "eu-west-1";
+
+/// One of our binaries, and where it listens.
+pub(crate) struct Daemon {
+    pub(crate) address: SocketAddr,
+    process: Process,
+}
+
+impl Daemon {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+/// A webhook with a certificate of its own CA.
+pub(crate) struct WebhookDaemon {
+    pub(crate) daemon: Daemon,
+    pub(crate) ca_pem: String,
+}
+
+/// Starts `podrole-webhook` against a cluster.
+pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result<WebhookDaemon> {
+    let folder = folder()?;
+    let authority = Authority::mint("test CA", now(), LIFE)?;
+    let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
+    fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
+    fs::write(folder.join("tls.key"), pair.key_pem())?;
+    let mut command = Command::new(project::binary("podrole-webhook")?);
+    command.args(["--port=0", "--metrics-port=0", "--bind-address=127.0.0.1"]);
+    command.arg("--tls-cert").arg(folder.join("tls.crt"));
+    command.arg("--tls-key").arg(folder.join("tls.key"));
+    command.arg("--kubeconfig").arg(cluster.kubeconfig());
+    command.arg(format!("--aws-default-region={REGION}")).args(flags);
+    let process = Process::start("podrole-webhook", &folder, &command)?;
+    let (address, admin) = until(&process, |log| {
+        let line = log_line(log, "listening")?;
+        Some((address(&line, "reviews")?, address(&line, "admin")?))
+    })
+    .await?;
+    until_ready(&process, admin).await?;
+    let daemon = Daemon { address, process };
+    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
+}
+
+/// Starts `podrole-sandbox` with one account that trusts the cluster's issuer, and one role
+/// `shop-app` for the ServiceAccount `subject`.
+pub(crate) async fn sandbox(cluster: &Cluster, subject: &str) -> anyhow::Result<Daemon> {
+    let folder = folder()?;
+    let config = sandbox_config(cluster.issuer(), &cluster.jwks().await?, subject);
+    // JSON is YAML.
+    fs::write(folder.join("sandbox.yaml"), config.to_string())?;
+    let mut command = Command::new(project::binary("podrole-sandbox")?);
+    command.arg("--config").arg(folder.join("sandbox.yaml")).arg("--bind=127.0.0.1:0");
+    let process = Process::start("podrole-sandbox", &folder, &command)?;
+    let address = until(&process, |log| {
+        let line = log.lines().find(|line| line.starts_with("podrole-sandbox on http://"))?;
+        line.strip_prefix("podrole-sandbox on http://")?.split(": ").next()?.parse().ok()
+    })
+    .await?;
+    Ok(Daemon { address, process })
+}
+
+fn sandbox_config(issuer: &str, jwks: &Value, subject: &str) -> Value {
+    let host = issuer.trim_start_matches("https://");
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {
+                format!("{host}:sub"): subject,
+                format!("{host}:aud"): "sts.amazonaws.com",
+            }},
+        }],
+    });
+    let arn = role();
+    json!({"accounts": {ACCOUNT: {
+        "oidcProviders": [{"url": issuer, "clientIds": ["sts.amazonaws.com"], "jwks": jwks}],
+        "roles": {"shop-app": {"arn": arn, "trustPolicy": trust}},
+    }}})
+}
+
+/// The role that the sandbox knows.
+pub(crate) fn role() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/shop-app")
+}
+
+/// Starts `podrole-agent` against a cluster and a sandbox, as the agent of `node`.
+pub(crate) async fn agent(
+    cluster: &Cluster,
+    sandbox: &Daemon,
+    node: &str,
+) -> anyhow::Result<Daemon> {
+    let folder = folder()?;
+    let mut command = Command::new(project::binary("podrole-agent")?);
+    command.args(["--bind-hosts=127.0.0.1", "--port=0"]);
+    command.args(["--metrics-address=127.0.0.1", "--metrics-port=0"]);
+    command.arg(format!("--region={REGION}")).arg(format!("--node-name={node}"));
+    command.arg(format!("--sts-endpoint-url=http://{}", sandbox.address));
+    command.arg("--kubeconfig").arg(cluster.kubeconfig());
+    let process = Process::start("podrole-agent", &folder, &command)?;
+    let (address, admin) = until(&process, |log| {
+        let credentials = log_line(log, "serving credentials")?;
+        let admin = log_line(log, "serving metrics and health")?;
+        Some((address(&credentials, "address")?, address(&admin, "address")?))
+    })
+    .await?;
+    until_ready(&process, admin).await?;
+    Ok(Daemon { address, process })
+}
+
+fn folder() -> anyhow::Result<PathBuf> {
+    // The process's guardian removes it: it outlives us.
+    Ok(tempfile::Builder::new().prefix("podrole-test-").tempdir()?.keep())
+}
+
+async fn until<T>(process: &Process, found: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE {
+        if let Some(found) = found(&process.log()) {
+            return Ok(found);
+        }
+        if process.has_ended() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+        waited += Duration::from_millis(50);
+    }
+    bail!("it did not start: {}", process.log())
+}
+
+fn log_line(log: &str, message: &str) -> Option<Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.into_iter().find(|line| line["message"] == message)
+}
+
+fn address(line: &Value, field: &str) -> Option<SocketAddr> {
+    line[field].as_str()?.parse().ok()
+}
+
+async fn until_ready(process: &Process, admin: SocketAddr) -> anyhow::Result<()> {
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE {
+        if let Ok((200, _)) = crate::http::get(admin, "/readyz", None).await {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+        waited += Duration::from_millis(50);
+    }
+    bail!("it did not become ready: {}", process.log())
+}
+
+/// The words that `program` prints with `variables` and nothing else in its environment.
+pub(crate) async fn output(
+    program: &Path,
+    arguments: &[&str],
+    variables: &[(String, String)],
+) -> anyhow::Result<String> {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).env_clear().envs(variables.iter().cloned()).kill_on_drop(true);
+    let output = command.output().await.with_context(|| program.display().to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{}: {told} {said}", program.display());
+    Ok(told)
+}

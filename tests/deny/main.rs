@@ -1,0 +1,53 @@
+//! What `deny.toml` allows, held against what is built; and what no file of the repository may
+//! hold.
+//!
+//! The graph is cargo's own, of what is really built for this platform: `Cargo.lock` also lists
+//! packages that no chosen feature brings in.
+#![forbid(unsafe_code)]
+
+mod graph;
+mod hygiene;
+mod rules;
+
+use std::fs;
+
+use podrole_tests::project;
+use rules::Rules;
+
+fn rules() -> anyhow::Result<Rules> {
+    Rules::read(&fs::read_to_string(project::root().join("deny.toml"))?)
+}
+
+/// Fails with all that is wrong, one a line.
+fn none(faults: &[String]) {
+    assert!(faults.is_empty(), "\n  {}\n", faults.join("\n  "));
+}
+
+#[test]
+fn every_licence_is_allowed() {
+    none(&rules().unwrap().licences(&graph::built().unwrap()));
+}
+
+#[test]
+fn nothing_banned_is_built() {
+    none(&rules().unwrap().bans(&graph::built().unwrap()));
+}
+
+#[test]
+fn every_source_is_allowed() {
+    let lock = fs::read_to_string(project::root().join("Cargo.lock")).unwrap();
+    none(&rules().unwrap().sources(&graph::locked(&lock).unwrap()));
+}
+
+#[test]
+fn no_file_names_a_home_or_a_mirror_or_is_too_long() {
+    let mirrors = hygiene::mirrors(std::env::vars());
+    let mut faults = Vec::new();
+    for file in project::files().unwrap() {
+        // What is not text (an image, perhaps) names nothing.
+        if let Ok(text) = fs::read_to_string(project::root().join(&file)) {
+            faults.extend(hygiene::faults(&file, &text, &mirrors));
+        }
+    }
+    none(&faults);
+}

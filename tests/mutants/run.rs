@@ -1,0 +1,162 @@
+//! `cargo test` on the copy, and what its end means.
+
+use std::{
+    fs::{self, File},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+    thread,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// A mutation may make a test wait for ever; that is a catch, but not before this.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Building may take long on the first run.
+const BUILD_PATIENCE: Duration = Duration::from_secs(1800);
+
+/// What became of a mutation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A test failed.
+    Caught,
+    /// All tests passed: nothing checks this.
+    Missed,
+    /// The entry is wrong: it says why.
+    Faulty(String),
+}
+
+impl Outcome {
+    /// The line for `name`.
+    pub(crate) fn told(&self, name: &str) -> String {
+        match self {
+            Self::Caught => format!("caught {name}"),
+            Self::Missed => format!("NOT CAUGHT {name}"),
+            Self::Faulty(fault) => format!("FAULTY {name}: {fault}"),
+        }
+    }
+}
+
+/// cargo in the copy, with a build folder of its own.
+pub(crate) struct Cargo {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Cargo {
+    pub(crate) fn new(root: PathBuf, target: PathBuf) -> Self {
+        Self { root, target }
+    }
+
+    /// Why the unmutated code does not pass `test`, if it does not.
+    pub(crate) fn passes(&self, test: &str) -> anyhow::Result<Option<String>> {
+        if let Some(fault) = self.does_not_build(test)? {
+            return Ok(Some(fault));
+        }
+        let (status, told) = self.cargo("", test, PATIENCE)?;
+        Ok(if status.is_none_or(|status| !status.success()) {
+            Some(format!("without a mutation `cargo test {test}` fails"))
+        } else if passed(&told) == 0 {
+            Some(format!("`cargo test {test}` runs no test"))
+        } else {
+            None
+        })
+    }
+
+    /// What `test` says of the mutated code.
+    pub(crate) fn judge(&self, test: &str) -> anyhow::Result<Outcome> {
+        if let Some(fault) = self.does_not_build(test)? {
+            return Ok(Outcome::Faulty(fault));
+        }
+        let (status, told) = self.cargo("", test, PATIENCE)?;
+        Ok(match status {
+            None => Outcome::Caught,
+            Some(status) if status.success() => Outcome::Missed,
+            Some(_) if told.contains("test result: FAILED") => Outcome::Caught,
+            Some(_) => Outcome::Faulty(format!("no test failed, but: {}", last_line(&told))),
+        })
+    }
+
+    fn does_not_build(&self, test: &str) -> anyhow::Result<Option<String>> {
+        let (status, told) = self.cargo("--no-run", test, BUILD_PATIENCE)?;
+        let error = told.lines().find(|line| line.starts_with("error"));
+        let fault = || format!("it does not compile: {}", error.unwrap_or("cargo was cut"));
+        Ok(status.is_none_or(|it| !it.success()).then(fault))
+    }
+
+    /// Runs `cargo test FLAG TEST`; no status when it took longer than `patience`.
+    fn cargo(
+        &self,
+        flag: &str,
+        test: &str,
+        patience: Duration,
+    ) -> anyhow::Result<(Option<ExitStatus>, String)> {
+        fs::create_dir_all(&self.target)?;
+        let log = self.target.join("last.log");
+        let out = File::create(&log)?;
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let child = Command::new(cargo)
+            .args(["test", "--locked"])
+            .args(flag.split_whitespace().chain(test.split_whitespace()))
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false") // smaller, and quicker to link
+            .stderr(out.try_clone()?)
+            .stdout(out)
+            .process_group(0)
+            .spawn()?;
+        let status = wait(child, patience)?;
+        Ok((status, read(&log)?))
+    }
+}
+
+/// Waits for `child` and kills its whole group when `patience` ends.
+fn wait(mut child: Child, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > deadline {
+            let group = format!("-{}", child.id());
+            Command::new("kill").args(["-KILL", "--", &group]).status()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn read(log: &Path) -> anyhow::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
+}
+
+/// The tests that passed, by cargo's own lines.
+fn passed(told: &str) -> u64 {
+    let results = told.lines().filter(|line| line.starts_with("test result:"));
+    results.filter_map(|line| line.split_once(". ")?.1.split(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+fn last_line(told: &str) -> &str {
+    told.trim_end().lines().last().unwrap_or("nothing was said")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passed_tests_are_counted_over_all_binaries() {
+        let told = "test result: ok. 4 passed; 0 failed\nx\ntest result: ok. 38 passed; 0 failed\n";
+        assert_eq!(passed(told), 42);
+        assert_eq!(passed("running 0 tests\n"), 0);
+    }
+
+    #[test]
+    fn what_hangs_is_cut_with_all_its_children() {
+        let sleeps = "sleep 60 & wait";
+        let child = Command::new("sh").args(["-c", sleeps]).process_group(0).spawn().unwrap();
+        assert_eq!(wait(child, Duration::from_millis(50)).unwrap(), None);
+    }
+}

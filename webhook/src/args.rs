@@ -1,0 +1,229 @@
+//! The flags. Where EKS's webhook has the same thing, name and meaning are its own.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::Parser;
+use podrole_identity::{
+    AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange, TokenExpiration,
+    TokenVolume,
+};
+use podrole_runtime::logging::LogArgs;
+
+use crate::Settings;
+
+/// Gives pods the AWS identity that their ServiceAccounts name
+#[derive(Clone, Debug, Parser)]
+#[command(name = "podrole-webhook", version)]
+pub struct Args {
+    /// The port for reviews, over TLS
+    #[arg(long, default_value_t = 443)]
+    pub port: u16,
+
+    /// The port for /healthz, /readyz and /metrics, over plain HTTP
+    #[arg(long, default_value_t = 9999)]
+    pub metrics_port: u16,
+
+    /// The address of both ports; `::` on IPv6 and dual-stack clusters
+    #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
+    pub bind_address: IpAddr,
+
+    /// The kubeconfig to use; without it and --kube-api: the pod's own ServiceAccount
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The API server's URL, in place of the kubeconfig's
+    #[arg(long, value_name = "URL")]
+    pub kube_api: Option<String>,
+
+    /// The serving certificate, PEM; read again when it changes
+    #[arg(long, default_value = "/etc/webhook/certs/tls.crt", value_name = "FILE")]
+    pub tls_cert: PathBuf,
+
+    /// The certificate's key, PEM
+    #[arg(long, default_value = "/etc/webhook/certs/tls.key", value_name = "FILE")]
+    pub tls_key: PathBuf,
+
+    /// What stands before the slash of EKS's annotations
+    #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
+    pub annotation_prefix: AnnotationPrefix,
+
+    /// The way of pods whose ServiceAccount does not choose: web-identity or container
+    #[arg(long, default_value_t, value_name = "PATH")]
+    pub credentials: CredentialPath,
+
+    /// How the agent trades tokens, from which the container path's audience follows:
+    /// web-identity, assume-role or eks-auth
+    #[arg(long, default_value_t, value_name = "EXCHANGE")]
+    pub exchange: Exchange,
+
+    /// The audience of web identity's tokens
+    #[arg(long, default_value = "sts.amazonaws.com", value_name = "AUDIENCE")]
+    pub token_audience: Audience,
+
+    /// Where web identity's token is mounted
+    #[arg(
+        long,
+        default_value = "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+        value_name = "DIR",
+        value_parser = absolute
+    )]
+    pub token_mount_path: String,
+
+    /// The tokens' life in seconds, moved into 600 to 86400
+    #[arg(long, default_value_t = 86_400, value_name = "SECONDS")]
+    pub token_expiration: i64,
+
+    /// The region that containers are told, unless they know one
+    #[arg(long, value_name = "REGION")]
+    pub aws_default_region: Option<String>,
+
+    /// Whether SDKs shall ask the region's STS; true where --aws-default-region is given
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub sts_regional_endpoint: Option<bool>,
+
+    /// One endpoint for all of AWS, for emulators; containers get it as AWS_ENDPOINT_URL
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub endpoint_url: Option<String>,
+
+    /// The audience of the container path's tokens, if it shall not follow the exchange
+    #[arg(long, value_name = "AUDIENCE")]
+    pub container_credentials_audience: Option<Audience>,
+
+    /// Where the container path's token is mounted
+    #[arg(
+        long,
+        default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+        value_name = "DIR",
+        value_parser = absolute
+    )]
+    pub container_credentials_token_mount_path: String,
+
+    /// The name of the container path's volume
+    #[arg(long, default_value = "eks-pod-identity-token", value_parser = name)]
+    pub container_credentials_token_volume_name: String,
+
+    /// The name of the container path's token file in its directory
+    #[arg(long, default_value = "eks-pod-identity-token", value_parser = file)]
+    pub container_credentials_token_path: String,
+
+    /// The URL at which containers find the agent
+    #[arg(long, default_value = DEFAULT_FULL_URI, value_name = "URL", value_parser = http_url)]
+    pub container_credentials_full_uri: String,
+
+    /// How long reviews are still taken after SIGTERM, until the API server knows, in seconds
+    #[arg(long, default_value_t = 15, value_name = "SECONDS")]
+    pub shutdown_delay: u64,
+
+    /// The logs
+    #[command(flatten)]
+    pub logs: LogArgs,
+}
+
+impl Args {
+    /// What the flags decide for all pods.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let region = self.aws_default_region.clone();
+        let region = region.filter(|region| !region.is_empty());
+        Settings {
+            annotation_prefix: self.annotation_prefix.clone(),
+            credentials: self.credentials,
+            exchange: self.exchange,
+            audience: self.token_audience.clone(),
+            token_expiration: TokenExpiration::clamped(self.token_expiration),
+            sts_regional_endpoints: self.sts_regional_endpoint.unwrap_or(region.is_some()),
+            region,
+            endpoint_url: self.endpoint_url.clone(),
+            web_identity_volume: TokenVolume {
+                mount_path: self.token_mount_path.clone(),
+                ..CredentialPath::WebIdentity.token_volume()
+            },
+            container_volume: TokenVolume {
+                name: self.container_credentials_token_volume_name.clone(),
+                mount_path: self.container_credentials_token_mount_path.clone(),
+                file: self.container_credentials_token_path.clone(),
+            },
+            container_full_uri: self.container_credentials_full_uri.clone(),
+            container_audience: self.container_credentials_audience.clone(),
+        }
+    }
+}
+
+/// What the API server would refuse in every pod is refused here once.
+fn absolute(text: &str) -> Result<String, &'static str> {
+    let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
+    legal.then(|| text.to_owned()).ok_or("write an absolute path without a colon")
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
+    let bytes = text.as_bytes();
+    let whole = bytes.len() <= 63 && bytes.iter().all(|byte| legal(*byte));
+    let named = whole && edge(bytes.first()) && edge(bytes.last());
+    named.then(|| text.to_owned()).ok_or("a volume's name is 1 to 63 of a-z 0-9 -")
+}
+
+fn file(text: &str) -> Result<String, &'static str> {
+    let legal = !text.is_empty() && !text.contains('/') && !text.contains("..");
+    legal.then(|| text.to_owned()).ok_or("write a file name without a slash")
+}
+
+fn http_url(text: &str) -> Result<String, &'static str> {
+    let legal = text.starts_with("http://") || text.starts_with("https://");
+    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn settings(flags: &[&str]) -> Settings {
+        let name = ["podrole-webhook"].iter();
+        Args::try_parse_from(name.chain(flags)).unwrap().settings()
+    }
+
+    #[test]
+    fn without_flags_it_is_ekss_webhook() {
+        Args::command().debug_assert();
+        assert_eq!(settings(&[]), Settings::default());
+    }
+
+    #[test]
+    fn a_region_brings_its_sts_unless_told_otherwise() {
+        for (flags, regional) in [
+            (&["--aws-default-region=eu-west-1"][..], true),
+            (&["--aws-default-region=eu-west-1", "--sts-regional-endpoint=false"], false),
+            (&["--sts-regional-endpoint"], true),
+            (&["--aws-default-region="], false),
+        ] {
+            assert_eq!(settings(flags).sts_regional_endpoints, regional, "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn flags_that_would_break_every_pod_are_refused() {
+        for flag in [
+            "--token-mount-path=var/run",
+            "--token-mount-path=/a:b",
+            "--container-credentials-token-volume-name=A",
+            "--container-credentials-token-volume-name=-a",
+            "--container-credentials-token-path=a/b",
+            "--container-credentials-full-uri=169.254.170.23",
+            "--container-credentials-audience=",
+            "--endpoint-url=localhost:4566",
+            "--credentials=irsa",
+            "--exchange=none",
+        ] {
+            assert!(Args::try_parse_from(["w", flag]).is_err(), "{flag}");
+        }
+        assert_eq!(settings(&["--token-expiration=5"]).token_expiration.seconds(), 600);
+    }
+}

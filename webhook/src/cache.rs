@@ -1,0 +1,167 @@
+//! What is known of ServiceAccounts. Pure: the time is an argument.
+//!
+//! Only those that name a role are kept whole. Of the others, nine in ten on most clusters, eight
+//! bytes say that they exist. "No role" out of the watch is never the last word, since an
+//! annotation may be on its way: it is confirmed by a live read, whose answer is believed for 5 s.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
+use tokio::time::Instant;
+
+/// How long a live read's answer is believed.
+const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
+
+/// A ServiceAccount at one version.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Its resourceVersion; 0 where it has none, which any other is newer than.
+    pub(crate) version: u64,
+    /// What it says.
+    pub(crate) said: Arc<ServiceAccountAnnotations>,
+}
+
+/// What the cache says of a ServiceAccount.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Nothing yet, of nobody.
+    Unsynced,
+    /// This; `None` where a live read has just not found it.
+    Said(Option<Arc<ServiceAccountAnnotations>>),
+    /// It exists and names no role, as far as the watch has told.
+    NoRole,
+    /// The watch has not told of it.
+    Never,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    with_role: HashMap<ServiceAccountRef, Arc<ServiceAccountAnnotations>>,
+    /// Hashes of the others under a key of this process, so that nobody can make two alike.
+    without: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct LiveAnswer {
+    at: Instant,
+    version: u64,
+    said: Option<Arc<ServiceAccountAnnotations>>,
+}
+
+/// The cache.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    watched: Option<Watched>,
+    /// A list that is being read; the old one serves until it is whole.
+    listing: Option<Watched>,
+    live: HashMap<ServiceAccountRef, LiveAnswer>,
+    key: RandomState,
+}
+
+impl Cache {
+    /// What is known.
+    pub(crate) fn look(&self, account: &ServiceAccountRef, now: Instant) -> Known {
+        let Some(watched) = &self.watched else {
+            return Known::Unsynced;
+        };
+        if let Some(answer) = self.live.get(account).filter(|answer| answer.is_fresh(now)) {
+            return Known::Said(answer.said.clone());
+        }
+        if let Some(said) = watched.with_role.get(account) {
+            return Known::Said(Some(Arc::clone(said)));
+        }
+        if watched.without.contains(&self.key.hash_one(account)) {
+            Known::NoRole
+        } else {
+            Known::Never
+        }
+    }
+
+    /// A list begins.
+    pub(crate) fn begin_list(&mut self) {
+        self.listing = Some(Watched::default());
+    }
+
+    /// The list is whole and takes the old one's place.
+    pub(crate) fn end_list(&mut self) {
+        if let Some(listed) = self.listing.take() {
+            self.watched = Some(listed);
+        }
+    }
+
+    /// A ServiceAccount is in the list that is being read.
+    pub(crate) fn list(&mut self, account: ServiceAccountRef, seen: &Seen) {
+        let hash = self.key.hash_one(&account);
+        self.listing.get_or_insert_default().put(account, hash, seen);
+    }
+
+    /// The watch tells of a ServiceAccount.
+    pub(crate) fn apply(&mut self, account: ServiceAccountRef, seen: &Seen) {
+        self.forget_older_answer(&account, seen.version);
+        let hash = self.key.hash_one(&account);
+        self.watched.get_or_insert_default().put(account, hash, seen);
+    }
+
+    /// The watch tells that a ServiceAccount is gone.
+    pub(crate) fn delete(&mut self, account: &ServiceAccountRef, version: u64) {
+        self.forget_older_answer(account, version);
+        let hash = self.key.hash_one(account);
+        if let Some(watched) = &mut self.watched {
+            watched.remove(account, hash);
+        }
+    }
+
+    /// A live read was answered.
+    pub(crate) fn answered(
+        &mut self,
+        account: ServiceAccountRef,
+        seen: Option<&Seen>,
+        at: Instant,
+    ) {
+        self.live.retain(|_, answer| answer.is_fresh(at));
+        let answer = LiveAnswer {
+            at,
+            version: seen.map_or(0, |seen| seen.version),
+            said: seen.map(|seen| Arc::clone(&seen.said)),
+        };
+        self.live.insert(account, answer);
+    }
+
+    /// The watch may be behind: what it tells replaces a live answer only if it is not older.
+    fn forget_older_answer(&mut self, account: &ServiceAccountRef, version: u64) {
+        if self.live.get(account).is_some_and(|answer| answer.version <= version) {
+            self.live.remove(account);
+        }
+    }
+}
+
+impl Watched {
+    fn put(&mut self, account: ServiceAccountRef, hash: u64, seen: &Seen) {
+        if seen.said.role.is_some() || seen.said.bad_role.is_some() {
+            self.without.remove(&hash);
+            self.with_role.insert(account, Arc::clone(&seen.said));
+        } else {
+            self.with_role.remove(&account);
+            self.without.insert(hash);
+        }
+    }
+
+    fn remove(&mut self, account: &ServiceAccountRef, hash: u64) {
+        self.with_role.remove(account);
+        self.without.remove(&hash);
+    }
+}
+
+impl LiveAnswer {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < LIVE_ANSWER_LIFE
+    }
+}
+
+#[cfg(test)]
+mod tests;

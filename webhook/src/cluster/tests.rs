@@ -1,0 +1,127 @@
+//! The watch and the live reads against an API server of a few lines, on loopback.
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Path as UrlPath, RawQuery, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use futures::{StreamExt as _, stream};
+use podrole_runtime::health::Health;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::broadcast,
+    time::{sleep, timeout},
+};
+
+use super::*;
+
+/// Says what is to come over the watch.
+type Events = broadcast::Sender<String>;
+
+fn meta(name: &str, version: u32, role: Option<&str>) -> Value {
+    let arn = role.map(|name| format!("arn:aws:iam::111122223333:role/{name}"));
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {
+        "namespace": "shop", "name": name, "resourceVersion": version.to_string(),
+        "annotations": {"eks.amazonaws.com/role-arn": arn.unwrap_or_default()}}})
+}
+
+async fn list(RawQuery(query): RawQuery, State(events): State<Events>) -> Response {
+    if !query.unwrap_or_default().contains("watch=true") {
+        let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+            "metadata": {"resourceVersion": "10"},
+            "items": [meta("app", 5, Some("app")), meta("plain", 6, None)]});
+        return Json(list).into_response();
+    }
+    let events = stream::unfold(events.subscribe(), |mut events| async move {
+        let line = events.recv().await.ok()?;
+        Some((Ok::<_, std::io::Error>(Bytes::from(line)), events))
+    });
+    Body::from_stream(events.boxed()).into_response()
+}
+
+/// Of ServiceAccounts that the list lacks, one exists and one cannot be told.
+async fn one(UrlPath(name): UrlPath<String>) -> Response {
+    match name.as_str() {
+        "new" => Json(meta("new", 11, Some("new"))).into_response(),
+        "broken" => StatusCode::FORBIDDEN.into_response(),
+        _ => {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                "reason": "NotFound", "message": "not found", "code": 404});
+            (StatusCode::NOT_FOUND, Json(status)).into_response()
+        }
+    }
+}
+
+async fn api_server(events: Events) -> String {
+    let routes = Router::new()
+        .route("/api/v1/serviceaccounts", get(list))
+        .route("/api/v1/namespaces/shop/serviceaccounts/{name}", get(one))
+        .with_state(events);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    url
+}
+
+async fn role_of(accounts: &impl ServiceAccounts, name: &str) -> String {
+    let account = ServiceAccountRef::new("shop", name).unwrap();
+    match accounts.find(&account, Duration::from_secs(5)).await {
+        Ok(Some(said)) => said.role.map_or("no role".into(), |role| role.name().to_owned()),
+        Ok(None) => "missing".to_owned(),
+        Err(fault) => format!("{fault:?}"),
+    }
+}
+
+/// Waits for what must come to be, ten seconds at most.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), waiting).await.expect("it did not come to be");
+}
+
+#[tokio::test]
+async fn the_list_the_watch_and_live_reads_are_one() {
+    podrole_runtime::crypto::install();
+    let (events, _keep) = broadcast::channel(8);
+    let url = api_server(events.clone()).await;
+    let client = connect(None, Some(&url)).await.unwrap();
+    let health = Health::default();
+    let listed = health.gate("list");
+    let shutdown = CancellationToken::new();
+    let prefix = AnnotationPrefix::default();
+    let accounts = watch(client, prefix, Metrics::default(), listed.clone(), shutdown);
+    until(async || listed.is_open()).await;
+    for (name, role) in [("app", "app"), ("new", "new"), ("plain", "missing"), ("broken", "Failed")]
+    {
+        assert_eq!(role_of(&accounts, name).await, role);
+    }
+    // The first is the keeper above, the second the watch.
+    until(async || events.receiver_count() > 1).await;
+    let changed = json!({"type": "MODIFIED", "object": meta("app", 12, Some("changed"))});
+    events.send(format!("{changed}\n")).unwrap();
+    until(async || role_of(&accounts, "app").await == "changed").await;
+    let gone = json!({"type": "DELETED", "object": meta("app", 13, Some("changed"))});
+    events.send(format!("{gone}\n")).unwrap();
+    until(async || role_of(&accounts, "app").await == "missing").await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_used_names_the_mend() {
+    podrole_runtime::crypto::install();
+    for (kubeconfig, url, word) in [
+        (Some("/does/not/exist"), None, "--kubeconfig /does/not/exist"),
+        (None, Some("10.0.0.1"), "like https://10.0.0.1:6443"),
+    ] {
+        let Err(fault) = connect(kubeconfig.map(Path::new), url).await else {
+            panic!("{kubeconfig:?} {url:?} was used");
+        };
+        assert!(fault.to_string().contains(word), "{fault}");
+    }
+}

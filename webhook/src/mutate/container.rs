@@ -1,0 +1,172 @@
+//! One container: whether it is ours to complete, and what it lacks.
+
+use json_patch::PatchOperation;
+use podrole_identity::{CredentialPath, variable};
+use serde_json::json;
+
+use super::{
+    operations::{Array, add},
+    proxy,
+    wish::Wish,
+};
+use crate::pod::{Container, Mount, PodView};
+
+/// What becomes of a container.
+pub(super) enum Verdict {
+    /// Its user decided otherwise, which the warning says.
+    LeaveAlone(String),
+    /// It is given what it lacks, perhaps nothing.
+    Complete(Lacks),
+}
+
+/// What a container lacks.
+#[derive(Default)]
+pub(super) struct Lacks {
+    variables: Vec<(&'static str, String)>,
+    /// Values of variables that are there, by their index.
+    values: Vec<(usize, String)>,
+    mount: bool,
+    /// It mounts the token's volume by its own name, from now or from before.
+    pub(super) needs_volume: bool,
+    pub(super) warning: Option<String>,
+}
+
+/// What is mounted where the token should be.
+enum AtMountPath<'a> {
+    Nothing,
+    Token(&'a Mount),
+    SomethingElse,
+}
+
+pub(super) fn judge(container: &Container, pod: &PodView, wish: &Wish) -> Verdict {
+    let name = &container.name;
+    let decided = user_decided(container, wish);
+    if let Some(variable) = decided {
+        return Verdict::LeaveAlone(match complete_other_path(container, wish) {
+            Some(other) => format!("container {name} has {other} credentials already; they stay"),
+            None => format!("container {name} sets {variable}; it is left as it is"),
+        });
+    }
+    let has_pair = container.has_variable(wish.pair[0].0);
+    let mount = match (at_mount_path(container, pod, wish), has_pair) {
+        (AtMountPath::SomethingElse, _) => {
+            let path = &wish.volume.mount_path;
+            return Verdict::LeaveAlone(format!(
+                "container {name} is left as it is: its own volume is at {path}"
+            ));
+        }
+        (AtMountPath::Nothing, true) => {
+            let variable = wish.pair[0].0;
+            return Verdict::LeaveAlone(format!(
+                "container {name} sets {variable}, and no token is mounted; remove the variable"
+            ));
+        }
+        (AtMountPath::Nothing, false) => None,
+        (AtMountPath::Token(mount), _) => Some(mount),
+    };
+    Verdict::Complete(lacks(container, wish, mount, has_pair))
+}
+
+fn lacks(container: &Container, wish: &Wish, mount: Option<&Mount>, has_pair: bool) -> Lacks {
+    let mut lacks = Lacks {
+        variables: wish.settings_for(container),
+        mount: mount.is_none(),
+        needs_volume: mount.is_none_or(|mount| mount.name == wish.volume.name),
+        ..Lacks::default()
+    };
+    if !has_pair {
+        lacks.variables.extend(wish.pair.iter().cloned());
+    }
+    if wish.path == CredentialPath::Container {
+        let exceptions = proxy::exceptions(container);
+        lacks.variables.extend(exceptions.variables);
+        lacks.values = exceptions.values;
+        lacks.warning = exceptions.warning;
+    }
+    lacks
+}
+
+/// The variable that says that the user decided. None where there is no such variable, or where
+/// the pair is there just as we would leave it and nothing beside it.
+fn user_decided<'a>(container: &'a Container, wish: &Wish) -> Option<&'a str> {
+    let decides = |name: &str| variable::USER_DECIDED.contains(&name);
+    let mut deciding = container.env.iter().filter(|variable| decides(&variable.name));
+    let first = deciding.clone().next()?;
+    let is_ours = |name: &str, value: Option<&str>| {
+        let ours = wish.pair.iter().find(|(ours, _)| *ours == name);
+        ours.is_some_and(|(_, ours)| Some(ours.as_str()) == value)
+    };
+    let foreign = deciding.find(|variable| !is_ours(&variable.name, variable.literal()));
+    let whole = wish.pair.iter().all(|(name, _)| container.has_variable(name));
+    match foreign {
+        Some(foreign) => Some(&foreign.name),
+        None if whole => None,
+        None => Some(&first.name),
+    }
+}
+
+/// The other path, where the container has both its variables.
+fn complete_other_path(container: &Container, wish: &Wish) -> Option<CredentialPath> {
+    let (other, pair) = match wish.path {
+        CredentialPath::WebIdentity => (
+            CredentialPath::Container,
+            [variable::CONTAINER_FULL_URI, variable::CONTAINER_TOKEN_FILE],
+        ),
+        CredentialPath::Container => {
+            (CredentialPath::WebIdentity, [variable::ROLE_ARN, variable::WEB_IDENTITY_TOKEN_FILE])
+        }
+    };
+    pair.iter().all(|name| container.has_variable(name)).then_some(other)
+}
+
+fn at_mount_path<'a>(container: &'a Container, pod: &PodView, wish: &Wish) -> AtMountPath<'a> {
+    let same = |mount: &&Mount| parts(&mount.mount_path).eq(parts(&wish.volume.mount_path));
+    let Some(mount) = container.volume_mounts.iter().find(same) else {
+        return AtMountPath::Nothing;
+    };
+    let gives_token = match pod.volume(&mount.name) {
+        Some(volume) => wish.is_met_by(volume),
+        // A mount whose volume is missing: the volume that is to come, if it has its name.
+        None => mount.name == wish.volume.name,
+    };
+    if gives_token && mount.is_whole() {
+        AtMountPath::Token(mount)
+    } else {
+        AtMountPath::SomethingElse
+    }
+}
+
+/// A path's parts: `/a//b/` is `/a/b`.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty())
+}
+
+impl Lacks {
+    /// The operations for the container at `place`.
+    pub(super) fn operations(
+        &self,
+        place: &[String],
+        container: &Container,
+        wish: &Wish,
+    ) -> Vec<PatchOperation> {
+        let below = |tokens: &[&str]| {
+            let tokens = tokens.iter().map(|token| (*token).to_owned());
+            place.iter().cloned().chain(tokens).collect::<Vec<_>>()
+        };
+        let values = self
+            .values
+            .iter()
+            .map(|(index, value)| add(&below(&["env", &index.to_string(), "value"]), json!(value)));
+        let mut operations: Vec<_> = values.collect();
+        let mut env = Array::new(&below(&["env"]), container.env.is_empty());
+        for (name, value) in &self.variables {
+            operations.push(env.push(json!({ "name": name, "value": value })));
+        }
+        if self.mount {
+            let empty = container.volume_mounts.is_empty();
+            let mut mounts = Array::new(&below(&["volumeMounts"]), empty);
+            operations.push(mounts.push(wish.mount_json()));
+        }
+        operations
+    }
+}

@@ -1,0 +1,209 @@
+//! A view of the few fields of a pod that matter here.
+//!
+//! What is not named is let be: the view is read from the raw pod, and nothing is ever written
+//! from it. It has no `Debug`, since environment variables hold secrets.
+
+use std::collections::BTreeMap;
+
+use podrole_identity::Annotations;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+/// A pod's label that keeps podrole away from it, with the value `disabled`.
+pub const INJECTION_LABEL: &str = "podrole.io/injection";
+/// EKS's label for the same, with any value.
+pub const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
+
+/// A pod, as far as it matters.
+#[derive(Default, Deserialize)]
+pub struct PodView {
+    pub(crate) metadata: Option<Metadata>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) spec: Spec,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) annotations: Annotations,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Spec {
+    service_account_name: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) containers: Vec<Container>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) init_containers: Vec<Container>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) volumes: Vec<Volume>,
+    #[serde(default, deserialize_with = "nullable")]
+    node_selector: BTreeMap<String, String>,
+    os: Option<Os>,
+}
+
+#[derive(Deserialize)]
+struct Os {
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Container {
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) env: Vec<Variable>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) volume_mounts: Vec<Mount>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Variable {
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) value: String,
+    value_from: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mount {
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) mount_path: String,
+    #[serde(default, deserialize_with = "nullable")]
+    sub_path: String,
+    #[serde(default, deserialize_with = "nullable")]
+    sub_path_expr: String,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct Volume {
+    #[serde(default)]
+    pub(crate) name: String,
+    projected: Option<Projected>,
+}
+
+#[derive(Deserialize)]
+struct Projected {
+    #[serde(default, deserialize_with = "nullable")]
+    sources: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Source {
+    service_account_token: Option<TokenSource>,
+}
+
+#[derive(Deserialize)]
+struct TokenSource {
+    #[serde(default, deserialize_with = "nullable")]
+    audience: String,
+    #[serde(default, deserialize_with = "nullable")]
+    path: String,
+}
+
+/// A pod that cannot be read. It says where, and nothing of what stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pod cannot be read (line {line}, column {column})")]
+pub struct PodError {
+    line: usize,
+    column: usize,
+}
+
+/// `null` is as good as absent, as it is to Kubernetes.
+fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl PodView {
+    /// Reads a pod's JSON.
+    ///
+    /// # Errors
+    /// When a field that matters is not of its kind.
+    pub fn read(json: &str) -> Result<Self, PodError> {
+        serde_json::from_str(json)
+            .map_err(|fault| PodError { line: fault.line(), column: fault.column() })
+    }
+
+    /// Its ServiceAccount's name: `default` where it names none, as Kubernetes has it.
+    #[must_use]
+    pub fn service_account(&self) -> &str {
+        let name = self.spec.service_account_name.as_deref();
+        name.filter(|name| !name.is_empty()).unwrap_or("default")
+    }
+
+    /// Whether a label of its own keeps podrole away.
+    #[must_use]
+    pub fn opted_out(&self) -> bool {
+        self.labels().is_some_and(|labels| {
+            labels.contains_key(EKS_SKIP_LABEL)
+                || labels.get(INJECTION_LABEL).map(String::as_str) == Some("disabled")
+        })
+    }
+
+    /// Whether it is meant for Windows nodes.
+    #[must_use]
+    pub fn is_windows(&self) -> bool {
+        let selects = |key| self.spec.node_selector.get(key).map(String::as_str) == Some("windows");
+        selects("kubernetes.io/os")
+            || selects("beta.kubernetes.io/os")
+            || self.spec.os.as_ref().is_some_and(|os| os.name == "windows")
+    }
+
+    pub(crate) fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        self.metadata.as_ref()?.labels.as_ref()
+    }
+
+    pub(crate) fn annotations(&self) -> Option<&Annotations> {
+        self.metadata.as_ref().map(|metadata| &metadata.annotations)
+    }
+
+    pub(crate) fn volume(&self, name: &str) -> Option<&Volume> {
+        self.spec.volumes.iter().find(|volume| volume.name == name)
+    }
+}
+
+impl Container {
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.env.iter().any(|variable| variable.name == name)
+    }
+}
+
+impl Variable {
+    /// Its value, unless it comes from elsewhere and cannot be seen.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        self.value_from.is_none().then_some(self.value.as_str())
+    }
+}
+
+impl Mount {
+    /// Whether the whole volume is mounted, and not a part of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.sub_path.is_empty() && self.sub_path_expr.is_empty()
+    }
+}
+
+impl Volume {
+    /// Whether it projects a token for this audience under this file name. Its life does not
+    /// matter: the kubelet renews it in time.
+    pub(crate) fn projects_token(&self, audience: &str, file: &str) -> bool {
+        let tokens = self.projected.iter().flat_map(|projected| &projected.sources);
+        let mut tokens = tokens.filter_map(|source| source.service_account_token.as_ref());
+        tokens.any(|token| token.audience == audience && token.path == file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! What is read of a pod, and what is not told of it.
+
+use super::*;
+
+fn read(json: &str) -> PodView {
+    PodView::read(json).unwrap_or_else(|fault| panic!("{fault}: {json}"))
+}
+
+#[test]
+fn null_is_as_good_as_absent_and_unknown_fields_are_let_be() {
+    for json in [
+        "{}",
+        r#"{"metadata":null,"spec":null}"#,
+        r#"{"metadata":{"labels":null,"annotations":null},"spec":{"containers":null,
+            "initContainers":null,"volumes":null,"nodeSelector":null,"os":null}}"#,
+        r#"{"spec":{"containers":[{"name":"a","env":null,"volumeMounts":null,"new":{}}],
+            "volumes":[{"name":"v","projected":null},{"name":"w","projected":{"sources":[{}]}}]}}"#,
+    ] {
+        let pod = read(json);
+        assert_eq!(pod.service_account(), "default");
+        assert!(!pod.opted_out() && !pod.is_windows());
+    }
+}
+
+#[test]
+fn a_pod_without_a_service_account_has_the_default_one() {
+    for (json, name) in [
+        (r#"{"spec":{"serviceAccountName":""}}"#, "default"),
+        (r#"{"spec":{"serviceAccountName":null}}"#, "default"),
+        (r#"{"spec":{"serviceAccountName":"app"}}"#, "app"),
+    ] {
+        assert_eq!(read(json).service_account(), name);
+    }
+}
+
+#[test]
+fn a_label_opts_out() {
+    for (label, value, out) in [
+        (INJECTION_LABEL, "disabled", true),
+        (INJECTION_LABEL, "enabled", false),
+        (EKS_SKIP_LABEL, "", true),
+        ("other", "disabled", false),
+    ] {
+        let json = format!(r#"{{"metadata":{{"labels":{{"{label}":"{value}"}}}}}}"#);
+        assert_eq!(read(&json).opted_out(), out, "{label}={value}");
+    }
+}
+
+#[test]
+fn windows_is_told_in_three_ways() {
+    for (spec, windows) in [
+        (r#"{"nodeSelector":{"kubernetes.io/os":"windows"}}"#, true),
+        (r#"{"nodeSelector":{"beta.kubernetes.io/os":"windows"}}"#, true),
+        (r#"{"os":{"name":"windows"}}"#, true),
+        (r#"{"os":{"name":"linux"},"nodeSelector":{"kubernetes.io/os":"Windows"}}"#, false),
+    ] {
+        assert_eq!(read(&format!(r#"{{"spec":{spec}}}"#)).is_windows(), windows, "{spec}");
+    }
+}
+
+#[test]
+fn a_fault_says_where_and_not_what() {
+    let told = |json| PodView::read(json).err().map(|fault| fault.to_string());
+    let fault = told(r#"{"spec":{"containers":[{"env":"hunter2"}]}}"#).unwrap();
+    assert!(fault.contains("line 1") && !fault.contains("hunter2"), "{fault}");
+    assert!(told("[]").is_some());
+}

@@ -1,0 +1,155 @@
+//! Reviews good and bad, and the form of the answers.
+
+use podrole_identity::CredentialPath;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{Outcome, Reason};
+
+fn review(version: &str) -> Value {
+    json!({"apiVersion": version, "kind": "AdmissionReview", "request": {
+        "uid": "u-1", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": "CREATE", "namespace": "shop", "object": {"spec": {}}, "oldObject": null,
+        "dryRun": false, "options": {"new": 1}}})
+}
+
+#[test]
+fn both_versions_are_read_and_the_object_stays_raw() {
+    for version in VERSIONS {
+        let mut wanted = review(version);
+        wanted["request"]["object"] = json!({"any": ["thing", 1.0]});
+        let body = wanted.to_string();
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!(review.version(), version);
+        assert_eq!(review.request.uid, "u-1");
+        assert!(review.request.creates_pod());
+        let object = review.request.object.map(RawValue::get);
+        assert_eq!(object, Some(r#"{"any":["thing",1.0]}"#));
+    }
+}
+
+#[test]
+fn only_the_creation_of_a_pod_is_ours() {
+    for (place, value) in [
+        ("/request/operation", json!("UPDATE")),
+        ("/request/subResource", json!("ephemeralcontainers")),
+        ("/request/kind/kind", json!("Deployment")),
+        ("/request/kind/group", json!("apps")),
+        ("/request/kind/version", json!("v2")),
+        ("/request/kind", json!({})),
+    ] {
+        let mut review = review(VERSIONS[0]);
+        match review.pointer_mut(place) {
+            Some(there) => *there = value,
+            None => review["request"]["subResource"] = value,
+        }
+        let body = review.to_string();
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert!(!review.request.creates_pod(), "{place}");
+    }
+}
+
+/// The version and uid to answer with, and the fault.
+fn bad(body: &str) -> Option<(String, String)> {
+    match Review::read(body.as_bytes()) {
+        Err(BadReview::Answerable { version, uid, .. }) => Some((version, uid)),
+        Err(BadReview::Unanswerable) => None,
+        Ok(_) => panic!("it was read: {body}"),
+    }
+}
+
+#[test]
+fn a_bad_review_with_a_uid_can_be_answered() {
+    let (v1, beta) = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
+    let next = "admission.k8s.io/v2";
+    let long = format!("admission.k8s.io/{}", "v".repeat(99));
+    for (place, value, version) in [
+        ("/apiVersion", json!(next), next),
+        ("/apiVersion", json!("v1"), v1),
+        ("/apiVersion", json!(7), v1),
+        ("/apiVersion", json!(long), v1),
+        ("/kind", json!("Pod"), beta),
+        ("/kind", json!(null), beta),
+        ("/request/kind", json!("Pod"), beta),
+        ("/request/namespace", json!(1), beta),
+    ] {
+        let mut review = review(beta);
+        *review.pointer_mut(place).unwrap() = value;
+        let answer = Some((version.to_owned(), "u-1".to_owned()));
+        assert_eq!(bad(&review.to_string()), answer, "{place}");
+    }
+}
+
+#[test]
+fn what_has_no_uid_cannot_be_answered() {
+    for body in ["", "{}", "[]", "null", "not json", r#"{"request":null}"#, "\u{0}"] {
+        assert_eq!(bad(body), None, "{body}");
+    }
+    for uid in [json!(""), json!(null), json!(7), json!("u".repeat(257))] {
+        let mut review = review(VERSIONS[0]);
+        review["request"]["uid"] = uid;
+        assert_eq!(bad(&review.to_string()), None);
+    }
+    let truncated = review(VERSIONS[0]).to_string();
+    assert_eq!(bad(&truncated[..truncated.len() - 1]), None);
+    assert_eq!(bad(&"[".repeat(100_000)), None);
+}
+
+fn answer(outcome: &Outcome) -> Value {
+    serde_json::to_value(Answer::new(VERSIONS[1], "u-1", outcome, &Audit::default())).unwrap()
+}
+
+#[test]
+fn a_patch_is_base64_and_comes_with_its_type() {
+    let operations = json!([{"op": "add", "path": "/a", "value": 1}]);
+    let outcome = Outcome::Patch {
+        operations: serde_json::from_value(operations).unwrap(),
+        warnings: Vec::new(),
+    };
+    let audit = Audit {
+        path: Some(CredentialPath::Container),
+        role: Some("arn:aws:iam::111122223333:role/app".parse().unwrap()),
+    };
+    let answer = Answer::new(VERSIONS[0], "u-1", &outcome, &audit);
+    let Outcome::Patch { operations, .. } = outcome else {
+        unreachable!();
+    };
+    assert_eq!(answer.response.operations().unwrap(), operations);
+    let expected = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "response": {"uid": "u-1", "allowed": true, "patchType": "JSONPatch",
+            "patch": "W3sib3AiOiJhZGQiLCJwYXRoIjoiL2EiLCJ2YWx1ZSI6MX1d",
+            "auditAnnotations": {"path": "container", "reason": "injected",
+                "role": "arn:aws:iam::111122223333:role/app"}}});
+    assert_eq!(serde_json::to_value(&answer).unwrap(), expected);
+}
+
+#[test]
+fn without_a_patch_there_is_no_type_either() {
+    let expected = json!({"apiVersion": "admission.k8s.io/v1beta1", "kind": "AdmissionReview",
+        "response": {"uid": "u-1", "allowed": true, "auditAnnotations": {"reason": "no_role"}}});
+    assert_eq!(answer(&Outcome::skip(Reason::NoRole)), expected);
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let refused = Outcome::skip_with(Reason::BadRole, "mend\nit").required();
+    let response = &answer(&refused)["response"];
+    assert_eq!(response["allowed"], false);
+    let status = json!({"code": 403, "reason": "Forbidden", "message": "podrole: mendit"});
+    assert_eq!(response["status"], status);
+}
+
+#[test]
+fn warnings_are_three_short_lines_at_most() {
+    let outcome = Outcome::Skip {
+        reason: Reason::LeftAlone,
+        warnings: vec!["a\u{7}\u{1b}[31m\nb".into(), "é".repeat(300), "c".into(), "d".into()],
+    };
+    let answer = answer(&outcome);
+    let warnings: Vec<String> =
+        serde_json::from_value(answer["response"]["warnings"].clone()).unwrap();
+    assert_eq!((warnings.len(), warnings[0].as_str()), (3, "podrole: a[31mb"));
+    assert_eq!(warnings[1].chars().count(), 120);
+    assert!(warnings[1].ends_with(".."));
+}

@@ -1,0 +1,117 @@
+//! What the cluster's administrator decided, for all pods.
+
+use podrole_identity::{
+    AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange, TokenExpiration,
+    TokenVolume,
+};
+
+/// What holds for every pod unless its ServiceAccount or the pod itself says otherwise. The
+/// default is what EKS's webhook does without flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What stands before the slash of EKS's annotations.
+    pub annotation_prefix: AnnotationPrefix,
+    /// The way of pods whose ServiceAccount does not choose.
+    pub credentials: CredentialPath,
+    /// How the agent trades tokens; the container path's audience follows from it.
+    pub exchange: Exchange,
+    /// The audience of web identity's tokens.
+    pub audience: Audience,
+    /// The tokens' life.
+    pub token_expiration: TokenExpiration,
+    /// The region that containers are told, unless they know one.
+    pub region: Option<String>,
+    /// Whether SDKs shall ask the region's STS.
+    pub sts_regional_endpoints: bool,
+    /// One endpoint for all of AWS, for emulators; containers get it as `AWS_ENDPOINT_URL`.
+    pub endpoint_url: Option<String>,
+    /// Where web identity's token stands.
+    pub web_identity_volume: TokenVolume,
+    /// Where the container path's token stands.
+    pub container_volume: TokenVolume,
+    /// The URL at which containers find the agent.
+    pub container_full_uri: String,
+    /// The audience of the container path's tokens, where it shall not follow the exchange.
+    pub container_audience: Option<Audience>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            annotation_prefix: AnnotationPrefix::default(),
+            credentials: CredentialPath::default(),
+            exchange: Exchange::default(),
+            audience: Audience::sts(),
+            token_expiration: TokenExpiration::default(),
+            region: None,
+            sts_regional_endpoints: false,
+            endpoint_url: None,
+            web_identity_volume: CredentialPath::WebIdentity.token_volume(),
+            container_volume: CredentialPath::Container.token_volume(),
+            container_full_uri: DEFAULT_FULL_URI.to_owned(),
+            container_audience: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Where a path's token stands.
+    #[must_use]
+    pub fn volume(&self, path: CredentialPath) -> &TokenVolume {
+        match path {
+            CredentialPath::WebIdentity => &self.web_identity_volume,
+            CredentialPath::Container => &self.container_volume,
+        }
+    }
+
+    /// The audience of a path's token. `own` is the ServiceAccount's: it counts wherever the token
+    /// goes to STS, whose OIDC provider may list another audience for it.
+    #[must_use]
+    pub fn audience_of(&self, path: CredentialPath, own: Option<&Audience>) -> Audience {
+        match (path, &self.container_audience, self.exchange) {
+            (CredentialPath::WebIdentity, _, _) => own.unwrap_or(&self.audience).clone(),
+            (CredentialPath::Container, Some(audience), _) => audience.clone(),
+            (CredentialPath::Container, None, Exchange::WebIdentity) => {
+                own.cloned().unwrap_or_else(|| self.exchange.audience())
+            }
+            (CredentialPath::Container, None, exchange) => exchange.audience(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn audience(
+        path: CredentialPath,
+        exchange: Exchange,
+        own: Option<&str>,
+        fixed: Option<&str>,
+    ) -> String {
+        let read = |text: Option<&str>| text.map(|text| text.parse::<Audience>().unwrap());
+        let settings = Settings {
+            exchange,
+            audience: "flag".parse().unwrap(),
+            container_audience: read(fixed),
+            ..Settings::default()
+        };
+        settings.audience_of(path, read(own).as_ref()).to_string()
+    }
+
+    #[test]
+    fn the_audience_is_the_service_accounts_then_the_flags_then_the_exchanges() {
+        use CredentialPath::{Container, WebIdentity};
+        for (path, exchange, own, fixed, expected) in [
+            (WebIdentity, Exchange::WebIdentity, None, None, "flag"),
+            (WebIdentity, Exchange::EksAuth, Some("own"), None, "own"),
+            (Container, Exchange::WebIdentity, None, None, "sts.amazonaws.com"),
+            (Container, Exchange::WebIdentity, Some("own"), None, "own"),
+            (Container, Exchange::WebIdentity, Some("own"), Some("fixed"), "fixed"),
+            (Container, Exchange::AssumeRole, Some("own"), None, "pods.eks.amazonaws.com"),
+            (Container, Exchange::EksAuth, None, None, "pods.eks.amazonaws.com"),
+        ] {
+            assert_eq!(audience(path, exchange, own, fixed), expected, "{path} {exchange}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Whole decisions, from bytes to answer.
+
+use podrole_identity::{Annotations, ServiceAccountAnnotations};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::InMemory;
+
+/// Fails every look-up.
+struct Nobody(LookupFault);
+
+impl ServiceAccounts for Nobody {
+    async fn find(
+        &self,
+        _account: &ServiceAccountRef,
+        _patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+        Err(self.0)
+    }
+}
+
+fn accounts() -> InMemory {
+    let accounts = [("shop/app", "arn:aws:iam::111122223333:role/app"), ("shop/bad", "app")];
+    let accounts = accounts.into_iter().map(|(account, role)| {
+        let role = ("eks.amazonaws.com/role-arn".to_owned(), role.to_owned());
+        let annotations: Annotations = [role].into_iter().collect();
+        let prefix = Settings::default().annotation_prefix;
+        let said = ServiceAccountAnnotations::read(&annotations, &prefix);
+        (account.parse().unwrap(), said)
+    });
+    accounts.collect()
+}
+
+fn pod(account: &str) -> Value {
+    json!({"metadata": {"name": "p", "namespace": "elsewhere"},
+        "spec": {"serviceAccountName": account, "containers": [{"name": "web"}]}})
+}
+
+fn review(object: &Value) -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u-1", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "operation": "CREATE", "namespace": "shop", "object": object}})
+}
+
+async fn ask(accounts: impl ServiceAccounts, injection: Injection, body: &Value) -> Answer {
+    let webhook = Webhook::new(accounts, Settings::default(), Metrics::default());
+    let body = body.to_string();
+    let asked = review_bytes(&webhook, injection, DEFAULT_PATIENCE, body.as_bytes());
+    asked.await.unwrap()
+}
+
+fn reason(answer: &Answer) -> &str {
+    &answer.response.audit_annotations["reason"]
+}
+
+#[tokio::test]
+async fn a_pod_gets_its_role_by_the_reviews_namespace() {
+    let answer = ask(accounts(), Injection::Enabled, &review(&pod("app"))).await;
+    assert_eq!((reason(&answer), answer.response.allowed), ("injected", true));
+    assert_eq!(answer.response.uid, "u-1");
+    let audit = &answer.response.audit_annotations;
+    assert_eq!(audit["role"], "arn:aws:iam::111122223333:role/app");
+    assert_eq!(audit["path"], "web-identity");
+    let mut patched = pod("app");
+    json_patch::patch(&mut patched, &answer.response.operations().unwrap()).unwrap();
+    assert_eq!(patched["spec"]["containers"][0]["env"][0]["name"], "AWS_ROLE_ARN");
+}
+
+#[tokio::test]
+async fn who_names_no_role_is_admitted_everywhere() {
+    for injection in [Injection::Enabled, Injection::Required] {
+        for account in ["other", ""] {
+            let answer = ask(accounts(), injection, &review(&pod(account))).await;
+            assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
+            assert_eq!(answer.response.warnings, Vec::<String>::new());
+        }
+    }
+}
+
+/// What both paths do with what cannot be decided: admitted with a warning, or refused.
+async fn undecided(fault: Option<LookupFault>, body: &Value, word: &str) {
+    for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
+        let answer = match fault {
+            Some(fault) => ask(Nobody(fault), injection, body).await,
+            None => ask(accounts(), injection, body).await,
+        };
+        assert_eq!((reason(&answer), answer.response.allowed), (word, allowed), "{body}");
+        assert_eq!(answer.response.patch, None);
+        assert_eq!(answer.response.warnings.len(), usize::from(allowed));
+        assert_eq!(answer.response.status.is_some(), !allowed);
+    }
+}
+
+#[tokio::test]
+async fn not_to_know_is_not_no_role() {
+    for (fault, word) in [
+        (LookupFault::Unsynced, "unsynced"),
+        (LookupFault::Failed, "lookup_failed"),
+        (LookupFault::TooSlow, "lookup_failed"),
+        (LookupFault::Busy, "lookup_failed"),
+    ] {
+        undecided(Some(fault), &review(&pod("app")), word).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bad_role_is_told_or_refused() {
+    undecided(None, &review(&pod("bad")), "bad_role").await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_or_refused() {
+    let mut wrong_version = review(&pod("app"));
+    wrong_version["apiVersion"] = json!("admission.k8s.io/v2");
+    let mut no_namespace = review(&pod("app"));
+    no_namespace["request"]["namespace"] = json!(null);
+    for body in [
+        review(&json!(null)),
+        review(&json!([])),
+        review(&json!({"spec": {"containers": "hunter2"}})),
+        review(&pod("A/B")),
+        wrong_version,
+        no_namespace,
+    ] {
+        undecided(None, &body, "unreadable").await;
+    }
+    let answer =
+        ask(accounts(), Injection::Enabled, &review(&json!({"spec": {"containers": "hunter2"}})))
+            .await;
+    assert!(!format!("{answer:?}").contains("hunter2"), "the pod is told in the answer");
+}
+
+#[tokio::test]
+async fn a_label_opts_out_where_identity_is_not_required() {
+    for label in ["podrole.io/injection", "eks.amazonaws.com/skip-pod-identity-webhook"] {
+        let mut pod = pod("app");
+        pod["metadata"]["labels"] = json!({label: "disabled"});
+        for (injection, word) in
+            [(Injection::Enabled, "opted_out"), (Injection::Required, "injected")]
+        {
+            let answer = ask(accounts(), injection, &review(&pod)).await;
+            assert_eq!(reason(&answer), word, "{label}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_objects_are_none_of_ours() {
+    let mut review = review(&pod("app"));
+    review["request"]["operation"] = json!("UPDATE");
+    for injection in [Injection::Enabled, Injection::Required] {
+        let answer = ask(Nobody(LookupFault::Failed), injection, &review).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("not_applicable", true));
+    }
+}
+
+#[tokio::test]
+async fn each_review_is_counted_once_by_outcome_and_reason() {
+    let metrics = Metrics::default();
+    let webhook = Webhook::new(accounts(), Settings::default(), metrics.clone());
+    let bodies = [review(&pod("app")), review(&pod("bad")), json!("hunter2")];
+    for body in bodies {
+        let body = body.to_string();
+        let required = Injection::Required;
+        let _ = review_bytes(&webhook, required, DEFAULT_PATIENCE, body.as_bytes()).await;
+    }
+    let mut registry = prometheus_client::registry::Registry::default();
+    metrics.register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    for labels in [
+        r#"outcome="patched",reason="injected""#,
+        r#"outcome="refused",reason="bad_role""#,
+        r#"outcome="rejected",reason="unreadable""#,
+    ] {
+        let line = format!("podrole_webhook_reviews_total{{{labels}}} 1");
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn jitter_differs_from_review_to_review_and_not_within_one() {
+    assert_eq!(jitter("u-1"), jitter("u-1"));
+    assert_ne!(jitter("u-1"), jitter("u-2"));
+}
