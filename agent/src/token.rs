@@ -110,7 +110,7 @@ pub enum TokenError {
     Legacy,
     /// It is bound to no pod.
     #[error(
-        "the token is bound to no pod; use the token of a projected volume, or create one with `--bound-object-kind Pod`"
+        "the token is bound to no pod; use the token of a projected volume, or one of `kubectl create token --bound-object-kind Pod`"
     )]
     NoPod,
     /// `sub` and the `kubernetes.io` claims say different things.

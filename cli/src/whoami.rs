@@ -82,7 +82,8 @@ fn cause<'a>(fault: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
 fn aws_error(fault: &(dyn Error + 'static)) -> Option<(String, String)> {
     let web_identity = fault.downcast_ref::<AssumeRoleWithWebIdentityError>();
     let identity = fault.downcast_ref::<GetCallerIdentityError>();
-    let meta = web_identity.map(|fault| fault.meta()).or(identity.map(|fault| fault.meta()))?;
+    let meta = web_identity.map(AssumeRoleWithWebIdentityError::meta);
+    let meta = meta.or(identity.map(GetCallerIdentityError::meta))?;
     let (code, message) = (meta.code()?, meta.message().unwrap_or_default());
     Some((code.to_owned(), message.to_owned()))
 }

@@ -59,7 +59,7 @@ impl Keep {
                 tracing::warn!(%account, role, fault, %error, "no credentials");
             }
         }
-        self.0.metrics.cached(self.0.entries.entry_count());
+        self.0.metrics.cached(self.len());
     }
 }
 

@@ -53,6 +53,7 @@ async fn at_trace_level_no_line_holds_a_secret() {
     text += std::str::from_utf8(&lines.0.lock().unwrap()).unwrap();
     assert!(text.contains("credentials fetched") && text.contains("no credentials"), "{text}");
     assert!(text.contains("podrole_requests_total{outcome=\"ok\"} 1"), "{text}");
+    assert!(text.contains("podrole_cache_entries 1"), "{text}");
     let (signed, signature) = token.rsplit_once('.').unwrap();
     for secret in [&token, signed, signature, "secret-from-sts", "session-from-sts"] {
         assert!(!text.contains(secret), "{text}");

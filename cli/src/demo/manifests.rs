@@ -48,7 +48,7 @@ impl Manifests {
         let mut manifests = Self::default();
         for source in sources {
             for (index, document) in documents(source)?.into_iter().enumerate() {
-                let added = manifests.add(document);
+                let added = manifests.add(&document);
                 added.map_err(|reason| ManifestError {
                     file: source.file.clone(),
                     place: format!(", document {}", index + 1),
@@ -59,26 +59,25 @@ impl Manifests {
         Ok(manifests)
     }
 
-    fn add(&mut self, document: Value) -> Result<(), String> {
+    fn add(&mut self, document: &Value) -> Result<(), String> {
         if document.is_null() {
             return Ok(());
         }
-        let kind =
-            text(&document, "/kind").ok_or("it has no `kind`: is it a manifest?")?.to_owned();
+        let kind = text(document, "/kind").ok_or("it has no `kind`: is it a manifest?")?.to_owned();
         if let Some(items) = document.pointer("/items").and_then(Value::as_array) {
-            return items.iter().try_for_each(|item| self.add(item.clone()));
+            return items.iter().try_for_each(|item| self.add(item));
         }
         match kind.as_str() {
             "Namespace" => {
-                let name = name(&document)?.to_owned();
-                self.namespaces.insert(name, string_map(&document, "/metadata/labels")?);
+                let name = name(document)?.to_owned();
+                self.namespaces.insert(name, string_map(document, "/metadata/labels")?);
             }
             "ServiceAccount" => {
-                let account = account(namespace(&document), name(&document)?)?;
-                let annotations = string_map(&document, "/metadata/annotations")?;
+                let account = account(namespace(document), name(document)?)?;
+                let annotations = string_map(document, "/metadata/annotations")?;
                 self.service_accounts.insert(account, annotations);
             }
-            _ => self.workloads.extend(workload(&kind, &document)?),
+            _ => self.workloads.extend(workload(&kind, document)?),
         }
         Ok(())
     }

@@ -18,9 +18,9 @@ use crate::whoami::Answer;
 
 /// The three, with what each way must answer.
 const EXPECTED: [(Forgery, &str, &str); 3] = [
-    (Forgery::AnotherKey, "InvalidIdentityToken", "400"),
-    (Forgery::AnotherAudience, "InvalidIdentityToken", "400"),
-    (Forgery::AnotherServiceAccount, "AccessDenied", "403"),
+    (Forgery::Key, "InvalidIdentityToken", "400"),
+    (Forgery::Audience, "InvalidIdentityToken", "400"),
+    (Forgery::ServiceAccount, "AccessDenied", "403"),
 ];
 
 /// Shows the three. Fails where one is let in, or refused with another error.

@@ -1,23 +1,16 @@
 //! The stage: sandbox, webhook and agent on loopback, and the small cluster that they see.
 
-use std::{
-    fmt,
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-};
+mod start;
 
-use podrole_certs::{Authority, Serving};
+use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
+
 use podrole_identity::{
     AnnotationPrefix, Audience, CREDENTIALS_ANNOTATION, CREDENTIALS_PATH, CredentialPath,
-    ServiceAccountAnnotations, ServiceAccountRef, TokenVolume,
+    ServiceAccountAnnotations, ServiceAccountRef,
 };
-use podrole_runtime::{
-    clock::now,
-    serve::{Limits, Server},
-};
+use podrole_runtime::clock::now;
 use podrole_sandbox::{Issuer, NodeRef, PodRef, Sandbox, TokenRequest};
-use podrole_webhook::{Metrics, Settings, Webhook};
+use podrole_webhook::{Metrics, Webhook};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -31,12 +24,12 @@ use super::{
     neighbour,
     report::Report,
 };
+use start::{bind, serve_tls, settings};
 
 /// The name under which an API server would call the webhook.
 const WEBHOOK_NAME: &str = "podrole-webhook.podrole.svc";
 /// The region that pods are told.
 pub(crate) const REGION: &str = "us-east-1";
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Everything that runs. Dropping it stops and removes everything.
 pub(crate) struct Stage {
@@ -54,9 +47,12 @@ pub(crate) struct Stage {
 /// What is wrong with a token that must not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forgery {
-    AnotherKey,
-    AnotherAudience,
-    AnotherServiceAccount,
+    /// It is signed by another key than the one that it names.
+    Key,
+    /// It is for another audience.
+    Audience,
+    /// It is of a ServiceAccount that the trust policy does not name.
+    ServiceAccount,
 }
 
 impl Stage {
@@ -172,17 +168,17 @@ impl Stage {
         let read = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
         let audience = read.audience.unwrap_or_else(Audience::sts);
         match forgery {
-            Forgery::AnotherKey => {
+            Forgery::Key => {
                 let impostor = self.issuer.impostor();
                 let impostor = impostor.map_err(|fault| Failure::ours("an impostor", &fault))?;
                 self.mint(&impostor, account, &audience, 3600)
             }
-            Forgery::AnotherAudience => {
+            Forgery::Audience => {
                 let other = "vault.example.org".parse();
                 let other = other.map_err(|fault| Failure::ours("an audience", &fault))?;
                 self.mint(&self.issuer, account, &other, 3600)
             }
-            Forgery::AnotherServiceAccount => {
+            Forgery::ServiceAccount => {
                 let stranger = self.accounts.stranger(&account)?;
                 self.mint(&self.issuer, stranger, &audience, 3600)
             }
@@ -236,45 +232,6 @@ impl Drop for Stage {
     }
 }
 
-async fn bind(what: &str) -> Result<Server, Failure> {
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bound = Server::bind(loopback, Limits::default()).await;
-    bound.map_err(|fault| Failure::new(what, fault, "free a port of 127.0.0.1"))
-}
-
-/// Serves the webhook with a certificate of a CA that was minted for this run.
-fn serve_tls(
-    server: Server,
-    router: axum::Router,
-    shutdown: CancellationToken,
-) -> Result<Authority, Failure> {
-    let failed = |fault: &dyn fmt::Display| Failure::ours("the webhook's certificate", fault);
-    let authority = Authority::mint("podrole demo CA", now(), DAY).map_err(|f| failed(&f))?;
-    let pair = authority.issue(&[WEBHOOK_NAME], now(), DAY).map_err(|f| failed(&f))?;
-    let serving = Serving::new(&pair).map_err(|f| failed(&f))?;
-    let config = serving.server_config().map_err(|f| failed(&f))?;
-    tokio::spawn(server.with_tls(config).run(router, shutdown));
-    Ok(authority)
-}
-
-/// The webhook's settings: EKS's own, but that the tokens stand in the demo's folder, since this
-/// machine's /var/run belongs to others, and that AWS is the sandbox.
-fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) -> Settings {
-    let below = |volume: TokenVolume| TokenVolume {
-        mount_path: format!("{}{}", folder.display(), volume.mount_path),
-        ..volume
-    };
-    Settings {
-        region: Some(REGION.to_owned()),
-        sts_regional_endpoints: true,
-        endpoint_url: Some(format!("http://{sandbox}")),
-        web_identity_volume: below(CredentialPath::WebIdentity.token_volume()),
-        container_volume: below(CredentialPath::Container.token_volume()),
-        container_full_uri: format!("http://{agent}{CREDENTIALS_PATH}"),
-        ..Settings::default()
-    }
-}
-
 fn missing(workload: &Workload) -> Failure {
     let account = &workload.service_account;
     Failure::new(
@@ -287,9 +244,9 @@ fn missing(workload: &Workload) -> Failure {
 impl fmt::Display for Forgery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::AnotherKey => "signed by another key",
-            Self::AnotherAudience => "for another audience",
-            Self::AnotherServiceAccount => "of another ServiceAccount",
+            Self::Key => "signed by another key",
+            Self::Audience => "for another audience",
+            Self::ServiceAccount => "of another ServiceAccount",
         })
     }
 }

@@ -1,0 +1,62 @@
+//! How each part of the stage comes up.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
+
+use podrole_certs::{Authority, Serving};
+use podrole_identity::{CREDENTIALS_PATH, CredentialPath, TokenVolume};
+use podrole_runtime::{
+    clock::now,
+    serve::{Limits, Server},
+};
+use podrole_webhook::Settings;
+use tokio_util::sync::CancellationToken;
+
+use super::{REGION, WEBHOOK_NAME};
+use crate::demo::Failure;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A free port of 127.0.0.1 for `what`.
+pub(super) async fn bind(what: &str) -> Result<Server, Failure> {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bound = Server::bind(loopback, Limits::default()).await;
+    bound.map_err(|fault| Failure::new(what, fault, "free a port of 127.0.0.1"))
+}
+
+/// Serves the webhook with a certificate of a CA that was minted for this run.
+pub(super) fn serve_tls(
+    server: Server,
+    router: axum::Router,
+    shutdown: CancellationToken,
+) -> Result<Authority, Failure> {
+    let failed = |fault: &dyn fmt::Display| Failure::ours("the webhook's certificate", fault);
+    let authority = Authority::mint("podrole demo CA", now(), DAY).map_err(|f| failed(&f))?;
+    let pair = authority.issue(&[WEBHOOK_NAME], now(), DAY).map_err(|f| failed(&f))?;
+    let serving = Serving::new(&pair).map_err(|f| failed(&f))?;
+    let config = serving.server_config().map_err(|f| failed(&f))?;
+    tokio::spawn(server.with_tls(config).run(router, shutdown));
+    Ok(authority)
+}
+
+/// The webhook's settings: EKS's own, but that the tokens stand in the demo's folder, since this
+/// machine's /var/run belongs to others, and that AWS is the sandbox.
+pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) -> Settings {
+    let below = |volume: TokenVolume| TokenVolume {
+        mount_path: format!("{}{}", folder.display(), volume.mount_path),
+        ..volume
+    };
+    Settings {
+        region: Some(REGION.to_owned()),
+        sts_regional_endpoints: true,
+        endpoint_url: Some(format!("http://{sandbox}")),
+        web_identity_volume: below(CredentialPath::WebIdentity.token_volume()),
+        container_volume: below(CredentialPath::Container.token_volume()),
+        container_full_uri: format!("http://{agent}{CREDENTIALS_PATH}"),
+        ..Settings::default()
+    }
+}
