@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Pod;
 use podrole_tests::{
     cluster::Cluster,
@@ -15,6 +16,8 @@ use crate::daemons::{self, REGION, WebhookDaemon, role};
 
 const CONFIGURATION: &str = "manifests/webhook-configuration.yaml";
 const ENABLED: (&str, &str) = ("podrole.io/injection", "enabled");
+/// How the API server begins the name of the volume with its own token.
+const API_TOKEN: &str = "kube-api-access-";
 const REQUIRED: (&str, &str) = ("podrole.io/injection", "required");
 
 /// Registers the project's own configuration for a namespace, and waits until the API server
@@ -46,17 +49,16 @@ pub(crate) fn variables(pod: &Pod) -> Vec<(String, String)> {
 }
 
 /// A stored pod without what differs between any two pods.
-fn comparable(pod: &Pod) -> Value {
-    let mut pod = serde_json::to_value(pod).unwrap();
-    let metadata = pod["metadata"].as_object_mut().unwrap();
-    metadata.retain(|key, _| ["labels", "annotations"].contains(&key.as_str()));
+fn comparable(pod: &Pod) -> anyhow::Result<Value> {
+    let mut pod = serde_json::to_value(pod)?;
+    if let Some(metadata) = pod["metadata"].as_object_mut() {
+        metadata.retain(|key, _| ["labels", "annotations"].contains(&key.as_str()));
+    }
     // Each pod's own volume for the API server's token has a random name.
     let text = pod.to_string();
-    let at = text.find("kube-api-access-");
-    let name =
-        at.map(|at| text[at..].chars().take("kube-api-access-".len() + 5).collect::<String>());
-    let text = name.map_or(text.clone(), |name| text.replace(&name, "kube-api-access"));
-    serde_json::from_str(&text).unwrap()
+    let random = text.find(API_TOKEN).map(|at| text[at..at + API_TOKEN.len() + 5].to_owned());
+    let text = random.map_or(text.clone(), |random| text.replace(&random, API_TOKEN));
+    Ok(serde_json::from_str(&text)?)
 }
 
 fn token_volume(name: &str, audience: &str, seconds: &Value, file: &str) -> Value {
@@ -65,16 +67,26 @@ fn token_volume(name: &str, audience: &str, seconds: &Value, file: &str) -> Valu
 }
 
 /// Adds to a pod that was not injected what is due, by hand.
-fn with_additions(pod: &Pod, env: &[(&str, &str)], volume: Value, mount_path: &str) -> Value {
-    let mut pod = comparable(pod);
+fn with_additions(
+    pod: &Pod,
+    env: &[(&str, &str)],
+    volume: Value,
+    mount_path: &str,
+) -> anyhow::Result<Value> {
+    let mut pod = comparable(pod)?;
     let mount = json!({"name": volume["name"], "readOnly": true, "mountPath": mount_path});
     let spec = &mut pod["spec"];
-    spec["volumes"].as_array_mut().unwrap().push(volume);
+    push(&mut spec["volumes"], volume)?;
     let container = &mut spec["containers"][0];
-    container["volumeMounts"].as_array_mut().unwrap().push(mount);
+    push(&mut container["volumeMounts"], mount)?;
     let env = env.iter().map(|(name, value)| json!({"name": name, "value": value}));
     container["env"] = env.collect();
-    pod
+    Ok(pod)
+}
+
+fn push(array: &mut Value, value: Value) -> anyhow::Result<()> {
+    array.as_array_mut().context("there is no array")?.push(value);
+    Ok(())
 }
 
 #[tokio::test]
@@ -103,9 +115,10 @@ async fn web_identity_is_added_and_nothing_else_changes() {
         ],
         token_volume("aws-iam-token", "sts.amazonaws.com", &json!(86400), "token"),
         "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-    );
+    )
+    .unwrap();
     let stored = namespace.pod(plain_pod("app", "app")).await.unwrap();
-    assert_eq!(comparable(&stored), expected);
+    assert_eq!(comparable(&stored).unwrap(), expected);
 }
 
 #[tokio::test]
@@ -120,7 +133,8 @@ async fn container_credentials_are_added_and_nothing_else_changes() {
         let annotations = [("eks.amazonaws.com/role-arn", arn.as_str())];
         namespace.service_account("app", &annotations).await.unwrap();
     }
-    let stored = comparable(&namespace.pod(plain_pod("app", "app")).await.unwrap());
+    let stored = namespace.pod(plain_pod("app", "app")).await.unwrap();
+    let stored = comparable(&stored).unwrap();
     let life = stored.pointer("/spec/volumes/1/projected/sources/0/serviceAccountToken");
     let life = &life.unwrap()["expirationSeconds"];
     assert!((79_200..=86_400).contains(&life.as_i64().unwrap()), "{life}");
@@ -138,7 +152,8 @@ async fn container_credentials_are_added_and_nothing_else_changes() {
         ],
         token_volume("eks-pod-identity-token", "sts.amazonaws.com", life, "eks-pod-identity-token"),
         "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
-    );
+    )
+    .unwrap();
     expected["metadata"]["labels"] = json!({"eks.amazonaws.com/pod-identity": "enabled"});
     assert_eq!(stored, expected);
 }
