@@ -50,11 +50,32 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     }
 }
 
-/// Ctrl-C ends the demo, and dropping it cleans up. While a command of the person's own runs, the
-/// key is that command's: a shell does not end at Ctrl-C.
+/// Ctrl-C or SIGTERM ends the demo, and dropping it cleans up. While a command of the person's own
+/// runs, Ctrl-C is that command's: a shell does not end at it.
 async fn interrupted(args: &DemoArgs) {
-    let signalled = tokio::signal::ctrl_c().await;
-    if signalled.is_err() || !args.command.is_empty() {
-        std::future::pending::<()>().await;
+    let interrupt = async {
+        // Listened for in either case: unheard, the signal would end us before we clean up.
+        let heard = tokio::signal::ctrl_c().await;
+        if heard.is_err() || !args.command.is_empty() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminated() => {}
     }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }
