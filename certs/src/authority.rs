@@ -14,7 +14,7 @@ use crate::Pair;
 /// How far back a certificate's life begins, for machines whose clocks are late.
 const BACKDATED: Duration = Duration::from_secs(300);
 
-/// A CA that signs serving certificates. Its key never leaves the process that minted it.
+/// A CA that signs serving certificates.
 pub struct Authority {
     certificate_pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -38,12 +38,26 @@ impl Authority {
     /// # Errors
     /// When `now` or `life` is beyond what a certificate can say.
     pub fn mint(name: &str, now: Timestamp, life: Duration) -> Result<Self, MintError> {
-        let mut params = params(name, &[], now, life)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority_params(name, now, life)?;
         let key = KeyPair::generate()?;
         let certificate_pem = params.self_signed(&key)?.pem();
         Ok(Self { certificate_pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// A CA that was minted before, by its common name, certificate and key.
+    ///
+    /// # Errors
+    /// When the key cannot be read.
+    pub fn load(name: &str, certificate_pem: String, key_pem: &str) -> Result<Self, MintError> {
+        // A signature names the signer and its key; when the CA itself is valid does not matter.
+        let params = authority_params(name, Timestamp::UNIX_EPOCH, Duration::ZERO)?;
+        let key = KeyPair::from_pem(key_pem)?;
+        Ok(Self { certificate_pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// The key as PEM. A secret, for the Secret that the replicas share.
+    pub(crate) fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     /// What clients trust: the `caBundle` of a webhook configuration, as PEM.
@@ -66,6 +80,17 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Pair::from_minted(certificate.pem(), key.serialize_pem()))
     }
+}
+
+fn authority_params(
+    name: &str,
+    now: Timestamp,
+    life: Duration,
+) -> Result<CertificateParams, MintError> {
+    let mut params = params(name, &[], now, life)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 fn params(

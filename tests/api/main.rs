@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod certificates;
 mod cluster;
 mod credentials;
 mod daemons;

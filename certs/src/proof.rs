@@ -1,0 +1,57 @@
+//! Would an API server get through? A whole TLS handshake, in memory.
+
+use std::{io, sync::Arc};
+
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+
+use crate::pair::provider;
+
+/// Whether a client that trusts `bundle_pem` and calls `name` gets through to `server`.
+///
+/// # Errors
+/// With what the client or the server says against it.
+pub(crate) fn prove(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle_pem.as_bytes()) {
+        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+    let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let server = ServerConnection::new(Arc::clone(server)).map_err(io::Error::other)?;
+    handshake(client, server)
+}
+
+/// Carries records to and fro until both are done. Each turn moves at least one, so it ends.
+fn handshake(mut client: ClientConnection, mut server: ServerConnection) -> io::Result<()> {
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut records = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut records)?;
+        }
+        let mut moved = records.len();
+        server.read_tls(&mut records.as_slice())?;
+        server.process_new_packets().map_err(io::Error::other)?;
+        let mut records = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut records)?;
+        }
+        moved += records.len();
+        let mut rest = records.as_slice();
+        while !rest.is_empty() {
+            client.read_tls(&mut rest)?;
+            client.process_new_packets().map_err(io::Error::other)?;
+        }
+        if moved == 0 {
+            return Err(io::Error::other("the handshake stands still"));
+        }
+    }
+    Ok(())
+}

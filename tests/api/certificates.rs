@@ -1,0 +1,189 @@
+//! The webhook's own certificates on a real API server: replicas agree, a spoiled `caBundle` is
+//! healed, and a CA is rotated under load with no pod missed.
+
+use std::{
+    net::Ipv4Addr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::{
+    ByteString,
+    api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret},
+};
+use kube::{
+    Api,
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
+};
+use podrole_certs::{Expires, Lives, Place, own};
+use podrole_identity::{AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_runtime::{
+    health::Health,
+    serve::{Limits, Server},
+};
+use podrole_tests::{
+    cluster::Cluster,
+    namespace::{TestNamespace, plain_pod},
+    project,
+};
+use podrole_webhook::{InMemory, Metrics, Settings, Webhook};
+use serde_json::json;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{admission::variables, daemons::role};
+
+const SECRET: &str = "podrole-webhook-ca";
+/// A rotation in seconds instead of months: published after 24 s, signing 3 s later, and the old
+/// one gone 15 s after that.
+const LIVES: Lives = Lives {
+    authority: Duration::from_secs(36),
+    leaf: Duration::from_secs(12),
+    published: Duration::from_secs(3),
+};
+
+/// A webhook that is registered, and its certificates' Secret.
+struct Stage {
+    namespace: TestNamespace<'static>,
+    stop: CancellationToken,
+    health: Health,
+}
+
+impl Stage {
+    /// Starts a webhook behind `replicas` that look after one Secret. The first one serves.
+    async fn start(name: &str, replicas: usize, lives: Lives) -> anyhow::Result<Self> {
+        let cluster = Cluster::shared().await?;
+        let labels = [("podrole.io/injection", "required")];
+        let namespace = cluster.namespace(name, &labels).await?;
+        let secret = Secret {
+            metadata: ObjectMeta { name: Some(SECRET.into()), ..ObjectMeta::default() },
+            ..Secret::default()
+        };
+        let secrets = Api::<Secret>::namespaced(namespace.client(), namespace.name());
+        secrets.create(&PostParams::default(), &secret).await?;
+
+        let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await?;
+        let yaml = project::root().join("manifests/webhook-configuration.yaml");
+        let yaml = std::fs::read_to_string(yaml)?;
+        let base = format!("https://{}", server.address());
+        namespace.register_webhook(&yaml, &base, b"").await?;
+
+        let (stop, health) = (CancellationToken::new(), Health::default());
+        let place = Place {
+            namespace: namespace.name().to_owned(),
+            secret: SECRET.to_owned(),
+            names: vec!["127.0.0.1".to_owned()],
+            configuration: format!("podrole-{}", namespace.name()),
+        };
+        let starts = (0..replicas).map(|_| {
+            let (client, place) = (namespace.client(), place.clone());
+            let gate = health.gate("the serving certificate");
+            own(client, place, lives, gate, Expires::default(), stop.clone())
+        });
+        let tls = futures::future::join_all(starts).await.swap_remove(0);
+        let webhook = Webhook::new(accounts(&namespace)?, Settings::default(), Metrics::default());
+        let router = podrole_webhook::router(Arc::new(webhook));
+        tokio::spawn(server.with_tls(tls).run(router, stop.clone()));
+        namespace.service_account("app", &[]).await?;
+        let stage = Self { namespace, stop, health };
+        stage.until("it became ready", async || stage.health.pending().is_empty()).await?;
+        stage.until("pods are injected", async || stage.pod_is_injected().await).await?;
+        Ok(stage)
+    }
+
+    async fn pod_is_injected(&self) -> bool {
+        let pod = self.namespace.dry_run(plain_pod("app", "app")).await;
+        pod.is_ok_and(|pod| !variables(&pod).is_empty())
+    }
+
+    async fn until(&self, what: &str, met: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+        for _ in 0..300 {
+            if met().await {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("30 s went by until {what}")
+    }
+
+    fn configurations(&self) -> Api<MutatingWebhookConfiguration> {
+        Api::all(self.namespace.client())
+    }
+
+    /// The bundles of the configuration's webhooks.
+    async fn bundles(&self) -> anyhow::Result<Vec<String>> {
+        let name = format!("podrole-{}", self.namespace.name());
+        let webhooks = self.configurations().get(&name).await?.webhooks.unwrap_or_default();
+        let bundle = |bundle: Option<ByteString>| bundle.unwrap_or_default().0;
+        let bundles = webhooks.into_iter().map(|webhook| bundle(webhook.client_config.ca_bundle));
+        Ok(bundles.map(|bundle| String::from_utf8_lossy(&bundle).into_owned()).collect())
+    }
+
+    async fn published(&self) -> anyhow::Result<String> {
+        let secrets = Api::<Secret>::namespaced(self.namespace.client(), self.namespace.name());
+        let data = secrets.get(SECRET).await?.data.unwrap_or_default();
+        let bundle = data.get("ca.crt").map(|bundle| bundle.0.clone()).unwrap_or_default();
+        Ok(String::from_utf8(bundle)?)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn accounts(namespace: &TestNamespace<'_>) -> anyhow::Result<InMemory> {
+    let annotations = [("eks.amazonaws.com/role-arn".to_owned(), role())].into_iter().collect();
+    let said = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
+    let account = ServiceAccountRef::new(namespace.name(), "app")?;
+    Ok([(account, said)].into_iter().collect())
+}
+
+fn count(bundle: &str) -> usize {
+    bundle.matches("BEGIN CERTIFICATE").count()
+}
+
+#[tokio::test]
+async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
+    let stage = Stage::start("heal", 3, Lives::default()).await.unwrap();
+    let published = stage.published().await.unwrap();
+    assert_eq!(count(&published), 1, "the replicas did not agree");
+    assert_eq!(stage.bundles().await.unwrap(), [published.clone(), published.clone()]);
+
+    let name = format!("podrole-{}", stage.namespace.name());
+    let foreign = json!([{"op": "replace", "path": "/webhooks/1/clientConfig/caBundle",
+        "value": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCi0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K"}]);
+    let patch = Patch::Json::<()>(serde_json::from_value(foreign).unwrap());
+    let _ = stage.configurations().patch(&name, &PatchParams::default(), &patch).await;
+    let blank = json!([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]);
+    let patch = Patch::Json::<()>(serde_json::from_value(blank).unwrap());
+    stage.configurations().patch(&name, &PatchParams::default(), &patch).await.unwrap();
+    let spoiled = Instant::now();
+    let healed = async || {
+        let bundles = stage.bundles().await;
+        bundles.is_ok_and(|bundles| bundles.iter().all(|bundle| *bundle == published))
+    };
+    stage.until("the bundle was healed", healed).await.unwrap();
+    assert!(spoiled.elapsed() < Duration::from_secs(5), "{:?}", spoiled.elapsed());
+}
+
+#[tokio::test]
+async fn a_ca_is_rotated_under_load_with_no_pod_missed() {
+    let stage = Stage::start("rotate", 2, LIVES).await.unwrap();
+    let first = stage.published().await.unwrap();
+    let (begun, mut pods, mut seen) = (Instant::now(), 0, Vec::new());
+    while begun.elapsed() < Duration::from_secs(48) {
+        let pod = stage.namespace.dry_run(plain_pod("app", "app")).await.unwrap();
+        assert!(!variables(&pod).is_empty(), "pod {pods} was missed");
+        pods += 1;
+        if pods % 20 == 0 {
+            seen.push(count(&stage.published().await.unwrap()));
+        }
+        sleep(Duration::from_millis(40)).await;
+    }
+    assert!(seen.contains(&2), "old and new never stood beside each other: {seen:?}");
+    let last = stage.published().await.unwrap();
+    assert!(!last.contains(first.trim()), "the first CA is still trusted");
+    assert!(pods > 300, "only {pods} pods were made");
+}
