@@ -7,6 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::{
+    http::{HeaderValue, header::CONNECTION},
+    middleware::map_response,
+    response::Response,
+};
 use k8s_openapi::{
     ByteString,
     api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret},
@@ -82,7 +87,8 @@ impl Stage {
         });
         let tls = futures::future::join_all(starts).await.swap_remove(0);
         let webhook = Webhook::new(accounts(&namespace)?, Settings::default(), Metrics::default());
-        let router = podrole_webhook::router(Arc::new(webhook));
+        // Each pod needs a handshake of its own: a kept connection would outlive the rotation.
+        let router = podrole_webhook::router(Arc::new(webhook)).layer(map_response(closing));
         tokio::spawn(server.with_tls(tls).run(router, stop.clone()));
         namespace.service_account("app", &[]).await?;
         let stage = Self { namespace, stop, health };
@@ -131,6 +137,11 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+async fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn accounts(namespace: &TestNamespace<'_>) -> anyhow::Result<InMemory> {
