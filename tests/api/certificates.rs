@@ -1,11 +1,7 @@
 //! The webhook's own certificates on a real API server: replicas agree, a spoiled `caBundle` is
 //! healed, and a CA is rotated under load with no pod missed.
 
-use std::{
-    net::Ipv4Addr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
     http::{HeaderValue, header::CONNECTION},
@@ -33,7 +29,7 @@ use podrole_tests::{
 };
 use podrole_webhook::{InMemory, Metrics, Settings, Webhook};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{admission::variables, daemons::role};
