@@ -11,6 +11,7 @@
 //! (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
 
 mod accounts;
+mod agent;
 mod api_server;
 mod args;
 mod client;
@@ -19,7 +20,6 @@ mod diff;
 mod failure;
 mod kubelet;
 mod manifests;
-mod neighbour;
 mod refusals;
 mod report;
 mod stage;

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::Failure;
 
+/// The region that pods are told.
+pub(crate) const REGION: &str = "us-east-1";
+
 /// A sandbox without roles.
 pub(crate) fn sandbox(issuer: Issuer) -> Sandbox {
     Sandbox::new(Config::default()).with_issuer(issuer)

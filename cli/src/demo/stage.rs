@@ -17,19 +17,17 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure,
     accounts::{Accounts, uid},
+    agent,
     api_server::ApiServer,
     cloud,
     kubelet::{self, WantedToken},
     manifests::{Manifests, Workload},
-    neighbour,
     report::Report,
 };
 use start::{bind, serve_tls, settings};
 
 /// The name under which an API server would call the webhook.
 const WEBHOOK_NAME: &str = "podrole-webhook.podrole.svc";
-/// The region that pods are told.
-pub(crate) const REGION: &str = "us-east-1";
 
 /// Everything that runs. Dropping it stops and removes everything.
 pub(crate) struct Stage {
@@ -71,13 +69,13 @@ impl Stage {
 
         let accounts = Accounts::new(&manifests.service_accounts);
         let agent_server = bind("the agent").await?;
-        let agent = agent_server.address();
-        let router = neighbour::agent(&issuer, sandbox_address, agent, &accounts).await?;
+        let agent_address = agent_server.address();
+        let router = agent::router(&issuer, sandbox_address, agent_address, &accounts).await?;
         tokio::spawn(agent_server.run(router, shutdown.clone()));
 
         let webhook_server = bind("the webhook").await?;
         let webhook_address = webhook_server.address();
-        let settings = settings(folder.path(), sandbox_address, agent);
+        let settings = settings(folder.path(), sandbox_address, agent_address);
         let webhook = Webhook::new(accounts.clone(), settings, Metrics::default());
         let router = podrole_webhook::router(Arc::new(webhook));
         let authority = serve_tls(webhook_server, router, shutdown.clone())?;
@@ -85,7 +83,7 @@ impl Stage {
             ApiServer::new(webhook_address, WEBHOOK_NAME, authority.certificate_pem())?;
         Ok(Self {
             api_server,
-            agent,
+            agent: agent_address,
             sandbox,
             sandbox_address,
             webhook_address,

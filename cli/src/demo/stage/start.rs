@@ -16,8 +16,8 @@ use podrole_runtime::{
 use podrole_webhook::Settings;
 use tokio_util::sync::CancellationToken;
 
-use super::{REGION, WEBHOOK_NAME};
-use crate::demo::Failure;
+use super::WEBHOOK_NAME;
+use crate::demo::{Failure, cloud::REGION};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

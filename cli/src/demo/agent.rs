@@ -6,7 +6,7 @@ use podrole_agent::{
     Agent, Parts,
     clock::Clock,
     exchange::web_identity::WebIdentity,
-    http::{Hosts, router},
+    http::{self, Hosts},
     keys::{KeyRing, KeySource},
     metrics::Metrics,
     node::Liveness,
@@ -15,11 +15,11 @@ use podrole_agent::{
 use podrole_identity::{Exchange, SessionNameTemplate};
 use podrole_sandbox::Issuer;
 
-use super::{Failure, accounts::Accounts, stage::REGION};
+use super::{Failure, accounts::Accounts, cloud::REGION};
 
 /// The routes of an agent on `here`, which reads the issuer's keys by discovery and exchanges
 /// tokens at `sts`.
-pub(crate) async fn agent(
+pub(crate) async fn router(
     issuer: &Issuer,
     sts: SocketAddr,
     here: SocketAddr,
@@ -32,7 +32,7 @@ pub(crate) async fn agent(
     let rules =
         Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
     let endpoint = format!("http://{sts}");
-    Ok(router(Agent::new(Parts {
+    Ok(http::router(Agent::new(Parts {
         keys,
         rules,
         service_accounts: Arc::new(accounts.for_the_agent()),
