@@ -1,0 +1,109 @@
+//! The webhook as a process, and what the kernel knows of it.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use podrole_certs::Authority;
+use podrole_runtime::clock::now;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use tempfile::TempDir;
+
+use crate::api_server::ApiServer;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Linux counts processor time in hundredths of a second, whatever its clock does.
+const TICK: Duration = Duration::from_millis(10);
+
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Arc<ClientConfig>,
+    _files: TempDir,
+}
+
+impl Program {
+    /// Starts it against an API server; it may not be ready yet.
+    pub(crate) fn start(
+        binary: &Path,
+        flags: &[String],
+        api_server: &ApiServer,
+    ) -> anyhow::Result<Self> {
+        let files = tempfile::tempdir()?;
+        let authority = Authority::mint("bench CA", now(), DAY)?;
+        let pair = authority.issue(&["127.0.0.1"], now(), DAY)?;
+        let (certificate, key) = (files.path().join("tls.crt"), files.path().join("tls.key"));
+        fs::write(&certificate, pair.certificates_pem())?;
+        fs::write(&key, pair.key_pem())?;
+        let (port, metrics) = (free_port()?, free_port()?);
+        let child = Command::new(binary)
+            .arg(format!("--port={port}"))
+            .arg(format!("--metrics-port={metrics}"))
+            .arg(format!("--kube-api={}", api_server.url))
+            .arg(format!("--tls-cert={}", certificate.display()))
+            .arg(format!("--tls-key={}", key.display()))
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{}: build it first, or name it", binary.display()))?;
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        let tls = client(authority.certificate_pem())?;
+        Ok(Self { child, address, tls, _files: files })
+    }
+
+    /// An error where it has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        let ended = self.child.try_wait()?;
+        anyhow::ensure!(ended.is_none(), "the webhook ended: {ended:?}");
+        Ok(())
+    }
+
+    /// Processor time so far, its own and the kernel's for it.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name before the last bracket may hold blanks.
+        let fields = stat.rsplit_once(") ").context("stat")?.1;
+        let ticks = |index| fields.split(' ').nth(index).and_then(|ticks| ticks.parse().ok());
+        let (user, system): (u32, u32) = (ticks(11).context("utime")?, ticks(12).context("stime")?);
+        Ok(TICK * (user + system))
+    }
+
+    /// Resident memory now and at most, in MB.
+    pub(crate) fn memory(&self) -> anyhow::Result<(u64, u64)> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let read = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        };
+        let (now, peak) = (read("VmRSS:").context("VmRSS")?, read("VmHWM:").context("VmHWM")?);
+        Ok((now / 1024, peak / 1024))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn client(ca: &str) -> anyhow::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes())?)?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(Arc::new(config))
+}
