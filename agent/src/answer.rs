@@ -46,7 +46,7 @@ pub fn success(credentials: &Credentials) -> Bytes {
         access_key_id: &credentials.access_key_id,
         secret_access_key: credentials.secret_access_key.expose(),
         token: credentials.session_token.expose(),
-        account_id: credentials.account.as_str(),
+        account_id: credentials.role.account(),
         expiration: credentials.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     // Large enough not to move: what a growing buffer leaves behind is not wiped.

@@ -1,13 +1,21 @@
 //! The flags, and what they mean together.
 
+mod check;
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
-use clap::{Parser, ValueEnum};
-use podrole_identity::{AnnotationPrefix, Audience, Exchange as Kind, SessionNameTemplate};
+use clap::{Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use podrole_identity::{
+    AnnotationPrefix, Audience, Exchange as Kind, ServiceAccountRef, SessionNameTemplate,
+};
 use podrole_runtime::logging::LogArgs;
+
+pub use check::ArgsError;
+
+use crate::peer::VerifyPeer;
 
 /// What libraries may log, whatever `--log` says: below this they print what they send and get.
 pub(crate) const QUIET: &str = "aws_smithy_runtime=info,aws_smithy_runtime_api=info,\
@@ -17,11 +25,35 @@ pub(crate) const QUIET: &str = "aws_smithy_runtime=info,aws_smithy_runtime_api=i
 ///
 /// Flags that EKS's Pod Identity Agent has too keep its names and meanings.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "podrole-agent", version)]
+#[command(name = "podrole-agent", version, args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// The cluster's name, for logs
+    /// Something else than serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The cluster's name: session tags carry it, and EKS Auth is asked with it
     #[arg(short, long, default_value = "")]
     pub cluster_name: String,
+
+    /// The cluster's ARN, which session tags carry: `arn:aws:eks:<region>:<account>:cluster/<name>`
+    #[arg(long, default_value = "", value_name = "ARN")]
+    pub cluster_arn: String,
+
+    /// Sessions of assume-role carry no tags
+    #[arg(long)]
+    pub disable_session_tags: bool,
+
+    /// The association list: a file in EKS's format that may name roles too
+    #[arg(long, value_name = "FILE")]
+    pub associations: Option<PathBuf>,
+
+    /// With assume-role, roles of annotations count too, in namespaces with a guard-rail
+    #[arg(long)]
+    pub allow_annotation_roles: bool,
+
+    /// The agent's own credentials may come from a web identity
+    #[arg(long)]
+    pub agent_web_identity: bool,
 
     /// The port that SDKs ask
     #[arg(short, long, default_value_t = 80)]
@@ -50,7 +82,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_cache_size: u64,
 
-    /// How a token becomes credentials; web-identity is the one there is
+    /// How a token becomes credentials: web-identity, assume-role or eks-auth
     #[arg(long, default_value = "web-identity")]
     pub exchange: Kind,
 
@@ -73,6 +105,50 @@ pub struct Args {
     /// Another STS than the region's
     #[arg(long, value_name = "URL")]
     pub sts_endpoint_url: Option<String>,
+
+    /// Another EKS Auth than the region's
+    #[arg(long, value_name = "URL", visible_alias = "endpoint")]
+    pub eks_auth_endpoint_url: Option<String>,
+
+    /// Endpoints with FIPS 140 cryptography
+    #[arg(long, env = "AWS_USE_FIPS_ENDPOINT", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "true|false")]
+    pub use_fips: bool,
+
+    /// Endpoints that have IPv6 too
+    #[arg(long, env = "AWS_USE_DUALSTACK_ENDPOINT", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "true|false")]
+    pub use_dual_stack: bool,
+
+    /// Certificates to believe beside the system's, as PEM
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+
+    /// Requests a second for each pod; 0 sets no limit
+    #[arg(long, default_value_t = 50, value_name = "NUMBER")]
+    pub pod_requests_per_second: u32,
+
+    /// Connections at once from one address; 0 sets no limit
+    #[arg(long, default_value_t = 128, value_name = "NUMBER")]
+    pub connections_per_peer: usize,
+
+    /// Whether a request must come from its token's pod
+    #[arg(long, default_value = "warn", value_name = "off|warn|enforce")]
+    pub verify_peer: VerifyPeer,
+
+    /// ServiceAccounts (namespace/name) whose pods may ask through others; repeatable
+    #[arg(long, value_name = "ACCOUNT")]
+    pub verify_peer_exempt: Vec<ServiceAccountRef>,
+
+    /// Where the keys that sign tokens are kept, for a start without the API server
+    #[arg(long, value_name = "FILE")]
+    pub keys_cache: Option<PathBuf>,
+
+    /// A Unix socket, on the node, over which a successor gets our listening sockets
+    #[arg(long, value_name = "FILE")]
+    pub handover: Option<PathBuf>,
+
+    /// A Unix socket in the pod's own folder that `podrole-agent health` asks
+    #[arg(long, value_name = "FILE")]
+    pub health_socket: Option<PathBuf>,
 
     /// The node that the agent serves
     #[arg(long, env = "NODE_NAME")]
@@ -99,6 +175,33 @@ pub struct Args {
     pub logs: LogArgs,
 }
 
+/// What else the program does.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Asks the agent of this pod whether it is ready
+    Health {
+        /// The agent's --health-socket
+        #[arg(long, value_name = "FILE")]
+        socket: PathBuf,
+    },
+    /// Puts the addresses that SDKs ask on the node, and puts them back when they vanish
+    Setup {
+        /// The addresses
+        #[arg(
+            short,
+            long,
+            value_delimiter = ',',
+            value_parser = read_host,
+            default_values = ["169.254.170.23", "[fd00:ec2::23]"],
+            value_name = "ADDRESS"
+        )]
+        bind_hosts: Vec<IpAddr>,
+        /// Does it once and ends
+        #[arg(long)]
+        once: bool,
+    },
+}
+
 /// Where the keys that sign tokens are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KeysFrom {
@@ -117,81 +220,6 @@ pub enum PodLiveness {
     Off,
 }
 
-/// Flags that do not go together; each message names the mend.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArgsError {
-    /// No region.
-    #[error("no AWS region: give --region, or set AWS_REGION")]
-    NoRegion,
-    /// No node's name.
-    #[error(
-        "no node name: give --node-name, or set NODE_NAME from the downward API (spec.nodeName)"
-    )]
-    NoNodeName,
-    /// Liveness off where others than this machine can ask.
-    #[error(
-        "--pod-liveness off is for loopback only: bind 127.0.0.1 with --bind-hosts, or leave it on"
-    )]
-    LivenessOff,
-    /// An exchange that is not there.
-    #[error("--exchange {0} is not there yet: use web-identity")]
-    Exchange(Kind),
-    /// Discovery without an issuer to ask.
-    #[error("--keys-from issuer needs at least one --issuer")]
-    NoIssuer,
-}
-
-impl Args {
-    /// Holds the flags against each other.
-    ///
-    /// # Errors
-    /// The first that cannot be.
-    pub fn check(&self) -> Result<(), ArgsError> {
-        self.region()?;
-        if self.exchange != Kind::WebIdentity {
-            return Err(ArgsError::Exchange(self.exchange));
-        }
-        let all_loopback = self.bind_hosts.iter().all(IpAddr::is_loopback);
-        match self.pod_liveness {
-            PodLiveness::Off if !all_loopback => return Err(ArgsError::LivenessOff),
-            PodLiveness::On if self.node_name.as_deref().unwrap_or_default().is_empty() => {
-                return Err(ArgsError::NoNodeName);
-            }
-            _ => {}
-        }
-        if self.keys_from == KeysFrom::Issuer && self.issuer.is_empty() {
-            return Err(ArgsError::NoIssuer);
-        }
-        Ok(())
-    }
-
-    /// The flags for logs, with the libraries that handle secrets kept quiet.
-    #[must_use]
-    pub fn log_args(&self) -> LogArgs {
-        let log = format!("{},{QUIET}", self.logs.log);
-        LogArgs { log, ..self.logs.clone() }
-    }
-
-    /// The region.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn region(&self) -> Result<&str, ArgsError> {
-        let region = self.region.as_deref().filter(|region| !region.is_empty());
-        region.ok_or(ArgsError::NoRegion)
-    }
-
-    /// The audiences that tokens may have.
-    #[must_use]
-    pub fn audiences(&self) -> Vec<Audience> {
-        if self.audience.is_empty() {
-            return vec![self.exchange.audience()];
-        }
-        self.audience.clone()
-    }
-}
-
 fn read_host(text: &str) -> Result<IpAddr, String> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(Ipv4Addr::LOCALHOST.into());
@@ -202,48 +230,4 @@ fn read_host(text: &str) -> Result<IpAddr, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(flags: &[&str]) -> Result<(), ArgsError> {
-        let all = ["podrole-agent", "--region", "eu-central-1"].iter().chain(flags);
-        Args::try_parse_from(all).unwrap().check()
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_said() {
-        let node = ["--node-name", "n1"];
-        assert_eq!(check(&node), Ok(()));
-        assert_eq!(check(&["--node-name", ""]), Err(ArgsError::NoNodeName));
-        let off = ["--pod-liveness", "off"];
-        assert_eq!(check(&off), Err(ArgsError::LivenessOff));
-        for (hosts, fault) in [
-            ("127.0.0.1", None),
-            ("localhost,[::1]", None),
-            ("127.0.0.1,0.0.0.0", Some(ArgsError::LivenessOff)),
-            ("10.0.0.1", Some(ArgsError::LivenessOff)),
-        ] {
-            let flags = [&off[..], &["-b", hosts]].concat();
-            assert_eq!(check(&flags).err(), fault, "{hosts}");
-        }
-        let eks = [&node[..], &["--exchange", "eks-auth"]].concat();
-        assert_eq!(check(&eks), Err(ArgsError::Exchange(Kind::EksAuth)));
-        let issuer = [&node[..], &["--keys-from", "issuer"]].concat();
-        assert_eq!(check(&issuer), Err(ArgsError::NoIssuer));
-        let region = [&node[..], &["--region", ""]].concat();
-        let all = ["podrole-agent"].iter().chain(&region);
-        assert_eq!(Args::try_parse_from(all).unwrap().check(), Err(ArgsError::NoRegion));
-    }
-
-    #[test]
-    fn the_audience_follows_the_exchange_unless_it_is_given() {
-        let args = Args::try_parse_from(["podrole-agent"]).unwrap();
-        assert_eq!(args.audiences(), [Audience::sts()]);
-        let args = Args::try_parse_from(["podrole-agent", "--audience", "a", "--audience", "b"]);
-        let args = args.unwrap().audiences();
-        assert_eq!(args.iter().map(Audience::as_str).collect::<Vec<_>>(), ["a", "b"]);
-        let eks: IpAddr = "fd00:ec2::23".parse().unwrap();
-        let args = Args::try_parse_from(["podrole-agent"]).unwrap();
-        assert_eq!(args.bind_hosts[1], eks);
-    }
-}
+mod tests;

@@ -1,26 +1,63 @@
 //! A token in, credentials out: the one thing that needs AWS.
 //!
-//! Each way to do it is a file under this one, and the only one that names its SDK.
+//! ```text
+//!   web_identity ─┐ the pod's token
+//!   assume_role ──┼─ our own credentials (own) ──► sts ──► sts, for a target role
+//!   eks_auth ─────┘ both ──► EKS Auth
+//! ```
+//!
+//! Each way is a file under this one; STS's SDK is named in `sts` alone, and the chain of our own
+//! credentials in `own`.
 
+pub mod assume_role;
 pub mod classify;
+pub mod eks_auth;
+mod eks_endpoint;
+pub mod own;
+mod retry;
+mod signed;
+pub mod sts;
 pub mod web_identity;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use podrole_identity::{AccountId, Exchange as Kind, RoleArn, SessionName};
+use podrole_identity::{Exchange as Kind, RoleArn, SessionName};
 
-use crate::secret::Secret;
+use crate::{secret::Secret, token::Caller};
 pub use classify::{Fault, classify};
+pub(crate) use eks_endpoint::partition;
 
-/// What is asked of AWS.
+/// What is asked of AWS: a session's name, and the roles to become one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionRequest {
+    /// The session's name, as CloudTrail shows it. EKS Auth makes its own.
+    pub session_name: SessionName,
+    /// The roles, the last of which is served. None where EKS chooses.
+    pub hops: Vec<Hop>,
+    /// Session tags for the first role, all of them transitive.
+    pub tags: Vec<Tag>,
+}
+
+/// One role on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Hop {
     /// The role to become.
     pub role: RoleArn,
-    /// The session's name, as CloudTrail shows it.
-    pub session_name: SessionName,
-    /// The session's life in seconds, 900 to 43200; AWS gives 3600 when nobody says.
+    /// What the role's owner wants to see before.
+    pub external_id: Option<String>,
+    /// A session policy.
+    pub policy: Option<String>,
+    /// The session's life in seconds; AWS gives 3600 when nobody says.
     pub duration_seconds: Option<u32>,
+}
+
+/// A session tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tag {
+    /// Its name, as trust policies spell it.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
 }
 
 /// What AWS gave.
@@ -32,8 +69,10 @@ pub struct Credentials {
     pub secret_access_key: Secret,
     /// The session token that goes with the key.
     pub session_token: Secret,
-    /// The role's account.
-    pub account: AccountId,
+    /// The role that they are of. AWS tells it without its path.
+    pub role: RoleArn,
+    /// What the session is called.
+    pub session_name: String,
     /// When they end.
     pub expires: Timestamp,
 }
@@ -48,6 +87,8 @@ pub struct ExchangeError {
     pub code: String,
     /// AWS's own text. For the log only: it may name other principals.
     pub message: String,
+    /// Which of the session's roles it happened on the way to.
+    pub hop: usize,
 }
 
 /// A way to get credentials for a token.
@@ -58,6 +99,11 @@ pub trait Exchange: Send + Sync + 'static {
     /// Whom it asks, endpoint and region: sessions from elsewhere are other sessions.
     fn place(&self) -> &str;
 
+    /// Whether a token goes out with each question, so that without one nothing can be asked.
+    fn sends_the_token(&self) -> bool {
+        true
+    }
+
     /// Asks once; ends within 15 s.
     ///
     /// # Errors
@@ -65,8 +111,17 @@ pub trait Exchange: Send + Sync + 'static {
     fn exchange<'a>(
         &'a self,
         session: &'a SessionRequest,
+        caller: &'a Caller,
         token: &'a Secret,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>>;
+}
+
+impl SessionRequest {
+    /// The role that `hop` is on the way to.
+    #[must_use]
+    pub fn role(&self, hop: usize) -> Option<&RoleArn> {
+        self.hops.get(hop).map(|hop| &hop.role)
+    }
 }
 
 impl ExchangeError {
@@ -76,6 +131,20 @@ impl ExchangeError {
         let clean = |text: &str, most: usize| -> String {
             text.chars().filter(|c| !c.is_control()).take(most).collect()
         };
-        Self { fault, code: clean(code, 64), message: clean(message, 512) }
+        Self { fault, code: clean(code, 64), message: clean(message, 512), hop: 0 }
+    }
+
+    /// The same, on the way to another role.
+    #[must_use]
+    pub fn at(self, hop: usize) -> Self {
+        Self { hop, ..self }
+    }
+
+    /// AWS asks us to be slower.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        let code = self.code.as_str();
+        code.starts_with("Throttling")
+            || matches!(code, "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown")
     }
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Body,
     extract::{Request, State},
     response::Response,
 };
@@ -13,7 +13,8 @@ use http::{
     header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST},
 };
 use podrole_identity::CREDENTIALS_PATH;
-use tokio::time::timeout;
+use podrole_runtime::serve::Peer;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -76,17 +77,25 @@ pub fn router(agent: Arc<Agent>) -> Router {
 }
 
 async fn serve(State(agent): State<Arc<Agent>>, request: Request) -> Response {
+    let begun = Instant::now();
     let (parts, _) = request.into_parts();
-    let token = match admit(&parts.method, &parts.uri, &parts.headers, agent.hosts()) {
-        Ok(token) => token,
-        Err(error) => return refused(&agent, "http", error),
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let (outcome, response) = match admit(&parts.method, &parts.uri, &parts.headers, agent.hosts())
+    {
+        Ok(token) => answer_to(&agent, &token, peer).await,
+        Err(error) => ("http", refused("http", error)),
     };
-    match timeout(DEADLINE, agent.credentials(&token)).await {
-        Ok(Ok(body)) => granted(&agent, body),
-        Ok(Err(refusal)) => refused(&agent, refusal.outcome(), answer::refusal(&refusal)),
-        Err(_) => {
-            let slow = Refusal::StillFetching;
-            refused(&agent, slow.outcome(), answer::refusal(&slow))
+    agent.metrics().request(outcome, begun.elapsed());
+    response
+}
+
+async fn answer_to(agent: &Agent, token: &str, peer: Option<IpAddr>) -> (&'static str, Response) {
+    let asked = timeout(DEADLINE, agent.credentials(token, peer)).await;
+    match asked.unwrap_or(Err(Refusal::StillFetching)) {
+        Ok(body) => ("ok", respond(StatusCode::OK, Body::from(body))),
+        Err(refusal) => {
+            let outcome = refusal.outcome();
+            (outcome, refused(outcome, answer::refusal(&refusal)))
         }
     }
 }
@@ -148,13 +157,7 @@ fn read_token(headers: &HeaderMap) -> Result<Zeroizing<String>, ErrorAnswer> {
     Ok(Zeroizing::new(token.to_owned()))
 }
 
-fn granted(agent: &Agent, body: Bytes) -> Response {
-    agent.metrics().request("ok");
-    respond(StatusCode::OK, Body::from(body))
-}
-
-fn refused(agent: &Agent, outcome: &'static str, error: ErrorAnswer) -> Response {
-    agent.metrics().request(outcome);
+fn refused(outcome: &'static str, error: ErrorAnswer) -> Response {
     tracing::debug!(outcome, status = error.status, "refused");
     let status = StatusCode::from_u16(error.status);
     let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);

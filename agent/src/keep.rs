@@ -11,87 +11,39 @@
 mod entry;
 mod flight;
 mod hold;
+mod key;
+mod pace;
 mod schedule;
 mod tend;
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use axum::body::Bytes;
 use jiff::Timestamp;
 use moka::{policy::EvictionPolicy, sync::Cache};
-use podrole_identity::{Exchange as Kind, ServiceAccountRef};
+use podrole_identity::ServiceAccountRef;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     clock::Clock,
-    exchange::{Exchange, ExchangeError, Fault, SessionRequest},
+    exchange::{Exchange, ExchangeError, Fault},
     metrics::Metrics,
     node::Liveness,
-    secret::Secret,
-    token::Caller,
 };
 use entry::{Flight, State, Step};
 use flight::landing;
+pub(crate) use key::Held;
+pub use key::{Got, Kept, Key, Presented, TokenHash};
+use pace::Pace;
 pub use schedule::refresh_at;
-
-/// The SHA-256 of a token.
-pub type TokenHash = [u8; 32];
 
 /// How long something newer is waited for when something is there.
 const QUICK: Duration = Duration::from_millis(500);
 /// Refreshes at once; who waits in person is not counted.
 const REFRESHES_AT_ONCE: usize = 8;
-
-/// All that makes one session another than the next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// How credentials are got.
-    pub exchange: Kind,
-    /// From where: endpoint and region.
-    pub place: Arc<str>,
-    /// The role and how it is taken.
-    pub session: SessionRequest,
-    /// Whose it is.
-    pub service_account: ServiceAccountRef,
-    /// The ServiceAccount's UID: one that was made again inherits nothing.
-    pub service_account_uid: String,
-    /// Whom the token is for, sorted.
-    pub audiences: Vec<String>,
-    /// The pod's UID, where pods have sessions of their own.
-    pub pod_uid: Option<String>,
-}
-
-/// A verified token that comes with a request.
-#[derive(Clone, Copy)]
-pub struct Presented<'a> {
-    /// The token's text.
-    pub token: &'a str,
-    /// Its SHA-256.
-    pub hash: TokenHash,
-    /// Whom it speaks for.
-    pub caller: &'a Arc<Caller>,
-}
-
-/// A token that is kept to refresh with.
-#[derive(Clone)]
-pub(crate) struct Held {
-    token: Secret,
-    hash: TokenHash,
-    caller: Arc<Caller>,
-}
-
-/// Credentials as they are served: the whole answer, ready to send, wiped at the end.
-pub struct Kept {
-    /// The answer's body.
-    pub body: Bytes,
-    /// When the credentials were got.
-    pub issued: Timestamp,
-    /// When they end.
-    pub expires: Timestamp,
-}
 
 /// What a fetch came to, and with whose token.
 pub(crate) type Landed = (Result<Arc<Kept>, Arc<ExchangeError>>, TokenHash);
@@ -107,6 +59,7 @@ struct Inner {
     metrics: Metrics,
     entries: Cache<Key, Arc<Entry>>,
     refreshes: Semaphore,
+    pace: Pace,
 }
 
 #[derive(Default)]
@@ -115,16 +68,6 @@ struct Entry(Mutex<State>);
 impl Entry {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Presented<'_> {
-    fn hold(&self) -> Held {
-        Held {
-            token: Secret::new(self.token.to_owned()),
-            hash: self.hash,
-            caller: Arc::clone(self.caller),
-        }
     }
 }
 
@@ -149,6 +92,7 @@ impl Keep {
             metrics,
             entries,
             refreshes: Semaphore::new(REFRESHES_AT_ONCE),
+            pace: Pace::default(),
         }))
     }
 
@@ -161,22 +105,25 @@ impl Keep {
         &self,
         key: &Key,
         token: Presented<'_>,
-    ) -> Result<Arc<Kept>, Arc<ExchangeError>> {
+    ) -> Result<(Arc<Kept>, Got), Arc<ExchangeError>> {
+        // Where no token is sent, none is held.
+        let sent = if self.0.exchange.sends_the_token() { token.token } else { "" };
+        let token = Presented { token: sent, ..token };
         let entry = self.entry(key);
-        let mut waited = false;
+        let mut got = Got::Hit;
         loop {
             let step = entry.lock().step(&token, self.0.clock.now());
             let flight = match step {
                 Step::Serve(kept) => {
-                    self.0.metrics.hit(!waited);
-                    return Ok(kept);
+                    self.0.metrics.hit(got == Got::Hit);
+                    return Ok((kept, got));
                 }
                 Step::ServeOrWait(kept, take_off, flight) => {
                     if let Some(take_off) = take_off {
                         self.take_off(key, &entry, take_off);
                     }
-                    self.0.metrics.hit(!waited);
-                    return Ok(self.fresher(kept, flight).await);
+                    self.0.metrics.hit(got == Got::Hit);
+                    return Ok((self.fresher(kept, flight).await, got));
                 }
                 Step::Refuse(error) => return Err(error),
                 Step::Wait(flight) => flight,
@@ -185,14 +132,14 @@ impl Keep {
                     flight
                 }
             };
-            waited = true;
+            got = Got::Fetched;
             let (result, hash) = landing(flight).await?;
             match result {
                 // Another's token was bad; that says nothing of ours.
                 Err(error) if error.fault == Fault::Token && hash != token.hash => {}
                 result => {
                     self.0.metrics.hit(false);
-                    return result;
+                    return result.map(|kept| (kept, got));
                 }
             }
         }
@@ -221,6 +168,29 @@ impl Keep {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The pod is gone: it is no reason to keep anything any more.
+    pub fn pod_gone(&self, uid: &str) {
+        for (key, entry) in &self.0.entries {
+            if entry.lock().leave(uid) {
+                self.0.entries.invalidate(&*key);
+            }
+        }
+    }
+
+    /// When the next sessions end, by ServiceAccount; at most `most`, the soonest first.
+    #[must_use]
+    pub fn ends(&self, most: usize) -> Vec<(ServiceAccountRef, Timestamp)> {
+        let entries = self.0.entries.iter();
+        let mut ends: Vec<_> = entries
+            .filter_map(|(key, entry)| Some((entry.lock().ends()?, key.service_account.clone())))
+            .collect();
+        ends.sort_unstable();
+        let mut named = HashSet::new();
+        ends.retain(|(_, account)| named.insert(account.clone()));
+        ends.truncate(most);
+        ends.into_iter().map(|(end, account)| (account, end)).collect()
     }
 
     fn entry(&self, key: &Key) -> Arc<Entry> {

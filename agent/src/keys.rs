@@ -4,6 +4,7 @@
 //! holds the newest one and asks again when a token names a key that is not in it.
 
 mod algorithm;
+mod file;
 mod ring;
 mod source;
 
@@ -15,6 +16,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 
 pub use algorithm::Algorithm;
+pub use file::KeysFile;
 pub use ring::{KeyRing, VerifyError};
 pub use source::{KeySource, KeysFault};
 
@@ -31,7 +33,7 @@ pub struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
     issuer: Option<String>,
-    published: Jwk,
+    published: serde_json::Value,
     material: DecodingKey,
 }
 
@@ -78,6 +80,12 @@ impl Keys {
         self
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// When the set was fetched.
     #[must_use]
     pub fn fetched(&self) -> Timestamp {
@@ -105,7 +113,7 @@ impl Key {
             None => None,
             Some(name) => Some(name.as_str()?.parse::<Algorithm>().ok()?),
         };
-        let jwk: Jwk = serde_json::from_value(key).ok()?;
+        let jwk = Jwk::deserialize(&key).ok()?;
         let signs = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
         let algorithms = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RSA.to_vec(),
@@ -122,7 +130,7 @@ impl Key {
             id: jwk.common.key_id.clone(),
             algorithms,
             issuer: issuer.map(str::to_owned),
-            published: jwk,
+            published: key,
             material,
         })
     }

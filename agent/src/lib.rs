@@ -17,15 +17,24 @@
 mod agent;
 pub mod answer;
 pub mod args;
+pub mod audit;
 pub mod clock;
 pub mod cluster;
+pub mod events;
 pub mod exchange;
+pub mod extras;
+pub mod handover;
+pub mod health_socket;
 pub mod http;
 pub mod keep;
 pub mod keys;
+pub mod limit;
+#[cfg(target_os = "linux")]
+pub mod link;
 pub mod metrics;
 pub mod node;
-mod outbound;
+pub mod outbound;
+pub mod peer;
 pub mod refusal;
 pub mod resolve;
 mod run;
@@ -37,7 +46,8 @@ pub mod verify;
 mod tests;
 
 pub use agent::{Agent, Parts};
-pub use args::Args;
+pub use args::{Args, Command};
+pub use extras::Extras;
 pub use http::router;
 pub use refusal::Refusal;
-pub use run::run;
+pub use run::{run, setup};

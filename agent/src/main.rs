@@ -4,16 +4,22 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use podrole_agent::Args;
+use podrole_agent::{Args, Command, health_socket};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     podrole_runtime::crypto::install();
     let args = Args::parse();
     let started = podrole_runtime::logging::init(&args.log_args()).map_err(anyhow::Error::msg);
-    let ended = match started {
-        Ok(()) => podrole_agent::run(args).await,
-        Err(fault) => Err(fault),
+    let ended = match (started, args.command.clone()) {
+        (Err(fault), _) => Err(fault),
+        (Ok(()), None) => podrole_agent::run(args).await,
+        (Ok(()), Some(Command::Health { socket })) => {
+            health_socket::ask(&socket).await.map_err(anyhow::Error::msg)
+        }
+        (Ok(()), Some(Command::Setup { bind_hosts, once })) => {
+            podrole_agent::setup(&bind_hosts, once).await
+        }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,24 +1,58 @@
-//! What is counted. Labels are words of ours, never a caller's.
+//! What is counted. Labels are words of ours, never a caller's; identities are few and bounded.
 
+mod ends;
+
+use std::time::Duration;
+
+use podrole_identity::Exchange as Kind;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
+
+pub use ends::Ends;
+
+/// From a hit's half millisecond to the deadline.
+const SECONDS: [f64; 9] = [0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.8];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Upstream {
+    exchange: &'static str,
+    outcome: &'static str,
+}
+
 /// The agent's counters. Clones count together.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Metrics {
     requests: Family<Outcome, Counter>,
-    upstream: Family<Outcome, Counter>,
+    latency: Histogram,
+    upstream: Family<Upstream, Counter>,
+    refreshes: Family<Outcome, Counter>,
     hits: Counter,
     misses: Counter,
+    foreign_peers: Counter,
     cached: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            latency: Histogram::new(SECONDS),
+            upstream: Family::default(),
+            refreshes: Family::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+            foreign_peers: Counter::default(),
+            cached: Gauge::default(),
+        }
+    }
 }
 
 impl Metrics {
@@ -28,26 +62,50 @@ impl Metrics {
             registry.register(name, help, family.clone());
         };
         add("podrole_requests", "Requests for credentials by outcome", &self.requests);
-        add("podrole_upstream_calls", "Calls to AWS by outcome", &self.upstream);
-        registry.register("podrole_cache_hits", "Requests answered from memory", self.hits.clone());
-        registry.register(
-            "podrole_cache_misses",
-            "Requests that waited for AWS",
-            self.misses.clone(),
+        add("podrole_refreshes", "Refreshes ahead of need by what became of them", &self.refreshes);
+        let mut add = |name: &str, help: &str, counter: &Counter| {
+            registry.register(name, help, counter.clone());
+        };
+        add("podrole_cache_hits", "Requests answered from memory", &self.hits);
+        add("podrole_cache_misses", "Requests that waited for AWS", &self.misses);
+        add(
+            "podrole_foreign_peers",
+            "Tokens from another address than the pod's",
+            &self.foreign_peers,
         );
+        let help = "Calls to AWS by exchange and outcome";
+        registry.register("podrole_upstream_calls", help, self.upstream.clone());
         registry.register("podrole_cache_entries", "Sessions in memory", self.cached.clone());
+        let help = "From a request's head to its answer, in seconds";
+        registry.register("podrole_request_seconds", help, self.latency.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("podrole_build", "What this is", build);
     }
 
-    pub(crate) fn request(&self, outcome: &'static str) {
+    pub(crate) fn request(&self, outcome: &'static str, took: Duration) {
         self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.latency.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn upstream(&self, outcome: &'static str) {
-        self.upstream.get_or_create(&Outcome { outcome }).inc();
+    pub(crate) fn upstream(&self, exchange: Kind, outcome: &'static str) {
+        let exchange = match exchange {
+            Kind::WebIdentity => "web-identity",
+            Kind::AssumeRole => "assume-role",
+            Kind::EksAuth => "eks-auth",
+        };
+        self.upstream.get_or_create(&Upstream { exchange, outcome }).inc();
+    }
+
+    pub(crate) fn refresh(&self, outcome: &'static str) {
+        self.refreshes.get_or_create(&Outcome { outcome }).inc();
     }
 
     pub(crate) fn hit(&self, hit: bool) {
         if hit { &self.hits } else { &self.misses }.inc();
+    }
+
+    pub(crate) fn foreign_peer(&self) {
+        self.foreign_peers.inc();
     }
 
     pub(crate) fn cached(&self, entries: u64) {

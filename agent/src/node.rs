@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -14,7 +15,7 @@ use crate::{resolve::LookupFault, token::Caller};
 const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is known of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodFacts {
     /// Its UID.
     pub uid: String,
@@ -24,6 +25,10 @@ pub struct PodFacts {
     pub gone_at: Option<Timestamp>,
     /// The node that it runs on.
     pub node: Option<String>,
+    /// Its addresses, once it has some.
+    pub addresses: Vec<IpAddr>,
+    /// It is on the node's own network.
+    pub host_network: bool,
 }
 
 /// Where pods are looked up.
@@ -119,17 +124,24 @@ impl Liveness {
         Self(Some(Watched { pods, here }))
     }
 
-    /// Whether the caller's pod is alive and on this node.
+    /// Whether the caller's pod is alive and on this node; what is known of it, if anything.
     ///
     /// # Errors
     /// When it is not, or nobody can say.
-    pub async fn check(&self, caller: &Caller, now: Timestamp) -> Result<(), NodeError> {
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Option<PodFacts>, NodeError> {
         let Some(watched) = &self.0 else {
-            return Ok(());
+            return Ok(None);
         };
         match watched.pods.find(caller).await {
-            Ok(pod) => alive(caller, pod.as_ref(), &watched.here, now),
-            Err(fault) => without_cluster(caller, &watched.here, fault),
+            Ok(pod) => {
+                alive(caller, pod.as_ref(), &watched.here, now)?;
+                Ok(pod)
+            }
+            Err(fault) => without_cluster(caller, &watched.here, fault).map(|()| None),
         }
     }
 }

@@ -1,14 +1,20 @@
-//! HTTP going out, on the one TLS stack: the SDK's client, and small GETs with it.
+//! HTTP going out, on the one TLS stack: the SDK's client, and small requests with it.
+//!
+//! Certificates of `AWS_CA_BUNDLE` are believed beside the system's, and the environment's
+//! proxies are used, but never for what is on this machine or link.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, default_async_sleep};
 use aws_smithy_http_client::{
     Builder, Connector,
-    tls::{Provider, rustls_provider::CryptoMode},
+    proxy::ProxyConfig,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector as _, HttpConnectorSettings, SharedHttpClient},
     orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
 };
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
@@ -16,14 +22,132 @@ use tokio::time::timeout;
 /// No key set or discovery document is larger, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// What no proxy can reach for us.
+const NEAR: &str = "127.0.0.0/8,::1,localhost,169.254.0.0/16,fd00:ec2::/32";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How HTTP leaves.
+#[derive(Clone, Default)]
+pub struct Outbound {
+    /// Certificates beside the system's, as PEM.
+    bundle: Option<Vec<u8>>,
+}
+
+/// An answer, whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// What AWS calls an error in a header, where it does.
+    pub(crate) error_type: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
 
 fn tls() -> Provider {
     Provider::Rustls(CryptoMode::AwsLc)
 }
 
-/// The client for an AWS SDK.
-pub(crate) fn sdk_client() -> SharedHttpClient {
-    Builder::new().tls_provider(tls()).build_https()
+impl Outbound {
+    /// With the certificates of a PEM file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has no certificate; the text names the mend.
+    pub fn with_bundle(path: Option<&Path>) -> Result<Self, String> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let told = |fault: &str| format!("AWS_CA_BUNDLE {}: {fault}", path.display());
+        let pem = std::fs::read(path).map_err(|fault| told(&fault.to_string()))?;
+        let marker = b"-----BEGIN CERTIFICATE-----";
+        if !pem.windows(marker.len()).any(|part| part == marker) {
+            return Err(told("it holds no certificate in PEM form"));
+        }
+        Ok(Self { bundle: Some(pem) })
+    }
+
+    fn context(&self) -> TlsContext {
+        let store = TrustStore::default().with_native_roots(true);
+        let store = match &self.bundle {
+            Some(pem) => store.with_pem_certificate(pem.clone()),
+            None => store,
+        };
+        let context = TlsContext::builder().with_trust_store(store).build();
+        context.unwrap_or_default()
+    }
+
+    fn connector(
+        &self,
+        settings: HttpConnectorSettings,
+        proxy: ProxyConfig,
+        sleep: Option<SharedAsyncSleep>,
+    ) -> Connector {
+        let mut builder = Connector::builder().connector_settings(settings);
+        builder.set_sleep_impl(sleep.or_else(default_async_sleep));
+        builder.proxy_config(proxy).tls_provider(tls()).tls_context(self.context()).build()
+    }
+
+    fn client(&self, proxy: ProxyConfig) -> SharedHttpClient {
+        let outbound = self.clone();
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let settings = settings.cloned().unwrap_or_else(short);
+            let sleep = components.and_then(RuntimeComponents::sleep_impl);
+            outbound.connector(settings, proxy.clone(), sleep)
+        })
+    }
+
+    /// The client for an AWS SDK.
+    pub(crate) fn sdk_client(&self) -> SharedHttpClient {
+        self.client(proxies())
+    }
+
+    /// The client for what is on this link.
+    pub(crate) fn direct_client(&self) -> SharedHttpClient {
+        self.client(ProxyConfig::disabled())
+    }
+
+    /// A connector for requests that are made by hand; keep it, since it keeps connections.
+    pub(crate) fn sender(&self) -> Connector {
+        self.connector(short(), proxies(), None)
+    }
+}
+
+fn short() -> HttpConnectorSettings {
+    HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT).build()
+}
+
+/// The environment's proxy for HTTPS, but not for this machine and its link. Plain HTTP has an
+/// emulator nearby at its other end, and goes there directly.
+fn proxies() -> ProxyConfig {
+    let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let Some(proxy) = named.iter().find_map(variable) else {
+        return ProxyConfig::disabled();
+    };
+    let except = ["NO_PROXY", "no_proxy"].iter().filter_map(variable);
+    let except: Vec<String> = except.chain([NEAR.to_owned()]).collect();
+    match ProxyConfig::https(proxy) {
+        Ok(proxy) => proxy.no_proxy(except.join(",")),
+        Err(_) => {
+            tracing::warn!("HTTPS_PROXY is no URL; AWS is asked without a proxy");
+            ProxyConfig::disabled()
+        }
+    }
+}
+
+/// Sends `request` and reads the answer, at most 1 MiB of it.
+///
+/// # Errors
+/// A word for what happened on the way.
+pub(crate) async fn send(
+    connector: &Connector,
+    request: HttpRequest,
+) -> Result<Answer, &'static str> {
+    let answer = connector.call(request).await;
+    let answer =
+        answer.map_err(|fault| if fault.is_timeout() { "Timeout" } else { "Unreachable" })?;
+    let status = answer.status().as_u16();
+    let error_type = answer.headers().get("x-amzn-errortype").map(str::to_owned);
+    let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
+    let body = body.map_err(|_| "UnreadableAnswer")?.to_bytes().to_vec();
+    Ok(Answer { status, error_type, body })
 }
 
 /// The body at `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.
@@ -35,8 +159,7 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
 }
 
 async fn try_get(url: &str) -> Result<Vec<u8>, String> {
-    let settings = HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(2)).build();
-    let connector = Connector::builder().connector_settings(settings).tls_provider(tls()).build();
+    let connector = Outbound::default().sender();
     let request = HttpRequest::get(url).map_err(|fault| fault.to_string())?;
     let answer = connector.call(request).await;
     let answer = answer.map_err(|fault| {

@@ -1,11 +1,13 @@
 //! Why a request gets no credentials, and what mends it.
 
+mod mend;
+
 use std::sync::Arc;
 
-use podrole_identity::RoleArn;
+use podrole_identity::Exchange as Kind;
 
 use crate::{
-    exchange::{ExchangeError, Fault},
+    exchange::{ExchangeError, Fault, SessionRequest},
     keys::VerifyError,
     node::NodeError,
     resolve::ResolveError,
@@ -23,6 +25,15 @@ pub enum Refusal {
     /// The pod is not alive or not here.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The request comes from another address than the pod's.
+    #[error(
+        "the request does not come from the token's pod; a pod sends its own token, without a \
+         proxy in between"
+    )]
+    Peer,
+    /// The pod asks more often than any SDK needs.
+    #[error("this pod asks too often; ask again in a second, and keep what you get")]
+    TooOften,
     /// The ServiceAccount leads to no role.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -37,8 +48,13 @@ pub enum Refusal {
 impl Refusal {
     /// What AWS said, with a mend for this caller. AWS's own words stay out: they name others.
     #[must_use]
-    pub fn exchange(error: Arc<ExchangeError>, caller: &Caller, role: &RoleArn) -> Self {
-        let mend = mend(error.fault, caller, role);
+    pub fn exchange(
+        error: Arc<ExchangeError>,
+        kind: Kind,
+        caller: &Caller,
+        session: &SessionRequest,
+    ) -> Self {
+        let mend = mend::mend(&error, kind, caller, session);
         Self::Exchange(error, mend)
     }
 
@@ -46,15 +62,20 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Token(VerifyError::KeyPending) | Self::StillFetching => 503,
+            Self::Token(VerifyError::KeyPending) | Self::StillFetching | Self::TooOften => 503,
             Self::Token(VerifyError::Token(TokenError::NoPod | TokenError::Legacy)) => 403,
             Self::Token(_) => 400,
-            Self::Node(NodeError::Unknown(_)) | Self::Resolve(ResolveError::Lookup(_)) => 503,
-            Self::Node(_) | Self::Resolve(ResolveError::OtherAccount(_)) => 403,
-            Self::Resolve(ResolveError::NoRole(_) | ResolveError::NoAccount(_)) => 404,
-            Self::Resolve(_) => 400,
+            Self::Node(NodeError::Unknown(_)) => 503,
+            Self::Node(_) | Self::Peer => 403,
+            Self::Resolve(error) => error.status(),
             Self::Exchange(error, _) => error.fault.status(),
         }
+    }
+
+    /// Whether asking again brings nothing, until somebody mends something.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status() < 500
     }
 
     /// The code in the answer: a word for programs.
@@ -63,18 +84,15 @@ impl Refusal {
         match (self, self.status()) {
             (_, 503) => "TryAgain",
             (Self::Token(_), _) => "InvalidToken",
-            (Self::Node(_), _) => "PodNotServed",
-            (Self::Resolve(_), 404) => "NoRole",
-            (Self::Resolve(ResolveError::Audience { .. }), _) => "InvalidToken",
-            (Self::Resolve(_), 403) => "ServiceAccountReplaced",
-            (Self::Resolve(_), _) => "InvalidRole",
+            (Self::Node(_) | Self::Peer, _) => "PodNotServed",
+            (Self::Resolve(error), _) => error.code(),
             (Self::Exchange(error, _), _) => match error.fault {
                 Fault::NoAssociation => "NoRole",
                 Fault::Role => "AccessDenied",
                 Fault::Token => "InvalidToken",
                 _ => "InvalidRequest",
             },
-            (Self::StillFetching, _) => "TryAgain",
+            (Self::StillFetching | Self::TooOften, _) => "TryAgain",
         }
     }
 
@@ -84,61 +102,20 @@ impl Refusal {
         match self {
             Self::Token(VerifyError::KeyPending) => "keys",
             Self::Token(_) => "token",
-            Self::Node(NodeError::Unknown(_)) | Self::Resolve(ResolveError::Lookup(_)) => "cluster",
+            Self::Node(NodeError::Unknown(_)) => "cluster",
             Self::Node(_) => "pod",
-            Self::Resolve(_) => "service-account",
+            Self::Peer => "peer",
+            Self::TooOften => "rate",
+            Self::Resolve(error) => error.outcome(),
             Self::Exchange(error, _) => match error.fault {
+                Fault::NoAssociation => "association",
                 Fault::Role => "aws-role",
                 Fault::Token => "aws-token",
                 Fault::Transient => "aws-transient",
-                _ => "aws-other",
+                Fault::Ours => "ours",
+                Fault::Request => "aws-other",
             },
             Self::StillFetching => "slow",
         }
     }
-}
-
-fn mend(fault: Fault, caller: &Caller, role: &RoleArn) -> String {
-    let (account, role_arn) = (&caller.service_account, role.as_str());
-    match fault {
-        Fault::Role => trust_policy(caller, role),
-        Fault::Token => format!(
-            "AWS does not take the token of {account}: IAM in account {} needs the OIDC provider {} \
-             with the client ID {}, and the issuer's keys must be readable from the internet",
-            role.account(),
-            provider(&caller.issuer, role),
-            caller.audiences.join(" or "),
-        ),
-        Fault::NoAssociation => format!("AWS knows no association for {account}; create one"),
-        Fault::Request => format!(
-            "AWS cannot give a session of {role_arn} as it was asked; check the role's ARN, its \
-             maximum session duration and that STS is active in this region"
-        ),
-        Fault::Transient => "AWS cannot be asked just now; try again".to_owned(),
-        Fault::Ours => "the agent cannot use AWS just now; see its log on this node".to_owned(),
-    }
-}
-
-/// What the trust policy must contain; what it does contain nobody here can know.
-fn trust_policy(caller: &Caller, role: &RoleArn) -> String {
-    let issuer = without_scheme(&caller.issuer);
-    format!(
-        "AWS does not let {} become {}: the role must exist and its trust policy must allow \
-         sts:AssumeRoleWithWebIdentity to the federated principal {} where {issuer}:sub is {} and \
-         {issuer}:aud is {}",
-        caller.service_account,
-        role.as_str(),
-        provider(&caller.issuer, role),
-        caller.service_account.subject(),
-        caller.audiences.join(" or "),
-    )
-}
-
-fn provider(issuer: &str, role: &RoleArn) -> String {
-    let (partition, account) = (role.partition(), role.account());
-    format!("arn:{partition}:iam::{account}:oidc-provider/{}", without_scheme(issuer))
-}
-
-fn without_scheme(issuer: &str) -> &str {
-    issuer.split_once("://").map_or(issuer, |(_, rest)| rest)
 }

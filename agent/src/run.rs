@@ -1,12 +1,20 @@
 //! The daemon: flags, cluster, AWS, listeners, and the order in which they come up.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod assemble;
+mod listen;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use podrole_runtime::{
     admin,
     health::Health,
-    serve::{BindError, Limits, Server},
+    serve::{Limits, Server},
     shutdown,
 };
 use prometheus_client::registry::Registry;
@@ -14,22 +22,16 @@ use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agent::{Agent, Parts},
-    args::{Args, KeysFrom, PodLiveness},
+    agent::Agent,
+    args::Args,
     clock::Clock,
-    cluster::Cluster,
-    exchange::web_identity::WebIdentity,
-    http::{self, Hosts},
-    keys::{KeyRing, KeySource},
-    metrics::Metrics,
-    node::Liveness,
-    resolve::CachedServiceAccounts,
-    token::Rules,
+    health_socket, http,
+    metrics::{Ends, Metrics},
 };
+use listen::Listening;
 
-/// Keys that a cluster withdraws are believed no longer than this.
-const KEYS_LIFE: Duration = Duration::from_mins(10);
-const RETRY: Duration = Duration::from_secs(5);
+/// A successor begins to accept when it is ready, or after so long: its predecessor may be gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -39,129 +41,86 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     args.check()?;
     let shutdown = shutdown::on_signal().context("signals")?;
     let (health, metrics) = (Health::default(), Metrics::default());
-    let listeners = bind(&args).await?;
+    let listening = listen::bind(&args).await?;
+    let addresses = listening.addresses();
+    tokio::spawn(listen::watch(addresses.clone(), health.gate("the addresses that SDKs ask")));
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
-    let admin = Server::bind(admin_address, Limits::default()).await;
-    let admin = admin.map_err(|fault| one_line(&fault))?;
+    let admin = admin(admin_address, listening.inherited).await?;
 
-    let agent = Agent::new(assemble(&args, &listeners, &health, metrics.clone()).await?);
+    let agent = assemble::agent(&args, addresses, &health, metrics.clone()).await?;
     let mut registry = Registry::default();
     metrics.register(&mut registry);
-    let admin_router = admin::router(health, Arc::new(registry));
-    serve(listeners, admin, &agent, admin_router, shutdown).await;
+    registry.register_collector(Box::new(Ends::of(&agent, Clock::default())));
+    let admin_router = admin::router(health.clone(), Arc::new(registry));
+    if let Some(path) = &args.health_socket {
+        health_socket::serve(path, health.clone()).map_err(anyhow::Error::msg)?;
+    }
+    let mut running = JoinSet::new();
+    running.spawn(serve_admin(admin, admin_address, admin_router, shutdown.clone()));
+    if listening.inherited {
+        ready(&health, &shutdown).await;
+    }
+    serve(listening, &args, &agent, &shutdown, &mut running)?;
+    running.join_all().await;
     Ok(())
 }
 
-/// Takes the addresses first: a busy port is said before anything else starts.
-async fn bind(args: &Args) -> anyhow::Result<Vec<Server>> {
-    let limits = Limits { head_bytes: 24 * 1024, ..Limits::default() };
-    let mut listeners = Vec::new();
-    for host in &args.bind_hosts {
-        match Server::bind(SocketAddr::new(*host, args.port), limits).await {
-            Ok(listener) => listeners.push(listener),
-            Err(fault) if host.is_ipv6() => {
-                tracing::warn!(%fault, "this IPv6 address is not served");
-            }
-            Err(fault) => return Err(one_line(&fault)),
-        }
-    }
-    anyhow::ensure!(
-        !listeners.is_empty(),
-        "none of the addresses can be bound; name one of this machine's with --bind-hosts"
-    );
-    Ok(listeners)
+/// Keeps the addresses on the node until SIGTERM or SIGINT, or puts them there once.
+///
+/// # Errors
+/// When they cannot be had, in one line with the mend.
+pub async fn setup(addresses: &[IpAddr], once: bool) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("signals")?;
+    #[cfg(target_os = "linux")]
+    return crate::link::keep(addresses, once, shutdown).await.map_err(anyhow::Error::msg);
+    #[cfg(not(target_os = "linux"))]
+    anyhow::bail!("setup is for Linux nodes: {addresses:?} {once} {shutdown:?}")
 }
 
-/// Its text tells the cause already; a chain would tell it twice.
-fn one_line(fault: &BindError) -> anyhow::Error {
-    anyhow::Error::msg(fault.to_string())
-}
-
-async fn assemble(
-    args: &Args,
-    listeners: &[Server],
-    health: &Health,
-    metrics: Metrics,
-) -> anyhow::Result<Parts> {
-    let clock = Clock::default();
-    let cluster = Cluster::connect(args.kubeconfig.as_deref()).await;
-    let cluster = cluster.map_err(anyhow::Error::msg)?;
-    let issuers = issuers(args, &cluster).await;
-    let source = match args.keys_from {
-        KeysFrom::ApiServer => KeySource::ApiServer(cluster.clone()),
-        KeysFrom::Issuer => KeySource::Issuers(args.issuer.clone()),
-    };
-    let keys = KeyRing::new(source, clock.clone());
-    tokio::spawn(renew(keys.clone(), health.gate("the cluster's keys")));
-    let liveness = match (args.pod_liveness, args.node_name.as_deref()) {
-        (PodLiveness::On, Some(node)) => {
-            let listed = health.gate("the list of this node's pods");
-            Liveness::on(cluster.pods(node, listed), node)
-        }
-        _ => Liveness::off(),
-    };
-    let accounts = cluster.service_accounts(args.annotation_prefix.clone());
-    let accounts = CachedServiceAccounts::new(accounts, clock.clone());
-    let addresses: Vec<_> = listeners.iter().map(|one| one.address().ip()).collect();
-    Ok(Parts {
-        keys,
-        rules: Rules { issuers, audiences: args.audiences(), own_audiences: true },
-        service_accounts: Arc::new(accounts),
-        liveness,
-        exchange: Arc::new(WebIdentity::new(args.region()?, args.sts_endpoint_url.as_deref())),
-        session_name: args.session_name.clone(),
-        max_sessions: args.max_cache_size,
-        hosts: Hosts::bound_to(&addresses),
-        metrics,
-        clock,
-    })
-}
-
-/// The issuers that are believed. Without one nothing can be verified, so it is waited for.
-async fn issuers(args: &Args, cluster: &Cluster) -> Vec<String> {
-    if !args.issuer.is_empty() {
-        return args.issuer.clone();
-    }
-    loop {
-        match cluster.issuer().await {
-            Ok(issuer) => return vec![issuer],
-            Err(fault) => {
-                tracing::warn!(%fault, "the API server does not name its issuer; give --issuer");
-                sleep(RETRY).await;
-            }
-        }
+/// A predecessor has the port still; it is taken when it is free.
+async fn admin(address: SocketAddr, inherited: bool) -> anyhow::Result<Option<Server>> {
+    match Server::bind(address, Limits::default()).await {
+        Ok(server) => Ok(Some(server)),
+        Err(fault) if inherited && fault.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(fault) => Err(anyhow::Error::msg(fault.to_string())),
     }
 }
 
-/// Reads the keys again and again, so that a withdrawn one goes.
-async fn renew(keys: KeyRing, read: podrole_runtime::health::Gate) {
-    loop {
-        match keys.refetch().await {
-            Ok(()) => {
-                read.open();
-                sleep(KEYS_LIFE).await;
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "the keys in hand stay");
-                sleep(RETRY).await;
-            }
-        }
-    }
-}
-
-async fn serve(
-    listeners: Vec<Server>,
-    admin: Server,
-    agent: &Arc<Agent>,
-    admin_router: axum::Router,
+async fn serve_admin(
+    mut server: Option<Server>,
+    address: SocketAddr,
+    router: axum::Router,
     shutdown: CancellationToken,
 ) {
-    let mut running = JoinSet::new();
-    for listener in listeners {
-        tracing::info!(address = %listener.address(), "serving credentials");
-        running.spawn(listener.run(http::router(Arc::clone(agent)), shutdown.clone()));
+    while server.is_none() && !shutdown.is_cancelled() {
+        sleep(Duration::from_secs(1)).await;
+        server = Server::bind(address, Limits::default()).await.ok();
     }
-    tracing::info!(address = %admin.address(), "serving metrics and health");
-    running.spawn(admin.run(admin_router, shutdown));
-    running.join_all().await;
+    if let Some(server) = server {
+        tracing::info!(address = %server.address(), "serving metrics and health");
+        server.run(router, shutdown).await;
+    }
+}
+
+async fn ready(health: &Health, shutdown: &CancellationToken) {
+    let mut waited = Duration::ZERO;
+    while !health.pending().is_empty() && waited < PATIENCE && !shutdown.is_cancelled() {
+        sleep(Duration::from_millis(50)).await;
+        waited += Duration::from_millis(50);
+    }
+}
+
+fn serve(
+    listening: Listening,
+    args: &Args,
+    agent: &Arc<Agent>,
+    shutdown: &CancellationToken,
+    running: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    listening.offer(args.handover.as_deref())?;
+    for server in listening.servers {
+        tracing::info!(address = %server.address(), "serving credentials");
+        running.spawn(server.run(http::router(Arc::clone(agent)), shutdown.clone()));
+    }
+    Ok(())
 }

@@ -3,4 +3,5 @@
 pub(crate) mod fixture;
 pub(crate) mod full_path;
 mod leaks;
-mod sts;
+pub(crate) mod own_power;
+pub(crate) mod sts;

@@ -16,10 +16,8 @@ mod api_server;
 mod args;
 mod client;
 mod cloud;
-mod diff;
 mod failure;
 mod kubelet;
-mod manifests;
 mod refusals;
 mod report;
 mod stage;
@@ -29,6 +27,8 @@ pub(crate) use args::DemoArgs;
 pub(crate) use failure::Failure;
 
 use std::process::ExitCode;
+
+use crate::{diff, manifests};
 
 /// Runs the demo. The exit code is 0 only if every step happened, or the code of the person's
 /// own command.

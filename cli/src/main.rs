@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod diff;
+mod inject;
+mod manifests;
+mod sandbox;
 mod whoami;
 
 use std::process::ExitCode;
@@ -19,6 +23,8 @@ struct Podrole {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Inject(inject::InjectArgs),
+    Sandbox(podrole_sandbox::SandboxArgs),
     /// Ask STS which role the environment's credentials are, with an AWS SDK
     Whoami(whoami::WhoamiArgs),
 }
@@ -36,6 +42,8 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
+            Command::Inject(args) => inject::run(args).await,
+            Command::Sandbox(args) => sandbox::run(args).await,
             Command::Whoami(args) => whoami::run(&args).await,
         }
     })

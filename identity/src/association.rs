@@ -1,11 +1,13 @@
 //! Associations: a ServiceAccount and the role that its pods may become.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::{RoleArn, ServiceAccountRef, SessionName};
 
 /// What stands for one ServiceAccount, with the fields of EKS's own API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Association {
     /// Whose pods it is for.
     pub service_account: ServiceAccountRef,
@@ -30,7 +32,7 @@ pub struct Association {
 /// Fields that nobody here knows are let be, as EKS's webhook does, so one file serves both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssociationList {
-    associations: Vec<Association>,
+    associations: HashMap<ServiceAccountRef, Association>,
 }
 
 /// Why a list cannot be used. Nothing of a bad list is taken.
@@ -107,26 +109,28 @@ impl AssociationList {
             return Ok(Self::default());
         }
         let raw: RawList = serde_json::from_str(text)?;
-        let entries = raw.identities.into_iter().enumerate();
-        let checked = entries.map(|(index, entry)| {
-            entry.check().map_err(|fault| AssociationListError::Entry { index, fault })
-        });
-        Ok(Self { associations: checked.collect::<Result<_, _>>()? })
+        let mut associations = HashMap::new();
+        for (index, entry) in raw.identities.into_iter().enumerate() {
+            let checked = entry.check();
+            let checked = checked.map_err(|fault| AssociationListError::Entry { index, fault })?;
+            associations.entry(checked.service_account.clone()).or_insert(checked);
+        }
+        Ok(Self { associations })
     }
 
     /// What stands for a ServiceAccount. Of two entries for one, the first counts.
     #[must_use]
     pub fn find(&self, account: &ServiceAccountRef) -> Option<&Association> {
-        self.associations.iter().find(|association| association.service_account == *account)
+        self.associations.get(account)
     }
 
-    /// How many entries there are.
+    /// How many ServiceAccounts it names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.associations.len()
     }
 
-    /// Whether there are none.
+    /// Whether it names none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.associations.is_empty()

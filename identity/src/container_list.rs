@@ -35,6 +35,12 @@ impl ContainerList {
     }
 }
 
+impl FromIterator<String> for ContainerList {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

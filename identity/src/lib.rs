@@ -17,25 +17,39 @@ mod annotation;
 mod arn;
 mod association;
 mod audience;
+mod compose;
 mod container_list;
 mod expiration;
+mod extras;
 mod path;
+mod permitted_roles;
+mod secret;
 mod service_account;
 mod session_name;
 pub mod variable;
 
 pub use annotation::{
     AnnotationPrefix, Annotations, CREDENTIALS_ANNOTATION, EKS_POD_IDENTITY_LABEL,
-    INCLUDE_CONTAINERS_ANNOTATION, PodAnnotations, Problem, ServiceAccountAnnotations,
+    ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION, PodAnnotations, Problem,
+    ServiceAccountAnnotations,
 };
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationList, AssociationListError};
 pub use audience::{Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE};
+pub use compose::RoleComposer;
 pub use container_list::ContainerList;
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
     TokenExpiration,
 };
+pub use extras::{
+    DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, Extras, REGION_ANNOTATION,
+    SESSION_NAME_ANNOTATION,
+};
 pub use path::{CREDENTIALS_PATH, CredentialPath, DEFAULT_FULL_URI, TokenVolume};
+pub use permitted_roles::{
+    PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
+};
+pub use secret::{SECRET_ANNOTATION_PREFIX, SecretItem, SecretWish, Secrets};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_name::{SessionName, SessionNameError, SessionNameTemplate};

@@ -98,6 +98,28 @@ impl SessionNameTemplate {
         }
         SessionName(name)
     }
+
+    /// The name with `reference` where the pod's name belongs, which is filled in later and has
+    /// `longest` characters at most. `None` where the whole could then be too long for STS.
+    #[must_use]
+    pub fn expand_around(
+        &self,
+        account: &ServiceAccountRef,
+        reference: &str,
+        longest: usize,
+    ) -> Option<String> {
+        let text = self
+            .0
+            .replace("{pod.namespace}", account.namespace())
+            .replace("{serviceaccount.name}", account.name());
+        let legal = |piece: &str| -> String {
+            piece.chars().map(|c| if is_legal(c) { c } else { '-' }).collect()
+        };
+        let pieces: Vec<String> = text.split("{pod.name}").map(legal).collect();
+        let fixed: usize = pieces.iter().map(String::len).sum();
+        let fits = fixed + longest * (pieces.len() - 1) <= MAX_LENGTH;
+        fits.then(|| pieces.join(reference))
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +149,18 @@ mod tests {
         for text in ["{pod.name}", "a b/c", "x", "é"] {
             assert!(expand(text).parse::<SessionName>().is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pods_name_that_comes_later_must_fit() {
+        let account = ServiceAccountRef::new("shop", "app").unwrap();
+        let around = |template: &str, longest| {
+            let template: SessionNameTemplate = template.parse().unwrap();
+            template.expand_around(&account, "$(NAME)", longest)
+        };
+        assert_eq!(around("{pod.namespace}/{pod.name}", 59).as_deref(), Some("shop-$(NAME)"));
+        assert_eq!(around("{pod.namespace}/{pod.name}", 60), None);
+        assert_eq!(around("{pod.name}{pod.name}", 33), None);
     }
 
     #[test]

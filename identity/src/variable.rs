@@ -16,6 +16,10 @@ pub const REGION: &str = "AWS_REGION";
 pub const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// One endpoint for every service, for emulators.
 pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+/// What web identity's session is called.
+pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+/// `true` keeps SDKs from asking the node's metadata service.
+pub const EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
 /// Any of these in a container says that its user decided where its credentials come from.
 ///

@@ -3,9 +3,21 @@
 //! Bind first, then run: a busy port is known before anything else starts, and tests learn the
 //! port that they got.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+mod peers;
 
-use axum::{Router, body::Body};
+use std::{
+    convert::Infallible,
+    io,
+    net::{self, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Version, header::CONNECTION},
+};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,11 +33,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use peers::Peers;
+
+/// A connection that is new when the end comes still gets its first request answered.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once; the next waits in the kernel's queue.
     pub connections: usize,
+    /// Connections at once from one address; 0 sets no limit. The next is closed at once.
+    pub connections_per_peer: usize,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long a connection may lie idle, and how long a request's head may take to arrive.
@@ -37,11 +56,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,024 connections, 5 s for a handshake, 120 s idle (API servers keep theirs for 90 s and
+    /// 1,024 connections from anywhere, 5 s for a handshake, 120 s idle (API servers keep theirs for 90 s and
     /// do not repeat a POST that was reset), 32 kB of head, 20 s at the end.
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_peer: 0,
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(120),
             head_bytes: 32 * 1024,
@@ -56,6 +76,14 @@ impl Default for Limits {
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,
+}
+
+impl BindError {
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
 }
 
 fn mend(fault: &io::Error) -> &'static str {
@@ -93,6 +121,28 @@ impl Server {
         Ok(Self { listener, address, tls: None, limits })
     }
 
+    /// Takes over a socket that listens already: from a predecessor, or from whoever started us.
+    ///
+    /// # Errors
+    /// When it is no listening socket.
+    pub fn take_over(listener: net::TcpListener, limits: Limits) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, tls: None, limits })
+    }
+
+    /// The same socket once more, for a successor: both accept from one queue, so that nothing is
+    /// lost when one of them ends.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    #[cfg(unix)]
+    pub fn share(&self) -> io::Result<net::TcpListener> {
+        use std::os::fd::AsFd as _;
+        Ok(self.listener.as_fd().try_clone_to_owned()?.into())
+    }
+
     /// Serves HTTPS. The configuration may resolve its certificate anew for each handshake.
     #[must_use]
     pub fn with_tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
@@ -116,6 +166,7 @@ impl Server {
         };
         let connection = Arc::new(connection);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
+        let peers = Peers::new(self.limits.connections_per_peer);
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -125,10 +176,14 @@ impl Server {
             let Some((stream, peer, permit)) = accepted else {
                 continue;
             };
+            let Some(seat) = peers.enter(peer.ip()) else {
+                tracing::debug!(%peer, "too many connections from one address");
+                continue;
+            };
             let (connection, shutdown) = (Arc::clone(&connection), shutdown.clone());
             tasks.spawn(async move {
                 connection.serve(stream, peer, shutdown).await;
-                drop(permit);
+                drop((permit, seat));
             });
         }
         drop(self.listener);
@@ -197,16 +252,32 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
+        let begun = CancellationToken::new();
+        let (first, ending) = (begun.clone(), shutdown.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
+            first.cancel();
             request.extensions_mut().insert(Peer(peer));
+            let (ending, http1) = (ending.clone(), request.version() <= Version::HTTP_11);
             let answer = router.clone().oneshot(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+            async move {
+                let mut answer = answer.await.unwrap_or_else(|never| match never {});
+                if http1 && ending.is_cancelled() {
+                    // The next request goes elsewhere, and none is on its way when we close.
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
+        // Who was accepted a moment before the end has a request under way.
+        let over = async {
+            shutdown.cancelled().await;
+            let _ = timeout(FIRST_REQUEST, begun.cancelled()).await;
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = shutdown.cancelled() => {
+            () = over => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -218,80 +289,4 @@ impl Connection {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::{Extension, routing::get};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    const LOOPBACK: &str = "127.0.0.1:0";
-
-    async fn start(limits: Limits, router: Router) -> (SocketAddr, CancellationToken, impl Future) {
-        let server = Server::bind(LOOPBACK.parse().unwrap(), limits).await.unwrap();
-        let (address, shutdown) = (server.address(), CancellationToken::new());
-        let running = tokio::spawn(server.run(router, shutdown.clone()));
-        (address, shutdown, running)
-    }
-
-    async fn ask(address: SocketAddr, request: &str) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    #[tokio::test]
-    async fn a_busy_port_names_the_mend() {
-        let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default()).await.unwrap();
-        let Err(fault) = Server::bind(first.address(), Limits::default()).await else {
-            panic!("the port was taken twice");
-        };
-        assert!(fault.to_string().contains("choose another port"), "{fault}");
-    }
-
-    #[tokio::test]
-    async fn a_request_knows_its_peer() {
-        let router = Router::new().route(
-            "/",
-            get(|Extension(Peer(peer)): Extension<Peer>| async move { peer.to_string() }),
-        );
-        let (address, _, _) = start(Limits::default(), router).await;
-        let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-        assert!(answer.contains("127.0.0.1:"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn a_head_that_never_ends_is_cut() {
-        let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
-        let (address, _, _) = start(limits, Router::new()).await;
-        let cut = timeout(Duration::from_secs(5), ask(address, "GET / HTTP/1.1\r\nhost:")).await;
-        assert!(cut.is_ok(), "the connection was kept");
-    }
-
-    #[tokio::test]
-    async fn a_head_that_is_too_long_is_refused() {
-        let limits = Limits { head_bytes: 8192, ..Limits::default() };
-        let (address, _, _) = start(limits, Router::new()).await;
-        let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "a".repeat(9000));
-        assert!(ask(address, &request).await.starts_with("HTTP/1.1 431"));
-    }
-
-    #[tokio::test]
-    async fn what_is_in_flight_is_finished_at_the_end() {
-        let router = Router::new().route(
-            "/",
-            get(|| async {
-                sleep(Duration::from_millis(200)).await;
-                "done"
-            }),
-        );
-        let (address, shutdown, running) = start(Limits::default(), router).await;
-        let asked =
-            tokio::spawn(async move { ask(address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await });
-        sleep(Duration::from_millis(50)).await;
-        shutdown.cancel();
-        running.await;
-        assert!(asked.await.unwrap().ends_with("done"));
-        assert!(TcpStream::connect(address).await.is_err(), "the port is still open");
-    }
-}
+mod tests;

@@ -1,96 +1,86 @@
-//! What belongs to an AWS account here: OIDC providers and roles.
+//! What the sandbox knows of AWS: accounts with their OIDC providers, users and roles; and clusters.
+
+mod cluster;
+mod entity;
+mod identity;
+mod tags;
 
 use std::collections::BTreeMap;
 
-use podrole_identity::{AccountId, Audience, RoleArn, SessionName};
+use podrole_identity::{AccountId, RoleArn};
 
-use crate::{config::ConfigError, jwk::JwkSet, policy::Policy, random};
+pub(crate) use self::identity::{Identity, Owner};
+pub use self::{
+    cluster::{Cluster, ClusterArn, PodAssociation},
+    entity::{AccessKey, Policies, Provider, Role, User, UserArn},
+    tags::{TagError, Tags},
+};
+use crate::config::ConfigError;
 
-const DEFAULT_MAX_SESSION_DURATION: u32 = 3600;
 const MAX_SESSION_DURATION: std::ops::RangeInclusive<u32> = 3600..=43_200;
 
-/// An OIDC provider of an account.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// The issuer, exactly as tokens carry it in `iss`.
-    pub url: String,
-    /// The audiences that it takes.
-    pub client_ids: Vec<Audience>,
-    /// The issuer's keys. `None`: those of the issuer that this sandbox serves, if it has that URL.
-    pub keys: Option<JwkSet>,
-}
-
-/// A role of an account.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// Its ARN; the account is in it.
-    pub arn: RoleArn,
-    /// Who may assume it.
-    pub trust_policy: Policy,
-    /// The longest session in seconds: 3600 to 43200.
-    pub max_session_duration: u32,
-}
-
-impl Role {
-    /// A role with sessions of at most an hour.
-    #[must_use]
-    pub fn new(arn: RoleArn, trust_policy: Policy) -> Self {
-        Self { arn, trust_policy, max_session_duration: DEFAULT_MAX_SESSION_DURATION }
-    }
-}
-
-impl Provider {
-    /// Its ARN in an account: the issuer without its scheme.
-    pub(crate) fn arn(&self, partition: &str, account: &str) -> String {
-        let issuer = self.issuer();
-        format!("arn:{partition}:iam::{account}:oidc-provider/{issuer}")
-    }
-
-    /// The issuer as condition keys have it: without its scheme.
-    pub(crate) fn issuer(&self) -> &str {
-        let url = self.url.strip_prefix("https://");
-        url.or_else(|| self.url.strip_prefix("http://")).unwrap_or(&self.url)
-    }
-}
-
-/// A role with a session name: who the issued credentials are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AssumedRole {
-    pub(crate) account: String,
-    /// `arn:<partition>:sts::<account>:assumed-role/<role>/<session>`, without the role's path.
-    pub(crate) arn: String,
-    /// `AROA…:<session>`.
-    pub(crate) id: String,
-}
-
-impl AssumedRole {
-    pub(crate) fn new(role: &RoleArn, session: &SessionName) -> Self {
-        let (partition, account, name) = (role.partition(), role.account(), role.name());
-        Self {
-            account: account.to_owned(),
-            arn: format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}"),
-            id: format!("{}:{session}", random::role_id(role.as_str())),
-        }
-    }
-}
-
-/// All accounts, by their twelve digits.
+/// All accounts, by their twelve digits, and all clusters.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Accounts(BTreeMap<String, Account>);
+pub(crate) struct Accounts {
+    accounts: BTreeMap<String, Account>,
+    clusters: Vec<Cluster>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Account {
+    organization: Option<String>,
     providers: Vec<Provider>,
-    /// By name: IAM lets no two roles of an account have one, whatever their paths.
+    /// By name, like the roles: IAM lets no two of an account have one, whatever their paths.
+    users: BTreeMap<String, User>,
     roles: BTreeMap<String, Role>,
 }
 
 impl Accounts {
+    /// The account's entry, made where there is none.
+    fn account(&mut self, id: &str) -> &mut Account {
+        self.accounts.entry(id.to_owned()).or_default()
+    }
+
+    /// Creates an account, if it is not there, and sets its organization.
+    pub(crate) fn put_account(&mut self, id: &AccountId, organization: Option<String>) {
+        self.account(id.as_str()).organization = organization;
+    }
+
+    /// The organization of an account.
+    pub(crate) fn organization(&self, id: &str) -> Option<&str> {
+        self.accounts.get(id)?.organization.as_deref()
+    }
+
     /// Adds a provider; one of the same URL is replaced.
     pub(crate) fn put_provider(&mut self, account: &AccountId, provider: Provider) {
-        let account = self.0.entry(account.to_string()).or_default();
+        let account = self.account(account.as_str());
         account.providers.retain(|one| one.url != provider.url);
         account.providers.push(provider);
+    }
+
+    /// The provider of an account with that issuer.
+    pub(crate) fn provider(&self, account: &str, issuer: &str) -> Option<&Provider> {
+        self.providers(account).find(|one| one.url == issuer)
+    }
+
+    /// An account's providers.
+    pub(crate) fn providers(&self, account: &str) -> impl Iterator<Item = &Provider> {
+        self.accounts.get(account).into_iter().flat_map(|account| &account.providers)
+    }
+
+    /// The provider of an account with that issuer, to be changed.
+    #[allow(dead_code, reason = "the IAM API changes providers")]
+    pub(crate) fn provider_mut(&mut self, account: &str, issuer: &str) -> Option<&mut Provider> {
+        let mut providers = self.accounts.get_mut(account)?.providers.iter_mut();
+        providers.find(|one| one.url == issuer)
+    }
+
+    /// Takes a provider away; whether it was there.
+    #[allow(dead_code, reason = "the IAM API deletes providers")]
+    pub(crate) fn remove_provider(&mut self, account: &str, issuer: &str) -> bool {
+        let before = self.providers(account).count();
+        self.account(account).providers.retain(|one| one.url != issuer);
+        before > self.providers(account).count()
     }
 
     /// Adds a role; one of the same name is replaced.
@@ -101,27 +91,83 @@ impl Accounts {
                 seconds: role.max_session_duration,
             });
         }
-        let account = self.0.entry(role.arn.account().to_owned()).or_default();
+        let account = self.account(role.arn.account());
         account.roles.insert(role.arn.name().to_owned(), role);
         Ok(())
     }
 
-    /// The provider of an account with that issuer.
-    pub(crate) fn provider(&self, account: &str, issuer: &str) -> Option<&Provider> {
-        let mut providers = self.0.get(account)?.providers.iter();
-        providers.find(|one| one.url == issuer)
-    }
-
     /// The role with that ARN, its path included.
     pub(crate) fn role(&self, arn: &RoleArn) -> Option<&Role> {
-        let role = self.0.get(arn.account())?.roles.get(arn.name())?;
+        let role = self.role_named(arn.account(), arn.name())?;
         (role.arn == *arn).then_some(role)
     }
 
-    /// The URLs of providers whose keys are nowhere, but for the served issuer's.
+    /// The role of an account with that name, whatever its path.
+    pub(crate) fn role_named(&self, account: &str, name: &str) -> Option<&Role> {
+        self.accounts.get(account)?.roles.get(name)
+    }
+
+    /// The role of an account with that name, to be changed.
+    #[allow(dead_code, reason = "the IAM API changes roles")]
+    pub(crate) fn role_mut(&mut self, account: &str, name: &str) -> Option<&mut Role> {
+        self.accounts.get_mut(account)?.roles.get_mut(name)
+    }
+
+    /// An account's roles, by name.
+    #[allow(dead_code, reason = "the IAM API lists roles")]
+    pub(crate) fn roles(&self, account: &str) -> impl Iterator<Item = &Role> {
+        self.accounts.get(account).into_iter().flat_map(|account| account.roles.values())
+    }
+
+    /// Takes a role away.
+    #[allow(dead_code, reason = "the IAM API deletes roles")]
+    pub(crate) fn remove_role(&mut self, account: &str, name: &str) -> Option<Role> {
+        self.accounts.get_mut(account)?.roles.remove(name)
+    }
+
+    /// Adds a user; one of the same name is replaced.
+    pub(crate) fn put_user(&mut self, user: User) {
+        let account = self.account(user.arn.account().as_str());
+        account.users.insert(user.arn.name().to_owned(), user);
+    }
+
+    /// The user with that ARN.
+    pub(crate) fn user(&self, arn: &UserArn) -> Option<&User> {
+        let user = self.accounts.get(arn.account().as_str())?.users.get(arn.name())?;
+        (user.arn == *arn).then_some(user)
+    }
+
+    /// The user whose key that is, and the key.
+    pub(crate) fn user_of_key(&self, key_id: &str) -> Option<(&User, &AccessKey)> {
+        let users = self.accounts.values().flat_map(|account| account.users.values());
+        let mut keys = users.flat_map(|user| user.keys.iter().map(move |key| (user, key)));
+        keys.find(|(_, key)| key.id == key_id)
+    }
+
+    /// Adds a cluster; one of the same ARN is replaced.
+    pub(crate) fn put_cluster(&mut self, cluster: Cluster) {
+        self.clusters.retain(|one| one.arn != cluster.arn);
+        self.clusters.push(cluster);
+    }
+
+    /// The cluster of that name, of an account and a region.
+    pub(crate) fn cluster(&self, account: &str, region: &str, name: &str) -> Option<&Cluster> {
+        self.clusters.iter().find(|one| {
+            let arn = &one.arn;
+            (arn.account(), arn.region(), arn.name()) == (account, region, name)
+        })
+    }
+
+    /// All clusters.
+    pub(crate) fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    /// The URLs of issuers whose keys are nowhere, but for the served issuer's.
     pub(crate) fn keyless(&self, served: Option<&str>) -> Vec<&str> {
-        let providers = self.0.values().flat_map(|account| &account.providers);
-        let keyless = providers.filter(|one| one.keys.is_none() && Some(&*one.url) != served);
+        let providers = self.accounts.values().flat_map(|account| &account.providers);
+        let issuers = providers.chain(self.clusters.iter().map(|cluster| &cluster.issuer));
+        let keyless = issuers.filter(|one| one.keys.is_none() && Some(&*one.url) != served);
         keyless.map(|one| one.url.as_str()).collect()
     }
 }
@@ -129,20 +175,11 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policy;
 
     fn role(arn: &str) -> Role {
         let everyone = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}"#;
         Role::new(arn.parse().unwrap(), Policy::read(everyone).unwrap())
-    }
-
-    #[test]
-    fn a_session_has_not_its_roles_path() {
-        let arn = "arn:aws-cn:iam::111122223333:role/team/app".parse().unwrap();
-        let assumed = AssumedRole::new(&arn, &"pod-1".parse().unwrap());
-        let wanted = "arn:aws-cn:sts::111122223333:assumed-role/app/pod-1";
-        assert_eq!(assumed.arn, wanted);
-        assert!(assumed.id.starts_with("AROA") && assumed.id.ends_with(":pod-1"));
-        assert_eq!(assumed.id.len(), "AROA".len() + 17 + ":pod-1".len());
     }
 
     #[test]
@@ -158,6 +195,9 @@ mod tests {
             let found = accounts.role(&arn.parse().unwrap()).is_some();
             assert_eq!(found, known, "{arn}");
         }
+        assert!(accounts.role_named("111122223333", "app").is_some());
+        assert!(accounts.remove_role("111122223333", "app").is_some());
+        assert!(accounts.role_named("111122223333", "app").is_none());
     }
 
     #[test]
@@ -168,5 +208,17 @@ mod tests {
             role.max_session_duration = seconds;
             assert_eq!(accounts.put_role(role).is_ok(), legal, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_provider_is_its_accounts_own() {
+        let mut accounts = Accounts::default();
+        let url = "https://oidc.example";
+        accounts.put_provider(&"111122223333".parse().unwrap(), Provider::new(url, Vec::new()));
+        assert!(accounts.provider("444455556666", url).is_none());
+        assert!(accounts.provider_mut("111122223333", url).is_some());
+        assert!(!accounts.remove_provider("444455556666", url));
+        assert!(accounts.remove_provider("111122223333", url));
+        assert!(!accounts.remove_provider("111122223333", url));
     }
 }

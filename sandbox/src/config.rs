@@ -1,30 +1,42 @@
-//! The sandbox's file: accounts, their OIDC providers and their roles.
+//! The sandbox's file: accounts with their OIDC providers, users and roles; and clusters.
 //!
 //! ```yaml
 //! accounts:
 //!   "111122223333":
+//!     organizationId: o-example         # aws:PrincipalOrgID
 //!     oidcProviders:
 //!       - url: https://oidc.example
 //!         clientIds: [sts.amazonaws.com]
 //!         jwks: {keys: [...]}          # left out: the keys of the issuer that is served here
+//!     users:
+//!       node:
+//!         arn: arn:aws:iam::111122223333:user/node
+//!         keys: [{id: AKIAIOSFODNN7EXAMPLE, secret: ...}]
+//!         policies: {assume: {Version: "2012-10-17", Statement: [...]}}
 //!     roles:
 //!       app:
 //!         arn: arn:aws:iam::111122223333:role/app
 //!         maxSessionDuration: 3600     # seconds
 //!         trustPolicy: {Version: "2012-10-17", Statement: [...]}
+//!         policies: {}                 # as a user's: judged for sts:* and eks-auth:*
+//!         tags: {team: shop}
+//! clusters:
+//!   - name: shop
+//!     arn: arn:aws:eks:eu-west-1:111122223333:cluster/shop
+//!     issuer: https://oidc.example     # and jwks, as a provider's
+//!     associations:
+//!       - {namespace: shop, serviceAccount: app, roleArn: "arn:aws:iam::111122223333:role/app"}
 //! credentialLife: 30s                  # shortens what is issued, and no check
 //! ```
 
-use std::{collections::BTreeMap, time::Duration};
+mod file;
 
-use podrole_identity::{AccountId, Audience, RoleArn};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use std::time::Duration;
 
-use crate::{
-    accounts::{Accounts, Provider, Role},
-    jwk::JwkSet,
-    policy::Policy,
-};
+use podrole_identity::{AccountId, RoleArn};
+
+use self::file::{AccountFile, AccountKey, ClusterFile, File};
+use crate::accounts::{Accounts, User};
 
 /// What a sandbox starts with.
 #[derive(Clone, Debug, Default)]
@@ -47,21 +59,27 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
-    /// A role's ARN is of another account than the one that it stands under.
-    #[error("the role {role} stands under account {account}; move it under its own account")]
+    /// A role's or user's ARN is of another account than the one that it stands under.
+    #[error("{arn} stands under account {account}; move it under its own account")]
     Account {
-        /// The role.
-        role: RoleArn,
+        /// The role or user.
+        arn: String,
         /// The account that it stands under.
         account: AccountId,
     },
-    /// A role stands under another name than its ARN's.
-    #[error("the role {role} stands under the name {name:?}; use the name in its ARN")]
-    RoleName {
-        /// The role.
-        role: RoleArn,
+    /// A role or user stands under another name than its ARN's.
+    #[error("{arn} stands under the name {name:?}; use the name in its ARN")]
+    Name {
+        /// The role or user.
+        arn: String,
         /// The name that it stands under.
         name: String,
+    },
+    /// A key that two users have, or one twice.
+    #[error("the access key {key} is there twice; a key belongs to one user")]
+    KeyTwice {
+        /// The key's id.
+        key: String,
     },
     /// A role's longest session is not one that IAM allows.
     #[error("the role {role} has a maxSessionDuration of {seconds}; IAM allows 3600 to 43200")]
@@ -71,45 +89,14 @@ pub enum ConfigError {
         /// What was asked for.
         seconds: u32,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    accounts: BTreeMap<AccountKey, AccountFile>,
-    #[serde(default, deserialize_with = "life")]
-    credential_life: Option<Duration>,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct AccountKey(AccountId);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AccountFile {
-    #[serde(default)]
-    oidc_providers: Vec<ProviderFile>,
-    #[serde(default)]
-    roles: BTreeMap<String, RoleFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ProviderFile {
-    url: ProviderUrl,
-    client_ids: Vec<Audience>,
-    jwks: Option<JwkSet>,
-}
-
-struct ProviderUrl(String);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RoleFile {
-    arn: RoleArn,
-    trust_policy: Policy,
-    max_session_duration: Option<u32>,
+    /// A cluster, or an association in it, is not one that EKS would have.
+    #[error("the cluster {name:?}: {reason}")]
+    Cluster {
+        /// The cluster.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl Config {
@@ -122,13 +109,10 @@ impl Config {
         let file: File = serde_saphyr::from_str(yaml).map_err(|fault| unreadable(&fault))?;
         let mut accounts = Accounts::default();
         for (AccountKey(id), account) in file.accounts {
-            for provider in account.oidc_providers {
-                accounts.put_provider(&id, provider.into());
-            }
-            for (name, role) in account.roles {
-                check_place(&role.arn, &id, &name)?;
-                accounts.put_role(role.into())?;
-            }
+            put_account(&mut accounts, &id, account)?;
+        }
+        for cluster in file.clusters {
+            put_cluster(&mut accounts, cluster)?;
         }
         Ok(Self { accounts, credential_life: file.credential_life })
     }
@@ -140,7 +124,7 @@ impl Config {
         self
     }
 
-    /// The providers whose keys the file does not give and `served`, the URL of an issuer that the
+    /// The issuers whose keys the file does not give and `served`, the URL of an issuer that the
     /// sandbox serves itself, does not either: tokens of theirs can only be refused.
     #[must_use]
     pub fn keyless_providers(&self, served: Option<&str>) -> Vec<&str> {
@@ -148,12 +132,56 @@ impl Config {
     }
 }
 
-fn check_place(role: &RoleArn, account: &AccountId, name: &str) -> Result<(), ConfigError> {
-    if role.account() != account.as_str() {
-        return Err(ConfigError::Account { role: role.clone(), account: account.clone() });
+fn put_account(
+    accounts: &mut Accounts,
+    id: &AccountId,
+    file: AccountFile,
+) -> Result<(), ConfigError> {
+    accounts.put_account(id, file.organization_id);
+    for provider in file.oidc_providers {
+        accounts.put_provider(id, provider.into());
     }
-    if role.name() != name {
-        return Err(ConfigError::RoleName { role: role.clone(), name: name.to_owned() });
+    for (name, user) in file.users {
+        let arn = &user.arn;
+        check_place((arn.as_str(), arn.account().as_str(), arn.name()), id, &name)?;
+        put_user(accounts, user.into())?;
+    }
+    for (name, role) in file.roles {
+        let arn = &role.arn;
+        check_place((arn.as_str(), arn.account(), arn.name()), id, &name)?;
+        accounts.put_role(role.into())?;
+    }
+    Ok(())
+}
+
+fn put_user(accounts: &mut Accounts, user: User) -> Result<(), ConfigError> {
+    for (place, key) in user.keys.iter().enumerate() {
+        let before = user.keys[..place].iter().any(|one| one.id == key.id);
+        if before || accounts.user_of_key(&key.id).is_some() {
+            return Err(ConfigError::KeyTwice { key: key.id.clone() });
+        }
+    }
+    accounts.put_user(user);
+    Ok(())
+}
+
+fn put_cluster(accounts: &mut Accounts, file: ClusterFile) -> Result<(), ConfigError> {
+    let name = file.name.clone();
+    let cluster = file.check().map_err(|reason| ConfigError::Cluster { name, reason })?;
+    accounts.put_cluster(cluster);
+    Ok(())
+}
+
+fn check_place(
+    (arn, own, own_name): (&str, &str, &str),
+    account: &AccountId,
+    name: &str,
+) -> Result<(), ConfigError> {
+    if own != account.as_str() {
+        return Err(ConfigError::Account { arn: arn.to_owned(), account: account.clone() });
+    }
+    if own_name != name {
+        return Err(ConfigError::Name { arn: arn.to_owned(), name: name.to_owned() });
     }
     Ok(())
 }
@@ -171,11 +199,6 @@ fn unreadable(fault: &serde_saphyr::Error) -> ConfigError {
     }
 }
 
-fn life<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    read_life(&text).map(Some).map_err(D::Error::custom)
-}
-
 /// Reads a life of credentials: `30s`, `5m`, `1h`.
 ///
 /// # Errors
@@ -186,43 +209,6 @@ pub fn read_life(text: &str) -> Result<Duration, String> {
     match Duration::try_from(life) {
         Ok(life) if life >= Duration::from_secs(1) => Ok(life),
         _ => Err(format!("{text:?} is too short: a second is the least")),
-    }
-}
-
-impl From<ProviderFile> for Provider {
-    fn from(file: ProviderFile) -> Self {
-        Self { url: file.url.0, client_ids: file.client_ids, keys: file.jwks }
-    }
-}
-
-impl From<RoleFile> for Role {
-    fn from(file: RoleFile) -> Self {
-        let role = Self::new(file.arn, file.trust_policy);
-        Self {
-            max_session_duration: file.max_session_duration.unwrap_or(role.max_session_duration),
-            ..role
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for AccountKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let fault = |fault| D::Error::custom(format!("the account {text:?}: {fault}"));
-        text.parse().map(Self).map_err(fault)
-    }
-}
-
-impl<'de> Deserialize<'de> for ProviderUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let url = String::deserialize(deserializer)?;
-        let rest = url.strip_prefix("https://");
-        match rest.or_else(|| url.strip_prefix("http://")) {
-            Some(rest) if !rest.is_empty() => Ok(Self(url)),
-            _ => Err(D::Error::custom(format!(
-                "the provider's url {url:?} must begin with https:// (or http://)"
-            ))),
-        }
     }
 }
 

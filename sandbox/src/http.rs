@@ -4,42 +4,54 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{Extensions, HeaderMap, Method, StatusCode, Uri, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
+use jiff::Timestamp;
 
 use crate::{
-    issuer::Issuer,
+    eks_auth, faults, iam,
+    issuer::{Issuer, routes},
+    prepare::prepare,
     random,
-    sandbox::{Answer, Sandbox},
-    sts::{Call, fault::Fault},
+    sandbox::Sandbox,
+    sts::{Call, answer::Answer, fault::Fault, parameters::Parameters},
 };
 
 /// Bytes of a body: a token of 20,000 characters, three bytes each at worst, and the rest.
-const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// All routes of a sandbox.
 pub(crate) fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     let router = Router::new()
         .route("/", get(sts).post(sts))
-        .route("/_podrole/decisions", get(decisions))
-        .route("/_podrole/calls", get(calls))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(sandbox.clone());
-    match issuer {
-        Some(issuer) => router.merge(documents(issuer)),
-        None => router,
-    }
+        // Faults are for every path, whether there is anything behind it or not.
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .with_state(sandbox.clone())
+        .layer(from_fn_with_state(sandbox.clone(), faults::apply::layer));
+    let own = own(sandbox).merge(eks_auth::route::router(sandbox));
+    let router = match issuer {
+        Some(issuer) => router.merge(issued(sandbox, issuer)).merge(own),
+        None => router.merge(own),
+    };
+    router.layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-/// An issuer's discovery document and its keys.
-fn documents(issuer: &Issuer) -> Router {
-    let (discovery, keys) = issuer.paths();
-    let (document, jwks) = (issuer.discovery(), issuer.jwks());
+/// What AWS does not have: what was decided, and faults on demand.
+fn own(sandbox: &Sandbox) -> Router {
     Router::new()
-        .route(&discovery, get(|| async { Json(document) }))
-        .route(&keys, get(|| async { Json(jwks) }))
+        .route("/_podrole/decisions", get(decisions))
+        .route("/_podrole/calls", get(calls))
+        .with_state(sandbox.clone())
+        .merge(faults::routes::router(sandbox.faults().clone()))
+}
+
+/// The issuer's documents, which can be spoiled too, and its own routes, which cannot.
+fn issued(sandbox: &Sandbox, issuer: &Issuer) -> Router {
+    let layer = from_fn_with_state(sandbox.clone(), faults::apply::layer);
+    routes::documents(issuer).layer(layer).merge(routes::router(issuer))
 }
 
 async fn sts(
@@ -47,6 +59,7 @@ async fn sts(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else {
@@ -54,7 +67,18 @@ async fn sts(
         return Answer::refusal(&Fault::TooLarge, id).into_response();
     };
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
-    sandbox.answer(&call, podrole_runtime::clock::now()).into_response()
+    answer(&sandbox, &call, faults::apply::now(&extensions)).await.into_response()
+}
+
+/// One port and one path for IAM and STS: the operation says whose it is.
+async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> Answer {
+    if let Ok(parameters) = Parameters::read(call) {
+        if iam::is_called(&parameters) {
+            return iam::answer(sandbox, call, &parameters, now);
+        }
+        prepare(sandbox, &parameters, now).await;
+    }
+    sandbox.answer(call, now)
 }
 
 async fn decisions(State(sandbox): State<Sandbox>) -> impl IntoResponse {

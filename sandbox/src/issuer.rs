@@ -1,34 +1,35 @@
 //! An OIDC issuer, as a cluster's API server is one: a key, its discovery, and tokens.
 
-use std::sync::Arc;
+mod keys;
+mod request;
+pub(crate) mod routes;
 
-use aws_lc_rs::{
-    encoding::{AsDer as _, PublicKeyX509Der},
-    rand::SystemRandom,
-    rsa::KeySize,
-    signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
-};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use podrole_identity::{Audience, ServiceAccountRef};
 use serde_json::{Value, json};
 
+use self::keys::{Key, Keys};
+pub use self::request::{NodeRef, PodRef, TokenRequest};
 use crate::{jwk::JwkSet, random};
 
 /// Where Kubernetes serves its keys, under the issuer's URL.
 const JWKS_PATH: &str = "/openid/v1/jwks";
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// An issuer with one RSA key of 2048 bits. Clones are the same issuer.
+/// An issuer that signs with an RSA key of 2048 bits. Clones are the same issuer.
 #[derive(Clone)]
 pub struct Issuer(Arc<Inner>);
 
 struct Inner {
     url: String,
     path: String,
-    key: RsaKeyPair,
-    kid: String,
+    /// Made when they are first asked for: an RSA key takes a tenth of a second.
+    keys: LazyLock<Made, Box<dyn FnOnce() -> Made + Send>>,
 }
+
+type Made = Result<RwLock<Keys>, IssuerError>;
 
 /// Why there is no issuer, or no token of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,58 +49,26 @@ pub enum IssuerError {
     Crypto(&'static str),
 }
 
-/// What a token is asked for with, as in Kubernetes' TokenRequest.
-#[derive(Clone, Debug)]
-pub struct TokenRequest {
-    /// Whose token it is.
-    pub service_account: ServiceAccountRef,
-    /// The ServiceAccount's UID.
-    pub service_account_uid: String,
-    /// Whom it is for; at least one.
-    pub audiences: Vec<Audience>,
-    /// Its life in seconds. Kubernetes gives 600 at least; this issuer gives what is asked.
-    pub expiration_seconds: u32,
-    /// The pod that it is bound to.
-    pub pod: Option<PodRef>,
-    /// The node that the pod runs on.
-    pub node: Option<NodeRef>,
-}
-
-/// A pod, as a bound token names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodRef {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-}
-
-/// A node, as a bound token names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRef {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-}
-
 impl Issuer {
     /// A new issuer with a new key.
     ///
     /// # Errors
     /// When the URL is not one that an issuer can have, or the crypto library fails.
     pub fn generate(url: &str) -> Result<Self, IssuerError> {
-        let path = path(url).ok_or_else(|| IssuerError::Url(url.to_owned()))?;
-        let crypto = |_| IssuerError::Crypto("make an RSA key");
-        let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(crypto)?;
-        let der: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(crypto)?;
-        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der.as_ref());
-        Ok(Self(Arc::new(Inner {
-            url: url.to_owned(),
-            path,
-            kid: URL_SAFE_NO_PAD.encode(hash),
-            key,
-        })))
+        let issuer = Self::new(url, Key::generate)?;
+        drop(issuer.keys()?);
+        Ok(issuer)
+    }
+
+    /// The same, and the key is made beside: whoever needs it first waits for it.
+    ///
+    /// # Errors
+    /// When the URL is not one that an issuer can have.
+    pub fn begin(url: &str) -> Result<Self, IssuerError> {
+        let issuer = Self::new(url, Key::generate)?;
+        let beside = issuer.clone();
+        std::thread::spawn(move || beside.keys().map(drop));
+        Ok(issuer)
     }
 
     /// One that names the same issuer and the same key and signs with another: whoever believes
@@ -108,10 +77,36 @@ impl Issuer {
     /// # Errors
     /// When the crypto library fails.
     pub fn impostor(&self) -> Result<Self, IssuerError> {
-        let key = RsaKeyPair::generate(KeySize::Rsa2048);
-        let key = key.map_err(|_| IssuerError::Crypto("make an RSA key"))?;
-        let (url, path, kid) = (self.0.url.clone(), self.0.path.clone(), self.0.kid.clone());
-        Ok(Self(Arc::new(Inner { url, path, key, kid })))
+        let mut key = Key::generate()?;
+        key.kid.clone_from(&self.keys()?.signing().kid);
+        Self::new(&self.0.url, || Ok(key))
+    }
+
+    fn new(
+        url: &str,
+        key: impl FnOnce() -> Result<Key, IssuerError> + Send + 'static,
+    ) -> Result<Self, IssuerError> {
+        let path = path(url).ok_or_else(|| IssuerError::Url(url.to_owned()))?;
+        let made = || key().map(|key| RwLock::new(Keys::new(key)));
+        let keys = LazyLock::new(Box::new(made) as Box<dyn FnOnce() -> Made + Send>);
+        Ok(Self(Arc::new(Inner { url: url.to_owned(), path, keys })))
+    }
+
+    /// Signs with a new key from now on. The old one stays published, so that its tokens live on.
+    ///
+    /// # Errors
+    /// When the crypto library fails.
+    pub fn rotate(&self) -> Result<(), IssuerError> {
+        let key = Key::generate()?;
+        self.keys_mut()?.rotate(key);
+        Ok(())
+    }
+
+    /// Publishes the signing key alone: what older keys signed is believed no more.
+    pub fn drop_old_keys(&self) {
+        if let Ok(mut keys) = self.keys_mut() {
+            keys.drop_old();
+        }
     }
 
     /// Its URL: the `iss` of its tokens.
@@ -120,19 +115,10 @@ impl Issuer {
         &self.0.url
     }
 
-    /// Its public keys as a JWK set.
+    /// Its public keys as a JWK set: the signing key first.
     #[must_use]
     pub fn jwks(&self) -> Value {
-        let public = self.0.key.public_key();
-        let (n, e) = (public.modulus(), public.exponent());
-        json!({"keys": [{
-            "kty": "RSA",
-            "alg": "RS256",
-            "use": "sig",
-            "kid": self.0.kid,
-            "n": URL_SAFE_NO_PAD.encode(n.big_endian_without_leading_zero()),
-            "e": URL_SAFE_NO_PAD.encode(e.big_endian_without_leading_zero()),
-        }]})
+        self.keys().map_or_else(|_| json!({"keys": []}), |keys| keys.jwks())
     }
 
     /// Its discovery document.
@@ -156,25 +142,19 @@ impl Issuer {
             return Err(IssuerError::NoAudience);
         }
         let jti = random::uuid().map_err(|_| IssuerError::Crypto("give random bytes"))?;
-        let claims = claims(&self.0.url, request, now, &jti);
-        self.sign(&json!({"alg": "RS256", "kid": self.0.kid}), &claims)
+        let claims = request.claims(&self.0.url, now, &jti);
+        let key = self.keys()?.signing();
+        sign(&key, &json!({"alg": "RS256", "kid": key.kid}), &claims)
     }
 
     /// Signs any header and claims: tests need wrong ones too.
+    #[cfg(test)]
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> Result<String, IssuerError> {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let key = &self.0.key;
-        let mut signature = vec![0; key.public_modulus_len()];
-        let random = SystemRandom::new();
-        key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)
-            .map_err(|_| IssuerError::Crypto("sign a token"))?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        sign(&self.keys()?.signing(), header, claims)
     }
 
     pub(crate) fn key_set(&self) -> JwkSet {
-        // The set is our own, written above.
-        JwkSet::try_from(self.jwks()).unwrap_or_default()
+        self.keys().map(|keys| keys.set()).unwrap_or_default()
     }
 
     /// The paths of its discovery document and of its keys on this server.
@@ -184,34 +164,26 @@ impl Issuer {
     }
 
     #[cfg(test)]
-    pub(crate) fn kid(&self) -> &str {
-        &self.0.kid
+    pub(crate) fn kid(&self) -> String {
+        self.keys().unwrap().signing().kid.clone()
+    }
+
+    fn keys(&self) -> Result<RwLockReadGuard<'_, Keys>, IssuerError> {
+        let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
+        Ok(keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keys_mut(&self) -> Result<RwLockWriteGuard<'_, Keys>, IssuerError> {
+        let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
+        Ok(keys.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn claims(issuer: &str, request: &TokenRequest, now: Timestamp, jti: &str) -> Value {
-    let account = &request.service_account;
-    let mut bound = json!({
-        "namespace": account.namespace(),
-        "serviceaccount": {"name": account.name(), "uid": request.service_account_uid},
-    });
-    if let Some(pod) = &request.pod {
-        bound["pod"] = json!({"name": pod.name, "uid": pod.uid});
-    }
-    if let Some(node) = &request.node {
-        bound["node"] = json!({"name": node.name, "uid": node.uid});
-    }
-    let now = now.as_second();
-    json!({
-        "iss": issuer,
-        "sub": account.subject(),
-        "aud": request.audiences,
-        "iat": now,
-        "nbf": now,
-        "exp": now + i64::from(request.expiration_seconds),
-        "jti": jti,
-        "kubernetes.io": bound,
-    })
+fn sign(key: &Key, header: &Value, claims: &Value) -> Result<String, IssuerError> {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = key.sign(signed.as_bytes())?;
+    Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// The path of an issuer's URL, without a slash at its end.

@@ -70,6 +70,11 @@ impl JwkSet {
         serde_json::from_str(json).map_err(JwkSetError)
     }
 
+    /// Whether there is a key of that name.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.find(kid).is_some()
+    }
+
     /// The key that a token names.
     pub(crate) fn find(&self, kid: &str) -> Option<&Jwk> {
         let mut keys = self.keys.iter();

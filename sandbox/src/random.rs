@@ -39,12 +39,22 @@ pub(crate) fn session_token() -> Result<String, NoRandom> {
 
 /// A version 4 UUID.
 pub(crate) fn uuid() -> Result<String, NoRandom> {
-    let mut bytes = bytes::<16>()?;
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    Ok(uuid_of(bytes::<16>()?, 4))
+}
+
+/// A UUID that is always the same for the same name (version 8: made as its maker likes).
+pub(crate) fn fixed_uuid(name: &str) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest::digest(&digest::SHA256, name.as_bytes()).as_ref()[..16]);
+    uuid_of(bytes, 8)
+}
+
+fn uuid_of(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = (bytes[6] & 0x0f) | (version << 4);
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex = hex(&bytes);
     let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    Ok(format!("{a}-{b}-{c}-{d}-{e}"))
+    format!("{a}-{b}-{c}-{d}-{e}")
 }
 
 /// The id of a role: `AROA` and 17 letters, always the same for the same ARN.
@@ -75,6 +85,9 @@ mod tests {
         assert_eq!(session_token().unwrap().len(), 400);
         let uuid = uuid().unwrap();
         assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
+        assert_eq!(fixed_uuid("a"), fixed_uuid("a"));
+        assert_ne!(fixed_uuid("a"), fixed_uuid("b"));
+        assert_eq!(&fixed_uuid("a")[14..15], "8");
         assert_eq!(role_id("a"), role_id("a"));
         assert_ne!(role_id("a"), role_id("b"));
         assert_eq!(sha256_hex(b"").get(..8), Some("e3b0c442"));

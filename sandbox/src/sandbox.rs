@@ -1,29 +1,22 @@
-//! The sandbox's state, and a call's way through it: read, decide, write down, answer.
+//! The sandbox's state, and what is asked of it from outside of a call.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use podrole_identity::{AccountId, RoleArn};
 
 use crate::{
-    accounts::{Accounts, Provider, Role},
+    accounts::{Accounts, Cluster, Provider, Role, User},
     config::{Config, ConfigError},
     decisions::{Decision, Journal},
     http as routes,
     issuer::Issuer,
-    random,
+    outside::Outside,
     sessions::Sessions,
-    sts::{
-        Call, Operation, caller_identity,
-        fault::Fault,
-        parameters::Parameters,
-        web_identity::{self, Known},
-        xml,
-    },
+    sts::known::Known,
 };
 
 /// A small AWS identity that checks. Clones are the same sandbox.
@@ -37,20 +30,8 @@ struct State {
     accounts: RwLock<Accounts>,
     sessions: Mutex<Sessions>,
     journal: Mutex<Journal>,
+    outside: Outside,
     credential_life: Option<Duration>,
-}
-
-/// An answer of STS: HTTP status and XML.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) request_id: String,
-    pub(crate) xml: String,
-}
-
-/// A yes: what to answer, and what to write down.
-struct Done {
-    xml: String,
-    reason: String,
 }
 
 impl Sandbox {
@@ -61,6 +42,7 @@ impl Sandbox {
             accounts: RwLock::new(config.accounts),
             sessions: Mutex::default(),
             journal: Mutex::default(),
+            outside: Outside::default(),
             credential_life: config.credential_life,
         };
         Self { state: Arc::new(state), issuer: None }
@@ -82,8 +64,7 @@ impl Sandbox {
 
     /// Registers an OIDC provider; one of the same URL in that account is replaced.
     pub fn register_provider(&self, account: &AccountId, provider: Provider) {
-        let accounts = self.state.accounts.write();
-        accounts.unwrap_or_else(PoisonError::into_inner).put_provider(account, provider);
+        self.accounts_mut().put_provider(account, provider);
     }
 
     /// Creates a role in the account of its ARN; one of the same name is replaced.
@@ -91,8 +72,17 @@ impl Sandbox {
     /// # Errors
     /// When its longest session is not one that IAM allows.
     pub fn put_role(&self, role: Role) -> Result<(), ConfigError> {
-        let accounts = self.state.accounts.write();
-        accounts.unwrap_or_else(PoisonError::into_inner).put_role(role)
+        self.accounts_mut().put_role(role)
+    }
+
+    /// Creates a user in the account of its ARN; one of the same name is replaced.
+    pub fn put_user(&self, user: User) {
+        self.accounts_mut().put_user(user);
+    }
+
+    /// Creates a cluster; one of the same ARN is replaced.
+    pub fn put_cluster(&self, cluster: Cluster) {
+        self.accounts_mut().put_cluster(cluster);
     }
 
     /// Whether there is a role with that ARN.
@@ -113,115 +103,38 @@ impl Sandbox {
         self.journal().calls()
     }
 
-    /// Answers a call to STS.
-    pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> Answer {
-        // Without random bytes nothing is issued either; the id is then the least loss.
-        let request_id = random::uuid().unwrap_or_default();
-        let parameters = Parameters::read(call);
-        let mut operation = None;
-        let done = parameters.as_ref().map_err(|f| f.clone().into()).and_then(|parameters| {
-            let named = Operation::read(parameters)?;
-            operation = Some(named);
-            match named {
-                Operation::AssumeRoleWithWebIdentity => {
-                    self.assume_role_with_web_identity(parameters, &request_id, now)
-                }
-                Operation::GetCallerIdentity => self.get_caller_identity(call, &request_id, now),
-            }
-        });
-        let role = parameters.ok().and_then(|p| p.get("RoleArn").map(str::to_owned));
-        self.write_down(operation, role, &done, now);
-        match done {
-            Ok(Done { xml, .. }) => Answer::new(200, request_id, xml),
-            Err(fault) => Answer::refusal(&fault, request_id),
-        }
+    /// What a decision is made from.
+    pub(crate) fn known<'a>(&'a self, accounts: &'a Accounts) -> Known<'a> {
+        let (issuer, credential_life) = (self.issuer.as_ref(), self.state.credential_life);
+        Known { accounts, issuer, credential_life }
     }
 
-    fn assume_role_with_web_identity(
-        &self,
-        parameters: &Parameters,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Done, Fault> {
-        let request = parameters.web_identity()?;
-        let known = Known {
-            accounts: &self.accounts(),
-            issuer: self.issuer.as_ref(),
-            credential_life: self.state.credential_life,
-        };
-        let granted = web_identity::decide(known, &request, now)?;
-        let session = web_identity::issue(&granted)?;
-        let xml = xml::web_identity(&granted, &session, request_id)?;
-        self.sessions().keep(session, now);
-        let reason = format!("{} allows {}", granted.statement, granted.subject);
-        Ok(Done { xml, reason })
-    }
-
-    fn get_caller_identity(
-        &self,
-        call: &Call<'_>,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Done, Fault> {
-        let identity = caller_identity::decide(&self.sessions(), call, now)?;
-        Ok(Done {
-            xml: xml::caller_identity(&identity, request_id)?,
-            reason: format!("signed by {}", identity.arn),
-        })
-    }
-
-    fn write_down(
-        &self,
-        operation: Option<Operation>,
-        role: Option<String>,
-        done: &Result<Done, Fault>,
-        now: Timestamp,
-    ) {
-        let decision = Decision {
-            at: now,
-            operation: operation.map_or("unknown", Operation::name),
-            allowed: done.is_ok(),
-            code: done.as_ref().err().map(|fault| fault.code().0),
-            role: role.map(|role| role.chars().take(2048).collect()),
-            reason: match done {
-                Ok(done) => done.reason.clone(),
-                Err(fault) => fault.reason(),
-            },
-        };
-        tracing::info!(
-            operation = decision.operation,
-            code = decision.code.unwrap_or("OK"),
-            role = decision.role.as_deref(),
-            reason = %decision.reason.escape_debug(),
-            "decided"
-        );
-        self.journal().write(decision);
-    }
-
-    fn accounts(&self) -> RwLockReadGuard<'_, Accounts> {
+    pub(crate) fn accounts(&self) -> RwLockReadGuard<'_, Accounts> {
         let accounts = self.state.accounts.read();
         accounts.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    pub(crate) fn accounts_mut(&self) -> RwLockWriteGuard<'_, Accounts> {
+        let accounts = self.state.accounts.write();
+        accounts.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The issuer that is served here.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.issuer.as_ref()
+    }
+
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         let sessions = self.state.sessions.lock();
         sessions.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.state.outside
+    }
+
+    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         let journal = self.state.journal.lock();
         journal.unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Answer {
-    fn new(status: u16, request_id: String, xml: String) -> Self {
-        Self { status, request_id, xml }
-    }
-
-    /// A refusal in XML.
-    pub(crate) fn refusal(fault: &Fault, request_id: String) -> Self {
-        let xml = xml::error(fault, &request_id);
-        Self::new(fault.code().1, request_id, xml)
     }
 }

@@ -1,10 +1,16 @@
 //! The credentials that were issued, kept until they have expired.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accounts::AssumedRole;
+use crate::{
+    accounts::{Identity, Tags},
+    policy::IdentityPolicy,
+};
 
 /// How long expired credentials are remembered, so that they are told from unknown ones.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -15,8 +21,23 @@ pub(crate) struct Session {
     pub(crate) key_id: String,
     pub(crate) secret: String,
     pub(crate) token: String,
+    pub(crate) issued: Timestamp,
     pub(crate) expiration: Timestamp,
-    pub(crate) identity: AssumedRole,
+    pub(crate) identity: Identity,
+    pub(crate) carried: Carried,
+}
+
+/// What a session was given on its way, and takes along.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) tags: Tags,
+    /// The keys, in small letters, of the tags that every further session inherits.
+    pub(crate) transitive: BTreeSet<String>,
+    pub(crate) source_identity: Option<String>,
+    /// What the session may do at most.
+    pub(crate) policy: Option<IdentityPolicy>,
+    /// The ARN of the identity provider that vouched for it.
+    pub(crate) provider: Option<String>,
 }
 
 /// All of them, by key id.
@@ -36,6 +57,12 @@ impl Sessions {
     /// The session with that key id, expired or not.
     pub(crate) fn find(&self, key_id: &str) -> Option<&Session> {
         self.0.get(key_id)
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -59,8 +86,10 @@ mod tests {
             key_id: key_id.to_owned(),
             secret: "a secret".to_owned(),
             token: "a token".to_owned(),
+            issued: Timestamp::UNIX_EPOCH,
             expiration,
-            identity: AssumedRole::new(&role, &"me".parse().unwrap()),
+            identity: Identity::session(&role, &"me".parse().unwrap()),
+            carried: Carried::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A web identity token: read as hostile text, then checked one rule at a time.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use podrole_identity::Audience;
@@ -32,6 +34,38 @@ pub(crate) struct Claims {
     nbf: Option<f64>,
     #[serde(default)]
     pub(crate) amr: Option<OneOrMany>,
+    #[serde(default, rename = "https://aws.amazon.com/tags")]
+    pub(crate) tags: Option<TagClaim>,
+    #[serde(default, rename = "https://aws.amazon.com/source_identity")]
+    pub(crate) source_identity: Option<String>,
+    /// What only EKS Auth looks at: nothing of its form is asked here.
+    #[serde(default, rename = "kubernetes.io")]
+    pub(crate) kubernetes: Option<serde_json::Value>,
+}
+
+/// Session tags that the issuer gives its subject. Kubernetes cannot; others can.
+#[derive(Clone, Deserialize)]
+pub(crate) struct TagClaim {
+    #[serde(default)]
+    principal_tags: BTreeMap<String, OneOrMany>,
+    #[serde(default)]
+    transitive_tag_keys: Vec<String>,
+}
+
+impl TagClaim {
+    /// The tags. A list has one value.
+    pub(crate) fn tags(&self) -> Result<Vec<(&str, &str)>, TokenError> {
+        let tags = self.principal_tags.iter().map(|(key, values)| match values.list() {
+            [value] => Ok((key.as_str(), value.as_str())),
+            _ => Err(TokenError::NotAJwt("a tag in its claims has not one value")),
+        });
+        tags.collect()
+    }
+
+    /// The keys of those that further sessions inherit.
+    pub(crate) fn transitive(&self) -> impl Iterator<Item = &str> {
+        self.transitive_tag_keys.iter().map(String::as_str)
+    }
 }
 
 /// A claim that is one text or a list of them.
@@ -66,6 +100,10 @@ pub(crate) enum TokenError {
         "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
     )]
     UnknownKey { kid: Option<String> },
+    #[error(
+        "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
+    )]
+    Unreachable(String),
     #[error("The ID Token's signature is invalid")]
     Signature,
     #[error("Incorrect token audience")]
@@ -89,6 +127,7 @@ impl TokenError {
             }
             Self::UnknownKey { kid: Some(kid) } => format!("the provider has no key {kid:?}"),
             Self::UnknownKey { kid: None } => "it names no key (kid)".to_owned(),
+            Self::Unreachable(fault) => fault.clone(),
             Self::Signature => "the key that it names did not sign it".to_owned(),
             Self::Audience { held, listed } => {
                 format!("it is for {held:?}, and the provider's client list is {listed:?}")
@@ -122,6 +161,11 @@ impl<'a> Token<'a> {
             signature: decode(signature, "its signature is not base64url")?,
             claims: part(claims, "its claims iss, sub, aud, exp, iat cannot be read")?,
         })
+    }
+
+    /// The name of the key that it says it is signed with.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// The key that the token names signed it.

@@ -32,7 +32,8 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
         (&["--config", "/none.yaml"][..], "--config"),
         (&["--config", manifest], "line "),
         (&["--config", EXAMPLE], "--issuer-url"),
-        (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "jwks"),
+        (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "--issuer-url"),
+        (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--state", manifest], "--state"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
     ] {
         let line = refused(args);
@@ -41,6 +42,8 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
     }
     let usage = refused(&["--config", EXAMPLE, "--credential-life", "soon"]);
     assert!(usage.contains("30s"), "{usage}");
+    let usage = refused(&["--config", EXAMPLE, "--fault", "oops"]);
+    assert!(usage.contains("code=Throttling"), "{usage}");
 }
 
 #[test]

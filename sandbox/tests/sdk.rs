@@ -1,5 +1,6 @@
 //! The sandbox on a real socket, asked by AWS's own SDK.
 
+mod chain;
 mod world;
 
 use std::time::Duration;

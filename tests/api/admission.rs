@@ -1,9 +1,16 @@
 //! Pods on their way through a real API server and our webhook, compared as they were stored.
 
+mod debug;
+mod inject;
+mod secrets;
+mod sources;
+mod warnings;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Pod};
+use kube::{Api, api::DeleteParams};
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
@@ -29,8 +36,24 @@ pub(crate) async fn register(
     let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION))?;
     let base = format!("https://{}", webhook.daemon.address);
     namespace.register_webhook(&yaml, &base, webhook.ca_pem.as_bytes()).await?;
+    asked(namespace, webhook).await
+}
+
+/// The same for a webhook that takes another's place.
+async fn register_again(
+    namespace: &TestNamespace<'_>,
+    webhook: &WebhookDaemon,
+) -> anyhow::Result<()> {
+    let configurations = Api::<MutatingWebhookConfiguration>::all(namespace.client());
+    let name = format!("podrole-{}", namespace.name());
+    configurations.delete(&name, &DeleteParams::default()).await?;
+    register(namespace, webhook).await
+}
+
+async fn asked(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> anyhow::Result<()> {
     let arn = role();
-    namespace.service_account("probe", &[("eks.amazonaws.com/role-arn", &arn)]).await?;
+    // It may be there from before.
+    let _ = namespace.service_account("probe", &[("eks.amazonaws.com/role-arn", &arn)]).await;
     for _ in 0..200 {
         let pod = namespace.dry_run(plain_pod("probe", "probe")).await;
         if pod.is_ok_and(|pod| !variables(&pod).is_empty()) {

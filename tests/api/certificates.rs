@@ -32,7 +32,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{admission::variables, daemons::role};
+use crate::{
+    admission::{register, variables},
+    daemons::{self, role},
+};
 
 const SECRET: &str = "podrole-webhook-ca";
 /// A rotation in seconds instead of months: published after 24 s, signing 3 s later, and the old
@@ -56,12 +59,7 @@ impl Stage {
         let cluster = Cluster::shared().await?;
         let labels = [("podrole.io/injection", "required")];
         let namespace = cluster.namespace(name, &labels).await?;
-        let secret = Secret {
-            metadata: ObjectMeta { name: Some(SECRET.into()), ..ObjectMeta::default() },
-            ..Secret::default()
-        };
-        let secrets = Api::<Secret>::namespaced(namespace.client(), namespace.name());
-        secrets.create(&PostParams::default(), &secret).await?;
+        make_secret(&namespace).await?;
 
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await?;
         let yaml = project::root().join("manifests/webhook-configuration.yaml");
@@ -135,6 +133,15 @@ impl Drop for Stage {
     }
 }
 
+/// The empty Secret that an installation brings.
+async fn make_secret(namespace: &TestNamespace<'_>) -> anyhow::Result<()> {
+    let metadata = ObjectMeta { name: Some(SECRET.into()), ..ObjectMeta::default() };
+    let secret = Secret { metadata, ..Secret::default() };
+    let secrets = Api::<Secret>::namespaced(namespace.client(), namespace.name());
+    secrets.create(&PostParams::default(), &secret).await?;
+    Ok(())
+}
+
 async fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
@@ -193,4 +200,19 @@ async fn a_ca_is_rotated_under_load_with_no_pod_missed() {
     let last = stage.published().await.unwrap();
     assert!(!last.contains(first.trim()), "the first CA is still trusted");
     assert!(pods > 300, "only {pods} pods were made");
+}
+
+#[tokio::test]
+async fn the_webhook_brings_its_own_certificates_when_asked_to() {
+    let cluster = Cluster::shared().await.unwrap();
+    let labels = [("podrole.io/injection", "enabled")];
+    let namespace = cluster.namespace("own", &labels).await.unwrap();
+    make_secret(&namespace).await.unwrap();
+    let flags = [
+        format!("--namespace={}", namespace.name()),
+        format!("--webhook-configuration=podrole-{}", namespace.name()),
+    ];
+    let webhook = daemons::own_webhook(cluster, &[&flags[0], &flags[1]]).await.unwrap();
+    // No bundle is registered: the webhook puts its own there.
+    register(&namespace, &webhook).await.unwrap();
 }

@@ -47,28 +47,54 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
     let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
     fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
     fs::write(folder.join("tls.key"), pair.key_pem())?;
+    let files = [
+        format!("--tls-cert={}", folder.join("tls.crt").display()),
+        format!("--tls-key={}", folder.join("tls.key").display()),
+    ];
+    let files = files.iter().map(String::as_str).chain(flags.iter().copied());
+    let (daemon, admin) = launch_webhook(cluster, &folder, files).await?;
+    until_ready(&daemon.process, admin).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
+}
+
+/// Starts `podrole-webhook` with certificates of its own. It is ready once it is registered.
+pub(crate) async fn own_webhook(
+    cluster: &Cluster,
+    flags: &[&str],
+) -> anyhow::Result<WebhookDaemon> {
+    let own = ["--certificates=own", "--tls-name=127.0.0.1"];
+    let flags = own.into_iter().chain(flags.iter().copied());
+    let (daemon, _) = launch_webhook(cluster, &folder()?, flags).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: String::new() })
+}
+
+async fn launch_webhook(
+    cluster: &Cluster,
+    folder: &Path,
+    flags: impl Iterator<Item = &str>,
+) -> anyhow::Result<(Daemon, SocketAddr)> {
     let mut command = Command::new(project::binary("podrole-webhook")?);
     command.args(["--port=0", "--metrics-port=0", "--bind-address=127.0.0.1"]);
-    command.arg("--tls-cert").arg(folder.join("tls.crt"));
-    command.arg("--tls-key").arg(folder.join("tls.key"));
     command.arg("--kubeconfig").arg(cluster.kubeconfig());
     command.arg(format!("--aws-default-region={REGION}")).args(flags);
-    let process = Process::start("podrole-webhook", &folder, &command)?;
+    let process = Process::start("podrole-webhook", folder, &command)?;
     let (address, admin) = until(&process, |log| {
         let line = log_line(log, "listening")?;
         Some((address(&line, "reviews")?, address(&line, "admin")?))
     })
     .await?;
-    until_ready(&process, admin).await?;
-    let daemon = Daemon { address, process };
-    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
+    Ok((Daemon { address, process }, admin))
 }
 
 /// Starts `podrole-sandbox` with one account that trusts the cluster's issuer, and one role
 /// `shop-app` for the ServiceAccount `subject`.
 pub(crate) async fn sandbox(cluster: &Cluster, subject: &str) -> anyhow::Result<Daemon> {
+    sandbox_of(&sandbox_config(cluster.issuer(), &cluster.jwks().await?, subject)).await
+}
+
+/// Starts `podrole-sandbox` with this file.
+pub(crate) async fn sandbox_of(config: &Value) -> anyhow::Result<Daemon> {
     let folder = folder()?;
-    let config = sandbox_config(cluster.issuer(), &cluster.jwks().await?, subject);
     // JSON is YAML.
     fs::write(folder.join("sandbox.yaml"), config.to_string())?;
     let mut command = Command::new(project::binary("podrole-sandbox")?);
@@ -114,8 +140,20 @@ pub(crate) async fn agent(
     sandbox: &Daemon,
     node: &str,
 ) -> anyhow::Result<Daemon> {
+    agent_with(cluster, sandbox, node, &[], &[]).await
+}
+
+/// The same with more flags, and with variables of its environment.
+pub(crate) async fn agent_with(
+    cluster: &Cluster,
+    sandbox: &Daemon,
+    node: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Daemon> {
     let folder = folder()?;
     let mut command = Command::new(project::binary("podrole-agent")?);
+    command.args(flags).envs(variables.iter().copied());
     command.args(["--bind-hosts=127.0.0.1", "--port=0"]);
     command.args(["--metrics-address=127.0.0.1", "--metrics-port=0"]);
     command.arg(format!("--region={REGION}")).arg(format!("--node-name={node}"));

@@ -1,9 +1,12 @@
 //! On a real Kubernetes API server.
 #![forbid(unsafe_code)]
 
+// So that lints know it for tests: helpers in it may unwrap, too.
+#[cfg(test)]
 mod admission;
 mod certificates;
 mod cluster;
+#[cfg(test)]
 mod credentials;
 mod daemons;
 mod http;

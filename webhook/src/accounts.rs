@@ -1,10 +1,11 @@
-//! Where ServiceAccounts are looked up: the cluster's watch, or a map for the CLI and tests.
+//! Where ServiceAccounts and their namespaces are looked up: the cluster's watch, or a map for the
+//! CLI and tests.
 
 use std::{collections::HashMap, future::Future, time::Duration};
 
-use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef};
 
-/// What knows ServiceAccounts.
+/// What knows ServiceAccounts and namespaces.
 pub trait ServiceAccounts: Send + Sync + 'static {
     /// What a ServiceAccount says; `None` where it does not exist. It is told or given up within
     /// `patience`.
@@ -16,15 +17,25 @@ pub trait ServiceAccounts: Send + Sync + 'static {
         account: &ServiceAccountRef,
         patience: Duration,
     ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupFault>> + Send;
+
+    /// What a namespace permits its pods to become. It is told or given up within `patience`.
+    ///
+    /// # Errors
+    /// When it cannot be known. Not to know is never a yes.
+    fn permitted_roles(
+        &self,
+        namespace: &str,
+        patience: Duration,
+    ) -> impl Future<Output = Result<PermittedRoles, LookupFault>> + Send;
 }
 
-/// Why a ServiceAccount could not be looked up. The fault is the cluster's or ours, never the
-/// pod's.
+/// Why a ServiceAccount or a namespace could not be looked up. The fault is the cluster's or ours,
+/// never the pod's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupFault {
-    /// The first list has not been read yet.
-    #[error("the ServiceAccounts are not read yet; create the pod again in a few seconds")]
+    /// Something that says who pods are has not been read for the first time.
+    #[error("who pods are is not all read yet; create the pod again in a few seconds")]
     Unsynced,
     /// The API server answered with an error, or not at all.
     #[error("the API server did not tell the ServiceAccount; the webhook's log says why")]
@@ -35,18 +46,33 @@ pub enum LookupFault {
     /// Too many are asked for at once.
     #[error("too many unknown ServiceAccounts at once; create the pod again in a few seconds")]
     Busy,
+    /// The namespace is not there, or the API server did not tell it.
+    #[error("the API server did not tell the Namespace; create the pod again in a few seconds")]
+    Namespace,
 }
 
 /// ServiceAccounts that are all known beforehand.
 #[derive(Clone, Debug, Default)]
-pub struct InMemory(HashMap<ServiceAccountRef, ServiceAccountAnnotations>);
+pub struct InMemory {
+    accounts: HashMap<ServiceAccountRef, ServiceAccountAnnotations>,
+    permitted: HashMap<String, PermittedRoles>,
+}
+
+impl InMemory {
+    /// With a namespace's guard-rail; namespaces have none otherwise.
+    #[must_use]
+    pub fn with_permitted_roles(mut self, namespace: &str, permitted: PermittedRoles) -> Self {
+        self.permitted.insert(namespace.to_owned(), permitted);
+        self
+    }
+}
 
 impl FromIterator<(ServiceAccountRef, ServiceAccountAnnotations)> for InMemory {
     fn from_iter<I>(accounts: I) -> Self
     where
         I: IntoIterator<Item = (ServiceAccountRef, ServiceAccountAnnotations)>,
     {
-        Self(accounts.into_iter().collect())
+        Self { accounts: accounts.into_iter().collect(), permitted: HashMap::new() }
     }
 }
 
@@ -56,6 +82,14 @@ impl ServiceAccounts for InMemory {
         account: &ServiceAccountRef,
         _patience: Duration,
     ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
-        Ok(self.0.get(account).cloned())
+        Ok(self.accounts.get(account).cloned())
+    }
+
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        Ok(self.permitted.get(namespace).cloned().unwrap_or_default())
     }
 }

@@ -1,15 +1,20 @@
 //! The flags. Where EKS's webhook has the same thing, name and meaning are its own.
 
+mod certificates;
+mod check;
+
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::Parser;
 use podrole_identity::{
-    AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange, TokenExpiration,
-    TokenVolume,
+    AccountId, AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange,
+    RoleComposer, TokenExpiration, TokenVolume,
 };
 use podrole_runtime::logging::LogArgs;
 
 use crate::Settings;
+pub use certificates::{CertificateArgs, CertificateSource};
+use check::{absolute, file, http_url, name, partition};
 
 /// Gives pods the AWS identity that their ServiceAccounts name
 #[derive(Clone, Debug, Parser)]
@@ -35,13 +40,9 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     pub kube_api: Option<String>,
 
-    /// The serving certificate, PEM; read again when it changes
-    #[arg(long, default_value = "/etc/webhook/certs/tls.crt", value_name = "FILE")]
-    pub tls_cert: PathBuf,
-
-    /// The certificate's key, PEM
-    #[arg(long, default_value = "/etc/webhook/certs/tls.key", value_name = "FILE")]
-    pub tls_key: PathBuf,
+    /// The serving certificate
+    #[command(flatten)]
+    pub certificates: CertificateArgs,
 
     /// What stands before the slash of EKS's annotations
     #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
@@ -116,6 +117,46 @@ pub struct Args {
     #[arg(long, default_value = DEFAULT_FULL_URI, value_name = "URL", value_parser = http_url)]
     pub container_credentials_full_uri: String,
 
+    /// A list of ServiceAccounts that go the container path, in EKS's format; read again when it
+    /// changes
+    #[arg(long, value_name = "FILE")]
+    pub watch_container_credentials_config: Option<PathBuf>,
+
+    /// Whether roles are read out of the ConfigMap pod-identity-webhook, too
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub watch_config_map: bool,
+
+    /// The webhook's own namespace: of that ConfigMap, of the CA's Secret and of the Service
+    #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
+    pub namespace: String,
+
+    /// Whether bare role names are taken for roles of --aws-account-id
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        requires_if("true", "aws_account_id"),
+        value_name = "BOOL"
+    )]
+    pub compose_role_arn: bool,
+
+    /// The account of bare role names
+    #[arg(long, value_name = "ID")]
+    pub aws_account_id: Option<AccountId>,
+
+    /// The partition of bare role names; without it that of --aws-default-region, else aws
+    #[arg(long, value_name = "PARTITION", value_parser = partition)]
+    pub aws_partition: Option<String>,
+
     /// How long reviews are still taken after SIGTERM, until the API server knows, in seconds
     #[arg(long, default_value_t = 15, value_name = "SECONDS")]
     pub shutdown_delay: u64,
@@ -133,6 +174,7 @@ impl Args {
         let region = region.filter(|region| !region.is_empty());
         Settings {
             annotation_prefix: self.annotation_prefix.clone(),
+            composer: self.composer(region.as_deref()),
             credentials: self.credentials,
             exchange: self.exchange,
             audience: self.token_audience.clone(),
@@ -153,77 +195,12 @@ impl Args {
             container_audience: self.container_credentials_audience.clone(),
         }
     }
-}
 
-/// What the API server would refuse in every pod is refused here once.
-fn absolute(text: &str) -> Result<String, &'static str> {
-    let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
-    legal.then(|| text.to_owned()).ok_or("write an absolute path without a colon")
-}
-
-fn name(text: &str) -> Result<String, &'static str> {
-    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
-    let bytes = text.as_bytes();
-    let whole = bytes.len() <= 63 && bytes.iter().all(|byte| legal(*byte));
-    let named = whole && edge(bytes.first()) && edge(bytes.last());
-    named.then(|| text.to_owned()).ok_or("a volume's name is 1 to 63 of a-z 0-9 -")
-}
-
-fn file(text: &str) -> Result<String, &'static str> {
-    let legal = !text.is_empty() && !text.contains('/') && !text.contains("..");
-    legal.then(|| text.to_owned()).ok_or("write a file name without a slash")
-}
-
-fn http_url(text: &str) -> Result<String, &'static str> {
-    let legal = text.starts_with("http://") || text.starts_with("https://");
-    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+    fn composer(&self, region: Option<&str>) -> Option<RoleComposer> {
+        let account = self.aws_account_id.clone().filter(|_| self.compose_role_arn)?;
+        Some(RoleComposer::new(account, self.aws_partition.as_deref(), region))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    fn settings(flags: &[&str]) -> Settings {
-        let name = ["podrole-webhook"].iter();
-        Args::try_parse_from(name.chain(flags)).unwrap().settings()
-    }
-
-    #[test]
-    fn without_flags_it_is_ekss_webhook() {
-        Args::command().debug_assert();
-        assert_eq!(settings(&[]), Settings::default());
-    }
-
-    #[test]
-    fn a_region_brings_its_sts_unless_told_otherwise() {
-        for (flags, regional) in [
-            (&["--aws-default-region=eu-west-1"][..], true),
-            (&["--aws-default-region=eu-west-1", "--sts-regional-endpoint=false"], false),
-            (&["--sts-regional-endpoint"], true),
-            (&["--aws-default-region="], false),
-        ] {
-            assert_eq!(settings(flags).sts_regional_endpoints, regional, "{flags:?}");
-        }
-    }
-
-    #[test]
-    fn flags_that_would_break_every_pod_are_refused() {
-        for flag in [
-            "--token-mount-path=var/run",
-            "--token-mount-path=/a:b",
-            "--container-credentials-token-volume-name=A",
-            "--container-credentials-token-volume-name=-a",
-            "--container-credentials-token-path=a/b",
-            "--container-credentials-full-uri=169.254.170.23",
-            "--container-credentials-audience=",
-            "--endpoint-url=localhost:4566",
-            "--credentials=irsa",
-            "--exchange=none",
-        ] {
-            assert!(Args::try_parse_from(["w", flag]).is_err(), "{flag}");
-        }
-        assert_eq!(settings(&["--token-expiration=5"]).token_expiration.seconds(), 600);
-    }
-}
+mod tests;

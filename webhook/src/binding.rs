@@ -1,106 +1,197 @@
 //! Who a pod is in AWS: what is known of its ServiceAccount, settled.
 
-use podrole_identity::{CredentialPath, Problem, RoleArn, ServiceAccountAnnotations};
+use podrole_identity::{
+    Association, CredentialPath, PERMITTED_ROLES_ANNOTATION, PermittedRoles, RoleArn,
+    ServiceAccountAnnotations, ServiceAccountRef,
+};
 
-use crate::Settings;
+use crate::{Reason, Settings, config_map::RoleEntry};
 
-/// Who the pods of a ServiceAccount are in AWS.
+/// All that is known of a pod's ServiceAccount when the pod is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Binding {
-    /// Nobody.
-    None,
-    /// A role.
-    Role(Box<RoleBinding>),
-    /// Something that is no role: nothing is injected, and its author is told.
-    BadRole(Problem),
-}
-
-/// A role, and all that the ServiceAccount says about the way to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleBinding {
-    /// The role.
-    pub role: RoleArn,
-    /// What else the ServiceAccount says; its own `role` is the one above.
+pub struct Binding {
+    /// The ServiceAccount.
+    pub account: ServiceAccountRef,
+    /// Who its pods are in AWS.
+    pub identity: Identity,
+    /// What else the ServiceAccount says, and what other sources say where it is silent.
     pub said: ServiceAccountAnnotations,
 }
 
-impl Binding {
-    /// The binding of a ServiceAccount with these annotations; of one that does not exist for
-    /// `None`. The first source that names the ServiceAccount decides, and its annotations are
-    /// the one source there is.
+/// Who the pods of a ServiceAccount are in AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody.
+    None,
+    /// Someone.
+    Granted(Grant),
+    /// Something is wrong: nothing is injected, and the pod's author is told.
+    Bad {
+        /// What kind of wrong.
+        reason: Reason,
+        /// The same in a sentence.
+        warning: String,
+    },
+}
+
+/// An identity, and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who gave it.
+    pub source: Source,
+    /// The role. An association may leave it to the agent.
+    pub role: Option<RoleArn>,
+    /// The role to go on to from there.
+    pub target_role: Option<RoleArn>,
+    /// The way to it, where the source chooses.
+    pub path: Option<CredentialPath>,
+}
+
+/// Where an identity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The association list.
+    Associations,
+    /// The ServiceAccount's annotation.
+    Annotation,
+    /// The ConfigMap of roles.
+    ConfigMap,
+}
+
+impl Source {
+    /// The source for people.
     #[must_use]
-    pub fn of(annotations: Option<ServiceAccountAnnotations>) -> Self {
-        let Some(said) = annotations else {
-            return Self::None;
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Associations => "association list",
+            Self::Annotation => "annotation",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+}
+
+impl Binding {
+    /// Of a ServiceAccount that no source names.
+    #[must_use]
+    pub fn nobody(account: &ServiceAccountRef, said: ServiceAccountAnnotations) -> Self {
+        Self { account: account.clone(), identity: Identity::None, said }
+    }
+
+    /// Of a ServiceAccount whose own annotations name a role.
+    #[must_use]
+    pub fn annotated(account: &ServiceAccountRef, said: ServiceAccountAnnotations) -> Self {
+        let identity = match (&said.bad_role, &said.role) {
+            (Some(problem), _) => {
+                Identity::Bad { reason: Reason::BadRole, warning: problem.to_string() }
+            }
+            (None, Some(role)) => Identity::Granted(Grant {
+                source: Source::Annotation,
+                role: Some(role.clone()),
+                target_role: None,
+                path: said.credentials,
+            }),
+            (None, None) => Identity::None,
         };
-        match (&said.bad_role, &said.role) {
-            (Some(problem), _) => Self::BadRole(problem.clone()),
-            (None, Some(role)) => Self::Role(Box::new(RoleBinding { role: role.clone(), said })),
-            (None, None) => Self::None,
+        Self { account: account.clone(), identity, said }
+    }
+
+    /// Of a ServiceAccount with an association: the container path, as on EKS, and the
+    /// association's role before the ServiceAccount's own.
+    #[must_use]
+    pub fn associated(
+        account: &ServiceAccountRef,
+        association: &Association,
+        said: ServiceAccountAnnotations,
+    ) -> Self {
+        let identity = Identity::Granted(Grant {
+            source: Source::Associations,
+            role: association.role.clone().or_else(|| said.role.clone()),
+            target_role: association.target_role.clone(),
+            path: Some(CredentialPath::Container),
+        });
+        Self { account: account.clone(), identity, said }
+    }
+
+    /// Of a ServiceAccount in the ConfigMap: web identity, and the entry's word where the
+    /// ServiceAccount is silent.
+    #[must_use]
+    pub fn mapped(
+        account: &ServiceAccountRef,
+        entry: &RoleEntry,
+        mut said: ServiceAccountAnnotations,
+    ) -> Self {
+        let regional = &mut said.sts_regional_endpoints;
+        *regional = regional.or(entry.sts_regional_endpoints);
+        said.token_expiration = said.token_expiration.or(entry.token_expiration);
+        said.audience = said.audience.take().or_else(|| entry.audience.clone());
+        let identity = Identity::Granted(Grant {
+            source: Source::ConfigMap,
+            role: Some(entry.role.clone()),
+            target_role: None,
+            path: Some(CredentialPath::WebIdentity),
+        });
+        Self { account: account.clone(), identity, said }
+    }
+
+    /// The same where the namespace permits it; otherwise why not.
+    #[must_use]
+    pub fn guarded(mut self, permitted: &PermittedRoles) -> Self {
+        if let Some(warning) = self.forbidden_by(permitted) {
+            self.identity = Identity::Bad { reason: Reason::NotPermitted, warning };
+        }
+        self
+    }
+
+    fn forbidden_by(&self, permitted: &PermittedRoles) -> Option<String> {
+        let grant = self.grant()?;
+        if let PermittedRoles::Malformed(fault) = permitted {
+            return Some(fault.to_string());
+        }
+        let role = grant.roles().find(|role| !permitted.permits(role))?;
+        let namespace = self.account.namespace();
+        Some(format!("{namespace}: {PERMITTED_ROLES_ANNOTATION} does not permit {role}"))
+    }
+
+    /// What is granted, where anything is.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Grant> {
+        match &self.identity {
+            Identity::Granted(grant) => Some(grant),
+            Identity::None | Identity::Bad { .. } => None,
         }
     }
 
-    /// The role, where there is one.
+    /// The role, where it is known.
     #[must_use]
     pub fn role(&self) -> Option<&RoleArn> {
-        match self {
-            Self::Role(binding) => Some(&binding.role),
-            Self::None | Self::BadRole(_) => None,
-        }
+        self.grant()?.role.as_ref()
     }
 
     /// The way that these pods go.
     #[must_use]
     pub fn path(&self, settings: &Settings) -> Option<CredentialPath> {
-        match self {
-            Self::Role(binding) => Some(binding.path(settings)),
-            Self::None | Self::BadRole(_) => None,
-        }
+        self.grant().map(|grant| grant.path(settings))
+    }
+
+    /// Whether a pod that asks for nothing itself has nothing to get and its author nothing to
+    /// learn.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let said = &self.said;
+        self.identity == Identity::None && said.secrets.is_empty() && said.problems.is_empty()
     }
 }
 
-impl RoleBinding {
+impl Grant {
     pub(crate) fn path(&self, settings: &Settings) -> CredentialPath {
-        self.said.credentials.unwrap_or(settings.credentials)
+        self.path.unwrap_or(settings.credentials)
+    }
+
+    /// Every role on the way.
+    fn roles(&self) -> impl Iterator<Item = &RoleArn> {
+        self.role.iter().chain(&self.target_role)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use podrole_identity::{AnnotationPrefix, Annotations};
-
-    fn binding(pairs: &[(&str, &str)]) -> Binding {
-        let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let annotations: Annotations = pairs.collect();
-        let prefix = AnnotationPrefix::default();
-        Binding::of(Some(ServiceAccountAnnotations::read(&annotations, &prefix)))
-    }
-
-    const ROLE: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
-
-    #[test]
-    fn nobody_is_nobody() {
-        assert_eq!(Binding::of(None), Binding::None);
-        assert_eq!(binding(&[]), Binding::None);
-        assert_eq!(binding(&[("podrole.io/credentials", "container")]), Binding::None);
-    }
-
-    #[test]
-    fn a_bad_role_is_not_nobody() {
-        let bad = binding(&[("eks.amazonaws.com/role-arn", "app")]);
-        assert!(matches!(&bad, Binding::BadRole(problem) if problem.value == "app"));
-        assert_eq!(bad.role(), None);
-    }
-
-    #[test]
-    fn the_service_account_chooses_the_path_before_the_flag() {
-        let container = Settings { credentials: CredentialPath::Container, ..Settings::default() };
-        let silent = binding(&[ROLE]);
-        assert_eq!(silent.path(&Settings::default()), Some(CredentialPath::WebIdentity));
-        assert_eq!(silent.path(&container), Some(CredentialPath::Container));
-        let chooses = binding(&[ROLE, ("podrole.io/credentials", "web-identity")]);
-        assert_eq!(chooses.path(&container), Some(CredentialPath::WebIdentity));
-        assert_eq!(binding(&[]).path(&container), None);
-    }
-}
+mod tests;

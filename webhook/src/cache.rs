@@ -1,7 +1,7 @@
 //! What is known of ServiceAccounts. Pure: the time is an argument.
 //!
-//! Only those that name a role are kept whole. Of the others, nine in ten on most clusters, eight
-//! bytes say that they exist. "No role" out of the watch is never the last word, since an
+//! Only those that say something are kept whole. Of the others, nine in ten on most clusters,
+//! eight bytes say that they exist. "No role" out of the watch is never the last word, since an
 //! annotation may be on its way: it is confirmed by a live read, whose answer is believed for 5 s.
 
 use std::{
@@ -33,17 +33,17 @@ pub(crate) enum Known {
     Unsynced,
     /// This; `None` where a live read has just not found it.
     Said(Option<Arc<ServiceAccountAnnotations>>),
-    /// It exists and names no role, as far as the watch has told.
-    NoRole,
+    /// It exists and names no role, as far as the watch has told; what else it says.
+    NoRole(Arc<ServiceAccountAnnotations>),
     /// The watch has not told of it.
     Never,
 }
 
 #[derive(Debug, Default)]
 struct Watched {
-    with_role: HashMap<ServiceAccountRef, Arc<ServiceAccountAnnotations>>,
+    speaking: HashMap<ServiceAccountRef, Seen>,
     /// Hashes of the others under a key of this process, so that nobody can make two alike.
-    without: HashSet<u64>,
+    silent: HashSet<u64>,
 }
 
 #[derive(Debug)]
@@ -72,13 +72,13 @@ impl Cache {
         if let Some(answer) = self.live.get(account).filter(|answer| answer.is_fresh(now)) {
             return Known::Said(answer.said.clone());
         }
-        if let Some(said) = watched.with_role.get(account) {
-            return Known::Said(Some(Arc::clone(said)));
-        }
-        if watched.without.contains(&self.key.hash_one(account)) {
-            Known::NoRole
-        } else {
-            Known::Never
+        match watched.speaking.get(account).map(|seen| Arc::clone(&seen.said)) {
+            Some(said) if said.names_role() => Known::Said(Some(said)),
+            Some(said) => Known::NoRole(said),
+            None if watched.silent.contains(&self.key.hash_one(account)) => {
+                Known::NoRole(Arc::default())
+            }
+            None => Known::Never,
         }
     }
 
@@ -116,20 +116,27 @@ impl Cache {
         }
     }
 
-    /// A live read was answered.
+    /// Live reads were answered.
     pub(crate) fn answered(
         &mut self,
-        account: ServiceAccountRef,
-        seen: Option<&Seen>,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<Seen>)>,
         at: Instant,
     ) {
         self.live.retain(|_, answer| answer.is_fresh(at));
-        let answer = LiveAnswer {
-            at,
-            version: seen.map_or(0, |seen| seen.version),
-            said: seen.map(|seen| Arc::clone(&seen.said)),
-        };
-        self.live.insert(account, answer);
+        for (account, seen) in answers {
+            let version = seen.as_ref().map_or(0, |seen| seen.version);
+            if !self.watched_is_newer(&account, version) {
+                let said = seen.map(|seen| seen.said);
+                self.live.insert(account, LiveAnswer { at, version, said });
+            }
+        }
+    }
+
+    /// The watch may have been faster than the read. That it does not exist, which has no version,
+    /// is believed all the same.
+    fn watched_is_newer(&self, account: &ServiceAccountRef, version: u64) -> bool {
+        let seen = self.watched.as_ref().and_then(|watched| watched.speaking.get(account));
+        version > 0 && seen.is_some_and(|seen| seen.version > version)
     }
 
     /// The watch may be behind: what it tells replaces a live answer only if it is not older.
@@ -142,18 +149,18 @@ impl Cache {
 
 impl Watched {
     fn put(&mut self, account: ServiceAccountRef, hash: u64, seen: &Seen) {
-        if seen.said.role.is_some() || seen.said.bad_role.is_some() {
-            self.without.remove(&hash);
-            self.with_role.insert(account, Arc::clone(&seen.said));
+        if seen.said.is_silent() {
+            self.speaking.remove(&account);
+            self.silent.insert(hash);
         } else {
-            self.with_role.remove(&account);
-            self.without.insert(hash);
+            self.silent.remove(&hash);
+            self.speaking.insert(account, seen.clone());
         }
     }
 
     fn remove(&mut self, account: &ServiceAccountRef, hash: u64) {
-        self.with_role.remove(account);
-        self.without.remove(&hash);
+        self.speaking.remove(account);
+        self.silent.remove(&hash);
     }
 }
 

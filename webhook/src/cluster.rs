@@ -1,186 +1,120 @@
-//! The cluster: a watch over ServiceAccounts, and live reads beside it. Nothing else here knows
-//! the Kubernetes client.
+//! The cluster: watches over ServiceAccounts, namespaces and the one ConfigMap, and live reads
+//! beside them. Nothing else here knows the Kubernetes client.
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+mod connect;
+mod follow;
 
-use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::{
-    Api, Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-    core::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
-};
-use podrole_identity::{
-    AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountError, ServiceAccountRef,
-};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+pub use kube::Client;
+use kube::{Api, api::ListParams, core::PartialObjectMeta};
+use podrole_identity::{PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef};
 use podrole_runtime::health::Gate;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    LookupFault, Metrics, ServiceAccounts,
-    cache::{Cache, Seen},
-    lookup::{Live, Lookup, SharedCache},
-};
+pub use connect::{ConnectError, connect};
 
-/// ServiceAccounts asked for by the page, so that a large cluster's list is never held whole.
-const PAGE: u32 = 500;
-/// How long the API server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::{
+    LookupFault, Metrics, Reading, ServiceAccounts,
+    cache::Seen,
+    config_map::RoleMap,
+    crowd::{Live, Told},
+    lookup::{Lookup, SharedCache},
+    namespaces::{GuardRails, LiveNamespace, Namespaces},
+    sources::Latest,
+};
 
 /// Names and annotations, which is all that is asked for.
 type Meta = PartialObjectMeta<ServiceAccount>;
+type NamespaceMeta = PartialObjectMeta<Namespace>;
 
-/// Why the cluster cannot be reached. The fault is in our own configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The kubeconfig cannot be used.
-    #[error("--kubeconfig {path}: {fault}")]
-    Kubeconfig {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        fault: String,
-    },
-    /// The URL is none.
-    #[error("--kube-api {url}: write the API server's URL, like https://10.0.0.1:6443")]
-    Url {
-        /// What was written.
-        url: String,
-    },
-    /// There is no configuration at all.
-    #[error("no cluster is configured ({0}); run in a pod, or give --kubeconfig")]
-    Nowhere(String),
-    /// The client cannot be made of the configuration.
-    #[error("the cluster's configuration cannot be used: {0}")]
-    Client(String),
+/// Open once a watch has told all that there was when it began.
+#[derive(Clone)]
+pub struct Listed {
+    /// The ServiceAccounts.
+    pub accounts: Gate,
+    /// The namespaces.
+    pub namespaces: Gate,
 }
 
-/// A client for the cluster that the flags name, else for the one that this process runs in.
-/// Nothing is asked of the cluster yet.
-///
-/// # Errors
-/// When there is no usable configuration.
-pub async fn connect(
-    kubeconfig: Option<&Path>,
-    kube_api: Option<&str>,
-) -> Result<Client, ConnectError> {
-    let mut config = config(kubeconfig, kube_api).await?;
-    config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).map_err(|fault| ConnectError::Client(fault.to_string()))
-}
-
-async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Config, ConnectError> {
-    let url = kube_api.filter(|url| !url.is_empty()).map(|text| {
-        let url = text.parse::<axum::http::Uri>().ok();
-        let url = url.filter(|url| url.scheme().is_some() && url.host().is_some());
-        url.ok_or_else(|| ConnectError::Url { url: text.to_owned() })
-    });
-    let url = url.transpose()?;
-    let Some(path) = kubeconfig.filter(|path| !path.as_os_str().is_empty()) else {
-        return match url {
-            Some(url) => Ok(Config::new(url)),
-            None => Config::infer().await.map_err(|fault| ConnectError::Nowhere(fault.to_string())),
-        };
-    };
-    let failed = |fault: kube::config::KubeconfigError| ConnectError::Kubeconfig {
-        path: path.display().to_string(),
-        fault: fault.to_string(),
-    };
-    let file = Kubeconfig::read_from(path).map_err(failed)?;
-    let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(file, &options).await.map_err(failed)?;
-    if let Some(url) = url {
-        config.cluster_url = url;
-    }
-    Ok(config)
-}
-
-/// Watches the cluster's ServiceAccounts until `shutdown`; `listed` opens with the first list.
-/// What comes back looks them up.
+/// Watches the cluster's ServiceAccounts and namespaces until `shutdown`; `listed` opens with the
+/// first lists. What comes back looks them up.
 pub fn watch(
     client: Client,
-    prefix: AnnotationPrefix,
+    reading: Reading,
     metrics: Metrics,
-    listed: Gate,
+    listed: Listed,
     shutdown: CancellationToken,
 ) -> impl ServiceAccounts {
-    let cache = SharedCache::default();
-    let (watched, filled, read_as) = (client.clone(), cache.clone(), prefix.clone());
+    let (cache, namespaces) = (SharedCache::default(), Namespaces::default());
+    let (filled, guarded, read_as) = (cache.clone(), namespaces.clone(), reading.clone());
+    let watched = client.clone();
     tokio::spawn(async move {
+        let accounts = follow::service_accounts(watched.clone(), &filled, &read_as, || {
+            listed.accounts.open();
+        });
+        let namespaces = follow::namespaces(watched, &guarded, || listed.namespaces.open());
         tokio::select! {
-            () = follow(watched, &filled, &read_as, &listed) => {}
+            _ = async { tokio::join!(accounts, namespaces) } => {}
             () = shutdown.cancelled() => {}
         }
     });
-    Lookup::new(cache, Cluster { client, prefix }, metrics)
-}
-
-async fn follow(client: Client, cache: &SharedCache, prefix: &AnnotationPrefix, listed: &Gate) {
-    let config = watcher::Config::default().page_size(PAGE);
-    let events = watcher(Api::<Meta>::all(client), config).default_backoff();
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                let whole = matches!(event, Event::InitDone);
-                cache.change(|cache| take(cache, event, prefix));
-                if whole {
-                    listed.open();
-                }
-            }
-            Err(fault) => {
-                let cause = root(&fault);
-                tracing::warn!(%fault, cause, "the watch over ServiceAccounts was interrupted");
-            }
-        }
+    let live = Cluster { client, reading };
+    Watched {
+        lookup: Lookup::new(cache, live.clone(), metrics),
+        guard_rails: GuardRails::new(namespaces, live),
     }
 }
 
-fn take(cache: &mut Cache, event: Event<Meta>, prefix: &AnnotationPrefix) {
-    match event {
-        Event::Init => cache.begin_list(),
-        Event::InitDone => cache.end_list(),
-        Event::InitApply(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.list(account, &seen(meta, prefix));
-            }
+/// Watches the ConfigMap of roles in `namespace` until `shutdown`; `listed` opens when it, or its
+/// absence, is known.
+pub fn watch_config_map(
+    client: Client,
+    namespace: &str,
+    reading: Reading,
+    metrics: Metrics,
+    listed: Gate,
+    shutdown: CancellationToken,
+) -> Latest<RoleMap> {
+    let roles = Latest::default();
+    let (api, filled) = (Api::<ConfigMap>::namespaced(client, namespace), roles.clone());
+    tokio::spawn(async move {
+        let following = follow::config_map(api, &filled, &reading, &metrics, || listed.open());
+        tokio::select! {
+            () = following => {}
+            () = shutdown.cancelled() => {}
         }
-        Event::Apply(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.apply(account, &seen(meta, prefix));
-            }
-        }
-        Event::Delete(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.delete(&account, version(&meta));
-            }
-        }
+    });
+    roles
+}
+
+/// Asks the cluster each time: for a command that ends, not for a daemon.
+pub fn ask(client: Client, reading: Reading) -> impl ServiceAccounts {
+    Cluster { client, reading }
+}
+
+struct Watched {
+    lookup: Lookup<Cluster>,
+    guard_rails: GuardRails<Cluster>,
+}
+
+impl ServiceAccounts for Watched {
+    async fn find(
+        &self,
+        account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+        let found = self.lookup.look(account, patience).await?;
+        Ok(found.map(Arc::unwrap_or_clone))
     }
-}
 
-fn account(meta: &Meta) -> Result<ServiceAccountRef, ServiceAccountError> {
-    let namespace = meta.metadata.namespace.as_deref().unwrap_or_default();
-    ServiceAccountRef::new(namespace, meta.metadata.name.as_deref().unwrap_or_default())
-}
-
-/// Versions of one kind of object can be compared: etcd counts them up.
-fn version(meta: &Meta) -> u64 {
-    let version = meta.metadata.resource_version.as_deref();
-    version.and_then(|version| version.parse().ok()).unwrap_or_default()
-}
-
-fn seen(meta: Meta, prefix: &AnnotationPrefix) -> Seen {
-    Seen {
-        version: version(&meta),
-        said: Arc::new(ServiceAccountAnnotations::read(
-            &meta.metadata.annotations.unwrap_or_default(),
-            prefix,
-        )),
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+        patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        self.guard_rails.permitted(namespace, patience).await
     }
 }
 
@@ -191,29 +125,79 @@ fn root(fault: &dyn std::error::Error) -> String {
 }
 
 /// Live reads.
+#[derive(Clone)]
 struct Cluster {
     client: Client,
-    prefix: AnnotationPrefix,
+    reading: Reading,
 }
 
 impl Live for Cluster {
-    fn read(
-        &self,
-        account: &ServiceAccountRef,
-    ) -> impl Future<Output = Result<Option<Seen>, LookupFault>> + Send {
+    fn read(&self, account: &ServiceAccountRef) -> impl Future<Output = Told> + Send {
         let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), account.namespace());
         async move {
             // Without a resourceVersion the answer is the latest.
-            match accounts.get_metadata_opt(account.name()).await {
-                Ok(meta) => Ok(meta.map(|meta| seen(meta, &self.prefix))),
-                Err(fault) => {
-                    let cause = root(&fault);
-                    tracing::warn!(%account, %fault, cause, "a ServiceAccount could not be read");
-                    Err(LookupFault::Failed)
-                }
-            }
+            let meta = accounts.get_metadata_opt(account.name()).await;
+            let meta = meta.map_err(|fault| failed(&fault, "a ServiceAccount"))?;
+            Ok(meta.map(|meta| follow::seen(meta, &self.reading)))
         }
     }
+
+    fn list(
+        &self,
+        namespace: &str,
+    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupFault>> + Send {
+        let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
+        async move {
+            // Whole, and without a resourceVersion: the latest.
+            let listed = accounts.list_metadata(&ListParams::default()).await;
+            let listed = listed.map_err(|fault| failed(&fault, "a namespace's ServiceAccounts"))?;
+            let known = listed.items.into_iter().filter_map(|meta| {
+                let account = follow::account(&meta).ok()?;
+                Some((account, follow::seen(meta, &self.reading)))
+            });
+            Ok(known.collect())
+        }
+    }
+}
+
+impl LiveNamespace for Cluster {
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+    ) -> Result<Option<PermittedRoles>, LookupFault> {
+        let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
+        let meta = meta.map_err(|fault| {
+            failed(&fault, "a Namespace");
+            LookupFault::Namespace
+        })?;
+        Ok(meta.as_ref().map(follow::permitted))
+    }
+}
+
+impl ServiceAccounts for Cluster {
+    async fn find(
+        &self,
+        account: &ServiceAccountRef,
+        _patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+        let found = self.read(account).await?;
+        Ok(found.map(|seen| Arc::unwrap_or_clone(seen.said)))
+    }
+
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        let permitted = LiveNamespace::permitted_roles(self, namespace).await?;
+        permitted.ok_or(LookupFault::Namespace)
+    }
+}
+
+fn failed(fault: &kube::Error, what: &'static str) -> LookupFault {
+    let cause = root(fault);
+    tracing::warn!(%fault, cause, "{what} could not be read");
+    LookupFault::Failed
 }
 
 #[cfg(test)]

@@ -16,26 +16,37 @@
 
 mod accounts;
 mod args;
+mod association_file;
 pub mod binding;
 mod budget;
 mod cache;
 pub mod cluster;
+mod config_map;
+mod crowd;
+mod flights;
+#[cfg(test)]
+mod fuzz;
 mod lookup;
 mod metrics;
 pub mod mutate;
+mod namespaces;
 mod outcome;
 pub mod pod;
 pub mod review;
 mod routes;
 mod run;
 mod settings;
+pub mod sources;
+mod tls;
+mod validate;
 mod webhook;
 
 pub use accounts::{InMemory, LookupFault, ServiceAccounts};
-pub use args::Args;
+pub use args::{Args, CertificateArgs, CertificateSource};
+pub use config_map::{RoleEntry, RoleMap};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
 pub use run::run;
-pub use settings::Settings;
-pub use webhook::{DEFAULT_PATIENCE, Injection, Webhook, review_bytes};
+pub use settings::{Reading, Settings};
+pub use webhook::{DEFAULT_PATIENCE, Injection, Webhook, review_bytes, validate_bytes};

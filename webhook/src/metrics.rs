@@ -2,7 +2,7 @@
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -13,6 +13,7 @@ use crate::{Outcome, Reason};
 pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
     live_reads: Family<LiveReadLabels, Counter>,
+    source_problems: Family<SourceLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,6 +25,11 @@ struct ReviewLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LiveReadLabels {
     result: Word,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: Word,
 }
 
 /// A label's value: the word of an enum of ours.
@@ -47,6 +53,15 @@ pub(crate) enum LiveRead {
     Failed,
     /// It was not made, because too many were made already.
     OverBudget,
+}
+
+/// A source of identities that people write by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The association list file.
+    Associations,
+    /// The ConfigMap of roles.
+    ConfigMap,
 }
 
 impl LiveRead {
@@ -73,6 +88,11 @@ impl Metrics {
             "ServiceAccounts asked of the API server because the watch had no role for them",
             self.live_reads.clone(),
         );
+        registry.register(
+            "podrole_webhook_source_problems",
+            "What is wrong in the association list or the ConfigMap just now; the log says what",
+            self.source_problems.clone(),
+        );
     }
 
     pub(crate) fn reviewed(&self, outcome: &Outcome) {
@@ -92,5 +112,14 @@ impl Metrics {
     pub(crate) fn live_read(&self, result: LiveRead) {
         let result = Word(result.as_str());
         self.live_reads.get_or_create(&LiveReadLabels { result }).inc();
+    }
+
+    pub(crate) fn source_problems(&self, source: Source, problems: usize) {
+        let source = Word(match source {
+            Source::Associations => "associations",
+            Source::ConfigMap => "config_map",
+        });
+        let problems = i64::try_from(problems).unwrap_or(i64::MAX);
+        self.source_problems.get_or_create(&SourceLabels { source }).set(problems);
     }
 }

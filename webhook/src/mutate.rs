@@ -4,8 +4,10 @@
 //! second pass over the result finds nothing to do.
 
 mod container;
+mod ephemeral;
 mod operations;
 mod proxy;
+mod secrets;
 mod wish;
 
 use json_patch::PatchOperation;
@@ -14,50 +16,42 @@ use serde_json::json;
 
 use crate::{
     Outcome, Reason, Settings,
-    binding::{Binding, RoleBinding},
+    binding::{Binding, Identity},
     pod::{Container, PodView},
 };
 use container::Verdict;
-use operations::{Array, add};
+pub use ephemeral::mutate_ephemeral;
+use operations::{Array, ContainerPatch, add};
+use secrets::SecretPlan;
 use wish::Wish;
 
 /// What becomes of a pod. `jitter` is any number that differs from pod to pod: it spreads the
 /// renewal of container credentials' tokens.
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
-    match binding {
-        Binding::None => Outcome::skip(Reason::NoRole),
-        Binding::BadRole(problem) => Outcome::skip_with(Reason::BadRole, problem.to_string()),
-        Binding::Role(binding) => inject(pod, binding, settings, jitter),
-    }
-}
-
-fn inject(pod: &PodView, binding: &RoleBinding, settings: &Settings, jitter: u64) -> Outcome {
     let said = match pod.annotations() {
         Some(annotations) => PodAnnotations::read(annotations, &settings.annotation_prefix),
         None => PodAnnotations::default(),
     };
-    let wish = Wish::new(pod, &said, binding, settings, jitter);
-    let there = pod.volume(&wish.volume.name);
-    if there.is_some_and(|volume| !wish.is_met_by(volume)) {
-        let name = &wish.volume.name;
-        let warning = format!("volume {name} is not an AWS token for this role; rename it");
-        return Outcome::skip_with(Reason::VolumeTaken, warning);
-    }
-    let chosen = chosen(pod, &said, binding);
-    let mut plan = Plan::default();
-    for (list, index, container) in chosen {
-        plan.container(list, index, container, pod, &wish);
+    let wish = match &binding.identity {
+        Identity::Bad { reason, warning } => return Outcome::skip_with(*reason, warning),
+        Identity::None => None,
+        Identity::Granted(grant) => Some(Wish::new(pod, &said, (binding, grant), settings, jitter)),
+    };
+    let asked = secrets::asked(&said, binding);
+    let mut plan = Plan::new(pod, wish, SecretPlan::new(pod, binding, &asked));
+    for (list, index, container) in chosen(pod, &said, binding) {
+        plan.container(ContainerPatch::new(list, index, container));
     }
     let problems = said.problems.iter().chain(&binding.said.problems);
-    plan.finish(pod, &wish, problems.map(ToString::to_string))
+    plan.finish(problems.map(ToString::to_string))
 }
 
 /// The containers that the annotations of pod and ServiceAccount leave in, each with its place.
 fn chosen<'a>(
     pod: &'a PodView,
     said: &PodAnnotations,
-    binding: &RoleBinding,
+    binding: &Binding,
 ) -> impl Iterator<Item = (&'static str, usize, &'a Container)> {
     let skip = said.skip_containers.union(&binding.said.skip_containers);
     let include = said.include_containers.union(&binding.said.include_containers);
@@ -74,63 +68,93 @@ fn chosen<'a>(
 }
 
 /// What is gathered while the containers are walked.
-#[derive(Default)]
-struct Plan {
+struct Plan<'a> {
+    pod: &'a PodView,
+    /// The identity for the containers, if there is one and its volume's name is free.
+    wish: Option<Wish>,
+    secrets: SecretPlan<'a>,
     operations: Vec<PatchOperation>,
     warnings: Vec<String>,
+    /// Why nothing is done, where nothing is.
+    idle: Reason,
     /// A container has its identity, from now or from before.
     served: bool,
-    /// A container mounts the volume by its own name.
+    /// A container mounts the token's volume by its own name.
     mounted: bool,
 }
 
-impl Plan {
-    fn container(
-        &mut self,
-        list: &str,
-        index: usize,
-        container: &Container,
-        pod: &PodView,
-        wish: &Wish,
-    ) {
-        match container::judge(container, pod, wish) {
-            Verdict::LeaveAlone(warning) => self.warnings.push(warning),
-            Verdict::Complete(lacks) => {
-                self.served = true;
-                self.mounted |= lacks.needs_volume;
-                let place = ["spec", list, &index.to_string()].map(str::to_owned);
-                self.operations.extend(lacks.operations(&place, container, wish));
-                self.warnings.extend(lacks.warning);
+impl<'a> Plan<'a> {
+    fn new(pod: &'a PodView, wish: Option<Wish>, secrets: SecretPlan<'a>) -> Self {
+        let mut plan = Self {
+            pod,
+            idle: if wish.is_some() { Reason::NothingToAdd } else { Reason::NoRole },
+            wish: None,
+            secrets,
+            operations: Vec::new(),
+            warnings: Vec::new(),
+            served: false,
+            mounted: false,
+        };
+        plan.wish = wish.filter(|wish| {
+            let name = &wish.volume.name;
+            let taken = pod.volume(name).is_some_and(|volume| !wish.is_met_by(volume));
+            if taken {
+                let warning = format!("volume {name} is not an AWS token for this role; rename it");
+                plan.warnings.push(warning);
+                plan.idle = Reason::VolumeTaken;
             }
-        }
+            !taken
+        });
+        plan
     }
 
-    /// Label and volume come first, as with EKS; only where a container uses them.
-    fn finish(
-        mut self,
-        pod: &PodView,
-        wish: &Wish,
-        problems: impl Iterator<Item = String>,
-    ) -> Outcome {
+    fn container(&mut self, mut patch: ContainerPatch<'_>) {
+        if let Some(wish) = &self.wish {
+            match container::judge(patch.container(), self.pod, wish) {
+                Verdict::LeaveAlone(warning) => self.warnings.push(warning),
+                Verdict::Complete(lacks) => {
+                    self.served = true;
+                    self.mounted |= lacks.needs_volume;
+                    lacks.add_to(&mut patch, wish);
+                    self.warnings.extend(lacks.warning);
+                }
+            }
+        }
+        self.secrets.add_to(&mut patch);
+        self.operations.append(&mut patch.into_operations());
+    }
+
+    /// Label and volumes come first, as with EKS; only where a container uses them.
+    fn finish(mut self, problems: impl Iterator<Item = String>) -> Outcome {
         let mut operations = Vec::new();
-        if self.served && wish.path == CredentialPath::Container {
-            operations.extend(label(pod));
+        let mut volumes = Array::new(&["spec", "volumes"], self.pod.spec.volumes.is_empty());
+        if let Some(wish) = &self.wish {
+            if self.served && wish.path == CredentialPath::Container {
+                operations.extend(label(self.pod));
+            }
+            if self.mounted && self.pod.volume(&wish.volume.name).is_none() {
+                operations.push(volumes.push(wish.volume_json()));
+            }
         }
-        if self.mounted && pod.volume(&wish.volume.name).is_none() {
-            let mut volumes = Array::new(&["spec", "volumes"], pod.spec.volumes.is_empty());
-            operations.push(volumes.push(wish.volume_json()));
-        }
+        operations.append(&mut self.secrets.add_volumes(self.pod, &mut volumes));
         operations.append(&mut self.operations);
+        let mut warnings = self.warnings;
+        warnings.append(&mut self.secrets.warnings);
         if !operations.is_empty() {
-            self.warnings.extend(problems);
-            return Outcome::Patch { operations, warnings: self.warnings };
+            warnings.extend(self.wish.and_then(|wish| wish.warning));
+            warnings.extend(problems);
+            return Outcome::Patch { operations, warnings };
         }
-        let reason = if self.served || self.warnings.is_empty() {
-            Reason::NothingToAdd
-        } else {
-            Reason::LeftAlone
+        let reason = match self.idle {
+            // Without an identity there is no second pass that would say it again.
+            Reason::NoRole => {
+                warnings.extend(problems);
+                Reason::NoRole
+            }
+            Reason::NothingToAdd if !self.served && !warnings.is_empty() => Reason::LeftAlone,
+            idle => idle,
         };
-        Outcome::Skip { reason, warnings: self.warnings }
+        Outcome::Skip { reason, warnings }
     }
 }
 

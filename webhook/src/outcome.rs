@@ -49,9 +49,15 @@ pub enum Reason {
     NotApplicable,
     /// Its ServiceAccount's role is no role.
     BadRole,
+    /// Its namespace's guard-rail does not permit its role.
+    NotPermitted,
+    /// Its author was told what to know of it, if anything.
+    Checked,
     /// The review or the pod in it is not what it should be.
     Unreadable,
-    /// The first list of ServiceAccounts is not there yet.
+    /// The pod that is given ephemeral containers is not what it should be.
+    DebugUnreadable,
+    /// What says who pods are has not all been read yet.
     Unsynced,
     /// Its ServiceAccount could not be looked up.
     LookupFailed,
@@ -70,7 +76,10 @@ impl Reason {
             Self::OptedOut => "opted_out",
             Self::NotApplicable => "not_applicable",
             Self::BadRole => "bad_role",
+            Self::NotPermitted => "not_permitted",
+            Self::Checked => "checked",
             Self::Unreadable => "unreadable",
+            Self::DebugUnreadable => "debug_unreadable",
             Self::Unsynced => "unsynced",
             Self::LookupFailed => "lookup_failed",
         }
@@ -79,12 +88,18 @@ impl Reason {
     /// Whether a pod that must have its identity is refused for this.
     fn refuses(self) -> bool {
         match self {
-            Self::BadRole | Self::Unreadable | Self::Unsynced | Self::LookupFailed => true,
+            Self::BadRole
+            | Self::NotPermitted
+            | Self::Unreadable
+            | Self::Unsynced
+            | Self::LookupFailed => true,
             Self::Injected
             | Self::NoRole
             | Self::NothingToAdd
             | Self::LeftAlone
             | Self::VolumeTaken
+            | Self::DebugUnreadable
+            | Self::Checked
             | Self::OptedOut
             | Self::NotApplicable => false,
         }
@@ -96,6 +111,15 @@ impl Outcome {
     #[must_use]
     pub fn skip(reason: Reason) -> Self {
         Self::Skip { reason, warnings: Vec::new() }
+    }
+
+    /// What the author should know.
+    #[must_use]
+    pub fn warnings(self) -> Vec<String> {
+        match self {
+            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => warnings,
+            Self::Refuse { message, .. } => vec![message],
+        }
     }
 
     /// The pod stays as it is, with one warning.
@@ -145,8 +169,13 @@ mod tests {
 
     #[test]
     fn where_identity_is_required_only_the_undecided_is_refused() {
-        for reason in [Reason::BadRole, Reason::Unreadable, Reason::Unsynced, Reason::LookupFailed]
-        {
+        for reason in [
+            Reason::BadRole,
+            Reason::NotPermitted,
+            Reason::Unreadable,
+            Reason::Unsynced,
+            Reason::LookupFailed,
+        ] {
             let expected = Outcome::Refuse { reason, message: "why".to_owned() };
             assert_eq!(Outcome::skip_with(reason, "why").required(), expected);
         }

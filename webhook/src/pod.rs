@@ -3,10 +3,15 @@
 //! What is not named is let be: the view is read from the raw pod, and nothing is ever written
 //! from it. It has no `Debug`, since environment variables hold secrets.
 
+mod head;
+mod parts;
+
 use std::collections::BTreeMap;
 
 use podrole_identity::Annotations;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+
+pub use head::PodHead;
 
 /// A pod's label that keeps podrole away from it, with the value `disabled`.
 pub const INJECTION_LABEL: &str = "podrole.io/injection";
@@ -22,7 +27,10 @@ pub struct PodView {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata {
+    name: Option<String>,
+    generate_name: Option<String>,
     pub(crate) labels: Option<BTreeMap<String, String>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) annotations: Annotations,
@@ -31,11 +39,12 @@ pub(crate) struct Metadata {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Spec {
-    service_account_name: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) containers: Vec<Container>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) init_containers: Vec<Container>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(crate) ephemeral_containers: Vec<Container>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) volumes: Vec<Volume>,
     #[serde(default, deserialize_with = "nullable")]
@@ -57,7 +66,25 @@ pub(crate) struct Container {
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) env: Vec<Variable>,
     #[serde(default, deserialize_with = "nullable")]
+    pub(crate) env_from: Vec<EnvFrom>,
+    #[serde(default, deserialize_with = "nullable")]
     pub(crate) volume_mounts: Vec<Mount>,
+    /// Of an ephemeral container: the one that it looks into.
+    pub(crate) target_container_name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EnvFrom {
+    #[serde(default, deserialize_with = "nullable")]
+    prefix: String,
+    secret_ref: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -88,6 +115,14 @@ pub(crate) struct Volume {
     #[serde(default)]
     pub(crate) name: String,
     projected: Option<Projected>,
+    secret: Option<SecretSource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretSource {
+    #[serde(default, deserialize_with = "nullable")]
+    secret_name: String,
 }
 
 #[derive(Deserialize)]
@@ -127,26 +162,42 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
+    // An array would do for a type whose fields may all be absent.
+    if !json.trim_start().starts_with('{') {
+        return Err(PodError { line: 1, column: 1 });
+    }
+    serde_json::from_str(json)
+        .map_err(|fault| PodError { line: fault.line(), column: fault.column() })
+}
+
 impl PodView {
     /// Reads a pod's JSON.
     ///
     /// # Errors
     /// When a field that matters is not of its kind.
     pub fn read(json: &str) -> Result<Self, PodError> {
-        serde_json::from_str(json)
-            .map_err(|fault| PodError { line: fault.line(), column: fault.column() })
+        read(json)
     }
 
-    /// Its ServiceAccount's name: `default` where it names none, as Kubernetes has it.
-    #[must_use]
-    pub fn service_account(&self) -> &str {
-        let name = self.spec.service_account_name.as_deref();
-        name.filter(|name| !name.is_empty()).unwrap_or("default")
+    /// Its name, where it is known already.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let name = self.metadata.as_ref()?.name.as_deref();
+        name.filter(|name| !name.is_empty())
+    }
+
+    /// How long its name can be: the API server keeps 58 characters of a generated name's
+    /// beginning and puts 5 behind them.
+    pub(crate) fn longest_name(&self) -> usize {
+        let generate = self.metadata.as_ref().and_then(|it| it.generate_name.as_deref());
+        match self.name() {
+            Some(name) => name.len(),
+            None => generate.unwrap_or_default().len().min(58) + 5,
+        }
     }
 
     /// Whether a label of its own keeps podrole away.
-    #[must_use]
-    pub fn opted_out(&self) -> bool {
+    pub(crate) fn opted_out(&self) -> bool {
         self.labels().is_some_and(|labels| {
             labels.contains_key(EKS_SKIP_LABEL)
                 || labels.get(INJECTION_LABEL).map(String::as_str) == Some("disabled")
@@ -172,36 +223,6 @@ impl PodView {
 
     pub(crate) fn volume(&self, name: &str) -> Option<&Volume> {
         self.spec.volumes.iter().find(|volume| volume.name == name)
-    }
-}
-
-impl Container {
-    pub(crate) fn has_variable(&self, name: &str) -> bool {
-        self.env.iter().any(|variable| variable.name == name)
-    }
-}
-
-impl Variable {
-    /// Its value, unless it comes from elsewhere and cannot be seen.
-    pub(crate) fn literal(&self) -> Option<&str> {
-        self.value_from.is_none().then_some(self.value.as_str())
-    }
-}
-
-impl Mount {
-    /// Whether the whole volume is mounted, and not a part of it.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.sub_path.is_empty() && self.sub_path_expr.is_empty()
-    }
-}
-
-impl Volume {
-    /// Whether it projects a token for this audience under this file name. Its life does not
-    /// matter: the kubelet renews it in time.
-    pub(crate) fn projects_token(&self, audience: &str, file: &str) -> bool {
-        let tokens = self.projected.iter().flat_map(|projected| &projected.sources);
-        let mut tokens = tokens.filter_map(|source| source.service_account_token.as_ref());
-        tokens.any(|token| token.audience == audience && token.path == file)
     }
 }
 

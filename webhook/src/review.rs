@@ -53,17 +53,29 @@ pub struct Request<'a> {
     /// The object, raw.
     #[serde(borrow)]
     pub object: Option<&'a RawValue>,
+    /// What the object was before, raw.
+    #[serde(borrow)]
+    pub old_object: Option<&'a RawValue>,
+}
+
+/// What a review is about, of all that matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A pod is to be created.
+    NewPod,
+    /// A pod is given ephemeral containers, as `kubectl debug` does.
+    EphemeralContainers,
 }
 
 /// A kind of object.
 #[derive(Default, Deserialize)]
 pub struct Kind {
     #[serde(default)]
-    group: String,
+    pub(crate) group: String,
     #[serde(default)]
-    version: String,
+    pub(crate) version: String,
     #[serde(default)]
-    kind: String,
+    pub(crate) kind: String,
 }
 
 /// A review that cannot be decided.
@@ -126,13 +138,18 @@ impl<'a> Review<'a> {
 }
 
 impl Request<'_> {
-    /// Whether it is about the creation of a pod.
+    /// What it is about; `None` where that is none of ours.
     #[must_use]
-    pub fn creates_pod(&self) -> bool {
+    pub fn subject(&self) -> Option<Subject> {
         let Kind { group, version, kind } = &self.kind;
-        self.operation == "CREATE"
-            && self.sub_resource.as_deref().unwrap_or_default().is_empty()
-            && (group.as_str(), version.as_str(), kind.as_str()) == ("", "v1", "Pod")
+        if (group.as_str(), version.as_str(), kind.as_str()) != ("", "v1", "Pod") {
+            return None;
+        }
+        match (self.operation.as_str(), self.sub_resource.as_deref().unwrap_or_default()) {
+            ("CREATE", "") => Some(Subject::NewPod),
+            ("UPDATE", "ephemeralcontainers") => Some(Subject::EphemeralContainers),
+            _ => None,
+        }
     }
 }
 

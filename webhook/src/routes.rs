@@ -13,7 +13,11 @@ use axum::{
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::{DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook, review_bytes};
+use crate::{
+    DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook,
+    review::{Answer, BadReview},
+    review_bytes, validate_bytes,
+};
 
 /// The longest body that is read, in bytes. The API server's own limit for an object is 3 MiB,
 /// and an update carries two.
@@ -23,11 +27,13 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest timeout that a registration can ask for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The webhook's routes: `POST /mutate`, `POST /mutate/required`, `GET /healthz`.
+/// The webhook's routes: `POST /mutate`, `POST /mutate/required`, `POST /validate`,
+/// `GET /healthz`.
 pub fn router<S: ServiceAccounts>(webhook: Arc<Webhook<S>>) -> Router {
     Router::new()
         .route("/mutate", post(enabled::<S>))
         .route("/mutate/required", post(required::<S>))
+        .route("/validate", post(validate::<S>))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(webhook)
         .route("/healthz", get(|| async { "ok\n" }))
@@ -57,17 +63,31 @@ async fn required<S: ServiceAccounts>(
     review(&webhook, Injection::Required, &asked, request).await
 }
 
+async fn validate<S: ServiceAccounts>(
+    State(webhook): Shared<S>,
+    Query(asked): Query<Asked>,
+    request: Request,
+) -> Response {
+    match body(request).await {
+        Ok(body) => told(validate_bytes(&webhook, patience(&asked), &body).await),
+        Err(refusal) => refusal,
+    }
+}
+
 async fn review<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     injection: Injection,
     asked: &Asked,
     request: Request,
 ) -> Response {
-    let body = match body(request).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    match review_bytes(webhook, injection, patience(asked), &body).await {
+    match body(request).await {
+        Ok(body) => told(review_bytes(webhook, injection, patience(asked), &body).await),
+        Err(refusal) => refusal,
+    }
+}
+
+fn told(answer: Result<Answer, BadReview>) -> Response {
+    match answer {
         Ok(answer) => Json(answer).into_response(),
         Err(_) => refuse(StatusCode::BAD_REQUEST, "send an AdmissionReview with a uid"),
     }

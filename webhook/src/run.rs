@@ -20,7 +20,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Args, Metrics, Webhook, cluster, router};
+use crate::{Args, Metrics, Webhook, association_file, cluster, router, sources::Sources, tls};
 
 /// Runs the webhook until a signal ends it.
 ///
@@ -36,29 +36,62 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     metrics.register(&mut registry);
 
     let health = Health::default();
-    let listed = health.gate("the first list of ServiceAccounts");
+    let listed = cluster::Listed {
+        accounts: health.gate("the first list of ServiceAccounts"),
+        namespaces: health.gate("the first list of Namespaces"),
+    };
     let certified = health.gate("the serving certificate");
     let settled = health.gate("the end of the shutdown");
     settled.open();
 
     let admin_port = bind(&args, args.metrics_port).await?;
     let reviews_port = bind(&args, args.port).await?;
-    let tls = podrole_certs::watch_files(&args.tls_cert, &args.tls_key, stop.clone()).await?;
-    certified.open();
-
-    let settings = args.settings();
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
-    let prefix = settings.annotation_prefix.clone();
-    let accounts = cluster::watch(client, prefix, metrics.clone(), listed, stop.clone());
-    let webhook = Arc::new(Webhook::new(accounts, settings, metrics));
+    let expires = tls::register(&args, &mut registry);
+    let settings = args.settings();
+    let sources = sources(&args, &client, &health, &metrics, &stop);
+    let reading = settings.reading();
+    let accounts = cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
+    let webhook = Arc::new(Webhook::new(accounts, settings, metrics).with_sources(sources));
 
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
     let routes = closing_when(router(webhook), asked_to_stop.clone());
     let delay = Duration::from_secs(args.shutdown_delay);
     tokio::spawn(end(asked_to_stop, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
-    tokio::join!(reviews_port.with_tls(tls).run(routes, stop.clone()), admin_port.run(admin, stop),);
-    Ok(())
+    let reviews = async {
+        // The admin port is open before: a first certificate may be waited for.
+        let tls = tls::serve(&args, &client, certified, expires, &stop).await;
+        if let Ok(Some(tls)) = &tls {
+            reviews_port.with_tls(Arc::clone(tls)).run(routes, stop.clone()).await;
+        }
+        stop.cancel();
+        tls.map(drop)
+    };
+    tokio::join!(reviews, admin_port.run(admin, stop.clone())).0
+}
+
+/// The sources that the flags ask for; each has a gate of its own.
+fn sources(
+    args: &Args,
+    client: &cluster::Client,
+    health: &Health,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Sources {
+    let file = args.watch_container_credentials_config.clone();
+    let file = file.filter(|path| !path.as_os_str().is_empty());
+    let associations = file.map(|path| {
+        let listed = health.gate("a good association list");
+        association_file::follow(path, metrics.clone(), listed, stop.clone())
+    });
+    let config_map = args.watch_config_map.then(|| {
+        let listed = health.gate("the ConfigMap of roles");
+        let (client, reading) = (client.clone(), args.settings().reading());
+        let metrics = metrics.clone();
+        cluster::watch_config_map(client, &args.namespace, reading, metrics, listed, stop.clone())
+    });
+    Sources { associations, config_map }
 }
 
 async fn bind(args: &Args, port: u16) -> anyhow::Result<Server> {

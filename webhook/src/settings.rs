@@ -1,9 +1,29 @@
 //! What the cluster's administrator decided, for all pods.
 
 use podrole_identity::{
-    AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange, TokenExpiration,
-    TokenVolume,
+    AnnotationPrefix, Annotations, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange,
+    RoleComposer, ServiceAccountAnnotations, TokenExpiration, TokenVolume,
 };
+
+/// How what ServiceAccounts say is read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What stands before the slash of EKS's annotations.
+    pub prefix: AnnotationPrefix,
+    /// What makes ARNs of bare role names.
+    pub composer: Option<RoleComposer>,
+}
+
+impl Reading {
+    /// What a ServiceAccount with these annotations says.
+    #[must_use]
+    pub fn read(&self, mut annotations: Annotations) -> ServiceAccountAnnotations {
+        if let Some(composer) = &self.composer {
+            composer.complete(&mut annotations, &self.prefix);
+        }
+        ServiceAccountAnnotations::read(&annotations, &self.prefix)
+    }
+}
 
 /// What holds for every pod unless its ServiceAccount or the pod itself says otherwise. The
 /// default is what EKS's webhook does without flags.
@@ -11,6 +31,8 @@ use podrole_identity::{
 pub struct Settings {
     /// What stands before the slash of EKS's annotations.
     pub annotation_prefix: AnnotationPrefix,
+    /// What makes ARNs of bare role names.
+    pub composer: Option<RoleComposer>,
     /// The way of pods whose ServiceAccount does not choose.
     pub credentials: CredentialPath,
     /// How the agent trades tokens; the container path's audience follows from it.
@@ -39,6 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             annotation_prefix: AnnotationPrefix::default(),
+            composer: None,
             credentials: CredentialPath::default(),
             exchange: Exchange::default(),
             audience: Audience::sts(),
@@ -55,6 +78,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How the cluster's annotations are read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        Reading { prefix: self.annotation_prefix.clone(), composer: self.composer.clone() }
+    }
+
     /// Where a path's token stands.
     #[must_use]
     pub fn volume(&self, path: CredentialPath) -> &TokenVolume {

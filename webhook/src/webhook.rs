@@ -1,19 +1,21 @@
 //! One review from its bytes to its answer: read, look up, decide, tell.
 
-use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    time::Duration,
-};
+mod request;
 
-use podrole_identity::{CredentialPath, ServiceAccountRef};
+use std::time::Duration;
+
+use podrole_identity::{CredentialPath, PermittedRoles, ServiceAccountRef};
 
 use crate::{
     LookupFault, Metrics, Outcome, Reason, ServiceAccounts, Settings,
     binding::Binding,
     mutate::mutate,
-    pod::PodView,
-    review::{Answer, Audit, BadReview, Request, Review},
+    pod::{PodHead, PodView},
+    review::{Answer, Audit, BadReview, Request, Review, Subject},
+    sources::Sources,
+    validate,
 };
+use request::{debug, head, jitter, unknown, unreadable};
 
 /// How long a look-up may take where the API server does not say how long it waits: half of the
 /// timeout that our registration asks for.
@@ -32,6 +34,7 @@ pub enum Injection {
 #[derive(Debug)]
 pub struct Webhook<S> {
     accounts: S,
+    sources: Sources,
     settings: Settings,
     metrics: Metrics,
 }
@@ -46,7 +49,25 @@ struct Decision {
 impl<S: ServiceAccounts> Webhook<S> {
     /// A webhook that looks ServiceAccounts up in `accounts` and counts into `metrics`.
     pub fn new(accounts: S, settings: Settings, metrics: Metrics) -> Self {
-        Self { accounts, settings, metrics }
+        Self { accounts, sources: Sources::default(), settings, metrics }
+    }
+
+    /// The same with sources beside the ServiceAccounts' annotations.
+    #[must_use]
+    pub fn with_sources(self, sources: Sources) -> Self {
+        Self { sources, ..self }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) async fn permitted_roles(
+        &self,
+        namespace: &str,
+        patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        self.accounts.permitted_roles(namespace, patience).await
     }
 
     async fn decide(
@@ -55,26 +76,67 @@ impl<S: ServiceAccounts> Webhook<S> {
         injection: Injection,
         patience: Duration,
     ) -> Decision {
-        let (pod, account) = match read_pod(request, injection) {
-            Ok(read) => read,
-            Err(outcome) => return Decision::without_account(outcome),
+        match request.subject() {
+            None => Decision::without_account(Outcome::skip(Reason::NotApplicable)),
+            Some(Subject::EphemeralContainers) => {
+                Decision::without_account(debug(request, injection).unwrap_or_else(|it| it))
+            }
+            Some(Subject::NewPod) => match head(request, injection) {
+                Ok((head, json, account)) => {
+                    self.decide_pod(&head, json, account, patience, &request.uid).await
+                }
+                Err(outcome) => Decision::without_account(outcome),
+            },
+        }
+    }
+
+    /// A new pod. The rest of it is read only if there is something to give.
+    async fn decide_pod(
+        &self,
+        head: &PodHead<'_>,
+        json: &str,
+        account: ServiceAccountRef,
+        patience: Duration,
+        uid: &str,
+    ) -> Decision {
+        let binding = match self.bind(&account, patience).await {
+            Ok(binding) => binding,
+            Err(fault) => return Decision::about(account, unknown(fault)),
         };
-        let (outcome, audit) = match self.accounts.find(&account, patience).await {
-            Ok(found) => self.mutate(&pod, &Binding::of(found), &request.uid),
-            Err(fault) => (unknown(fault), Audit::default()),
+        if binding.is_idle() && !head.asks_for_secrets() {
+            return Decision::about(account, Outcome::skip(Reason::NoRole));
+        }
+        let outcome = match PodView::read(json) {
+            Ok(pod) => mutate(&pod, &binding, &self.settings, jitter(uid)),
+            Err(fault) => unreadable(&fault.to_string()),
         };
+        let audit = Audit { path: binding.path(&self.settings), role: binding.role().cloned() };
         Decision { outcome, audit, account: Some(account) }
     }
 
-    fn mutate(&self, pod: &PodView, binding: &Binding, uid: &str) -> (Outcome, Audit) {
-        let audit = Audit { path: binding.path(&self.settings), role: binding.role().cloned() };
-        (mutate(pod, binding, &self.settings, jitter(uid)), audit)
+    /// Who the pods of a ServiceAccount are, within the namespace's guard-rail.
+    pub(crate) async fn bind(
+        &self,
+        account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> Result<Binding, LookupFault> {
+        let found = self.accounts.find(account, patience).await?;
+        let binding = self.sources.bind(account, found)?;
+        if binding.grant().is_none() {
+            return Ok(binding);
+        }
+        let permitted = self.permitted_roles(account.namespace(), patience).await?;
+        Ok(binding.guarded(&permitted))
     }
 }
 
 impl Decision {
     fn without_account(outcome: Outcome) -> Self {
         Self { outcome, audit: Audit::default(), account: None }
+    }
+
+    fn about(account: ServiceAccountRef, outcome: Outcome) -> Self {
+        Self { outcome, audit: Audit::default(), account: Some(account) }
     }
 
     fn log(&self, uid: &str) {
@@ -91,6 +153,15 @@ impl Decision {
     }
 }
 
+/// What is asked of the webhook.
+#[derive(Clone, Copy)]
+enum Question {
+    /// What becomes of a pod.
+    Pod(Injection),
+    /// What the author of something else should know.
+    Warnings,
+}
+
 /// Decides one review. This is the whole webhook without HTTP.
 ///
 /// # Errors
@@ -101,11 +172,37 @@ pub async fn review_bytes<S: ServiceAccounts>(
     patience: Duration,
     body: &[u8],
 ) -> Result<Answer, BadReview> {
+    answer(webhook, Question::Pod(injection), patience, body).await
+}
+
+/// Tells the author of a ServiceAccount or of a workload what to know of it; refuses nothing.
+///
+/// # Errors
+/// As [`review_bytes`].
+pub async fn validate_bytes<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    patience: Duration,
+    body: &[u8],
+) -> Result<Answer, BadReview> {
+    answer(webhook, Question::Warnings, patience, body).await
+}
+
+async fn answer<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    question: Question,
+    patience: Duration,
+    body: &[u8],
+) -> Result<Answer, BadReview> {
     let (version, uid, mut decision) = match Review::read(body) {
         Ok(review) => {
-            let decision = webhook.decide(&review.request, injection, patience).await;
-            let version = review.version().to_owned();
-            (version, review.request.uid.into_owned(), decision)
+            let request = &review.request;
+            let decision = match question {
+                Question::Pod(injection) => webhook.decide(request, injection, patience).await,
+                Question::Warnings => {
+                    Decision::without_account(validate::check(webhook, request, patience).await)
+                }
+            };
+            (review.version().to_owned(), review.request.uid.into_owned(), decision)
         }
         Err(BadReview::Answerable { version, uid, fault }) => {
             (version, uid, Decision::without_account(unreadable(fault)))
@@ -116,51 +213,12 @@ pub async fn review_bytes<S: ServiceAccounts>(
             return Err(BadReview::Unanswerable);
         }
     };
-    if injection == Injection::Required {
+    if matches!(question, Question::Pod(Injection::Required)) {
         decision.outcome = decision.outcome.required();
     }
     webhook.metrics.reviewed(&decision.outcome);
     decision.log(&uid);
     Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
-}
-
-/// The pod and whose it is, or what becomes of a review without either.
-fn read_pod(
-    request: &Request<'_>,
-    injection: Injection,
-) -> Result<(PodView, ServiceAccountRef), Outcome> {
-    if !request.creates_pod() {
-        return Err(Outcome::skip(Reason::NotApplicable));
-    }
-    let object = request.object.ok_or_else(|| unreadable("the review has no pod in it"))?;
-    let pod = PodView::read(object.get()).map_err(|fault| unreadable(&fault.to_string()))?;
-    if injection == Injection::Enabled && pod.opted_out() {
-        return Err(Outcome::skip(Reason::OptedOut));
-    }
-    let namespace = request.namespace.as_deref().unwrap_or_default();
-    let account = ServiceAccountRef::new(namespace, pod.service_account())
-        .map_err(|fault| unreadable(&fault.to_string()))?;
-    Ok((pod, account))
-}
-
-fn unreadable(fault: &str) -> Outcome {
-    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {fault}"))
-}
-
-fn unknown(fault: LookupFault) -> Outcome {
-    let reason = match fault {
-        LookupFault::Unsynced => Reason::Unsynced,
-        LookupFault::Failed | LookupFault::TooSlow | LookupFault::Busy => Reason::LookupFailed,
-    };
-    Outcome::skip_with(reason, format!("no AWS identity was added: {fault}"))
-}
-
-/// A number that differs from pod to pod. The review's uid is random already, and the same review
-/// gets the same answer.
-fn jitter(uid: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    uid.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

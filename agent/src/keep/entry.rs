@@ -1,6 +1,6 @@
 //! One session's state, and what is done next. No clock, no I/O: values in, a decision out.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -29,6 +29,10 @@ pub(super) struct State {
     bad_tokens: Vec<(TokenHash, Hold)>,
     /// The longest-lived good token that was seen.
     best: Option<Held>,
+    /// The live pods that asked.
+    pods: HashSet<String>,
+    /// The state of the cluster that the remembered faults are of.
+    version: u64,
     /// Somebody was served since the credentials were got.
     used: bool,
     refresh_due: Timestamp,
@@ -69,6 +73,7 @@ pub(super) enum Look {
 
 impl State {
     pub(super) fn step(&mut self, token: &Presented<'_>, now: Timestamp) -> Step {
+        self.join(token);
         if let Some(kept) = self.served(now) {
             self.used = true;
             self.remember(token, now);
@@ -87,6 +92,27 @@ impl State {
         Step::Lead(take_off, flight)
     }
 
+    fn join(&mut self, token: &Presented<'_>) {
+        if !self.pods.contains(&token.caller.pod_uid) {
+            self.pods.insert(token.caller.pod_uid.clone());
+        }
+        if std::mem::replace(&mut self.version, token.version) != token.version {
+            (self.hold, self.denied) = (None, false);
+            self.bad_tokens.clear();
+        }
+    }
+
+    /// A pod is gone; says whether it was the last that asked.
+    pub(super) fn leave(&mut self, pod: &str) -> bool {
+        self.best.take_if(|best| best.caller.pod_uid == pod);
+        self.pods.remove(pod) && self.pods.is_empty()
+    }
+
+    /// When what is kept ends.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.kept.as_ref().map(|kept| kept.expires)
+    }
+
     fn serve(&mut self, kept: Arc<Kept>, token: &Presented<'_>, now: Timestamp) -> Step {
         if now < self.refresh_due {
             return Step::Serve(kept);
@@ -94,7 +120,7 @@ impl State {
         if let Some(flight) = self.flying() {
             return Step::ServeOrWait(kept, None, flight.clone());
         }
-        if self.bad_token(&token.hash, now).is_some() || !lives(token.caller.expires, now) {
+        if self.bad_token(&token.hash, now).is_some() || !lives(token.good_until(), now) {
             return Step::Serve(kept);
         }
         let (take_off, flight) = self.take_off(token.hold());
@@ -184,7 +210,7 @@ impl State {
             return Look::Later(remains);
         }
         let best = self.best.clone();
-        match best.filter(|best| lives(best.caller.expires, now)) {
+        match best.filter(|best| lives(best.good_until, now)) {
             Some(best) => Look::Refresh(best),
             None => Look::NoToken,
         }
@@ -208,7 +234,7 @@ impl State {
 
     fn remember(&mut self, token: &Presented<'_>, now: Timestamp) {
         let best = self.best.as_ref();
-        let better = best.is_none_or(|best| best.caller.expires < token.caller.expires);
+        let better = best.is_none_or(|best| best.good_until < token.good_until());
         if better && self.bad_token(&token.hash, now).is_none() {
             self.best = Some(token.hold());
         }

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+use podrole_identity::RoleArn;
 use tokio::time::timeout;
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     answer,
-    exchange::{ExchangeError, Fault},
+    exchange::{Credentials, ExchangeError, Fault},
 };
 
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,20 +27,18 @@ impl Keep {
 
     async fn fly(&self, key: Key, entry: Arc<Entry>, take_off: TakeOff) {
         let TakeOff { held, landed } = take_off;
-        let asked = self.0.exchange.exchange(&key.session, &held.token);
+        let asked = self.0.exchange.exchange(&key.session, &held.caller, &held.token);
         let asked = timeout(FLIGHT_TIMEOUT, asked).await;
         let now = self.0.clock.now();
         let result = match asked {
-            Ok(Ok(credentials)) => schedule::lasting(credentials.expires, now).map(|()| Kept {
-                body: answer::success(&credentials),
-                issued: now,
-                expires: credentials.expires,
-            }),
+            Ok(Ok(credentials)) => {
+                schedule::lasting(credentials.expires, now).map(|()| keep(credentials, now))
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(transient("Timeout", "the exchange took more than 15 s")),
         };
         let result = result.map(Arc::new).map_err(Arc::new);
-        self.report(&key, &result);
+        self.report(&key, &result, now);
         let tend = entry.lock().land(held.hash, &result, now, schedule::jitter());
         let _ = landed.send(Some((result, held.hash)));
         if tend {
@@ -46,20 +46,37 @@ impl Keep {
         }
     }
 
-    fn report(&self, key: &Key, result: &Result<Arc<Kept>, Arc<ExchangeError>>) {
-        let (account, role) = (&key.service_account, key.session.role.as_str());
+    fn report(&self, key: &Key, result: &Result<Arc<Kept>, Arc<ExchangeError>>, now: Timestamp) {
+        let account = &key.service_account;
         match result {
             Ok(kept) => {
-                self.0.metrics.upstream("ok");
+                self.0.metrics.upstream(key.exchange, "ok");
+                self.0.pace.recover();
+                let role = kept.role.as_str();
                 tracing::info!(%account, role, expires = %kept.expires, "credentials fetched");
             }
             Err(error) => {
-                self.0.metrics.upstream(error.fault.as_str());
                 let fault = error.fault.as_str();
+                self.0.metrics.upstream(key.exchange, fault);
+                if error.is_throttling() {
+                    self.0.pace.slow_down(now);
+                }
+                let role = key.session.role(error.hop).map(RoleArn::as_str);
                 tracing::warn!(%account, role, fault, %error, "no credentials");
             }
         }
         self.0.metrics.cached(self.len());
+    }
+}
+
+fn keep(credentials: Credentials, issued: Timestamp) -> Kept {
+    Kept {
+        body: answer::success(&credentials),
+        issued,
+        expires: credentials.expires,
+        access_key_id: credentials.access_key_id,
+        role: credentials.role,
+        session_name: credentials.session_name,
     }
 }
 

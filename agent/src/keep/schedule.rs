@@ -39,6 +39,11 @@ pub(super) fn retry_after(before: Option<SignedDuration>) -> SignedDuration {
     doubled(before, 5, 60)
 }
 
+/// How long refreshes pause after AWS throttled: 2 s, doubling to 30 s.
+pub(super) fn pause_after_throttling(before: Option<SignedDuration>) -> SignedDuration {
+    doubled(before, 2, 30)
+}
+
 fn doubled(before: Option<SignedDuration>, first: i64, most: i64) -> SignedDuration {
     let seconds = before.map_or(first, |before| before.as_secs() * 2);
     SignedDuration::from_secs(seconds.min(most))

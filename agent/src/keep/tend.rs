@@ -30,7 +30,7 @@ pub(super) async fn tend(keep: Weak<Inner>, key: Key, entry: Weak<Entry>) {
             Look::Later(wait) => wait.max(SignedDuration::from_millis(100)),
             Look::Refresh(held) => keep.refresh(&key, &entry, held).await,
             Look::NoToken => {
-                keep.0.metrics.upstream("no-token");
+                keep.0.metrics.refresh("no-token");
                 NO_TOKEN
             }
             Look::Rest => return,
@@ -46,11 +46,15 @@ impl Keep {
     /// Refreshes once; says how long to wait before the next look.
     async fn refresh(&self, key: &Key, entry: &Arc<Entry>, held: Held) -> SignedDuration {
         let soon = SignedDuration::from_secs(1);
+        if let Some(pause) = self.0.pace.pause(self.0.clock.now()) {
+            self.0.metrics.refresh("late");
+            return pause;
+        }
         let Ok(_permit) = self.0.refreshes.acquire().await else {
             return soon;
         };
         match self.0.liveness.check(&held.caller, self.0.clock.now()).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(NodeError::Unknown(_)) => return soon,
             Err(_) => {
                 entry.lock().forget(&held.hash);
@@ -59,6 +63,7 @@ impl Keep {
         }
         let begun = entry.lock().refresh(held);
         if let Some((take_off, flight)) = begun {
+            self.0.metrics.refresh("due");
             self.take_off(key, entry, take_off);
             let _ = landing(flight).await;
         }

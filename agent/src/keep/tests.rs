@@ -4,13 +4,18 @@ use futures::future::{BoxFuture, FutureExt as _, join_all};
 use jiff::SignedDuration;
 use tokio::time::{Instant, sleep};
 
+use podrole_identity::Exchange as Kind;
+
 use super::*;
 use crate::{
-    exchange::Credentials,
+    exchange::{Credentials, Hop, SessionRequest, Tag},
     node::{PodFacts, PodMap},
+    secret::Secret,
     tests::fixture::{ROLE, at, caller, credentials},
+    token::Caller,
 };
 
+mod leaving;
 mod refresh;
 mod sharing;
 
@@ -24,6 +29,7 @@ struct Scripted {
     calls: AtomicUsize,
     takes: Duration,
     clock: Clock,
+    sends_the_token: bool,
     script: Box<Script>,
 }
 
@@ -36,7 +42,16 @@ impl Exchange for Scripted {
         "test"
     }
 
-    fn exchange<'a>(&'a self, _: &'a SessionRequest, token: &'a Secret) -> BoxFuture<'a, Answer> {
+    fn sends_the_token(&self) -> bool {
+        self.sends_the_token
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        _: &'a SessionRequest,
+        _: &'a Caller,
+        token: &'a Secret,
+    ) -> BoxFuture<'a, Answer> {
         async {
             let call = self.calls.fetch_add(1, SeqCst) + 1;
             sleep(self.takes).await;
@@ -54,21 +69,29 @@ struct Bench {
     clock: Clock,
 }
 
+/// An AWS that takes tokens.
 fn bench(script: impl Fn(usize, &str, Timestamp) -> Answer + Send + Sync + 'static) -> Bench {
+    bench_of(true, script)
+}
+
+fn bench_of(
+    sends_the_token: bool,
+    script: impl Fn(usize, &str, Timestamp) -> Answer + Send + Sync + 'static,
+) -> Bench {
     let begun = Instant::now();
     let clock = Clock::new(move || at(0) + begun.elapsed());
     let aws = Arc::new(Scripted {
         calls: AtomicUsize::new(0),
         takes: Duration::from_millis(100),
         clock: clock.clone(),
+        sends_the_token,
         script: Box::new(script),
     });
     let pods = PodMap::default();
     pods.insert(PodFacts {
         uid: "pod-uid".to_owned(),
-        finished: false,
-        gone_at: None,
         node: Some("n1".to_owned()),
+        ..PodFacts::default()
     });
     let liveness = Liveness::on(Arc::new(pods.clone()), "n1");
     let exchange = Arc::clone(&aws) as Arc<dyn Exchange>;
@@ -88,8 +111,8 @@ impl Bench {
         let mut hash = [0; 32];
         hash[..token.len()].copy_from_slice(token.as_bytes());
         let caller = Arc::new(caller);
-        let presented = Presented { token, hash, caller: &caller };
-        self.keep.get(&key(), presented).await
+        let presented = Presented { token, hash, caller: &caller, version: 0 };
+        self.keep.get(&key(), presented).await.map(|(kept, _)| kept)
     }
 
     /// A request for a session that differs in one thing.
@@ -99,8 +122,8 @@ impl Bench {
     ) -> Result<Arc<Kept>, Arc<ExchangeError>> {
         let (mut key, caller) = (key(), Arc::new(caller()));
         change(&mut key);
-        let presented = Presented { token: "a", hash: [0; 32], caller: &caller };
-        self.keep.get(&key, presented).await
+        let presented = Presented { token: "a", hash: [0; 32], caller: &caller, version: 0 };
+        self.keep.get(&key, presented).await.map(|(kept, _)| kept)
     }
 
     fn calls(&self) -> usize {
@@ -114,15 +137,20 @@ fn key() -> Key {
         exchange: Kind::WebIdentity,
         place: "test".into(),
         session: SessionRequest {
-            role: ROLE.parse().unwrap(),
             session_name: "shop.app".parse().unwrap(),
-            duration_seconds: None,
+            hops: vec![hop(ROLE)],
+            tags: Vec::new(),
         },
         service_account: caller.service_account,
         service_account_uid: caller.service_account_uid,
         audiences: caller.audiences,
         pod_uid: None,
     }
+}
+
+fn hop(role: &str) -> Hop {
+    let role = role.parse().unwrap();
+    Hop { role, external_id: None, policy: None, duration_seconds: None }
 }
 
 fn an_hour(now: Timestamp) -> Answer {

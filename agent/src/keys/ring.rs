@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{KeySource, Keys, KeysFault};
+use super::{KeySource, Keys, KeysFault, KeysFile};
 use crate::{
     clock::Clock,
     token::{self, Caller, Rules, TokenError},
@@ -31,6 +31,7 @@ struct Ring {
     asked: Mutex<Timestamp>,
     /// A key went since somebody looked.
     lost_a_key: AtomicBool,
+    file: Option<KeysFile>,
 }
 
 /// Why a token could not be verified.
@@ -53,12 +54,24 @@ impl KeyRing {
             KeySource::Static(keys) => keys.clone(),
             _ => Keys::default(),
         };
+        Self::starting_with(keys, source, clock, None)
+    }
+
+    /// A ring that has the keys of `file` to begin with, and keeps newer ones there.
+    #[must_use]
+    pub fn kept_in(file: Option<KeysFile>, source: KeySource, clock: Clock) -> Self {
+        let keys = file.as_ref().and_then(KeysFile::keys).unwrap_or_default();
+        Self::starting_with(keys, source, clock, file)
+    }
+
+    fn starting_with(keys: Keys, source: KeySource, clock: Clock, file: Option<KeysFile>) -> Self {
         Self(Arc::new(Ring {
             source,
             clock,
             current: ArcSwap::from_pointee(keys),
             asked: Mutex::new(Timestamp::MIN),
             lost_a_key: AtomicBool::new(false),
+            file,
         }))
     }
 
@@ -103,6 +116,12 @@ impl KeyRing {
         fetch.await.unwrap_or(Ok(()))
     }
 
+    /// Whether there are no keys at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.current.load().is_empty()
+    }
+
     /// Whether a key was withdrawn since this was asked last.
     pub(crate) fn take_lost_a_key(&self) -> bool {
         self.0.lost_a_key.load(Relaxed) && self.0.lost_a_key.swap(false, Relaxed)
@@ -124,6 +143,9 @@ impl Ring {
         let newer = self.source.fetch(&self.clock).await?;
         if !self.current.load().all_in(&newer) {
             self.lost_a_key.store(true, Relaxed);
+        }
+        if let Some(file) = &self.file {
+            file.write(&newer);
         }
         self.current.store(Arc::new(newer));
         Ok(())

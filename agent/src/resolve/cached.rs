@@ -1,60 +1,63 @@
-//! ServiceAccounts that were looked up a moment ago are not looked up again.
+//! What was looked up a moment ago is not looked up again.
 
-use std::{sync::Arc, time::Duration};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use podrole_identity::ServiceAccountRef;
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{LookupFault, ServiceAccountFacts, ServiceAccounts};
+use super::{
+    LookupFault,
+    lookup::{Found, Lookup},
+};
 use crate::clock::Clock;
 
-/// How long an answer stands; what was deleted or changed ends within it.
-const FRESH: SignedDuration = SignedDuration::from_secs(5);
+/// How long an answer stands; what was deleted or changed ends within it, with time to spare of
+/// the 5 s that are promised.
+const FRESH: SignedDuration = SignedDuration::from_secs(4);
 /// How long a cluster that did not answer is left alone when nothing is known.
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
 /// Of a request's 0.8 s, this much may go into asking.
 const TIMEOUT: Duration = Duration::from_millis(500);
-const MAX_ACCOUNTS: u64 = 4096;
+const MAX_NAMES: u64 = 4096;
 
-type Found = Option<Arc<ServiceAccountFacts>>;
-type Answer = Result<Found, LookupFault>;
-
-/// Remembers what `live` said for 5 s, and the last that is known while it cannot be asked.
-pub struct CachedServiceAccounts<S> {
-    live: S,
+/// Remembers what `live` said for 4 s, and the last that is known while it cannot be asked.
+pub struct Cached<L, K, V> {
+    live: L,
     clock: Clock,
-    known: Cache<ServiceAccountRef, Arc<Mutex<Option<Known>>>>,
+    known: Cache<K, Arc<Mutex<Option<Known<V>>>>>,
 }
 
-struct Known {
-    answer: Answer,
+struct Known<V> {
+    answer: Found<V>,
     stands_until: Timestamp,
 }
 
-impl<S: ServiceAccounts> CachedServiceAccounts<S> {
+impl<L, K, V> Cached<L, K, V>
+where
+    L: Lookup<K, V>,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
     /// A memory before `live`.
     #[must_use]
-    pub fn new(live: S, clock: Clock) -> Self {
-        let known = Cache::builder()
-            .max_capacity(MAX_ACCOUNTS)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
+    pub fn new(live: L, clock: Clock) -> Self {
+        let known =
+            Cache::builder().max_capacity(MAX_NAMES).eviction_policy(EvictionPolicy::lru()).build();
         Self { live, clock, known }
     }
 
-    async fn look(&self, account: &ServiceAccountRef) -> Answer {
-        let known = self.known.get(account);
-        let known = known.unwrap_or_else(|| self.known.get_with(account.clone(), Arc::default));
+    async fn look(&self, name: &K) -> Found<V> {
+        let known = self.known.get(name);
+        let known = known.unwrap_or_else(|| self.known.get_with(name.clone(), Arc::default));
         // Held while asking, so that who comes meanwhile waits for the same answer.
         let mut known = known.lock().await;
         let now = self.clock.now();
         if let Some(known) = known.as_ref().filter(|known| now < known.stands_until) {
             return known.answer.clone();
         }
-        let asked = timeout(TIMEOUT, self.live.find(account)).await;
+        let asked = timeout(TIMEOUT, self.live.find(name)).await;
         let asked = asked.unwrap_or_else(|_| Err(LookupFault("no answer".to_owned())));
         let before = known.take().map(|known| known.answer);
         let newer = judge(before, asked, self.clock.now());
@@ -63,7 +66,7 @@ impl<S: ServiceAccounts> CachedServiceAccounts<S> {
 }
 
 /// What is known after asking: the answer, or without one the last that is known.
-fn judge(before: Option<Answer>, asked: Answer, now: Timestamp) -> Known {
+fn judge<V>(before: Option<Found<V>>, asked: Found<V>, now: Timestamp) -> Known<V> {
     let answer = match (asked, before) {
         (Err(_), Some(Ok(before))) => Ok(before),
         (asked, _) => asked,
@@ -72,16 +75,26 @@ fn judge(before: Option<Answer>, asked: Answer, now: Timestamp) -> Known {
     Known { answer, stands_until: now.saturating_add(stands).unwrap_or(now) }
 }
 
-impl<S: ServiceAccounts> ServiceAccounts for CachedServiceAccounts<S> {
-    fn find<'a>(&'a self, account: &'a ServiceAccountRef) -> BoxFuture<'a, Answer> {
-        self.look(account).boxed()
+impl<L, K, V> Lookup<K, V> for Cached<L, K, V>
+where
+    L: Lookup<K, V>,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>> {
+        self.look(name).boxed()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::ServiceAccountFacts;
+    use podrole_identity::ServiceAccountRef;
     use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
+
+    type Answer = Found<ServiceAccountFacts>;
+    type Accounts = Cached<Live, ServiceAccountRef, ServiceAccountFacts>;
 
     #[derive(Clone, Default)]
     struct Live(Arc<(AtomicUsize, AtomicI64)>);
@@ -92,7 +105,7 @@ mod tests {
         }
     }
 
-    impl ServiceAccounts for Live {
+    impl Lookup<ServiceAccountRef, ServiceAccountFacts> for Live {
         fn find<'a>(&'a self, _: &'a ServiceAccountRef) -> BoxFuture<'a, Answer> {
             async {
                 let asked = self.0.0.fetch_add(1, SeqCst);
@@ -102,18 +115,18 @@ mod tests {
                 }
                 Ok(Some(Arc::new(ServiceAccountFacts {
                     uid: asked.to_string(),
-                    annotations: podrole_identity::ServiceAccountAnnotations::default(),
+                    ..ServiceAccountFacts::default()
                 })))
             }
             .boxed()
         }
     }
 
-    fn parts() -> (Live, Arc<AtomicI64>, CachedServiceAccounts<Live>) {
+    fn parts() -> (Live, Arc<AtomicI64>, Accounts) {
         let (live, time) = (Live::default(), Arc::new(AtomicI64::new(1_000_000)));
         let ticks = Arc::clone(&time);
         let clock = Clock::new(move || Timestamp::from_second(ticks.load(SeqCst)).unwrap());
-        (live.clone(), time, CachedServiceAccounts::new(live, clock))
+        (live.clone(), time, Cached::new(live, clock))
     }
 
     fn uid(answer: Answer) -> String {
@@ -121,14 +134,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_together_asks_once_and_5_s_later_again() {
+    async fn who_comes_together_asks_once_and_4_s_later_again() {
         let (live, time, cached) = parts();
         let account = "shop/app".parse().unwrap();
         let all = (0..64).map(|_| cached.find(&account));
         for answer in futures::future::join_all(all).await {
             assert_eq!(uid(answer), "0");
         }
-        time.fetch_add(4, SeqCst);
+        time.fetch_add(3, SeqCst);
         assert_eq!(uid(cached.find(&account).await), "0");
         time.fetch_add(1, SeqCst);
         assert_eq!(uid(cached.find(&account).await), "1");

@@ -1,6 +1,29 @@
 use super::*;
-use crate::tests::fixture::{ROLE, caller};
-use podrole_identity::AnnotationPrefix;
+use crate::{
+    exchange::SessionRequest,
+    tests::fixture::{ROLE, caller},
+};
+use podrole_identity::{AnnotationPrefix, Association, AssociationList, Exchange as Kind, RoleArn};
+
+mod account;
+mod chains;
+mod guards;
+
+const TARGET: &str = "arn:aws:iam::444455556666:role/target";
+const ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/shop-1";
+
+fn sessions(exchange: Kind) -> Sessions {
+    Sessions {
+        exchange,
+        partition: "aws",
+        region: "eu-west-1".to_owned(),
+        cluster: Some(ClusterId::new("shop-1", ARN).unwrap()),
+        tags: exchange == Kind::AssumeRole,
+        annotation_roles: false,
+        session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
+        audience: exchange.audience(),
+    }
+}
 
 fn facts(annotations: &[(&str, &str)]) -> ServiceAccountFacts {
     let annotations = annotations.iter();
@@ -10,52 +33,48 @@ fn facts(annotations: &[(&str, &str)]) -> ServiceAccountFacts {
     ServiceAccountFacts {
         uid: "sa-uid".to_owned(),
         annotations: ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default()),
+        ..ServiceAccountFacts::default()
     }
 }
 
-fn check(facts: &ServiceAccountFacts) -> Result<RoleArn, ResolveError> {
-    decide(&caller(), Some(facts), "sts.amazonaws.com")
+/// The association of shop/app with these fields besides its role.
+fn association(fields: &str) -> Association {
+    let text = format!(
+        r#"{{"identities":[{{"namespace":"shop","serviceAccount":"app","roleArn":"{ROLE}"{fields}}}]}}"#
+    );
+    let list = AssociationList::read(&text).unwrap();
+    list.find(&"shop/app".parse().unwrap()).unwrap().clone()
 }
 
-#[test]
-fn the_annotation_names_the_role() {
-    let role = check(&facts(&[("role-arn", ROLE)])).unwrap();
-    assert_eq!(role.as_str(), ROLE);
+fn namespace(permitted: Option<&str>) -> NamespaceFacts {
+    NamespaceFacts { permitted: PermittedRoles::read(permitted) }
 }
 
-#[test]
-fn without_a_role_there_is_none() {
-    let account = caller().service_account;
-    assert_eq!(check(&facts(&[])), Err(ResolveError::NoRole(account.clone())));
-    let gone = decide(&caller(), None, "sts.amazonaws.com");
-    assert_eq!(gone, Err(ResolveError::NoAccount(account)));
+/// What a caller whose ServiceAccount says nothing gets by an association.
+fn by_association(
+    sessions: &Sessions,
+    association: &Association,
+) -> Result<Decision, ResolveError> {
+    let (caller, facts, namespace) = (caller(), facts(&[]), namespace(None));
+    let asked = Asked {
+        caller: &caller,
+        account: Some(&facts),
+        association: Some(association),
+        namespace: &namespace,
+    };
+    decide(&asked, sessions)
 }
 
-#[test]
-fn a_role_that_is_none_names_the_annotation() {
-    let fault = check(&facts(&[("role-arn", "my-role")])).unwrap_err();
-    assert!(fault.to_string().contains("eks.amazonaws.com/role-arn \"my-role\""), "{fault}");
+/// What a caller gets by annotations alone.
+fn by_annotation(
+    sessions: &Sessions,
+    facts: &ServiceAccountFacts,
+    namespace: &NamespaceFacts,
+) -> Result<Decision, ResolveError> {
+    let caller = caller();
+    decide(&Asked { caller: &caller, account: Some(facts), association: None, namespace }, sessions)
 }
 
-#[test]
-fn a_service_account_that_was_made_again_inherits_nothing() {
-    let mut facts = facts(&[("role-arn", ROLE)]);
-    facts.uid = "another".to_owned();
-    let account = caller().service_account;
-    assert_eq!(check(&facts), Err(ResolveError::OtherAccount(account)));
-}
-
-#[test]
-fn another_audience_must_be_the_service_accounts_own() {
-    let mut caller = caller();
-    caller.listed_audience = false;
-    caller.audiences = vec!["vault".to_owned()];
-    let own = facts(&[("role-arn", ROLE), ("audience", "vault")]);
-    assert!(decide(&caller, Some(&own), "sts.amazonaws.com").is_ok());
-    for (audience, wanted) in [("", "sts.amazonaws.com"), ("other", "other")] {
-        let facts = facts(&[("role-arn", ROLE), ("audience", audience)]);
-        let wanted = wanted.to_owned();
-        let fault = decide(&caller, Some(&facts), "sts.amazonaws.com");
-        assert_eq!(fault, Err(ResolveError::Audience { wanted }));
-    }
+fn roles(session: &SessionRequest) -> Vec<&str> {
+    session.hops.iter().map(|hop| hop.role.as_str()).collect()
 }

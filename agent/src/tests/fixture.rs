@@ -197,7 +197,8 @@ pub(crate) fn credentials(expires: Timestamp) -> Credentials {
         access_key_id: "ASIAEXAMPLE".to_owned(),
         secret_access_key: Secret::new("secret-of-aws".to_owned()),
         session_token: Secret::new("session-of-aws".to_owned()),
-        account: "111122223333".parse().unwrap(),
+        role: ROLE.parse().unwrap(),
+        session_name: "shop.app".to_owned(),
         expires,
     }
 }

@@ -18,14 +18,15 @@ use super::{
     sts::Sts,
 };
 use crate::{
-    Agent, Parts,
+    Agent, Extras, Parts,
     clock::Clock,
-    exchange::web_identity::WebIdentity,
+    exchange::{Exchange, web_identity::WebIdentity},
     http::{Hosts, router},
     keys::{KeyRing, KeySource},
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
     resolve::{ServiceAccountFacts, ServiceAccountMap},
+    token::Rules,
 };
 
 /// An agent on loopback with an STS behind it.
@@ -38,25 +39,40 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
+    let ways = |sts: &Sts| Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))) as Arc<_>;
+    world_with(ways, rules(), |_| ()).await
+}
+
+/// A world with another exchange, other rules and other extras.
+pub(crate) async fn world_with(
+    exchange: impl FnOnce(&Sts) -> Arc<dyn Exchange>,
+    rules: Rules,
+    change: impl FnOnce(&mut Extras),
+) -> World {
     podrole_runtime::crypto::install();
     let sts = Sts::start().await;
+    let exchange = exchange(&sts);
+    let session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
+    let mut extras = Extras::plain(exchange.kind(), &session_name, &rules);
+    change(&mut extras);
     let limits = Limits { head_bytes: 24 * 1024, ..Limits::default() };
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
     let address = server.address();
     let (pods, accounts) = (PodMap::default(), ServiceAccountMap::default());
     let clock = Clock::default();
-    let agent = Agent::new(Parts {
+    let parts = Parts {
         keys: KeyRing::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
-        rules: rules(),
+        rules,
         service_accounts: Arc::new(accounts.clone()),
         liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
-        exchange: Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))),
-        session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
+        exchange,
+        session_name,
         max_sessions: 100,
         hosts: Hosts::bound_to(&[address.ip()]),
         metrics: Metrics::default(),
         clock,
-    });
+    };
+    let agent = Agent::with(parts, extras);
     tokio::spawn(server.run(router(Arc::clone(&agent)), CancellationToken::new()));
     let world = World { sts, address, agent, pods, accounts };
     world.set_pod(false);
@@ -65,27 +81,28 @@ pub(crate) async fn world() -> World {
 }
 
 impl World {
-    fn set_pod(&self, finished: bool) {
+    pub(crate) fn set_pod(&self, finished: bool) {
         self.pods.insert(PodFacts {
             uid: "pod-uid".to_owned(),
             finished,
-            gone_at: None,
             node: Some("n1".to_owned()),
+            ..PodFacts::default()
         });
     }
 
-    fn set_role(&self, role: &str) {
+    pub(crate) fn set_role(&self, role: &str) {
         let annotations = [("eks.amazonaws.com/role-arn".to_owned(), role.to_owned())];
         let annotations = annotations.into_iter().collect();
         let prefix = AnnotationPrefix::default();
         let facts = ServiceAccountFacts {
             uid: "sa-uid".to_owned(),
             annotations: ServiceAccountAnnotations::read(&annotations, &prefix),
+            ..ServiceAccountFacts::default()
         };
         self.accounts.insert("shop/app".parse().unwrap(), facts);
     }
 
-    fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         claims_from(podrole_runtime::clock::now().as_second())
     }
 
@@ -166,7 +183,7 @@ async fn in_the_child_the_sdk_finds_credentials() {
     }
     podrole_runtime::crypto::install();
     let configuration = aws_config::provider_config::ProviderConfig::empty()
-        .with_http_client(crate::outbound::sdk_client())
+        .with_http_client(crate::outbound::Outbound::default().sdk_client())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new());
     let provider = EcsCredentialsProvider::builder().configure(&configuration);

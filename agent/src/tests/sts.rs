@@ -20,6 +20,8 @@ struct Inner {
     calls: AtomicUsize,
     delay: AtomicU64,
     fault: Mutex<Option<(u16, &'static str)>>,
+    /// Faults of questions that contain a text.
+    faults: Mutex<Vec<(&'static str, u16, &'static str)>>,
     seen: Mutex<Vec<String>>,
 }
 
@@ -32,6 +34,7 @@ impl Sts {
             calls: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
             fault: Mutex::default(),
+            faults: Mutex::default(),
             seen: Mutex::default(),
         }));
         let router = Router::new().route("/", post(answer)).with_state(sts.clone());
@@ -56,6 +59,16 @@ impl Sts {
         *self.0.fault.lock().unwrap() = Some((status, code));
     }
 
+    /// Questions that contain `part` fail.
+    pub(crate) fn fails_at(&self, part: &'static str, status: u16, code: &'static str) {
+        self.0.faults.lock().unwrap().push((part, status, code));
+    }
+
+    pub(crate) fn works_again(&self) {
+        *self.0.fault.lock().unwrap() = None;
+        self.0.faults.lock().unwrap().clear();
+    }
+
     /// The bodies that were sent, and whether anything was signed.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.0.seen.lock().unwrap().clone()
@@ -68,11 +81,15 @@ async fn answer(
     body: String,
 ) -> (StatusCode, String) {
     sts.0.calls.fetch_add(1, SeqCst);
-    let signed = headers.contains_key("authorization");
-    sts.0.seen.lock().unwrap().push(format!("{body}&signed={signed}"));
+    let key = signed_with(&headers);
+    let signed = key.is_some();
+    let key = key.unwrap_or_default();
+    sts.0.seen.lock().unwrap().push(format!("{body}&signed={signed}&key={key}"));
     tokio::time::sleep(Duration::from_millis(sts.0.delay.load(SeqCst))).await;
     let fault = *sts.0.fault.lock().unwrap();
-    if let Some((status, code)) = fault {
+    let faults = sts.0.faults.lock().unwrap().clone();
+    let at = faults.iter().find(|(part, ..)| body.contains(part));
+    if let Some((status, code)) = fault.or(at.map(|(_, status, code)| (*status, *code))) {
         // An STS that repeats what it was sent, as none should.
         let body = body.replace('&', "&amp;");
         let xml = format!(
@@ -81,13 +98,33 @@ async fn answer(
         );
         return (StatusCode::from_u16(status).unwrap(), xml);
     }
+    (StatusCode::OK, session(&body))
+}
+
+/// The name of the key that signed, if one did.
+fn signed_with(headers: &axum::http::HeaderMap) -> Option<String> {
+    let signed = headers.get("authorization")?.to_str().unwrap();
+    let (_, key) = signed.split_once("Credential=")?;
+    Some(key.split('/').next()?.to_owned())
+}
+
+/// Credentials whose names tell the role: `ASIAFROMSTS` for `app`, `ASIAOFtarget` for `target`.
+fn session(body: &str) -> String {
+    let action =
+        if body.contains("WebIdentity") { "AssumeRoleWithWebIdentity" } else { "AssumeRole" };
+    let named = |field: &str| body.split('&').find_map(|part| part.strip_prefix(field));
+    let role = named("RoleArn=").unwrap().replace("%3A", ":").replace("%2F", "/");
+    let (account, name) = (&role[13..25], role.rsplit('/').next().unwrap());
+    let key = if name == "app" { "FROMSTS".to_owned() } else { format!("OF{name}") };
+    let session = named("RoleSessionName=").unwrap();
     let expires = podrole_runtime::clock::now() + jiff::SignedDuration::from_hours(1);
-    let xml = format!(
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-         <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAFROMSTS</AccessKeyId>\
+    format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+         <AssumedRoleUser><AssumedRoleId>AROA:{session}</AssumedRoleId><Arn>\
+         arn:aws:sts::{account}:assumed-role/{name}/{session}</Arn></AssumedRoleUser>\
+         <Credentials><AccessKeyId>ASIA{key}</AccessKeyId>\
          <SecretAccessKey>secret-from-sts</SecretAccessKey>\
          <SessionToken>session-from-sts</SessionToken><Expiration>{expires}</Expiration>\
-         </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-    );
-    (StatusCode::OK, xml)
+         </Credentials></{action}Result></{action}Response>"
+    )
 }

@@ -8,8 +8,8 @@ use std::{
 
 use podrole_agent::resolve::{ServiceAccountFacts, ServiceAccountMap};
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialPath, RoleArn, ServiceAccountAnnotations,
-    ServiceAccountRef,
+    AnnotationPrefix, Annotations, Audience, CredentialPath, PermittedRoles, RoleArn,
+    ServiceAccountAnnotations, ServiceAccountRef,
 };
 use podrole_webhook::{LookupFault, ServiceAccounts};
 
@@ -91,7 +91,11 @@ impl Accounts {
     }
 
     fn put(&self, account: &ServiceAccountRef, annotations: Annotations) {
-        let facts = ServiceAccountFacts { uid: uid(account), annotations: read(&annotations) };
+        let facts = ServiceAccountFacts {
+            uid: uid(account),
+            annotations: read(&annotations),
+            ..ServiceAccountFacts::default()
+        };
         self.agents.insert(account.clone(), facts);
         self.lock().insert(account.clone(), annotations);
     }
@@ -108,5 +112,13 @@ impl ServiceAccounts for Accounts {
         _patience: Duration,
     ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
         Ok(self.annotations(account).map(|annotations| read(&annotations)))
+    }
+
+    async fn permitted_roles(
+        &self,
+        _namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        Ok(PermittedRoles::Any)
     }
 }

@@ -25,8 +25,7 @@ pub(crate) fn create_role(
 ) -> Result<(), Failure> {
     let failed = |fault: &dyn std::fmt::Display| Failure::ours("creating the role", fault);
     let account: AccountId = role.account().parse().map_err(|fault| failed(&fault))?;
-    let provider =
-        Provider { url: issuer.url().to_owned(), client_ids: audiences.to_vec(), keys: None };
+    let provider = Provider::new(issuer.url(), audiences.to_vec());
     sandbox.register_provider(&account, provider);
     let policy = trust_policy(issuer.url(), role, trusted, audiences);
     let policy = Policy::read(&policy.to_string()).map_err(|fault| failed(&fault))?;

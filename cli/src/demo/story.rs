@@ -13,9 +13,8 @@ use super::{
 };
 use crate::whoami::Answer;
 
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 2] = [
     ("examples/namespace.yaml", include_str!("../../../examples/namespace.yaml")),
-    ("examples/serviceaccount.yaml", include_str!("../../../examples/serviceaccount.yaml")),
     ("examples/deployment.yaml", include_str!("../../../examples/deployment.yaml")),
 ];
 

@@ -3,9 +3,19 @@ use super::*;
 const FILE: &str = r#"
 accounts:
   "111122223333":
+    organizationId: o-example
     oidcProviders:
       - url: https://oidc.example
         clientIds: [sts.amazonaws.com]
+    users:
+      node:
+        arn: arn:aws:iam::111122223333:user/team/node
+        keys:
+          - {id: AKIAIOSFODNN7EXAMPLE, secret: hidden}
+        policies:
+          assume:
+            Statement: {Effect: Allow, Action: sts:AssumeRole, Resource: "*"}
+        tags: {team: shop}
     roles:
       app:
         arn: arn:aws:iam::111122223333:role/team/app
@@ -16,6 +26,17 @@ accounts:
             - Effect: Allow
               Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/oidc.example"}
               Action: sts:AssumeRoleWithWebIdentity
+clusters:
+  - name: shop
+    arn: arn:aws:eks:eu-west-1:111122223333:cluster/shop
+    issuer: https://cluster.example
+    associations:
+      - namespace: shop
+        serviceAccount: app
+        roleArn: arn:aws:iam::111122223333:role/team/app
+        targetRoleArn: arn:aws:iam::444455556666:role/target
+        disableSessionTags: true
+        policy: {Statement: {Effect: Allow, Action: "*", Resource: "*"}}
 credentialLife: 30s
 "#;
 
@@ -23,33 +44,58 @@ credentialLife: 30s
 fn a_file_is_read() {
     let config = Config::read(FILE).unwrap();
     assert_eq!(config.credential_life, Some(Duration::from_secs(30)));
-    assert_eq!(config.keyless_providers(None), ["https://oidc.example"]);
-    let served = config.keyless_providers(Some("https://oidc.example"));
-    assert!(served.is_empty());
-    let arn = "arn:aws:iam::111122223333:role/team/app".parse().unwrap();
-    let role = config.accounts.role(&arn).unwrap();
+    let both = ["https://oidc.example", "https://cluster.example"];
+    assert_eq!(config.keyless_providers(None), both);
+    assert_eq!(config.keyless_providers(Some(both[0])), both[1..]);
+    let accounts = config.accounts;
+    assert_eq!(accounts.organization("111122223333"), Some("o-example"));
+    let role = accounts.role(&"arn:aws:iam::111122223333:role/team/app".parse().unwrap()).unwrap();
     assert_eq!(role.max_session_duration, 7200);
+    let (user, key) = accounts.user_of_key("AKIAIOSFODNN7EXAMPLE").unwrap();
+    assert_eq!((user.arn.name(), &*key.secret), ("node", "hidden"));
+    assert_eq!(user.tags.get("team"), Some("shop"));
+    assert!(user.policies.contains_key("assume"));
+    let cluster = accounts.cluster("111122223333", "eu-west-1", "shop").unwrap();
+    let association = cluster.association(&"shop/app".parse().unwrap()).unwrap();
+    assert_eq!(association.role, role.arn);
+    assert_eq!(cluster.external_id(association), "eu-west-1/111122223333/shop/shop/app");
+    for (account, region, name) in [
+        ("444455556666", "eu-west-1", "shop"),
+        ("111122223333", "eu-west-2", "shop"),
+        ("111122223333", "eu-west-1", "other"),
+    ] {
+        assert!(accounts.cluster(account, region, name).is_none(), "{account} {region} {name}");
+    }
     Config::read("{}").unwrap();
     // YAML takes the digits for a number where nobody quotes them.
-    Config::read(&FILE.replace('"', "")).unwrap();
+    Config::read(&FILE.replacen("\"111122223333\"", "111122223333", 1)).unwrap();
 }
 
 #[test]
 fn a_fault_names_its_line_and_reason() {
     for (from, to, line, reason) in [
-        ("roles:", "rolls:", 7, "rolls"),
-        ("clientIds", "audiences", 5, "audiences"),
+        ("roles:", "rolls:", 17, "rolls"),
+        ("clientIds", "audiences", 6, "audiences"),
         ("\"111122223333\"", "\"1111\"", 3, "12 digits"),
-        ("[sts.amazonaws.com]", "[\"\"]", 6, "audience"),
-        ("url: https://", "url: ftp://", 5, "https://"),
-        ("role/team/app", "user/app", 9, "names no role"),
-        ("Action:", "NotAction:", 16, "NotAction"),
-        ("Effect: Allow", "Effect: Permit", 14, "Permit"),
-        ("maxSessionDuration: 7200", "maxSessionDuration: long", 10, ""),
-        ("credentialLife: 30s", "credentialLife: soon", 17, "no duration"),
-        ("credentialLife: 30s", "credentialLife: 0s", 17, "too short"),
+        ("[sts.amazonaws.com]", "[\"\"]", 7, "audience"),
+        ("url: https://", "url: ftp://", 6, "https://"),
+        ("role/team/app", "user/app", 19, "names no role"),
+        ("user/team/node", "role/node", 10, "is no user"),
+        ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "no access key id"),
+        ("secret:", "password:", 12, "password"),
+        ("Resource: \"*\"", "Principal: \"*\"", 15, "Principal"),
+        ("team: shop", "\"aws:team\": shop", 16, "aws:"),
+        ("Action: sts:AssumeRoleWith", "NotPrincipal: sts:AssumeRoleWith", 26, "NotPrincipal"),
+        ("Effect: Allow\n", "Effect: Permit\n", 24, "Permit"),
+        ("maxSessionDuration: 7200", "maxSessionDuration: long", 20, ""),
+        ("cluster/shop", "node/shop", 29, "is no cluster"),
+        ("issuer: https", "url: https", 30, "url"),
+        ("targetRoleArn", "targetRole", 35, "targetRole"),
+        ("credentialLife: 30s", "credentialLife: soon", 38, "no duration"),
+        ("credentialLife: 30s", "credentialLife: 0s", 38, "too short"),
         ("accounts:", "accounts: [", 0, ""),
     ] {
+        assert!(FILE.contains(from), "{from}");
         let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
         let ConfigError::Read { line: at, reason: why, .. } = &fault else {
             panic!("{to}: {fault}");
@@ -60,12 +106,37 @@ fn a_fault_names_its_line_and_reason() {
 }
 
 #[test]
-fn a_role_stands_under_its_account_and_name() {
-    let read = |from: &str, to: &str| Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
-    let fault = read("111122223333:role", "444455556666:role");
-    assert!(matches!(fault, ConfigError::Account { .. }), "{fault}");
-    let fault = read("      app:", "      shop:");
-    assert!(matches!(fault, ConfigError::RoleName { .. }), "{fault}");
+fn everything_stands_under_its_account_and_name() {
+    let read = |from: &str, to: &str| {
+        assert!(FILE.contains(from), "{from}");
+        Config::read(&FILE.replacen(from, to, 1)).unwrap_err()
+    };
+    for from in ["111122223333:role/team", "111122223333:user"] {
+        let fault = read(from, &from.replace("1111", "4444"));
+        assert!(matches!(fault, ConfigError::Account { .. }), "{fault}");
+    }
+    for (from, to) in [("      app:", "      shop:"), ("      node:", "      other:")] {
+        let fault = read(from, to);
+        assert!(matches!(fault, ConfigError::Name { .. }), "{fault}");
+    }
     let fault = read("7200", "60");
     assert!(matches!(fault, ConfigError::MaxSessionDuration { .. }), "{fault}");
+    let key = "          - {id: AKIAIOSFODNN7EXAMPLE, secret: hidden}\n";
+    let fault = read(key, &key.repeat(2));
+    assert!(matches!(fault, ConfigError::KeyTwice { .. }), "{fault}");
+}
+
+#[test]
+fn an_association_is_one_that_eks_would_take() {
+    for (from, to, reason) in [
+        ("- name: shop", "- name: other", "its ARN names \"shop\""),
+        ("roleArn: arn:aws:iam::1111", "roleArn: arn:aws:iam::4444", "targetRoleArn"),
+        ("disableSessionTags: true", "disableSessionTags: false", "disableSessionTags: true"),
+        ("serviceAccount: app", "serviceAccount: a/b", "shop/a/b"),
+    ] {
+        assert!(FILE.contains(from), "{from}");
+        let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
+        assert!(matches!(fault, ConfigError::Cluster { .. }), "{fault}");
+        assert!(fault.to_string().contains(reason), "{fault}");
+    }
 }

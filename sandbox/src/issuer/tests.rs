@@ -1,3 +1,5 @@
+use podrole_identity::Audience;
+
 use super::*;
 
 #[test]

@@ -4,24 +4,34 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::pattern;
+use super::{
+    compare::{Order, Test, Wanted},
+    context::Context,
+    document::Version,
+};
+
+/// One key of a condition: what a request must have under it.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) operator: Operator,
+    pub(super) key: String,
+    pub(super) wanted: Vec<Wanted>,
+}
 
 /// An operator as a policy writes it: `ForAnyValue:StringLikeIfExists`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Operator {
+pub(super) struct Operator {
     /// What a key with many values is asked.
-    pub set: SetForm,
-    /// How two texts are compared.
-    pub comparison: Comparison,
+    set: SetForm,
+    comparison: Comparison,
     /// Whether a key that the request does not have is passed over.
-    pub if_exists: bool,
+    if_exists: bool,
 }
 
-/// What a key with many values is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SetForm {
+enum SetForm {
     /// No prefix: the key has one value.
     Single,
     /// `ForAnyValue:`, at least one of the request's values fits.
@@ -30,99 +40,103 @@ pub enum SetForm {
     AllValues,
 }
 
-/// How two texts are compared.
+/// How a value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Comparison {
-    /// `StringEquals`
-    Equals,
-    /// `StringNotEquals`
-    NotEquals,
-    /// `StringEqualsIgnoreCase`
-    EqualsIgnoreCase,
-    /// `StringNotEqualsIgnoreCase`
-    NotEqualsIgnoreCase,
-    /// `StringLike`
-    Like,
-    /// `StringNotLike`
-    NotLike,
+struct Comparison {
+    name: &'static str,
+    test: Test,
+    negated: bool,
 }
 
-/// An operator that is not known here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the condition operator `{0}` is not known here; StringEquals, StringLike, \
-     StringEqualsIgnoreCase, their Not and IfExists forms, ForAnyValue: and ForAllValues: are"
-)]
-pub struct OperatorError(String);
+const fn is(name: &'static str, test: Test) -> Comparison {
+    Comparison { name, test, negated: false }
+}
 
-impl Operator {
-    /// Whether the condition holds, for the values that the request has under the key (`None` when
-    /// it has no such key) and those that the policy wants.
-    #[must_use]
-    pub fn holds(self, held: Option<&[String]>, wanted: &[String]) -> bool {
-        let held = held.unwrap_or_default();
-        if held.is_empty() {
-            return self.holds_without_the_key();
+const fn is_not(name: &'static str, test: Test) -> Comparison {
+    Comparison { name, test, negated: true }
+}
+
+const COMPARISONS: [Comparison; 27] = [
+    is("StringEquals", Test::Text),
+    is_not("StringNotEquals", Test::Text),
+    is("StringEqualsIgnoreCase", Test::TextWithoutCase),
+    is_not("StringNotEqualsIgnoreCase", Test::TextWithoutCase),
+    is("StringLike", Test::Like),
+    is_not("StringNotLike", Test::Like),
+    is("NumericEquals", Test::Number(Order::Equal)),
+    is_not("NumericNotEquals", Test::Number(Order::Equal)),
+    is("NumericLessThan", Test::Number(Order::Less)),
+    is("NumericLessThanEquals", Test::Number(Order::LessOrEqual)),
+    is("NumericGreaterThan", Test::Number(Order::Greater)),
+    is("NumericGreaterThanEquals", Test::Number(Order::GreaterOrEqual)),
+    is("DateEquals", Test::Time(Order::Equal)),
+    is_not("DateNotEquals", Test::Time(Order::Equal)),
+    is("DateLessThan", Test::Time(Order::Less)),
+    is("DateLessThanEquals", Test::Time(Order::LessOrEqual)),
+    is("DateGreaterThan", Test::Time(Order::Greater)),
+    is("DateGreaterThanEquals", Test::Time(Order::GreaterOrEqual)),
+    is("Bool", Test::Truth),
+    is("BinaryEquals", Test::Bytes),
+    is("IpAddress", Test::Address),
+    is_not("NotIpAddress", Test::Address),
+    is("ArnEquals", Test::Arn),
+    is("ArnLike", Test::Arn),
+    is_not("ArnNotEquals", Test::Arn),
+    is_not("ArnNotLike", Test::Arn),
+    is("Null", Test::Absent),
+];
+
+/// An operator that IAM does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("IAM knows no condition operator `{0}`")]
+pub(super) struct OperatorError(String);
+
+impl Condition {
+    /// Reads what a policy wants under a key.
+    pub(super) fn read(
+        operator: Operator,
+        key: String,
+        wanted: &[String],
+        version: Version,
+    ) -> Result<Self, String> {
+        let test = operator.comparison.test;
+        let wanted = wanted.iter().map(|text| Wanted::read(test, text, version));
+        let wanted = wanted.collect::<Result<_, _>>();
+        let wanted = wanted.map_err(|fault| format!("{operator} {key}: {fault}"))?;
+        Ok(Self { operator, key, wanted })
+    }
+
+    /// Whether a request meets it.
+    pub(super) fn holds(&self, context: &Context) -> bool {
+        let held = context.get(&self.key);
+        let Comparison { test, negated, .. } = self.operator.comparison;
+        if test == Test::Absent {
+            let absent = held.is_none();
+            return self.wanted.iter().any(|wanted| wanted.is_truth(absent));
         }
-        let fits = |value: &String| {
-            let like = wanted.iter().any(|want| self.comparison.like(want, value));
-            like != self.comparison.is_negated()
+        let Some(held) = held else {
+            return self.operator.holds_without_the_key();
         };
-        match self.set {
+        let fits = |value: &String| {
+            self.wanted.iter().any(|wanted| wanted.fits(test, value, context)) != negated
+        };
+        match self.operator.set {
             // A negated operator asks that no value is the unwanted one, not that some other is there.
-            SetForm::Single if self.comparison.is_negated() => held.iter().all(fits),
+            SetForm::Single if negated => held.iter().all(fits),
             SetForm::Single | SetForm::AnyValue => held.iter().any(fits),
             SetForm::AllValues => held.iter().all(fits),
         }
     }
+}
 
+impl Operator {
     fn holds_without_the_key(self) -> bool {
         self.if_exists
             || match self.set {
-                SetForm::Single => self.comparison.is_negated(),
+                SetForm::Single => self.comparison.negated,
                 SetForm::AnyValue => false,
                 SetForm::AllValues => true,
             }
-    }
-}
-
-impl Comparison {
-    fn is_negated(self) -> bool {
-        matches!(self, Self::NotEquals | Self::NotEqualsIgnoreCase | Self::NotLike)
-    }
-
-    /// The comparison without its negation.
-    fn like(self, want: &str, value: &str) -> bool {
-        match self {
-            Self::Equals | Self::NotEquals => want == value,
-            Self::EqualsIgnoreCase | Self::NotEqualsIgnoreCase => {
-                want.to_lowercase() == value.to_lowercase()
-            }
-            Self::Like | Self::NotLike => pattern::matches(want, value),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Equals => "StringEquals",
-            Self::NotEquals => "StringNotEquals",
-            Self::EqualsIgnoreCase => "StringEqualsIgnoreCase",
-            Self::NotEqualsIgnoreCase => "StringNotEqualsIgnoreCase",
-            Self::Like => "StringLike",
-            Self::NotLike => "StringNotLike",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        let all = [
-            Self::Equals,
-            Self::NotEquals,
-            Self::EqualsIgnoreCase,
-            Self::NotEqualsIgnoreCase,
-            Self::Like,
-            Self::NotLike,
-        ];
-        all.into_iter().find(|one| one.name() == name)
     }
 }
 
@@ -141,8 +155,11 @@ impl FromStr for Operator {
             Some(name) => (name, true),
             None => (rest, false),
         };
-        let comparison = Comparison::named(name).ok_or_else(|| OperatorError(text.to_owned()))?;
-        Ok(Self { set, comparison, if_exists })
+        let comparison = COMPARISONS.into_iter().find(|one| one.name == name);
+        let operator = comparison.map(|comparison| Self { set, comparison, if_exists });
+        // Null asks whether the key is there: neither form would mean anything.
+        let sound = |one: &Self| one.comparison.test != Test::Absent || text == "Null";
+        operator.filter(sound).ok_or_else(|| OperatorError(text.to_owned()))
     }
 }
 
@@ -154,7 +171,13 @@ impl fmt::Display for Operator {
             SetForm::AllValues => "ForAllValues:",
         };
         let suffix = if self.if_exists { "IfExists" } else { "" };
-        write!(f, "{prefix}{}{suffix}", self.comparison.name())
+        write!(f, "{prefix}{}{suffix}", self.comparison.name)
+    }
+}
+
+impl Serialize for Operator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -171,21 +194,30 @@ mod tests {
 
     #[test]
     fn an_operator_reads_what_it_prints() {
-        for text in [
-            "StringEquals",
-            "StringNotEqualsIfExists",
-            "ForAnyValue:StringLike",
-            "ForAllValues:StringNotEqualsIgnoreCaseIfExists",
-        ] {
-            assert_eq!(text.parse::<Operator>().unwrap().to_string(), text);
+        for comparison in COMPARISONS {
+            for (prefix, suffix) in [("", ""), ("ForAnyValue:", ""), ("ForAllValues:", "IfExists")]
+            {
+                let text = format!("{prefix}{}{suffix}", comparison.name);
+                match text.parse::<Operator>() {
+                    Ok(operator) => assert_eq!(operator.to_string(), text),
+                    Err(_) => assert!(text != "Null" && text.contains("Null"), "{text}"),
+                }
+            }
         }
     }
 
     #[test]
     fn an_unknown_operator_is_named() {
-        for text in
-            ["", "StringEqual", "stringequals", "IpAddress", "ForEachValue:StringLike", "IfExists"]
-        {
+        for text in [
+            "",
+            "StringEqual",
+            "stringequals",
+            "ArnNotLikes",
+            "ForEachValue:StringLike",
+            "IfExists",
+            "NullIfExists",
+            "ForAllValues:Null",
+        ] {
             let fault = text.parse::<Operator>().unwrap_err().to_string();
             assert!(fault.contains(&format!("`{text}`")), "{fault}");
         }

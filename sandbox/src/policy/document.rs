@@ -1,36 +1,39 @@
-//! A trust policy's document: what it may contain, read without forgiveness.
+//! What a policy document may contain, and what its statements mean.
 
-use std::{collections::BTreeMap, fmt};
+use std::sync::Arc;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
-    condition::Operator,
-    text::{one_or_many, texts},
+    condition::{Condition, Operator},
+    principal::Principals,
+    variable::Template,
+    written::{Conditions, IdentityStatement, TrustStatement, Written},
 };
 
-/// A role's trust policy.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct Policy {
-    #[serde(default, rename = "Version")]
-    _version: Version,
-    #[serde(default, rename = "Id")]
-    _id: Option<String>,
-    #[serde(deserialize_with = "one_or_many")]
-    pub(super) statement: Vec<Statement>,
+/// A role's trust policy: who may become the role.
+#[derive(Clone, Debug)]
+pub struct Policy(Document);
+
+/// A policy that says what its owner may do: of a role, a user or a session.
+#[derive(Clone, Debug)]
+pub struct IdentityPolicy(Document);
+
+#[derive(Clone, Debug)]
+struct Document {
+    /// The JSON, as it was given where it was given as JSON.
+    text: Arc<str>,
+    statements: Arc<[Statement]>,
 }
 
-/// A document that is no trust policy.
+/// A document that is no policy of its kind.
 #[derive(Debug, thiserror::Error)]
-#[error("the trust policy is malformed: {0}")]
+#[error("the policy is malformed: {0}")]
 pub struct PolicyError(String);
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-enum Version {
+/// A policy's language. The older has no variables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Version {
     #[default]
     #[serde(rename = "2008-10-17")]
     Old,
@@ -39,21 +42,27 @@ enum Version {
 }
 
 /// One statement of a policy: whom it means, for what, when, and with what effect.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct Statement {
-    #[serde(default)]
+#[derive(Debug)]
+pub(super) struct Statement {
     pub(super) sid: Option<String>,
     pub(super) effect: Effect,
-    pub(super) principal: Principals,
-    #[serde(deserialize_with = "texts")]
-    pub(super) action: Vec<String>,
-    #[serde(default)]
-    pub(super) condition: BTreeMap<Operator, BTreeMap<String, Wanted>>,
+    /// Nothing in an identity policy.
+    pub(super) principals: Option<Principals>,
+    pub(super) actions: Listed<String>,
+    /// Nothing in a trust policy.
+    pub(super) resources: Option<Listed<Template>>,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// A list, and whether the statement means what is on it or all that is not (`NotAction`).
+#[derive(Debug)]
+pub(super) enum Listed<T> {
+    On(Vec<T>),
+    NotOn(Vec<T>),
 }
 
 /// What a statement does when it applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// It allows.
     Allow,
@@ -61,34 +70,148 @@ pub enum Effect {
     Deny,
 }
 
-/// Whom a statement means.
-#[derive(Clone, Debug)]
-pub enum Principals {
-    /// `"*"`, or `{"AWS": "*"}`, which IAM documents as the same.
-    Everyone,
-    /// Those it names.
-    Named {
-        /// Accounts, users, roles and sessions.
-        aws: Vec<String>,
-        /// Identity providers, by ARN or domain.
-        federated: Vec<String>,
-        /// AWS's services.
-        service: Vec<String>,
-    },
+macro_rules! kind_of_policy {
+    ($policy:ident, $statement:ty) => {
+        impl $policy {
+            /// Reads the JSON of such a policy.
+            ///
+            /// # Errors
+            /// When it is no JSON, or no such policy; the reason has line and column.
+            pub fn read(json: &str) -> Result<Self, PolicyError> {
+                let fault = |fault: serde_json::Error| PolicyError(fault.to_string());
+                let mut policy: Self = serde_json::from_str(json).map_err(fault)?;
+                policy.0.text = json.into();
+                Ok(policy)
+            }
+
+            /// The document as JSON: as it was given, where it was given as JSON.
+            #[must_use]
+            pub fn text(&self) -> &str {
+                &self.0.text
+            }
+
+            pub(super) fn statements(&self) -> &[Statement] {
+                &self.0.statements
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $policy {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let written = Written::<$statement>::deserialize(deserializer)?;
+                Document::new(written).map(Self).map_err(D::Error::custom)
+            }
+        }
+    };
 }
 
-/// A condition's values. Policy variables are refused: to compare `${...}` as it stands would be
-/// another answer than IAM's.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted(pub(super) Vec<String>);
+kind_of_policy!(Policy, TrustStatement);
+kind_of_policy!(IdentityPolicy, IdentityStatement);
 
-impl Policy {
-    /// Reads the JSON of a trust policy.
-    ///
-    /// # Errors
-    /// When it is no JSON, or no trust policy; the reason has line and column.
-    pub fn read(json: &str) -> Result<Self, PolicyError> {
-        serde_json::from_str(json).map_err(|fault| PolicyError(fault.to_string()))
+/// What the two kinds of written statements have in common.
+pub(super) trait Meaning: Serialize {
+    fn meaning(self, version: Version) -> Result<Statement, String>;
+}
+
+impl Document {
+    fn new<S: Meaning>(written: Written<S>) -> Result<Self, String> {
+        let text = serde_json::to_string(&written).map_err(|fault| fault.to_string())?;
+        let version = written.version;
+        let statements = written.statement.into_iter().map(|one| one.meaning(version));
+        let statements = statements.collect::<Result<Vec<_>, _>>()?;
+        let sids = statements.iter().filter_map(|one| one.sid.as_deref());
+        let mut sids: Vec<&str> = sids.filter(|sid| !sid.is_empty()).collect();
+        sids.sort_unstable();
+        if let Some(pair) = sids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("the Sid {:?} stands twice", pair[0]));
+        }
+        Ok(Self { text: text.into(), statements: statements.into() })
+    }
+}
+
+impl Meaning for TrustStatement {
+    fn meaning(self, version: Version) -> Result<Statement, String> {
+        Ok(Statement {
+            sid: self.sid,
+            effect: self.effect,
+            principals: Some(Principals::try_from(self.principal)?),
+            actions: either("Action", self.action, self.not_action)?,
+            resources: None,
+            conditions: conditions(self.condition, version)?,
+        })
+    }
+}
+
+impl Meaning for IdentityStatement {
+    fn meaning(self, version: Version) -> Result<Statement, String> {
+        let resources = either("Resource", self.resource, self.not_resource)?;
+        Ok(Statement {
+            sid: self.sid,
+            effect: self.effect,
+            principals: None,
+            actions: either("Action", self.action, self.not_action)?,
+            resources: Some(resources.read(|text| Template::read(text, version))?),
+            conditions: conditions(self.condition, version)?,
+        })
+    }
+}
+
+/// Exactly one of an element and its Not form, with something on its list.
+fn either(
+    name: &str,
+    on: Option<Vec<String>>,
+    not_on: Option<Vec<String>>,
+) -> Result<Listed<String>, String> {
+    let listed = match (on, not_on) {
+        (Some(list), None) => Listed::On(list),
+        (None, Some(list)) => Listed::NotOn(list),
+        _ => return Err(format!("a statement has either {name} or Not{name}")),
+    };
+    let (Listed::On(list) | Listed::NotOn(list)) = &listed;
+    if list.is_empty() {
+        return Err(format!("the {name} names nothing"));
+    }
+    Ok(listed)
+}
+
+fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, String> {
+    let mut conditions = Vec::new();
+    for (operator, keys) in written.0 {
+        for (key, wanted) in keys {
+            conditions.push(Condition::read(operator, key, &wanted, version)?);
+        }
+    }
+    no_key_twice(&conditions)?;
+    Ok(conditions)
+}
+
+/// Keys compare without case, so that two spellings are one key.
+fn no_key_twice(conditions: &[Condition]) -> Result<(), String> {
+    let mut seen: Vec<(Operator, String)> = Vec::new();
+    for condition in conditions {
+        let one = (condition.operator, condition.key.to_lowercase());
+        if seen.contains(&one) {
+            return Err(format!("`{}` stands twice under {}", condition.key, condition.operator));
+        }
+        seen.push(one);
+    }
+    Ok(())
+}
+
+impl<T> Listed<T> {
+    fn read<U>(self, read: impl Fn(&T) -> Result<U, String>) -> Result<Listed<U>, String> {
+        let all = |list: Vec<T>| list.iter().map(&read).collect::<Result<_, _>>();
+        Ok(match self {
+            Self::On(list) => Listed::On(all(list)?),
+            Self::NotOn(list) => Listed::NotOn(all(list)?),
+        })
+    }
+
+    /// Whether the statement means what `fits` one of the list.
+    pub(super) fn means(&self, fits: impl Fn(&T) -> bool) -> bool {
+        match self {
+            Self::On(list) => list.iter().any(fits),
+            Self::NotOn(list) => !list.iter().any(fits),
+        }
     }
 }
 
@@ -99,62 +222,5 @@ impl Statement {
             Some(sid) => format!("statement {sid:?}"),
             None => format!("statement {}", place + 1),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Wanted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = texts(deserializer)?;
-        match values.iter().find(|value| value.contains("${")) {
-            Some(value) => {
-                Err(D::Error::custom(format!("policy variables are not known here: {value:?}")))
-            }
-            None => Ok(Self(values)),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NamedPrincipals {
-    #[serde(default, rename = "AWS", deserialize_with = "texts")]
-    aws: Vec<String>,
-    #[serde(default, rename = "Federated", deserialize_with = "texts")]
-    federated: Vec<String>,
-    #[serde(default, rename = "Service", deserialize_with = "texts")]
-    service: Vec<String>,
-}
-
-struct PrincipalsVisitor;
-
-impl<'de> Visitor<'de> for PrincipalsVisitor {
-    type Value = Principals;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"*\", or an object with AWS, Federated or Service")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Principals, E> {
-        match text {
-            "*" => Ok(Principals::Everyone),
-            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &"\"*\", or an object")),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Principals, A::Error> {
-        let named = NamedPrincipals::deserialize(MapAccessDeserializer::new(map))?;
-        if named.aws.iter().any(|name| name == "*") {
-            return Ok(Principals::Everyone);
-        }
-        if named.aws.is_empty() && named.federated.is_empty() && named.service.is_empty() {
-            return Err(A::Error::custom("the Principal names nobody"));
-        }
-        Ok(Principals::Named { aws: named.aws, federated: named.federated, service: named.service })
-    }
-}
-
-impl<'de> Deserialize<'de> for Principals {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PrincipalsVisitor)
     }
 }

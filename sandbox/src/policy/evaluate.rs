@@ -1,135 +1,134 @@
-//! The judgement: a request against a policy, and the reason when it is no.
-
-use std::collections::BTreeMap;
+//! The judgement: a request against policies, and the reason when it is no.
 
 use super::{
-    document::{Effect, Policy, Principals, Statement},
-    pattern,
+    condition::Condition,
+    context::{Context, is_modelled},
+    document::{Effect, IdentityPolicy, Policy, Statement},
+    pattern::Pattern,
+    principal::{Named, Principal},
 };
 
-/// What the policy is asked.
+/// What a policy is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Who asks.
     pub principal: Principal<'a>,
     /// What for: `sts:AssumeRoleWithWebIdentity`.
     pub action: &'a str,
+    /// On what: an ARN, or `*`. A trust policy does not look at it: it is the role's own.
+    pub resource: &'a str,
     /// What else is known of the request.
     pub context: &'a Context,
 }
 
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Principal<'a> {
-    /// Somebody that an identity provider vouches for; the provider's ARN.
-    Federated(&'a str),
-    /// An AWS principal, by its ARN.
-    Aws(&'a str),
-    /// An AWS service, by its domain.
-    Service(&'a str),
-}
-
-/// The condition keys that a request has. Keys compare without case; a key may have many values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context(BTreeMap<String, Vec<String>>);
-
-/// What the policy says.
+/// What policies say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Yes, by this statement.
     Allowed {
         /// The statement's `Sid` or place.
         statement: String,
+        /// How closely it names who asks.
+        named: Named,
     },
     /// No.
     Denied {
         /// Which statement, which condition, and what the request held instead.
         reason: String,
+        /// Whether a statement denies it, rather than none allows it.
+        explicit: bool,
     },
 }
 
-impl Context {
-    /// Adds a key with its values; without values the request does not have the key.
-    #[must_use]
-    pub fn with<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
-        let values = values.into_iter().map(Into::into).collect();
-        self.0.insert(key.to_lowercase(), values);
-        self
-    }
-
-    fn get(&self, key: &str) -> Option<&[String]> {
-        self.0.get(&key.to_lowercase()).map(Vec::as_slice)
-    }
-}
-
-/// Judges a request. An explicit Deny wins; what nothing allows is denied.
+/// Judges a request by a role's trust policy. An explicit Deny wins; what nothing allows is
+/// denied.
 #[must_use]
 pub fn evaluate(policy: &Policy, request: &Request<'_>) -> Verdict {
-    let mut allowed = None;
+    let statements = policy.statements().iter().enumerate();
+    judge(statements.map(|(place, statement)| (statement.label(place), statement)), request)
+}
+
+/// Judges a request by what a user, a role or a session has: policies with their names, all of
+/// them together.
+#[must_use]
+pub fn evaluate_identity<'a>(
+    policies: impl IntoIterator<Item = (&'a str, &'a IdentityPolicy)>,
+    request: &Request<'_>,
+) -> Verdict {
+    let statements = policies.into_iter().flat_map(|(name, policy)| {
+        let statements = policy.statements().iter().enumerate();
+        statements.map(move |(place, statement)| {
+            (format!("policy {name:?}, {}", statement.label(place)), statement)
+        })
+    });
+    judge(statements, request)
+}
+
+fn judge<'a>(
+    statements: impl Iterator<Item = (String, &'a Statement)>,
+    request: &Request<'_>,
+) -> Verdict {
+    let mut allowed: Option<(Named, String)> = None;
     let mut misses = Vec::new();
-    for (place, statement) in policy.statement.iter().enumerate() {
-        let label = statement.label(place);
-        match (statement.effect, miss(statement, request)) {
-            (Effect::Deny, None) => {
+    for (label, statement) in statements {
+        match (statement.effect, applies(statement, request)) {
+            (Effect::Deny, Ok(_)) => {
                 let reason = format!("{label} denies it explicitly");
-                return Verdict::Denied { reason };
+                return Verdict::Denied { reason, explicit: true };
             }
-            (Effect::Allow, None) => allowed = allowed.or(Some(label)),
-            (Effect::Allow, Some(miss)) => misses.push(format!("{label}: {miss}")),
-            (Effect::Deny, Some(_)) => {}
+            (Effect::Allow, Ok(named)) => {
+                if allowed.as_ref().is_none_or(|(before, _)| *before < named) {
+                    allowed = Some((named, label));
+                }
+            }
+            (Effect::Allow, Err(miss)) => misses.push(format!("{label}: {miss}")),
+            (Effect::Deny, Err(_)) => {}
         }
     }
     match allowed {
-        Some(statement) => Verdict::Allowed { statement },
+        Some((named, statement)) => Verdict::Allowed { statement, named },
         None if misses.is_empty() => {
-            Verdict::Denied { reason: "no statement allows anything".to_owned() }
+            let reason = "no statement allows anything".to_owned();
+            Verdict::Denied { reason, explicit: false }
         }
-        None => Verdict::Denied { reason: misses.join("; ") },
+        None => Verdict::Denied { reason: misses.join("; "), explicit: false },
     }
 }
 
-/// Why a statement does not apply to a request; nothing when it does.
-fn miss(statement: &Statement, request: &Request<'_>) -> Option<String> {
-    if !names(&statement.principal, request.principal) {
-        let (kind, name) = match request.principal {
-            Principal::Federated(name) => ("Federated", name),
-            Principal::Aws(name) => ("AWS", name),
-            Principal::Service(name) => ("Service", name),
-        };
-        return Some(format!("its Principal does not name {kind} {name}"));
-    }
-    if !covers(&statement.action, request.action) {
-        return Some(format!("its Action does not cover {}", request.action));
-    }
-    let conditions = statement.condition.iter();
-    let mut conditions = conditions.flat_map(|(op, keys)| keys.iter().map(move |key| (op, key)));
-    conditions.find_map(|(operator, (key, wanted))| {
-        let held = request.context.get(key);
-        (!operator.holds(held, &wanted.0)).then(|| {
-            let wanted = &wanted.0;
-            match held {
-                Some(held) if !held.is_empty() => {
-                    format!("{operator} {key} wants {wanted:?} and the request has {held:?}")
-                }
-                _ => format!("{operator} {key} wants {wanted:?} and the request has no such key"),
-            }
-        })
-    })
-}
-
-fn names(principals: &Principals, principal: Principal<'_>) -> bool {
-    let Principals::Named { aws, federated, service } = principals else {
-        return true;
+/// How closely a statement that applies names who asks; else why it does not apply.
+fn applies(statement: &Statement, request: &Request<'_>) -> Result<Named, String> {
+    let named = match &statement.principals {
+        // An identity policy means whoever has it.
+        None => Named::Itself,
+        Some(principals) => principals
+            .name(request.principal)
+            .ok_or_else(|| format!("its Principal does not name {}", request.principal))?,
     };
-    let (list, name) = match principal {
-        Principal::Federated(name) => (federated, name),
-        Principal::Aws(name) => (aws, name),
-        Principal::Service(name) => (service, name),
-    };
-    list.iter().any(|one| one == name)
+    let action = request.action.to_lowercase();
+    if !statement.actions.means(|one| Pattern::new(&one.to_lowercase()).matches(&action)) {
+        return Err(format!("its Action does not cover {}", request.action));
+    }
+    if let Some(resources) = &statement.resources {
+        let fits = |pattern: Pattern| pattern.matches(request.resource);
+        if !resources.means(|one| one.fill(request.context).is_some_and(fits)) {
+            return Err(format!("its Resource does not cover {}", request.resource));
+        }
+    }
+    let missed = statement.conditions.iter().find(|one| !one.holds(request.context));
+    missed.map_or(Ok(named), |one| Err(miss(one, request.context)))
 }
 
-fn covers(actions: &[String], action: &str) -> bool {
-    let action = action.to_lowercase();
-    actions.iter().any(|one| pattern::matches(&one.to_lowercase(), &action))
+fn miss(condition: &Condition, context: &Context) -> String {
+    let Condition { operator, key, wanted } = condition;
+    let wanted: Vec<&str> = wanted.iter().map(super::compare::Wanted::written).collect();
+    match context.get(key) {
+        Some(held) => format!("{operator} {key} wants {wanted:?} and the request has {held:?}"),
+        None if is_modelled(key) => {
+            format!("{operator} {key} wants {wanted:?} and the request has no such key")
+        }
+        None => format!(
+            "{operator} {key} wants {wanted:?} and the request has no such key, which this sandbox \
+             never gives"
+        ),
+    }
 }

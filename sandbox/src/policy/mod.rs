@@ -1,23 +1,30 @@
 //! IAM policies: read strictly, judged purely.
 //!
 //! ```text
-//!   JSON or YAML ─► Policy ─┐
-//!                           ├─► evaluate ─► Allowed by which statement | Denied, and why
-//!   principal, action, keys ┘
+//!   JSON or YAML ─► Policy (trust) ────────────┐
+//!                   IdentityPolicy (of a role, ├─► evaluate ─► Allowed by which statement
+//!                   a user, a session) ────────┤               | Denied, and why
+//!   principal, action, resource, keys ─────────┘
 //! ```
 //!
 //! What is not known here makes a policy malformed, by name: a condition that is silently passed
 //! over would allow what AWS denies.
 
+mod compare;
 mod condition;
+mod context;
 mod document;
 mod evaluate;
 mod pattern;
+mod principal;
 mod text;
+mod variable;
+mod written;
 
 #[cfg(test)]
 mod tests;
 
-pub use condition::{Comparison, Operator, OperatorError, SetForm};
-pub use document::{Effect, Policy, PolicyError, Principals, Statement};
-pub use evaluate::{Context, Principal, Request, Verdict, evaluate};
+pub use context::Context;
+pub use document::{Effect, IdentityPolicy, Policy, PolicyError};
+pub use evaluate::{Request, Verdict, evaluate, evaluate_identity};
+pub use principal::{Named, Principal};

@@ -1,38 +1,92 @@
 //! IAM's wildcards: `*` is any text, `?` is any one character.
 
-/// Whether the whole text fits the pattern; cases differ.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut read) = (0, 0);
-    // Where the last `*` was, and how much of the text it has taken so far.
-    let mut star: Option<(usize, usize)> = None;
-    while read < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(&c) if c == '?' || c == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => {
-                let Some((back, taken)) = star else {
-                    return false;
-                };
-                star = Some((back, taken + 1));
-                at = back + 1;
-                read = taken + 1;
+/// A text in which some characters are wildcards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pattern(Vec<Token>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Any,
+    One,
+    Plain(char),
+}
+
+impl Pattern {
+    /// A pattern of a text with wildcards.
+    pub(super) fn new(text: &str) -> Self {
+        let mut pattern = Self::default();
+        pattern.push(text);
+        pattern
+    }
+
+    /// Adds a text with wildcards.
+    pub(super) fn push(&mut self, text: &str) {
+        self.0.extend(text.chars().map(|c| match c {
+            '*' => Token::Any,
+            '?' => Token::One,
+            plain => Token::Plain(plain),
+        }));
+    }
+
+    /// Adds a text in which a `*` is a `*`.
+    pub(super) fn push_plain(&mut self, text: &str) {
+        self.0.extend(text.chars().map(Token::Plain));
+    }
+
+    /// The text, for those who know no wildcards.
+    pub(super) fn text(&self) -> String {
+        let text = self.0.iter().map(|token| match token {
+            Token::Any => '*',
+            Token::One => '?',
+            Token::Plain(c) => *c,
+        });
+        text.collect()
+    }
+
+    /// The six parts of an ARN, where there are so many.
+    pub(super) fn arn_parts(&self) -> Option<[Self; 6]> {
+        let parts = self.0.splitn(6, |token| *token == Token::Plain(':'));
+        let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
+        parts.try_into().ok()
+    }
+
+    /// Whether the whole text fits; cases differ.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let (pattern, text) = (&self.0, text.chars().collect::<Vec<char>>());
+        let (mut at, mut read) = (0, 0);
+        // Where the last `*` was, and how much of the text it has taken so far.
+        let mut star: Option<(usize, usize)> = None;
+        while read < text.len() {
+            match pattern.get(at) {
+                Some(Token::Any) => {
+                    star = Some((at, read));
+                    at += 1;
+                }
+                Some(&token) if token == Token::One || token == Token::Plain(text[read]) => {
+                    at += 1;
+                    read += 1;
+                }
+                _ => {
+                    let Some((back, taken)) = star else {
+                        return false;
+                    };
+                    star = Some((back, taken + 1));
+                    at = back + 1;
+                    read = taken + 1;
+                }
             }
         }
+        pattern[at..].iter().all(|&token| token == Token::Any)
     }
-    pattern[at..].iter().all(|&c| c == '*')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        Pattern::new(pattern).matches(text)
+    }
 
     #[test]
     fn wildcards_match_as_in_iam() {
@@ -59,5 +113,14 @@ mod tests {
     #[test]
     fn many_stars_end_in_time() {
         assert!(!matches(&"*a".repeat(500), &"b".repeat(5000)));
+    }
+
+    #[test]
+    fn plain_text_has_no_wildcards() {
+        let mut pattern = Pattern::new("a*");
+        pattern.push_plain("*?");
+        assert!(pattern.matches("abc*?"));
+        assert!(!pattern.matches("abcde"));
+        assert_eq!(pattern.text(), "a**?");
     }
 }

@@ -1,5 +1,8 @@
 mod conditions;
+mod identity;
+mod principals;
 mod statements;
+mod typed;
 
 use super::*;
 
@@ -7,16 +10,21 @@ const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/
 
 /// A Kubernetes token's keys, one key with two values, and none called `missing`.
 fn verdict(policy: &str) -> Verdict {
-    let policy = Policy::read(policy).unwrap_or_else(|fault| panic!("{fault} in {policy}"));
     let context = Context::default()
         .with("oidc.example/id/A:sub", ["system:serviceaccount:shop:app"])
         .with("oidc.example/id/A:aud", ["sts.amazonaws.com"])
         .with("two", ["a", "b"])
         .with("empty", [""; 0]);
+    verdict_with(policy, &context)
+}
+
+fn verdict_with(policy: &str, context: &Context) -> Verdict {
+    let policy = Policy::read(policy).unwrap_or_else(|fault| panic!("{fault} in {policy}"));
     let request = Request {
         principal: Principal::Federated(PROVIDER),
         action: "sts:AssumeRoleWithWebIdentity",
-        context: &context,
+        resource: "arn:aws:iam::111122223333:role/app",
+        context,
     };
     evaluate(&policy, &request)
 }
@@ -39,8 +47,8 @@ fn allows(policy: &str) -> bool {
 #[test]
 fn the_verdict_says_why() {
     let denied = |statements: &str| match verdict(&format!(r#"{{"Statement": [{statements}]}}"#)) {
-        Verdict::Denied { reason } => reason,
-        Verdict::Allowed { statement } => panic!("{statement} allowed it"),
+        Verdict::Denied { reason, .. } => reason,
+        Verdict::Allowed { statement, .. } => panic!("{statement} allowed it"),
     };
     let wrong = allow_if(r#"{"StringEquals": {"oidc.example/id/A:sub": "x"}}"#);
     let missing = allow_if(r#"{"StringLike": {"aws:PrincipalOrgID": ["o-1"]}}"#);
@@ -63,8 +71,11 @@ fn the_verdict_says_why() {
     let wanted = "statement 1: its Action does not cover sts:AssumeRoleWithWebIdentity";
     assert_eq!(denied(&other), wanted);
     let named = allow_if("{}").replace("{\"Effect", "{\"Sid\": \"Shop\", \"Effect");
-    let statement = "statement \"Shop\"".to_owned();
-    assert_eq!(verdict(&format!(r#"{{"Statement": {named}}}"#)), Verdict::Allowed { statement });
+    let wanted =
+        Verdict::Allowed { statement: "statement \"Shop\"".to_owned(), named: Named::Itself };
+    assert_eq!(verdict(&format!(r#"{{"Statement": {named}}}"#)), wanted);
+    let unknown = allow_if(r#"{"StringLike": {"aws:SourceVpc": "vpc-1"}}"#);
+    assert!(denied(&unknown).ends_with("no such key, which this sandbox never gives"));
 }
 
 #[test]
@@ -73,18 +84,32 @@ fn what_is_not_known_is_malformed() {
     Policy::read(good).unwrap();
     for (from, to, named) in [
         ("StringEquals", "StringEqual", "`StringEqual`"),
-        ("StringEquals", "IpAddress", "`IpAddress`"),
         ("StringEquals", "stringEquals", "`stringEquals`"),
+        ("StringEquals", "IpAddress", "\"b\" is no value for it"),
+        ("StringEquals", "NumericLessThan", "\"b\" is no value for it"),
+        ("StringEquals", "DateLessThan", "\"b\" is no value for it"),
+        ("StringEquals", "Bool", "\"b\" is no value for it"),
+        ("StringEquals", "BinaryEquals", "\"b\" is no value for it"),
+        ("StringEquals", "Null", "\"b\" is no value for it"),
         ("2012-10-17", "2012-10-18", "2012-10-18"),
         ("\"Allow\"", "\"allow\"", "allow"),
         ("\"Principal\": \"*\", ", "", "Principal"),
         ("\"Principal\": \"*\"", "\"Principal\": \"me\"", "me"),
         ("\"Principal\": \"*\"", "\"Principal\": {}", "names nobody"),
         ("\"Principal\": \"*\"", "\"Principal\": {\"SAML\": \"x\"}", "SAML"),
+        ("\"Principal\": \"*\"", "\"Principal\": {\"AWS\": \"me\"}", "\"me\""),
+        // IAM: a role's trust policy has no NotPrincipal.
         ("Principal", "NotPrincipal", "NotPrincipal"),
-        ("Action", "NotAction", "NotAction"),
+        ("\"Action\": \"sts:*\", ", "", "either Action or NotAction"),
+        ("\"Action\"", "\"NotAction\": \"a:b\", \"Action\"", "either Action or NotAction"),
+        ("\"sts:*\"", "[]", "the Action names nothing"),
         ("\"Action\"", "\"Resource\": \"*\", \"Action\"", "Resource"),
-        ("\"b\"", "\"${aws:username}\"", "policy variables"),
+        ("\"a\": \"b\"", "\"a\": \"b\", \"a\": \"c\"", "`a` stands twice"),
+        ("\"a\": \"b\"", "\"a\": \"b\", \"A\": \"c\"", "stands twice"),
+        ("{\"a\": \"b\"}", "{\"a\": \"b\"}, \"StringEquals\": {\"a\": \"c\"}", "stands twice"),
+        ("\"b\"", "\"${aws:username\"", "policy variable"),
+        ("\"b\"", "\"${username}\"", "policy variable"),
+        ("\"b\"", "\"${aws:username, nobody}\"", "policy variable"),
         ("\"b\"", "{\"c\": \"d\"}", "a text or a list of texts"),
         ("\"Statement\"", "\"Statements\"", "Statements"),
         ("{\"Version\"", "[\"Version\"", "line 1"),
@@ -92,4 +117,9 @@ fn what_is_not_known_is_malformed() {
         let fault = Policy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(fault.contains(named), "{to}: {fault}");
     }
+}
+
+fn allow_for(principal: &str) -> String {
+    let statement = statement("Allow", principal, r#""sts:AssumeRole""#, "{}");
+    format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#)
 }

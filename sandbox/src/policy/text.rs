@@ -1,11 +1,11 @@
 //! IAM's JSON lets a single thing stand where a list may stand.
 
-use std::{fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
     de::{
-        MapAccess, SeqAccess, Visitor,
+        Error as _, MapAccess, SeqAccess, Visitor,
         value::{MapAccessDeserializer, SeqAccessDeserializer},
     },
 };
@@ -16,7 +16,8 @@ use serde::{
 enum Text {
     Plain(String),
     Boolean(bool),
-    Number(i64),
+    Whole(i64),
+    Number(f64),
 }
 
 #[derive(Deserialize)]
@@ -31,6 +32,7 @@ impl From<Text> for String {
         match text {
             Text::Plain(text) => text,
             Text::Boolean(value) => value.to_string(),
+            Text::Whole(value) => value.to_string(),
             Text::Number(value) => value.to_string(),
         }
     }
@@ -69,5 +71,47 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<T>, A::Error> {
         Vec::deserialize(SeqAccessDeserializer::new(list))
+    }
+}
+
+/// A text or a list of texts, where there may be none. For a field with `default`.
+pub(super) fn some_texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    texts(deserializer).map(Some)
+}
+
+/// A map in which no key stands twice.
+pub(super) fn unique<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord + fmt::Display,
+    V: Deserialize<'de>,
+{
+    deserializer.deserialize_map(Unique(PhantomData))
+}
+
+struct Unique<K, V>(PhantomData<(K, V)>);
+
+impl<'de, K, V> Visitor<'de> for Unique<K, V>
+where
+    K: Deserialize<'de> + Ord + fmt::Display,
+    V: Deserialize<'de>,
+{
+    type Value = BTreeMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BTreeMap<K, V>, A::Error> {
+        let mut read = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry()? {
+            if read.contains_key(&key) {
+                return Err(A::Error::custom(format!("`{key}` stands twice")));
+            }
+            read.insert(key, value);
+        }
+        Ok(read)
     }
 }

@@ -1,6 +1,11 @@
 //! What goes wrong, in AWS's words: code and status are part of the contract, and SDKs act on them.
 
-use super::{authorization::SignatureError, parameters::ParameterError};
+use podrole_identity::RoleArn;
+
+use super::{
+    authorization::SignatureError, caller::Caller, parameters::ParameterError,
+    session_tags::SessionTagError,
+};
 use crate::{random::NoRandom, token::TokenError};
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
@@ -18,10 +23,22 @@ pub(crate) enum Fault {
     Token(#[from] TokenError),
     /// The same for a role that is not there and for one that is not willing: who may not have a
     /// role shall not learn whether it exists.
-    #[error("Not authorized to perform sts:{operation}")]
-    AccessDenied { operation: &'static str, reason: String },
+    #[error("{told}")]
+    AccessDenied { told: String, reason: String },
+    #[error("Cannot call GetSessionToken with session credentials")]
+    NotWithSessionCredentials,
+    #[error("MultiFactorAuthentication failed with invalid MFA one time pass code. ")]
+    Mfa,
     #[error("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")]
     TooLong { asked: u32, most: u32 },
+    #[error(
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+    )]
+    TooLongForAChain { asked: u32 },
+    #[error("Packed policy consumes {0}% of allotted space, please use smaller policy.")]
+    Packed(usize),
+    #[error(transparent)]
+    SessionTag(#[from] SessionTagError),
     #[error(transparent)]
     Signature(#[from] SignatureError),
     #[error(transparent)]
@@ -31,6 +48,18 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// The no to somebody who wants to do `action` to a role.
+    pub(crate) fn denied(caller: &Caller, action: &str, role: &RoleArn, reason: &str) -> Self {
+        let told = match caller.identity() {
+            None => format!("Not authorized to perform {action}"),
+            Some(identity) => {
+                let arn = &identity.arn;
+                format!("User: {arn} is not authorized to perform: {action} on resource: {role}")
+            }
+        };
+        Self::AccessDenied { told, reason: format!("{action}: {reason}") }
+    }
+
     /// AWS's code and HTTP status.
     pub(crate) fn code(&self) -> (&'static str, u16) {
         match self {
@@ -38,10 +67,17 @@ impl Fault {
             Self::UnknownAction(_) => ("InvalidAction", 400),
             Self::TooLarge => ("RequestEntityTooLarge", 413),
             Self::Parameter(ParameterError::Policy(_)) => ("MalformedPolicyDocument", 400),
-            Self::Parameter(_) | Self::TooLong { .. } => ("ValidationError", 400),
+            Self::Parameter(_) | Self::TooLong { .. } | Self::TooLongForAChain { .. } => {
+                ("ValidationError", 400)
+            }
+            Self::SessionTag(fault) => (fault.code(), 400),
+            Self::Packed(_) => ("PackedPolicyTooLarge", 400),
             Self::Token(TokenError::Expired { .. }) => ("ExpiredTokenException", 400),
+            Self::Token(TokenError::Unreachable(_)) => ("IDPCommunicationError", 400),
             Self::Token(_) => ("InvalidIdentityToken", 400),
-            Self::AccessDenied { .. } => ("AccessDenied", 403),
+            Self::AccessDenied { .. } | Self::NotWithSessionCredentials | Self::Mfa => {
+                ("AccessDenied", 403)
+            }
             Self::Signature(fault) => fault.code(),
             Self::NoRandom(_) | Self::Unwritable => ("InternalFailure", 500),
         }
@@ -55,6 +91,11 @@ impl Fault {
             Self::TooLong { asked, most } => {
                 format!("{asked} s were asked for, and the role allows {most} s")
             }
+            Self::TooLongForAChain { asked } => {
+                format!("{asked} s were asked for, and a role's session gives an hour at most")
+            }
+            Self::Parameter(ParameterError::Policy(fault)) => fault.clone(),
+            Self::Mfa => "no MFA device is registered here".to_owned(),
             Self::Signature(fault) => fault.detail(),
             told => told.to_string(),
         }

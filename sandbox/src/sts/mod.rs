@@ -1,21 +1,32 @@
 //! STS's query protocol: which operation, its parameters, its checks, its XML.
 //!
 //! ```text
-//!   Call ─► Parameters ─► operation ─► Granted | Caller ─► XML
-//!                             └──────► Fault ────────────► XML, and the reason in the journal
+//!   Call ─► Parameters ─► operation ─► hop: permission ─► Granted ─► XML
+//!     └───► caller ──────────┘           └──────────────► Fault ───► XML, and the reason in the journal
 //! ```
 //!
-//! A new operation is a file beside `web_identity`, a variant here, and an answer in `xml`.
+//! A new operation is a file beside `web_identity`, a variant here, and an answer in `xml`. What
+//! ends in a role's credentials goes through `hop`, EKS Auth's too.
 
-pub(crate) mod authorization;
-pub(crate) mod caller_identity;
+pub(crate) mod answer;
+pub(crate) mod assume_role;
+pub(crate) mod caller;
 pub(crate) mod fault;
+pub(crate) mod hop;
+pub(crate) mod known;
 pub(crate) mod parameters;
-pub(crate) mod sigv4;
+pub(crate) mod permission;
+pub(crate) mod session_policies;
+pub(crate) mod session_tags;
+pub(crate) mod session_token;
 pub(crate) mod web_identity;
+#[cfg(test)]
+pub(crate) mod world;
 pub(crate) mod xml;
 
 use http::{HeaderMap, Uri};
+
+pub(crate) use crate::signature::{authorization, sigv4};
 
 use self::{fault::Fault, parameters::Parameters};
 
@@ -30,8 +41,10 @@ pub(crate) struct Call<'a> {
 /// What a caller asks of STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
+    AssumeRole,
     AssumeRoleWithWebIdentity,
     GetCallerIdentity,
+    GetSessionToken,
 }
 
 impl Operation {
@@ -39,6 +52,8 @@ impl Operation {
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, Fault> {
         match parameters.get("Action") {
             None => Err(Fault::MissingAction),
+            Some("AssumeRole") => Ok(Self::AssumeRole),
+            Some("GetSessionToken") => Ok(Self::GetSessionToken),
             Some("AssumeRoleWithWebIdentity") => Ok(Self::AssumeRoleWithWebIdentity),
             Some("GetCallerIdentity") => Ok(Self::GetCallerIdentity),
             Some(other) => Err(Fault::UnknownAction(other.to_owned())),
@@ -47,6 +62,8 @@ impl Operation {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::AssumeRole => "AssumeRole",
+            Self::GetSessionToken => "GetSessionToken",
             Self::AssumeRoleWithWebIdentity => "AssumeRoleWithWebIdentity",
             Self::GetCallerIdentity => "GetCallerIdentity",
         }

@@ -1,17 +1,24 @@
 //! The query protocol's parameters, and the limits that STS's model sets them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 
 use podrole_identity::{RoleArn, SessionName};
 
-use super::Call;
+use super::{
+    Call, fault::Fault, session_policies::SessionPolicies, session_tags::SessionTags,
+    web_identity::WebIdentityRequest,
+};
+use crate::policy::IdentityPolicy;
 
-const ROLE_ARN: std::ops::RangeInclusive<usize> = 20..=2048;
-const SESSION_NAME: std::ops::RangeInclusive<usize> = 2..=64;
-const TOKEN: std::ops::RangeInclusive<usize> = 4..=20_000;
-const POLICY: std::ops::RangeInclusive<usize> = 1..=2048;
-const DURATION: std::ops::RangeInclusive<u32> = 900..=43_200;
-const DEFAULT_DURATION: u32 = 3600;
+const ROLE_ARN: RangeInclusive<usize> = 20..=2048;
+const SESSION_NAME: RangeInclusive<usize> = 2..=64;
+const TOKEN: RangeInclusive<usize> = 4..=20_000;
+const POLICY: RangeInclusive<usize> = 1..=2048;
+const EXTERNAL_ID: RangeInclusive<usize> = 2..=1224;
+const POLICY_ARNS: usize = 10;
+const DURATION: RangeInclusive<u32> = 900..=43_200;
+const SESSION_TOKEN_DURATION: RangeInclusive<u32> = 900..=129_600;
+const DEFAULT_SESSION_TOKEN_DURATION: u32 = 43_200;
 
 /// The parameters of a call, of its query and of its body.
 pub(crate) struct Parameters(BTreeMap<String, String>);
@@ -32,28 +39,17 @@ pub(crate) enum ParameterError {
     )]
     Length { name: &'static str, least: usize, most: usize },
     #[error(
-        "1 validation error detected: Value at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
     )]
-    SessionName,
+    Pattern { name: &'static str, pattern: &'static str },
     #[error("Request ARN is invalid")]
     RoleArn,
     #[error(
-        "1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"
+        "1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: Member must have value between {least} and {most}"
     )]
-    Duration,
+    Duration { least: u32, most: u32 },
     #[error("The policy is not in the valid JSON format.")]
-    Policy(&'static str),
-}
-
-/// What AssumeRoleWithWebIdentity is asked with.
-pub(crate) struct WebIdentityRequest<'a> {
-    pub(crate) role: RoleArn,
-    pub(crate) session_name: SessionName,
-    pub(crate) token: &'a str,
-    /// Seconds.
-    pub(crate) duration: u32,
-    /// How much of what a session policy may take this one takes, in percent.
-    pub(crate) packed_policy_size: Option<usize>,
+    Policy(String),
 }
 
 impl Parameters {
@@ -77,25 +73,105 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The parameters of AssumeRoleWithWebIdentity, each within its limits.
-    pub(crate) fn web_identity(&self) -> Result<WebIdentityRequest<'_>, ParameterError> {
-        let role = self.sized("RoleArn", "roleArn", ROLE_ARN)?;
-        let name = self.sized("RoleSessionName", "roleSessionName", SESSION_NAME)?;
-        let token = self.sized("WebIdentityToken", "webIdentityToken", TOKEN)?;
+    /// The parameters of AssumeRoleWithWebIdentity.
+    pub(crate) fn web_identity(&self) -> Result<WebIdentityRequest<'_>, Fault> {
         Ok(WebIdentityRequest {
-            role: role.parse().map_err(|_| ParameterError::RoleArn)?,
-            session_name: name.parse().map_err(|_| ParameterError::SessionName)?,
-            token,
+            role: self.role()?,
+            session_name: self.session_name()?,
+            token: self.sized("WebIdentityToken", "webIdentityToken", TOKEN)?,
             duration: self.duration()?,
-            packed_policy_size: self.packed_policy_size()?,
+            policies: self.session_policies()?,
         })
+    }
+
+    pub(crate) fn role(&self) -> Result<RoleArn, ParameterError> {
+        let role = self.sized("RoleArn", "roleArn", ROLE_ARN)?;
+        role.parse().map_err(|_| ParameterError::RoleArn)
+    }
+
+    pub(crate) fn session_name(&self) -> Result<SessionName, ParameterError> {
+        let name = "roleSessionName";
+        let text = self.sized("RoleSessionName", name, SESSION_NAME)?;
+        let pattern = r"[\w+=,.@-]*";
+        text.parse().map_err(|_| ParameterError::Pattern { name, pattern })
+    }
+
+    /// Seconds, where they are asked for.
+    pub(crate) fn duration(&self) -> Result<Option<u32>, ParameterError> {
+        self.seconds(&DURATION)
+    }
+
+    pub(crate) fn session_token_duration(&self) -> Result<u32, ParameterError> {
+        let asked = self.seconds(&SESSION_TOKEN_DURATION)?;
+        Ok(asked.unwrap_or(DEFAULT_SESSION_TOKEN_DURATION))
+    }
+
+    pub(crate) fn external_id(&self) -> Result<Option<String>, ParameterError> {
+        self.matching("ExternalId", "externalId", EXTERNAL_ID, ("+=,.@:/-", r"[\w+=,.@:\/-]*"))
+    }
+
+    pub(crate) fn source_identity(&self) -> Result<Option<String>, ParameterError> {
+        let pattern = ("+=,.@-", r"[\w+=,.@-]*");
+        self.matching("SourceIdentity", "sourceIdentity", SESSION_NAME, pattern)
+    }
+
+    /// The session policy and the ARNs of managed ones.
+    pub(crate) fn session_policies(&self) -> Result<SessionPolicies, Fault> {
+        let inline = match self.get("Policy") {
+            None => None,
+            Some(_) => Some(session_policy(self.sized("Policy", "policy", POLICY)?)?),
+        };
+        let arns = self.members("PolicyArns", "arn");
+        let arns: Vec<&str> = arns.into_iter().flat_map(BTreeMap::into_values).collect();
+        let fault = |least, most| ParameterError::Length { name: "policyArns", least, most };
+        if arns.len() > POLICY_ARNS {
+            return Err(fault(0, POLICY_ARNS).into());
+        }
+        if !arns.iter().all(|arn| ROLE_ARN.contains(&arn.chars().count())) {
+            return Err(fault(*ROLE_ARN.start(), *ROLE_ARN.end()).into());
+        }
+        SessionPolicies::new(inline, &arns)
+    }
+
+    /// The session tags, and which of them are transitive.
+    pub(crate) fn session_tags(&self) -> Result<SessionTags, Fault> {
+        let mut tags = Vec::new();
+        for member in self.members("Tags", "") {
+            let part = |name, at| member.get(name).copied().ok_or(ParameterError::Missing(at));
+            tags.push((part("Key", "tags.key")?, part("Value", "tags.value")?));
+        }
+        let keys = self.members("TransitiveTagKeys", "");
+        let keys = keys.into_iter().flat_map(BTreeMap::into_values);
+        Ok(SessionTags::read(tags, keys)?)
+    }
+
+    /// No device is registered here, so that no code can be right.
+    pub(crate) fn check_mfa(&self) -> Result<(), Fault> {
+        let given = self.get("SerialNumber").or_else(|| self.get("TokenCode"));
+        given.map_or(Ok(()), |_| Err(Fault::Mfa))
+    }
+
+    /// The members of a list in their order, each with its fields: `Tags.member.1.Key`. A member
+    /// that is a text itself has one field without a name.
+    fn members(&self, list: &str, only: &str) -> Vec<BTreeMap<&str, &str>> {
+        let mut members: BTreeMap<u32, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (name, value) in &self.0 {
+            let rest = name.strip_prefix(list).and_then(|rest| rest.strip_prefix(".member."));
+            let Some(rest) = rest else { continue };
+            let (number, field) = rest.split_once('.').unwrap_or((rest, ""));
+            let wanted = only.is_empty() || field == only;
+            if let (Ok(number), true) = (number.parse(), wanted) {
+                members.entry(number).or_default().insert(field, value);
+            }
+        }
+        members.into_values().collect()
     }
 
     fn sized(
         &self,
         parameter: &str,
         name: &'static str,
-        limits: std::ops::RangeInclusive<usize>,
+        limits: RangeInclusive<usize>,
     ) -> Result<&str, ParameterError> {
         let value = self.get(parameter).ok_or(ParameterError::Missing(name))?;
         let fault = ParameterError::Length { name, least: *limits.start(), most: *limits.end() };
@@ -103,30 +179,35 @@ impl Parameters {
         fits.then_some(value).ok_or(fault)
     }
 
-    fn duration(&self) -> Result<u32, ParameterError> {
-        let Some(text) = self.get("DurationSeconds") else {
-            return Ok(DEFAULT_DURATION);
-        };
-        let seconds = text.parse().map_err(|_| ParameterError::Duration)?;
-        let fits = DURATION.contains(&seconds);
-        fits.then_some(seconds).ok_or(ParameterError::Duration)
-    }
-
-    /// An approximation: AWS packs policies in a way of its own. Here it is the text's share of
-    /// the 2,048 characters that it may have.
-    fn packed_policy_size(&self) -> Result<Option<usize>, ParameterError> {
-        if self.get("Policy").is_none() {
+    /// A parameter of letters, digits, `_` and some others, where it is there.
+    fn matching(
+        &self,
+        parameter: &str,
+        name: &'static str,
+        limits: RangeInclusive<usize>,
+        (others, pattern): (&str, &'static str),
+    ) -> Result<Option<String>, ParameterError> {
+        if self.get(parameter).is_none() {
             return Ok(None);
         }
-        let policy = self.sized("Policy", "policy", POLICY)?;
-        let document: serde_json::Value =
-            serde_json::from_str(policy).map_err(|_| ParameterError::Policy("it is no JSON"))?;
-        if document.get("Statement").is_none() {
-            return Err(ParameterError::Policy("it has no Statement"));
-        }
-        let length = policy.chars().count();
-        Ok(Some((length * 100).div_ceil(*POLICY.end())))
+        let text = self.sized(parameter, name, limits)?;
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || others.contains(c);
+        let fits = text.chars().all(legal);
+        fits.then(|| Some(text.to_owned())).ok_or(ParameterError::Pattern { name, pattern })
     }
+
+    fn seconds(&self, limits: &RangeInclusive<u32>) -> Result<Option<u32>, ParameterError> {
+        let Some(text) = self.get("DurationSeconds") else {
+            return Ok(None);
+        };
+        let fault = ParameterError::Duration { least: *limits.start(), most: *limits.end() };
+        let seconds = u32::from_str(text).ok().filter(|seconds| limits.contains(seconds));
+        seconds.map(Some).ok_or(fault)
+    }
+}
+
+fn session_policy(text: &str) -> Result<IdentityPolicy, ParameterError> {
+    IdentityPolicy::read(text).map_err(|fault| ParameterError::Policy(fault.to_string()))
 }
 
 #[cfg(test)]

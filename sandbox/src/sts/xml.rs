@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{fault::Fault, web_identity::Granted};
-use crate::{accounts::AssumedRole, sessions::Session};
+use super::{fault::Fault, hop::Granted, web_identity::WebIdentity};
+use crate::{accounts::Identity, sessions::Session};
 
 /// Characters of an error's message: a caller chooses part of it, and some SDKs read 10 kB at most.
 const MESSAGE_LENGTH: usize = 1000;
@@ -34,6 +34,43 @@ struct WebIdentityResult<'a> {
     provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     packed_policy_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_identity: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumeRoleResponse<'a> {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    assume_role_result: AssumeRoleResult<'a>,
+    response_metadata: ResponseMetadata<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AssumeRoleResult<'a> {
+    assumed_role_user: AssumedRoleUser<'a>,
+    credentials: Credentials<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packed_policy_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_identity: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSessionTokenResponse<'a> {
+    #[serde(rename = "@xmlns")]
+    namespace: &'static str,
+    get_session_token_result: GetSessionTokenResult<'a>,
+    response_metadata: ResponseMetadata<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSessionTokenResult<'a> {
+    credentials: Credentials<'a>,
 }
 
 #[derive(Serialize)]
@@ -89,34 +126,54 @@ struct ErrorBody {
 
 /// The answer of AssumeRoleWithWebIdentity.
 pub(crate) fn web_identity(
-    granted: &Granted,
+    answer: &WebIdentity,
     session: &Session,
     request_id: &str,
 ) -> Result<String, Fault> {
     write(&AssumeRoleWithWebIdentityResponse {
         namespace: NAMESPACE,
         assume_role_with_web_identity_result: WebIdentityResult {
-            subject_from_web_identity_token: legal(&granted.subject),
-            audience: legal(&granted.audience),
-            assumed_role_user: AssumedRoleUser {
-                arn: &granted.identity.arn,
-                assumed_role_id: &granted.identity.id,
-            },
-            credentials: Credentials {
-                access_key_id: &session.key_id,
-                secret_access_key: &session.secret,
-                session_token: &session.token,
-                expiration: format!("{:.0}", session.expiration),
-            },
-            provider: legal(&granted.provider),
-            packed_policy_size: granted.packed_policy_size,
+            subject_from_web_identity_token: legal(&answer.subject),
+            audience: legal(&answer.audience),
+            assumed_role_user: AssumedRoleUser::of(session),
+            credentials: Credentials::of(session),
+            provider: legal(&answer.provider),
+            packed_policy_size: answer.granted.packed_policy_size,
+            source_identity: session.carried.source_identity.as_deref(),
         },
         response_metadata: ResponseMetadata { request_id },
     })
 }
 
+/// The answer of AssumeRole.
+pub(crate) fn assume_role(
+    granted: &Granted,
+    session: &Session,
+    request_id: &str,
+) -> Result<String, Fault> {
+    write(&AssumeRoleResponse {
+        namespace: NAMESPACE,
+        assume_role_result: AssumeRoleResult {
+            assumed_role_user: AssumedRoleUser::of(session),
+            credentials: Credentials::of(session),
+            packed_policy_size: granted.packed_policy_size,
+            source_identity: session.carried.source_identity.as_deref(),
+        },
+        response_metadata: ResponseMetadata { request_id },
+    })
+}
+
+/// The answer of GetSessionToken.
+pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<String, Fault> {
+    write(&GetSessionTokenResponse {
+        namespace: NAMESPACE,
+        get_session_token_result: GetSessionTokenResult { credentials: Credentials::of(session) },
+        response_metadata: ResponseMetadata { request_id },
+    })
+}
+
 /// The answer of GetCallerIdentity.
-pub(crate) fn caller_identity(identity: &AssumedRole, request_id: &str) -> Result<String, Fault> {
+pub(crate) fn caller_identity(identity: &Identity, request_id: &str) -> Result<String, Fault> {
     write(&GetCallerIdentityResponse {
         namespace: NAMESPACE,
         get_caller_identity_result: CallerIdentity {
@@ -126,6 +183,23 @@ pub(crate) fn caller_identity(identity: &AssumedRole, request_id: &str) -> Resul
         },
         response_metadata: ResponseMetadata { request_id },
     })
+}
+
+impl<'a> AssumedRoleUser<'a> {
+    fn of(session: &'a Session) -> Self {
+        Self { arn: &session.identity.arn, assumed_role_id: &session.identity.id }
+    }
+}
+
+impl<'a> Credentials<'a> {
+    fn of(session: &'a Session) -> Self {
+        Self {
+            access_key_id: &session.key_id,
+            secret_access_key: &session.secret,
+            session_token: &session.token,
+            expiration: format!("{:.0}", session.expiration),
+        }
+    }
 }
 
 /// A refusal.

@@ -139,7 +139,7 @@ fn the_library_of_the_agent_reads_our_tokens() {
     let issuer = issuer();
     let good = issuer.sign(&header(&issuer), &claims()).unwrap();
     let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(issuer.jwks()).unwrap();
-    let key = jsonwebtoken::DecodingKey::from_jwk(set.find(issuer.kid()).unwrap()).unwrap();
+    let key = jsonwebtoken::DecodingKey::from_jwk(set.find(&issuer.kid()).unwrap()).unwrap();
     let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
     validation.validate_exp = false;
     validation.set_audience(&["sts.amazonaws.com"]);
@@ -148,10 +148,11 @@ fn the_library_of_the_agent_reads_our_tokens() {
 
 #[test]
 fn the_audience_is_one_that_the_provider_lists() {
-    let provider = |ids: &[&str]| Provider {
-        url: "https://oidc.example".to_owned(),
-        client_ids: ids.iter().map(|id| id.parse::<Audience>().unwrap()).collect(),
-        keys: None,
+    let provider = |ids: &[&str]| {
+        Provider::new(
+            "https://oidc.example",
+            ids.iter().map(|id| id.parse::<Audience>().unwrap()).collect(),
+        )
     };
     let issuer = issuer();
     let check = |aud: Value, ids: &[&str]| {

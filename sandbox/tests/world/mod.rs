@@ -39,11 +39,8 @@ pub async fn world(config: Config) -> World {
     let address = server.address();
     let issuer = Issuer::generate(&format!("http://{address}/id/A")).unwrap();
     let sandbox = Sandbox::new(config).with_issuer(issuer.clone());
-    let provider = Provider {
-        url: issuer.url().to_owned(),
-        client_ids: vec![Audience::sts()],
-        keys: Some(JwkSet::try_from(issuer.jwks()).unwrap()),
-    };
+    let provider = Provider::new(issuer.url(), vec![Audience::sts()])
+        .with_keys(JwkSet::try_from(issuer.jwks()).unwrap());
     sandbox.register_provider(&"111122223333".parse().unwrap(), provider);
     let trust = format!(
         r#"{{"Version": "2012-10-17", "Statement": [{{

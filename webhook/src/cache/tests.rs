@@ -19,7 +19,7 @@ fn account() -> ServiceAccountRef {
 fn word(cache: &Cache, now: Instant) -> String {
     match cache.look(&account(), now) {
         Known::Unsynced => "unsynced".to_owned(),
-        Known::NoRole => "no role".to_owned(),
+        Known::NoRole(_) => "no role".to_owned(),
         Known::Never => "never".to_owned(),
         Known::Said(None) => "missing".to_owned(),
         Known::Said(Some(said)) => match &said.role {
@@ -71,31 +71,53 @@ fn the_watch_gives_takes_and_deletes_roles() {
 #[test]
 fn a_live_answer_is_believed_for_five_seconds() {
     let (mut cache, now) = (listed(None), Instant::now());
-    cache.answered(account(), Some(&seen(2, None)), now);
+    cache.answered([(account(), Some(seen(2, None)))], now);
     assert_eq!(word(&cache, now + Duration::from_millis(4999)), "surely no role");
     assert_eq!(word(&cache, now + Duration::from_secs(5)), "no role");
-    cache.answered(account(), None, now);
+    cache.answered([(account(), None)], now);
     assert_eq!(word(&cache, now), "missing");
 }
 
 #[test]
 fn a_watch_that_is_behind_does_not_undo_a_live_answer() {
     let (mut cache, now) = (listed(None), Instant::now());
-    cache.answered(account(), Some(&seen(5, Some("a"))), now);
+    cache.answered([(account(), Some(seen(5, Some("a"))))], now);
     cache.apply(account(), &seen(4, None));
     assert_eq!(word(&cache, now), "a");
     cache.apply(account(), &seen(6, Some("b")));
     assert_eq!(word(&cache, now), "b");
-    cache.answered(account(), Some(&seen(7, Some("c"))), now);
+    cache.answered([(account(), Some(seen(7, Some("c"))))], now);
     cache.delete(&account(), 8);
     assert_eq!(word(&cache, now), "never");
 }
 
 #[test]
+fn a_read_that_the_watch_has_overtaken_is_not_believed() {
+    let (mut cache, now) = (listed(None), Instant::now());
+    cache.apply(account(), &seen(6, Some("a")));
+    cache.answered([(account(), Some(seen(5, None)))], now);
+    assert_eq!(word(&cache, now), "a");
+    cache.answered([(account(), Some(seen(7, None)))], now);
+    assert_eq!(word(&cache, now), "surely no role");
+}
+
+#[test]
+fn what_is_said_without_a_role_is_kept() {
+    let mut cache = listed(None);
+    let annotations = [("podrole.io/region".to_owned(), "eu-west-1".to_owned())];
+    let said = ServiceAccountAnnotations::read(&annotations.into(), &AnnotationPrefix::default());
+    cache.apply(account(), &Seen { version: 2, said: Arc::new(said.clone()) });
+    let Known::NoRole(kept) = cache.look(&account(), Instant::now()) else {
+        panic!("it names no role");
+    };
+    assert_eq!(*kept, said);
+}
+
+#[test]
 fn old_live_answers_do_not_pile_up() {
     let (mut cache, now) = (listed(None), Instant::now());
-    cache.answered(account(), None, now);
+    cache.answered([(account(), None)], now);
     let other = "shop/other".parse().unwrap();
-    cache.answered(other, None, now + Duration::from_secs(6));
+    cache.answered([(other, None)], now + Duration::from_secs(6));
     assert_eq!(cache.live.len(), 1);
 }

@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::*;
+use std::path::Path;
 
 /// Says what is to come over the watch.
 type Events = broadcast::Sender<String>;
@@ -56,9 +57,36 @@ async fn one(UrlPath(name): UrlPath<String>) -> Response {
     }
 }
 
+fn namespace_meta(name: &str, guard_rail: Option<&str>) -> Value {
+    let annotations = guard_rail.map(|text| json!({"podrole.io/permitted-roles": text}));
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {
+        "name": name, "resourceVersion": "3", "annotations": annotations}})
+}
+
+async fn namespaces(RawQuery(query): RawQuery) -> Response {
+    if query.unwrap_or_default().contains("watch=true") {
+        return Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>())
+            .into_response();
+    }
+    let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+        "metadata": {"resourceVersion": "10"},
+        "items": [namespace_meta("shop", Some("")), namespace_meta("free", None)]});
+    Json(list).into_response()
+}
+
+/// Of namespaces that the list lacks, one exists.
+async fn namespace(UrlPath(name): UrlPath<String>) -> Response {
+    match name.as_str() {
+        "new" => Json(namespace_meta("new", Some("*"))).into_response(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 async fn api_server(events: Events) -> String {
     let routes = Router::new()
         .route("/api/v1/serviceaccounts", get(list))
+        .route("/api/v1/namespaces", get(namespaces))
+        .route("/api/v1/namespaces/{name}", get(namespace))
         .route("/api/v1/namespaces/shop/serviceaccounts/{name}", get(one))
         .with_state(events);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -93,11 +121,19 @@ async fn the_list_the_watch_and_live_reads_are_one() {
     let url = api_server(events.clone()).await;
     let client = connect(None, Some(&url)).await.unwrap();
     let health = Health::default();
-    let listed = health.gate("list");
+    let listed = Listed { accounts: health.gate("a"), namespaces: health.gate("n") };
     let shutdown = CancellationToken::new();
-    let prefix = AnnotationPrefix::default();
-    let accounts = watch(client, prefix, Metrics::default(), listed.clone(), shutdown);
-    until(async || listed.is_open()).await;
+    let accounts = watch(client, Reading::default(), Metrics::default(), listed, shutdown);
+    until(async || health.pending().is_empty()).await;
+    for (namespace, permitted) in [
+        ("shop", Ok(PermittedRoles::Only(Vec::new()))),
+        ("free", Ok(PermittedRoles::Any)),
+        ("new", Ok(PermittedRoles::read(Some("*")))),
+        ("broken", Err(LookupFault::Namespace)),
+    ] {
+        let told = accounts.permitted_roles(namespace, Duration::from_secs(5)).await;
+        assert_eq!(told, permitted, "{namespace}");
+    }
     for (name, role) in [("app", "app"), ("new", "new"), ("plain", "missing"), ("broken", "Failed")]
     {
         assert_eq!(role_of(&accounts, name).await, role);

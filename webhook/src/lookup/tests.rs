@@ -1,26 +1,44 @@
 //! Look-ups against a cluster that is late, slow, broken or asked too much.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use podrole_identity::{AnnotationPrefix, Annotations};
+use tokio::time::sleep;
 
 use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// An API server that answers after a while, and counts.
+/// An API server that answers after a while with what it has when it is asked, and counts.
 #[derive(Clone)]
 struct Server {
+    /// What is told of every ServiceAccount that is not among `there`.
     answer: Result<Option<Seen>, LookupFault>,
+    there: Arc<Mutex<HashMap<ServiceAccountRef, Seen>>>,
     after: Duration,
     asked: Arc<AtomicUsize>,
+    listed: Arc<AtomicUsize>,
 }
 
 impl Live for Server {
-    async fn read(&self, _account: &ServiceAccountRef) -> Result<Option<Seen>, LookupFault> {
+    async fn read(&self, account: &ServiceAccountRef) -> Result<Option<Seen>, LookupFault> {
         self.asked.fetch_add(1, SeqCst);
+        let there = lock(&self.there).get(account).cloned();
         sleep(self.after).await;
-        self.answer.clone()
+        there.map_or_else(|| self.answer.clone(), |seen| Ok(Some(seen)))
+    }
+
+    async fn list(
+        &self,
+        _namespace: &str,
+    ) -> Result<HashMap<ServiceAccountRef, Seen>, LookupFault> {
+        self.listed.fetch_add(1, SeqCst);
+        let there = lock(&self.there).clone();
+        sleep(self.after).await;
+        self.answer.clone().map(|_| there)
     }
 }
 
@@ -34,7 +52,8 @@ fn seen(version: u64, role: &str) -> Seen {
 }
 
 fn server(answer: Result<Option<Seen>, LookupFault>, after: Duration) -> Server {
-    Server { answer, after, asked: Arc::default() }
+    let (there, asked, listed) = Default::default();
+    Server { answer, there, after, asked, listed }
 }
 
 fn account(name: &str) -> ServiceAccountRef {
@@ -53,9 +72,9 @@ fn lookup(server: &Server, role: &str) -> Arc<Lookup<Server>> {
 }
 
 async fn role_of(lookup: &Lookup<Server>, name: &str, patience: Duration) -> String {
-    match lookup.find(&account(name), patience).await {
+    match lookup.look(&account(name), patience).await {
         Ok(None) => "missing".to_owned(),
-        Ok(Some(said)) => match said.role {
+        Ok(Some(said)) => match &said.role {
             Some(role) => role.name().to_owned(),
             None => "no role".to_owned(),
         },
@@ -141,27 +160,82 @@ async fn the_watch_may_tell_before_the_live_read() {
 async fn over_the_budget_the_cache_is_believed_and_what_it_lacks_is_a_fault() {
     let server = server(Ok(None), Duration::ZERO);
     let lookup = lookup(&server, "");
-    let none = Duration::ZERO;
-    while lock(&lookup.shared.budget).take(Instant::now() + LONG, none).is_some() {}
+    lookup.exhaust_budget();
     let patience = Duration::from_millis(50);
-    assert_eq!(role_of(&lookup, "app", patience).await, "missing");
+    assert_eq!(role_of(&lookup, "app", patience).await, "no role");
     assert_eq!(role_of(&lookup, "other", patience).await, "Busy");
     assert_eq!(server.asked.load(SeqCst), 0);
 }
 
-#[tokio::test]
-async fn two_hundred_at_once_are_all_served_when_the_watch_is_late() {
-    let server = server(Ok(Some(seen(2, "live"))), Duration::from_millis(5));
-    let lookup = lookup(&server, "");
+/// Two hundred ServiceAccounts that exist without a role are given one each, and the pod of each
+/// follows at once. The watch tells of none of it.
+#[tokio::test(start_paused = true)]
+async fn two_hundred_roles_and_pods_in_one_second_are_served_while_the_watch_is_late() {
+    let server = server(Ok(None), Duration::from_millis(20));
     let names: Vec<String> = (0..200).map(|index| format!("app-{index}")).collect();
-    let telling = async {
-        sleep(Duration::from_millis(300)).await;
-        for name in &names {
-            lookup.cache.change(|cache| cache.apply(account(name), &seen(2, "watched")));
+    let cache = SharedCache::default();
+    cache.change(|cache| {
+        cache.begin_list();
+        names.iter().for_each(|name| cache.list(account(name), &seen(1, "")));
+        cache.end_list();
+    });
+    for name in &names {
+        lock(&server.there).insert(account(name), seen(1, ""));
+    }
+    let lookup = Lookup::new(cache, server.clone(), Metrics::default());
+    let pods = names.iter().enumerate().map(|(index, name)| {
+        let (server, lookup) = (&server, &lookup);
+        async move {
+            sleep(Duration::from_millis(u64::try_from(index).unwrap() * 3)).await;
+            lock(&server.there).insert(account(name), seen(2, name));
+            role_of(lookup, name, Duration::from_millis(1500)).await
         }
+    });
+    let roles = futures::future::join_all(pods).await;
+    assert_eq!(roles, names);
+    let (asked, listed) = (server.asked.load(SeqCst), server.listed.load(SeqCst));
+    assert!(asked <= 60 && listed <= 40, "{asked} reads and {listed} lists");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_costs_one_list_and_those_who_come_later_another() {
+    let server = server(Ok(None), Duration::from_millis(30));
+    let lookup = lookup(&server, "");
+    let names: Vec<String> = (0..100).map(|index| format!("app-{index}")).collect();
+    for name in &names {
+        lock(&server.there).insert(account(name), seen(2, name));
+    }
+    let all = names.iter().map(|name| role_of(&lookup, name, LONG));
+    assert_eq!(futures::future::join_all(all).await, names);
+    assert_eq!((server.asked.load(SeqCst), server.listed.load(SeqCst)), (8, 1));
+    assert_eq!(role_of(&lookup, "nobody", LONG).await, "missing");
+}
+
+/// Whoever asks while a list is under way may have been changed since it began.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_under_way_does_not_answer_who_asks_later() {
+    let server = server(Ok(None), Duration::from_millis(30));
+    let lookup = lookup(&server, "");
+    let names: Vec<String> = (0..20).map(|index| format!("app-{index}")).collect();
+    lock(&server.there).insert(account("late"), seen(1, ""));
+    let late = async {
+        while server.listed.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        lock(&server.there).insert(account("late"), seen(2, "late"));
+        role_of(&lookup, "late", LONG).await
     };
-    let waiting = names.iter().map(|name| role_of(&lookup, name, Duration::from_secs(5)));
-    let (roles, ()) = tokio::join!(futures::future::join_all(waiting), telling);
-    assert!(roles.iter().all(|role| role == "live" || role == "watched"), "{roles:?}");
-    assert!(server.asked.load(SeqCst) <= 100);
+    let all = futures::future::join_all(names.iter().map(|name| role_of(&lookup, name, LONG)));
+    let (late, _) = tokio::join!(late, all);
+    assert_eq!(late, "late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_is_a_fault_for_all_who_wait() {
+    let server = server(Err(LookupFault::Failed), Duration::ZERO);
+    let lookup = lookup(&server, "");
+    let names: Vec<String> = (0..50).map(|index| format!("app-{index}")).collect();
+    let all = names.iter().map(|name| role_of(&lookup, name, LONG));
+    let told = futures::future::join_all(all).await;
+    assert!(told.iter().all(|told| told == "Failed"), "{told:?}");
 }

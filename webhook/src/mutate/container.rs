@@ -1,13 +1,11 @@
 //! One container: whether it is ours to complete, and what it lacks.
 
-use json_patch::PatchOperation;
-use podrole_identity::{CredentialPath, variable};
-use serde_json::json;
+use podrole_identity::{CredentialPath, TokenVolume, variable};
 
 use super::{
-    operations::{Array, add},
+    operations::{ContainerPatch, POD_NAME, parts},
     proxy,
-    wish::Wish,
+    wish::{Wish, as_json},
 };
 use crate::pod::{Container, Mount, PodView};
 
@@ -136,37 +134,21 @@ fn at_mount_path<'a>(container: &'a Container, pod: &PodView, wish: &Wish) -> At
     }
 }
 
-/// A path's parts: `/a//b/` is `/a/b`.
-fn parts(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|part| !part.is_empty())
-}
-
 impl Lacks {
-    /// The operations for the container at `place`.
-    pub(super) fn operations(
-        &self,
-        place: &[String],
-        container: &Container,
-        wish: &Wish,
-    ) -> Vec<PatchOperation> {
-        let below = |tokens: &[&str]| {
-            let tokens = tokens.iter().map(|token| (*token).to_owned());
-            place.iter().cloned().chain(tokens).collect::<Vec<_>>()
-        };
-        let values = self
-            .values
-            .iter()
-            .map(|(index, value)| add(&below(&["env", &index.to_string(), "value"]), json!(value)));
-        let mut operations: Vec<_> = values.collect();
-        let mut env = Array::new(&below(&["env"]), container.env.is_empty());
-        for (name, value) in &self.variables {
-            operations.push(env.push(json!({ "name": name, "value": value })));
+    /// Adds what is lacking.
+    pub(super) fn add_to(&self, patch: &mut ContainerPatch<'_>, wish: &Wish) {
+        for (index, value) in &self.values {
+            patch.value(*index, value);
+        }
+        for variable in &self.variables {
+            if variable.1.contains(&format!("$({POD_NAME})")) {
+                patch.pod_name();
+            }
+            patch.variable(as_json(variable));
         }
         if self.mount {
-            let empty = container.volume_mounts.is_empty();
-            let mut mounts = Array::new(&below(&["volumeMounts"]), empty);
-            operations.push(mounts.push(wish.mount_json()));
+            let TokenVolume { name, mount_path, .. } = &wish.volume;
+            patch.mount(mount_path, name, wish.mount_json());
         }
-        operations
     }
 }

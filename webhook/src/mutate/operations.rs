@@ -3,10 +3,25 @@
 use json_patch::{AddOperation, PatchOperation, jsonptr::PointerBuf};
 use serde_json::{Value, json};
 
+use crate::pod::Container;
+
+/// A variable of ours, in which other variables can name the pod.
+pub(super) const POD_NAME: &str = "PODROLE_POD_NAME";
+
 /// Adds `value` at a place; what is there is replaced.
 pub(super) fn add<T: AsRef<str>>(path: &[T], value: Value) -> PatchOperation {
     let path = PointerBuf::from_tokens(path.iter().map(AsRef::as_ref));
     PatchOperation::Add(AddOperation { path, value })
+}
+
+/// A variable with a value.
+pub(super) fn variable(name: &str, value: &str) -> Value {
+    json!({ "name": name, "value": value })
+}
+
+/// The variable that holds the pod's name, which the kubelet fills in.
+pub(super) fn pod_name() -> Value {
+    json!({ "name": POD_NAME, "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })
 }
 
 /// An array of the pod that grows at its end. JSON Patch cannot append to what is not there, so
@@ -31,6 +46,87 @@ impl Array {
         self.empty = false;
         PatchOperation::Add(operation)
     }
+}
+
+/// What is added to one container.
+pub(super) struct ContainerPatch<'a> {
+    container: &'a Container,
+    place: [String; 3],
+    env: Array,
+    env_from: Array,
+    mounts: Array,
+    /// Where something is mounted, from before and from now, and which volume.
+    mounted: Vec<(String, String)>,
+    has_pod_name: bool,
+    operations: Vec<PatchOperation>,
+}
+
+impl<'a> ContainerPatch<'a> {
+    /// For the container at `index` of `list`.
+    pub(super) fn new(list: &str, index: usize, container: &'a Container) -> Self {
+        let place = ["spec", list, &index.to_string()].map(str::to_owned);
+        let array = |name: &str, empty| {
+            let path: Vec<&str> = place.iter().map(String::as_str).chain([name]).collect();
+            Array::new(&path, empty)
+        };
+        let mounts = container.volume_mounts.iter();
+        Self {
+            container,
+            env: array("env", container.env.is_empty()),
+            env_from: array("envFrom", container.env_from.is_empty()),
+            mounts: array("volumeMounts", container.volume_mounts.is_empty()),
+            mounted: mounts.map(|mount| (mount.mount_path.clone(), mount.name.clone())).collect(),
+            has_pod_name: container.has_variable(POD_NAME),
+            operations: Vec::new(),
+            place,
+        }
+    }
+
+    pub(super) fn container(&self) -> &'a Container {
+        self.container
+    }
+
+    pub(super) fn variable(&mut self, variable: Value) {
+        self.operations.push(self.env.push(variable));
+    }
+
+    /// Makes sure that other variables and paths can name the pod.
+    pub(super) fn pod_name(&mut self) {
+        if !std::mem::replace(&mut self.has_pod_name, true) {
+            self.variable(pod_name());
+        }
+    }
+
+    /// Gives the variable at `index` another value.
+    pub(super) fn value(&mut self, index: usize, value: &str) {
+        let [spec, list, container] = &self.place;
+        let index = index.to_string();
+        let path = [spec, list, container, "env", &index, "value"];
+        self.operations.push(add(&path, json!(value)));
+    }
+
+    pub(super) fn env_from(&mut self, source: Value) {
+        self.operations.push(self.env_from.push(source));
+    }
+
+    pub(super) fn mount(&mut self, path: &str, volume: &str, mount: Value) {
+        self.mounted.push((path.to_owned(), volume.to_owned()));
+        self.operations.push(self.mounts.push(mount));
+    }
+
+    /// Where something is mounted by now, and which volume.
+    pub(super) fn mounted(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.mounted.iter().map(|(path, volume)| (path.as_str(), volume.as_str()))
+    }
+
+    pub(super) fn into_operations(self) -> Vec<PatchOperation> {
+        self.operations
+    }
+}
+
+/// A path's parts: `/a//b/` is `/a/b`.
+pub(super) fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 
 #[cfg(test)]

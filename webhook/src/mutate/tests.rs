@@ -1,9 +1,12 @@
 //! What every test here needs: a pod, a ServiceAccount's annotations, and the pod afterwards.
 
 mod collisions;
+mod debug;
+mod extras;
 mod properties;
 mod reference;
 mod rules;
+mod secrets;
 
 use podrole_identity::{Annotations, ServiceAccountAnnotations};
 use serde_json::{Value, json};
@@ -22,7 +25,8 @@ fn role(more: &Value) -> Binding {
 
 fn bind(annotations: &Annotations) -> Binding {
     let prefix = Settings::default().annotation_prefix;
-    Binding::of(Some(ServiceAccountAnnotations::read(annotations, &prefix)))
+    let said = ServiceAccountAnnotations::read(annotations, &prefix);
+    Binding::annotated(&"shop/app".parse().unwrap(), said)
 }
 
 fn container_path() -> Binding {

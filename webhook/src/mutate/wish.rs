@@ -1,84 +1,79 @@
 //! What the containers of one pod should have, settled once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialPath, MAX_TOKEN_EXPIRATION_SECONDS, PodAnnotations, TokenVolume, variable,
+    Audience, CredentialPath, Extras, MAX_TOKEN_EXPIRATION_SECONDS, PodAnnotations,
+    SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
 
+use super::operations::{POD_NAME, variable};
 use crate::{
     Settings,
-    binding::RoleBinding,
+    binding::{Binding, Grant},
     pod::{Container, PodView, Volume},
 };
 
 /// How much earlier than a day a token may end, in seconds; as on EKS.
 const MAX_JITTER_SECONDS: u32 = 7200;
 
+/// Variables that belong together: all are added, or none where one of them is there.
+pub(super) type Group = Vec<(&'static str, String)>;
+
 /// What a pod's containers should have.
-pub(super) struct Wish<'a> {
+pub(super) struct Wish {
     pub(super) path: CredentialPath,
-    pub(super) volume: &'a TokenVolume,
+    pub(super) volume: TokenVolume,
     /// The two variables that make an SDK take this path.
     pub(super) pair: [(&'static str, String); 2],
-    audience: Audience,
-    expiration_seconds: u32,
-    sts_regional_endpoints: bool,
-    region: Option<&'a str>,
-    endpoint_url: Option<&'a str>,
+    /// The variables beside the pair, in EKS's order.
+    pub(super) settings: Vec<Group>,
+    pub(super) audience: String,
+    pub(super) expiration_seconds: u32,
+    pub(super) warning: Option<String>,
 }
 
-impl<'a> Wish<'a> {
+impl Wish {
     pub(super) fn new(
         pod: &PodView,
         said: &PodAnnotations,
-        binding: &RoleBinding,
-        settings: &'a Settings,
+        (binding, grant): (&Binding, &Grant),
+        settings: &Settings,
         jitter: u64,
     ) -> Self {
-        let path = binding.path(settings);
-        let volume = settings.volume(path);
+        let path = grant.path(settings);
+        let volume = settings.volume(path).clone();
         let expiration = said.token_expiration.or(binding.said.token_expiration);
         let seconds = expiration.unwrap_or(settings.token_expiration).seconds();
-        let regional = binding.said.sts_regional_endpoints;
+        let extras = said.extras.or(&binding.said.extras);
+        let (session_name, warning) = session_name(pod, path, binding, &extras);
+        let mut groups = plain_settings(binding, &extras, settings);
+        groups.extend(session_name.map(|name| vec![(names::ROLE_SESSION_NAME, name)]));
+        let audience: Audience = settings.audience_of(path, binding.said.audience.as_ref());
         Self {
             path,
+            pair: pair(path, token_file(&volume, pod.is_windows()), grant, settings),
             volume,
-            pair: pair(path, token_file(volume, pod.is_windows()), binding, settings),
-            audience: settings.audience_of(path, binding.said.audience.as_ref()),
+            settings: groups,
+            audience: audience.to_string(),
             expiration_seconds: spread(path, seconds, jitter),
-            sts_regional_endpoints: regional.unwrap_or(settings.sts_regional_endpoints),
-            region: settings.region.as_deref(),
-            endpoint_url: settings.endpoint_url.as_deref(),
+            warning,
         }
     }
 
     /// Whether a volume gives the token that is wished for.
     pub(super) fn is_met_by(&self, volume: &Volume) -> bool {
-        volume.projects_token(self.audience.as_str(), &self.volume.file)
+        volume.projects_token(&self.audience, &self.volume.file)
     }
 
-    /// The variables beside the pair that a container lacks, in EKS's order. Of the two for the
-    /// region both are added or neither: SDKs read one each.
+    /// The variables beside the pair that a container lacks.
     pub(super) fn settings_for(&self, container: &Container) -> Vec<(&'static str, String)> {
-        let lacks = |name| !container.has_variable(name);
-        let mut wanted = Vec::new();
-        if self.sts_regional_endpoints && lacks(variable::STS_REGIONAL_ENDPOINTS) {
-            wanted.push((variable::STS_REGIONAL_ENDPOINTS, "regional".to_owned()));
-        }
-        let knows_no_region = lacks(variable::REGION) && lacks(variable::DEFAULT_REGION);
-        if let Some(region) = self.region.filter(|_| knows_no_region) {
-            wanted.push((variable::DEFAULT_REGION, region.to_owned()));
-            wanted.push((variable::REGION, region.to_owned()));
-        }
-        if let Some(url) = self.endpoint_url.filter(|_| lacks(variable::ENDPOINT_URL)) {
-            wanted.push((variable::ENDPOINT_URL, url.to_owned()));
-        }
-        wanted
+        let lacks = |group: &&Group| !group.iter().any(|(name, _)| container.has_variable(name));
+        self.settings.iter().filter(lacks).flatten().cloned().collect()
     }
 
     pub(super) fn volume_json(&self) -> Value {
         let token = json!({
-            "audience": self.audience.as_str(),
+            "audience": self.audience,
             "expirationSeconds": self.expiration_seconds,
             "path": self.volume.file,
         });
@@ -95,26 +90,77 @@ impl<'a> Wish<'a> {
     }
 }
 
+/// A variable of the pair or beside it, as JSON.
+pub(super) fn as_json((name, value): &(&'static str, String)) -> Value {
+    variable(name, value)
+}
+
+/// The settings that hold for both paths. The two for the region go together: SDKs read one each.
+fn plain_settings(binding: &Binding, extras: &Extras, settings: &Settings) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let regional = binding.said.sts_regional_endpoints;
+    if regional.unwrap_or(settings.sts_regional_endpoints) {
+        groups.push(vec![(names::STS_REGIONAL_ENDPOINTS, "regional".to_owned())]);
+    }
+    if let Some(region) = extras.region.as_ref().or(settings.region.as_ref()) {
+        let both = [names::DEFAULT_REGION, names::REGION];
+        groups.push(both.map(|name| (name, region.clone())).into());
+    }
+    if let Some(url) = extras.endpoint_url.as_ref().or(settings.endpoint_url.as_ref()) {
+        groups.push(vec![(names::ENDPOINT_URL, url.clone())]);
+    }
+    if extras.disable_imds == Some(true) {
+        groups.push(vec![(names::EC2_METADATA_DISABLED, "true".to_owned())]);
+    }
+    groups
+}
+
+/// The session name of web identity; that of the container path is the agent's to choose. A name
+/// that Kubernetes makes up later is filled in by the kubelet, if the whole is then short enough.
+fn session_name(
+    pod: &PodView,
+    path: CredentialPath,
+    binding: &Binding,
+    extras: &Extras,
+) -> (Option<String>, Option<String>) {
+    let template = extras.session_name.as_ref();
+    let Some(template) = template.filter(|_| path == CredentialPath::WebIdentity) else {
+        return (None, None);
+    };
+    if let Some(name) = pod.name() {
+        return (Some(template.expand(&binding.account, name).to_string()), None);
+    }
+    let reference = format!("$({POD_NAME})");
+    match template.expand_around(&binding.account, &reference, pod.longest_name()) {
+        Some(name) => (Some(name), None),
+        None => {
+            let warning =
+                format!("{SESSION_NAME_ANNOTATION} is over 64 characters with this pod's name");
+            (None, Some(warning))
+        }
+    }
+}
+
 fn pair(
     path: CredentialPath,
     token_file: String,
-    binding: &RoleBinding,
+    grant: &Grant,
     settings: &Settings,
 ) -> [(&'static str, String); 2] {
     match path {
         CredentialPath::WebIdentity => [
-            (variable::ROLE_ARN, binding.role.to_string()),
-            (variable::WEB_IDENTITY_TOKEN_FILE, token_file),
+            (names::ROLE_ARN, grant.role.as_ref().map(ToString::to_string).unwrap_or_default()),
+            (names::WEB_IDENTITY_TOKEN_FILE, token_file),
         ],
         CredentialPath::Container => [
-            (variable::CONTAINER_FULL_URI, settings.container_full_uri.clone()),
-            (variable::CONTAINER_TOKEN_FILE, token_file),
+            (names::CONTAINER_FULL_URI, settings.container_full_uri.clone()),
+            (names::CONTAINER_TOKEN_FILE, token_file),
         ],
     }
 }
 
 /// The token's path as the SDK opens it. Windows has its own form, though not for mounts.
-fn token_file(volume: &TokenVolume, windows: bool) -> String {
+pub(super) fn token_file(volume: &TokenVolume, windows: bool) -> String {
     let file = volume.token_file();
     if windows { format!("C:{}", file.replace('/', "\\")) } else { file }
 }

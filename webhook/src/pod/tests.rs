@@ -6,6 +6,10 @@ fn read(json: &str) -> PodView {
     PodView::read(json).unwrap_or_else(|fault| panic!("{fault}: {json}"))
 }
 
+fn head(json: &str) -> PodHead<'_> {
+    PodHead::read(json).unwrap_or_else(|fault| panic!("{fault}: {json}"))
+}
+
 #[test]
 fn null_is_as_good_as_absent_and_unknown_fields_are_let_be() {
     for json in [
@@ -16,9 +20,9 @@ fn null_is_as_good_as_absent_and_unknown_fields_are_let_be() {
         r#"{"spec":{"containers":[{"name":"a","env":null,"volumeMounts":null,"new":{}}],
             "volumes":[{"name":"v","projected":null},{"name":"w","projected":{"sources":[{}]}}]}}"#,
     ] {
-        let pod = read(json);
-        assert_eq!(pod.service_account(), "default");
-        assert!(!pod.opted_out() && !pod.is_windows());
+        let (pod, head) = (read(json), head(json));
+        assert_eq!(head.service_account(), "default");
+        assert!(!head.opted_out() && !head.asks_for_secrets() && !pod.is_windows());
     }
 }
 
@@ -29,7 +33,7 @@ fn a_pod_without_a_service_account_has_the_default_one() {
         (r#"{"spec":{"serviceAccountName":null}}"#, "default"),
         (r#"{"spec":{"serviceAccountName":"app"}}"#, "app"),
     ] {
-        assert_eq!(read(json).service_account(), name);
+        assert_eq!(head(json).service_account(), name);
     }
 }
 
@@ -42,7 +46,28 @@ fn a_label_opts_out() {
         ("other", "disabled", false),
     ] {
         let json = format!(r#"{{"metadata":{{"labels":{{"{label}":"{value}"}}}}}}"#);
-        assert_eq!(read(&json).opted_out(), out, "{label}={value}");
+        assert_eq!(head(&json).opted_out(), out, "{label}={value}");
+    }
+}
+
+#[test]
+fn the_head_reads_nothing_of_the_containers() {
+    let json = r#"{"metadata":{"annotations":{"secret.podrole.io/db":"/etc/db","a":7}},
+        "spec":{"containers":"none","serviceAccountName":"a\u0070p"}}"#;
+    assert_eq!(head(json).service_account(), "app");
+    assert!(head(json).asks_for_secrets());
+    assert!(PodView::read(json).is_err());
+}
+
+#[test]
+fn a_generated_name_is_63_characters_at_most() {
+    for (metadata, name, longest) in [
+        (r#"{"name":"app"}"#.to_owned(), Some("app"), 3),
+        (r#"{"generateName":"app-"}"#.to_owned(), None, 9),
+        (format!(r#"{{"name":"","generateName":"{}"}}"#, "a".repeat(200)), None, 63),
+    ] {
+        let pod = read(&format!(r#"{{"metadata":{metadata}}}"#));
+        assert_eq!((pod.name(), pod.longest_name()), (name, longest), "{metadata}");
     }
 }
 

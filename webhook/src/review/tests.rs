@@ -23,14 +23,14 @@ fn both_versions_are_read_and_the_object_stays_raw() {
         let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert_eq!(review.version(), version);
         assert_eq!(review.request.uid, "u-1");
-        assert!(review.request.creates_pod());
+        assert_eq!(review.request.subject(), Some(Subject::NewPod));
         let object = review.request.object.map(RawValue::get);
         assert_eq!(object, Some(r#"{"any":["thing",1.0]}"#));
     }
 }
 
 #[test]
-fn only_the_creation_of_a_pod_is_ours() {
+fn only_new_pods_and_ephemeral_containers_are_ours() {
     for (place, value) in [
         ("/request/operation", json!("UPDATE")),
         ("/request/subResource", json!("ephemeralcontainers")),
@@ -46,7 +46,26 @@ fn only_the_creation_of_a_pod_is_ours() {
         }
         let body = review.to_string();
         let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
-        assert!(!review.request.creates_pod(), "{place}");
+        assert_eq!(review.request.subject(), None, "{place}");
+    }
+}
+
+#[test]
+fn ephemeral_containers_come_by_an_update_of_their_own() {
+    for (operation, part, subject) in [
+        ("UPDATE", "ephemeralcontainers", Some(Subject::EphemeralContainers)),
+        ("UPDATE", "status", None),
+        ("UPDATE", "", None),
+        ("CREATE", "ephemeralcontainers", None),
+    ] {
+        let mut review = review(VERSIONS[0]);
+        review["request"]["operation"] = json!(operation);
+        review["request"]["subResource"] = json!(part);
+        review["request"]["oldObject"] = json!({"old": true});
+        let body = review.to_string();
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!(review.request.subject(), subject, "{operation} {part}");
+        assert_eq!(review.request.old_object.map(RawValue::get), Some(r#"{"old":true}"#));
     }
 }
 

@@ -35,6 +35,7 @@ async fn both_paths_answer_in_json_each_in_its_way() {
         ("/mutate?timeout=3s", true),
         ("/mutate?timeout=soon", true),
         ("/mutate/required?timeout=3s", false),
+        ("/validate?timeout=3s", true),
     ] {
         for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
             let (status, answered, body) = ask(post_to(path, kind, REVIEW)).await;

@@ -1,6 +1,6 @@
 //! Whole decisions, from bytes to answer.
 
-use podrole_identity::{Annotations, ServiceAccountAnnotations};
+use podrole_identity::{Annotations, PermittedRoles, ServiceAccountAnnotations};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,6 +15,14 @@ impl ServiceAccounts for Nobody {
         _account: &ServiceAccountRef,
         _patience: Duration,
     ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+        Err(self.0)
+    }
+
+    async fn permitted_roles(
+        &self,
+        _namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
         Err(self.0)
     }
 }
@@ -117,17 +125,63 @@ async fn what_cannot_be_read_is_told_or_refused() {
     for body in [
         review(&json!(null)),
         review(&json!([])),
-        review(&json!({"spec": {"containers": "hunter2"}})),
+        review(&json!({"spec": {"containers": "hunter2", "serviceAccountName": "app"}})),
         review(&pod("A/B")),
         wrong_version,
         no_namespace,
     ] {
         undecided(None, &body, "unreadable").await;
     }
-    let answer =
-        ask(accounts(), Injection::Enabled, &review(&json!({"spec": {"containers": "hunter2"}})))
-            .await;
+    let bad = json!({"spec": {"containers": "hunter2", "serviceAccountName": "app"}});
+    let answer = ask(accounts(), Injection::Enabled, &review(&bad)).await;
     assert!(!format!("{answer:?}").contains("hunter2"), "the pod is told in the answer");
+}
+
+#[tokio::test]
+async fn of_a_pod_without_an_identity_nothing_more_is_read() {
+    let body = review(&json!({"spec": {"containers": "hunter2"}}));
+    for injection in [Injection::Enabled, Injection::Required] {
+        let answer = ask(accounts(), injection, &body).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
+    }
+}
+
+#[tokio::test]
+async fn a_guard_rail_is_told_or_refuses_and_a_namespace_that_is_not_known_is_no_yes() {
+    let guarded = |text| accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
+    let body = review(&pod("app"));
+    for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
+        let answer = ask(guarded("arn:aws:iam::*:role/other"), injection, &body).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("not_permitted", allowed));
+        assert_eq!(answer.response.patch, None);
+        let answer = ask(guarded("arn:aws:iam::*:role/app"), injection, &body).await;
+        assert_eq!(reason(&answer), "injected");
+        let answer = ask(NoNamespace(accounts()), injection, &body).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("lookup_failed", allowed));
+    }
+    let other = ask(NoNamespace(accounts()), Injection::Required, &review(&pod("other"))).await;
+    assert_eq!(reason(&other), "no_role", "who has no role needs no guard-rail");
+}
+
+/// Knows ServiceAccounts and no namespace.
+struct NoNamespace(InMemory);
+
+impl ServiceAccounts for NoNamespace {
+    async fn find(
+        &self,
+        account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+        self.0.find(account, patience).await
+    }
+
+    async fn permitted_roles(
+        &self,
+        _namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupFault> {
+        Err(LookupFault::Namespace)
+    }
 }
 
 #[tokio::test]

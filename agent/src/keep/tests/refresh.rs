@@ -143,3 +143,15 @@ async fn a_token_fault_on_refresh_withdraws_nothing_that_is_valid() {
     assert!((2..6).contains(&calls), "a bad token is not sent again and again: {calls}");
     assert!(bench.get("good").await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_no_token_is_sent_none_is_held_and_an_old_one_refreshes() {
+    let bench = bench_of(false, |_, token, now| {
+        assert!(token.is_empty());
+        an_hour(now)
+    });
+    let first = bench.get_with("short", 600).await.unwrap();
+    minutes(40).await;
+    assert_eq!(bench.calls(), 2);
+    assert!(bench.get_with("short", 9000).await.unwrap().expires > first.expires);
+}

@@ -113,13 +113,17 @@ async fn credentials_at_their_end_are_no_credentials() {
 #[tokio::test(start_paused = true)]
 async fn each_part_of_the_key_tells_sessions_apart() {
     let bench = bench(|_, _, now| an_hour(now));
-    let changes: [fn(&mut Key); 10] = [
+    let changes: [fn(&mut Key); 14] = [
         |_| (),
         |key| key.exchange = Kind::AssumeRole,
         |key| key.place = "elsewhere".into(),
-        |key| key.session.role = "arn:aws:iam::111122223333:role/b".parse().unwrap(),
+        |key| key.session.hops[0] = hop("arn:aws:iam::111122223333:role/b"),
+        |key| key.session.hops.push(hop("arn:aws:iam::111122223333:role/b")),
+        |key| key.session.hops[0].external_id = Some("another".to_owned()),
+        |key| key.session.hops[0].policy = Some("another".to_owned()),
+        |key| key.session.tags.push(Tag { key: "a", value: "b".to_owned() }),
         |key| key.session.session_name = "another".parse().unwrap(),
-        |key| key.session.duration_seconds = Some(900),
+        |key| key.session.hops[0].duration_seconds = Some(900),
         |key| key.service_account = "other/app".parse().unwrap(),
         |key| key.service_account_uid = "another".to_owned(),
         |key| key.audiences.push("another".to_owned()),
@@ -128,7 +132,7 @@ async fn each_part_of_the_key_tells_sessions_apart() {
     for change in changes {
         assert!(bench.get_changed(change).await.is_ok());
     }
-    assert_eq!(bench.calls(), 10);
+    assert_eq!(bench.calls(), 14);
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ fn statements_apply_as_in_iam() {
         ("everyone, as an account", vec![one(r#"{"AWS": "*"}"#, action)], true),
         (
             "the ARN as another kind",
-            vec![one(&provider.replace("Federated", "AWS"), action)],
+            vec![one(&provider.replace("Federated", "Service"), action)],
             false,
         ),
         ("a service", vec![one(r#"{"Service": "pods.eks.amazonaws.com"}"#, action)], false),

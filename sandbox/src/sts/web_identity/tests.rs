@@ -1,8 +1,10 @@
+mod claims;
+
 use podrole_identity::{AccountId, Audience};
 use serde_json::json;
 
 use super::*;
-use crate::policy::Policy;
+use crate::{accounts::Role, issuer::Issuer, policy::Policy};
 
 const NOW: i64 = 1_000_000;
 const APP: &str = "arn:aws:iam::111122223333:role/team/app";
@@ -29,11 +31,7 @@ fn trust(account: &str) -> Policy {
 /// provider.
 fn world() -> (Accounts, Issuer) {
     let issuer = Issuer::generate(URL).unwrap();
-    let provider = Provider {
-        url: URL.to_owned(),
-        client_ids: vec![Audience::sts()],
-        keys: Some(issuer.key_set()),
-    };
+    let provider = Provider::new(URL, vec![Audience::sts()]).with_keys(issuer.key_set());
     let mut accounts = Accounts::default();
     let account: AccountId = "111122223333".parse().unwrap();
     accounts.put_provider(&account, provider);
@@ -65,7 +63,7 @@ const GOOD: Ask = Ask {
     duration: 3600,
 };
 
-fn ask(ask: &Ask) -> Result<Granted, (&'static str, u16, String)> {
+fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
     let (accounts, issuer) = world();
     let claims = json!({
         "iss": ask.iss, "sub": ask.sub, "aud": [ask.aud],
@@ -76,11 +74,11 @@ fn ask(ask: &Ask) -> Result<Granted, (&'static str, u16, String)> {
         role: ask.role.parse().unwrap(),
         session_name: "me".parse().unwrap(),
         token: &token.unwrap(),
-        duration: ask.duration,
-        packed_policy_size: None,
+        duration: Some(ask.duration),
+        policies: SessionPolicies::default(),
     };
     let known = Known { accounts: &accounts, issuer: None, credential_life: None };
-    decide(known, &request, now()).map_err(|fault| {
+    decide(known, request, now()).map_err(|fault| {
         let (code, status) = fault.code();
         (code, status, fault.to_string())
     })
@@ -90,13 +88,13 @@ fn ask(ask: &Ask) -> Result<Granted, (&'static str, u16, String)> {
 fn a_trusted_token_becomes_the_role() {
     let granted = ask(&GOOD).unwrap();
     let arn = "arn:aws:sts::111122223333:assumed-role/app/me";
-    assert_eq!(granted.identity.arn, arn);
-    assert_eq!(granted.identity.account, "111122223333");
+    assert_eq!(granted.granted.identity.arn, arn);
+    assert_eq!(granted.granted.identity.account, "111122223333");
     assert_eq!(granted.subject, GOOD.sub);
     assert_eq!(granted.audience, GOOD.aud);
     let provider = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id";
     assert_eq!(granted.provider, provider);
-    assert_eq!(granted.expiration, Timestamp::from_second(NOW + 3600).unwrap());
+    assert_eq!(granted.granted.expiration, Timestamp::from_second(NOW + 3600).unwrap());
 }
 
 #[test]
@@ -203,24 +201,13 @@ fn unknown_and_unwilling_roles_are_answered_alike() {
     assert_eq!(ask(&unknown).unwrap_err(), unwilling);
 }
 
-#[test]
-fn only_issued_credentials_are_shortened() {
-    let end = |asked, life: Option<u64>| {
-        let end = expiration(asked, life.map(Duration::from_secs), now());
-        end.as_second() - NOW
-    };
-    assert_eq!(end(900, None), 900);
-    assert_eq!(end(900, Some(30)), 30);
-    assert_eq!(end(900, Some(100_000)), 900);
-}
-
 fn web_request(token: &str) -> WebIdentityRequest<'_> {
     WebIdentityRequest {
         role: APP.parse().unwrap(),
         session_name: "me".parse().unwrap(),
         token,
-        duration: 3600,
-        packed_policy_size: Some(3),
+        duration: Some(3600),
+        policies: SessionPolicies::default(),
     }
 }
 
@@ -229,8 +216,7 @@ fn the_attached_issuer_proves_only_its_own_tokens() {
     let (mut accounts, issuer) = world();
     let elsewhere = Issuer::generate("http://oidc.other").unwrap();
     for url in [URL, elsewhere.url()] {
-        let provider =
-            Provider { url: url.to_owned(), client_ids: vec![Audience::sts()], keys: None };
+        let provider = Provider::new(url, vec![Audience::sts()]);
         accounts.put_provider(&"111122223333".parse().unwrap(), provider);
     }
     let ask = |iss: &str, attached: Option<&Issuer>| {
@@ -240,10 +226,10 @@ fn the_attached_issuer_proves_only_its_own_tokens() {
         let header = json!({"alg": "RS256", "kid": issuer.kid()});
         let token = issuer.sign(&header, &claims).unwrap();
         let known = Known { accounts: &accounts, issuer: attached, credential_life: None };
-        decide(known, &web_request(&token), now())
+        decide(known, web_request(&token), now())
     };
     let granted = ask(URL, Some(&issuer)).unwrap();
-    assert_eq!(granted.packed_policy_size, Some(3));
+    assert_eq!(granted.granted.packed_policy_size, None);
     for (iss, attached) in [(URL, None), (URL, Some(&elsewhere)), (elsewhere.url(), Some(&issuer))]
     {
         let fault = ask(iss, attached).unwrap_err();
@@ -262,12 +248,11 @@ fn a_trust_policy_sees_what_the_call_has() {
     let header = json!({"alg": "RS256", "kid": "k"});
     let token = issuer.sign(&header, &claims).unwrap();
     let claims = Token::parse(&token).unwrap().claims;
-    let context = context(&web_request(&token), provider, "the provider's ARN", &claims);
+    let context = source(provider, "the provider's ARN", &claims);
     let wanted = Context::default()
         .with("oidc.example/id:sub", ["s"])
         .with("oidc.example/id:aud", ["a", "b"])
         .with("oidc.example/id:amr", ["m"])
-        .with("aws:FederatedProvider", ["the provider's ARN"])
-        .with("sts:RoleSessionName", ["me"]);
+        .with("aws:FederatedProvider", ["the provider's ARN"]);
     assert_eq!(context, wanted);
 }

@@ -133,7 +133,9 @@ fn a_token_volume_that_is_mounted_elsewhere_is_mounted_here_too() {
 
 #[test]
 fn nobody_gets_nothing() {
-    for binding in [Binding::None, bind(&Annotations::new())] {
+    let account = "shop/app".parse().unwrap();
+    let nobody = Binding::nobody(&account, ServiceAccountAnnotations::default());
+    for binding in [nobody, bind(&Annotations::new())] {
         let outcome = decide(&pod(&json!([web()])), &binding, &Settings::default());
         assert_eq!(outcome, Outcome::skip(Reason::NoRole));
     }

@@ -1,0 +1,93 @@
+use super::*;
+
+use std::net::IpAddr;
+
+fn check(flags: &[&str]) -> Result<(), ArgsError> {
+    let all = ["podrole-agent", "--region", "eu-central-1"].iter().chain(flags);
+    Args::try_parse_from(all).unwrap().check()
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    let node = ["--node-name", "n1"];
+    assert_eq!(check(&node), Ok(()));
+    assert_eq!(check(&["--node-name", ""]), Err(ArgsError::NoNodeName));
+    let off = ["--pod-liveness", "off"];
+    assert_eq!(check(&off), Err(ArgsError::LivenessOff));
+    for (hosts, fault) in [
+        ("127.0.0.1", None),
+        ("localhost,[::1]", None),
+        ("127.0.0.1,0.0.0.0", Some(ArgsError::LivenessOff)),
+        ("10.0.0.1", Some(ArgsError::LivenessOff)),
+    ] {
+        let flags = [&off[..], &["-b", hosts]].concat();
+        assert_eq!(check(&flags).err(), fault, "{hosts}");
+    }
+    let issuer = [&node[..], &["--keys-from", "issuer"]].concat();
+    assert_eq!(check(&issuer), Err(ArgsError::NoIssuer));
+    let region = [&node[..], &["--region", ""]].concat();
+    let all = ["podrole-agent"].iter().chain(&region);
+    assert_eq!(Args::try_parse_from(all).unwrap().check(), Err(ArgsError::NoRegion));
+}
+
+#[test]
+fn the_audience_follows_the_exchange_unless_it_is_given() {
+    let args = Args::try_parse_from(["podrole-agent"]).unwrap();
+    assert_eq!(args.audiences(), [Audience::sts()]);
+    let args = Args::try_parse_from(["podrole-agent", "--audience", "a", "--audience", "b"]);
+    let args = args.unwrap().audiences();
+    assert_eq!(args.iter().map(Audience::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    let eks: IpAddr = "fd00:ec2::23".parse().unwrap();
+    let args = Args::try_parse_from(["podrole-agent"]).unwrap();
+    assert_eq!(args.bind_hosts[1], eks);
+}
+
+const NODE: [&str; 2] = ["--node-name", "n1"];
+const ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/shop";
+
+#[test]
+fn the_agents_own_power_is_used_for_a_named_cluster_alone() {
+    let ask = |kind: &'static str, more: &[&'static str]| {
+        check(&[&NODE[..], &["--exchange", kind], more].concat())
+    };
+    let named = ["--cluster-name", "shop"];
+    assert_eq!(ask("eks-auth", &[]), Err(ArgsError::NoCluster(Kind::EksAuth)));
+    assert_eq!(ask("eks-auth", &named), Ok(()));
+    let list = ["--associations", "list.json"];
+    assert_eq!(ask("assume-role", &list), Err(ArgsError::NoCluster(Kind::AssumeRole)));
+    let only_name = [&named[..], &list].concat();
+    assert_eq!(ask("assume-role", &only_name), Err(ArgsError::NoCluster(Kind::AssumeRole)));
+    let whole = [&named[..], &["--cluster-arn", ARN]].concat();
+    assert_eq!(ask("assume-role", &whole), Err(ArgsError::NoRoles));
+    assert_eq!(ask("assume-role", &[&whole[..], &list].concat()), Ok(()));
+    let guarded = [&whole[..], &["--allow-annotation-roles"]].concat();
+    assert_eq!(ask("assume-role", &guarded), Ok(()));
+    let untagged = [&["--disable-session-tags"], &list[..]].concat();
+    assert_eq!(ask("assume-role", &untagged), Ok(()));
+    for (name, arn) in [("a/b", ARN), ("shop", "arn:aws:eks:eu-west-1:1:cluster/shop"), ("", ARN)] {
+        let bad = ask("assume-role", &["--cluster-name", name, "--cluster-arn", arn]);
+        assert!(matches!(bad, Err(ArgsError::Cluster(_))), "{name} {arn} {bad:?}");
+    }
+}
+
+#[test]
+fn the_other_exchanges_take_their_own_audience_alone() {
+    let other = ["--exchange", "eks-auth", "--cluster-name", "shop", "--audience"];
+    let eks = [&NODE[..], &other, &["pods.eks.amazonaws.com"]].concat();
+    assert_eq!(check(&eks), Ok(()));
+    let sts = [&NODE[..], &other, &["sts.amazonaws.com"]].concat();
+    assert!(matches!(check(&sts), Err(ArgsError::Audience(Kind::EksAuth, _))));
+    assert_eq!(check(&[&NODE[..], &["--audience", "sts.amazonaws.com"]].concat()), Ok(()));
+}
+
+#[test]
+fn endpoints_are_chosen_by_flag() {
+    let read = |flags: &[&str]| {
+        let all = ["podrole-agent"].iter().chain(flags);
+        let args = Args::try_parse_from(all).unwrap();
+        (args.use_fips, args.use_dual_stack)
+    };
+    assert_eq!(read(&[]), (false, false));
+    assert_eq!(read(&["--use-fips"]), (true, false));
+    assert_eq!(read(&["--use-fips=false", "--use-dual-stack=true"]), (false, true));
+}

@@ -1,0 +1,68 @@
+//! Events on pods. The right to write them is optional: without it there are none.
+
+use std::time::Duration;
+
+use k8s_openapi::{
+    api::events::v1::Event,
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+};
+use kube::{Api, Client, api::PostParams};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use super::one_line;
+use crate::events::Notice;
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two Events, so that a node of refused pods does not weigh on the cluster.
+const PAUSE: Duration = Duration::from_millis(200);
+/// What the API server takes as a note.
+const NOTE: usize = 1000;
+
+/// Writes what comes, one after the other.
+pub(super) async fn write(client: Client, mut notices: mpsc::Receiver<Notice>) {
+    while let Some(notice) = notices.recv().await {
+        let namespace = notice.caller.service_account.namespace();
+        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+        let event = event(&notice, podrole_runtime::clock::now());
+        let params = PostParams::default();
+        match timeout(TIMEOUT, api.create(&params, &event)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(fault)) => tracing::debug!(fault = %one_line(&fault), "no Event was written"),
+            Err(_) => tracing::debug!("no Event was written: no answer within 2 s"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn event(notice: &Notice, now: jiff::Timestamp) -> Event {
+    let caller = &notice.caller;
+    let namespace = caller.service_account.namespace().to_owned();
+    let note: String = notice.message.chars().take(NOTE).collect();
+    Event {
+        metadata: ObjectMeta {
+            // Object names are short enough for a prefix: the rest makes it one of a kind.
+            generate_name: Some(format!("{:.200}.", caller.pod_name)),
+            namespace: Some(namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        action: Some("FetchCredentials".to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(note),
+        reason: Some(notice.reason.to_owned()),
+        regarding: Some(k8s_openapi::api::core::v1::ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(caller.pod_name.clone()),
+            namespace: Some(namespace),
+            uid: Some(caller.pod_uid.clone()),
+            ..Default::default()
+        }),
+        reporting_controller: Some("podrole.io/agent".to_owned()),
+        reporting_instance: Some(caller.node.clone().unwrap_or_else(|| "podrole-agent".to_owned())),
+        type_: Some("Warning".to_owned()),
+        ..Event::default()
+    }
+}

@@ -1,0 +1,105 @@
+//! ServiceAccounts and namespaces, asked for one by one: the agent never lists them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::{Api, Client};
+use podrole_identity::{
+    AnnotationPrefix, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountAnnotations,
+    ServiceAccountRef,
+};
+
+use super::one_line;
+use crate::resolve::{Found, Lookup, LookupFault, NamespaceFacts, ServiceAccountFacts};
+
+/// ServiceAccounts by name.
+pub(super) struct LiveServiceAccounts {
+    client: Client,
+    prefix: AnnotationPrefix,
+}
+
+/// Namespaces by name.
+pub(super) struct LiveNamespaces {
+    api: Api<Namespace>,
+}
+
+impl LiveServiceAccounts {
+    pub(super) fn new(client: &Client, prefix: AnnotationPrefix) -> Self {
+        Self { client: client.clone(), prefix }
+    }
+
+    async fn look(&self, account: &ServiceAccountRef) -> Found<ServiceAccountFacts> {
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), account.namespace());
+        let found = api.get_opt(account.name()).await.map_err(|fault| away(&fault))?;
+        Ok(found.map(|found| {
+            let annotations = found.metadata.annotations.unwrap_or_default();
+            Arc::new(ServiceAccountFacts {
+                uid: found.metadata.uid.unwrap_or_default(),
+                annotations: ServiceAccountAnnotations::read(&annotations, &self.prefix),
+                version: found.metadata.resource_version.unwrap_or_default(),
+            })
+        }))
+    }
+}
+
+impl LiveNamespaces {
+    pub(super) fn new(client: &Client) -> Self {
+        Self { api: Api::all(client.clone()) }
+    }
+
+    async fn look(&self, name: &str) -> Found<NamespaceFacts> {
+        let found = self.api.get_metadata_opt(name).await.map_err(|fault| away(&fault))?;
+        Ok(found.map(|found| Arc::new(namespace(name, found.metadata.annotations.as_ref()))))
+    }
+}
+
+fn namespace(name: &str, annotations: Option<&BTreeMap<String, String>>) -> NamespaceFacts {
+    let said = annotations.and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
+    let permitted = PermittedRoles::read(said.map(String::as_str));
+    if let PermittedRoles::Malformed(fault) = &permitted {
+        tracing::warn!(namespace = name, %fault, "the guard-rail cannot be read and permits no role");
+    }
+    NamespaceFacts { permitted }
+}
+
+fn away(fault: &kube::Error) -> LookupFault {
+    LookupFault(one_line(fault))
+}
+
+impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {
+    fn find<'a>(
+        &'a self,
+        account: &'a ServiceAccountRef,
+    ) -> BoxFuture<'a, Found<ServiceAccountFacts>> {
+        self.look(account).boxed()
+    }
+}
+
+impl Lookup<String, NamespaceFacts> for LiveNamespaces {
+    fn find<'a>(&'a self, name: &'a String) -> BoxFuture<'a, Found<NamespaceFacts>> {
+        self.look(name).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespaces_guard_rail_is_read() {
+        let role = "arn:aws:iam::111122223333:role/app".parse().unwrap();
+        assert!(namespace("shop", None).permitted.permits(&role));
+        for (value, permits) in [
+            ("arn:aws:iam::111122223333:role/*", true),
+            ("arn:aws:iam::111122223333:role/other", false),
+            ("", false),
+            ("nonsense", false),
+        ] {
+            let annotations = [("podrole.io/permitted-roles".to_owned(), value.to_owned())];
+            let annotations = BTreeMap::from(annotations);
+            let read = namespace("shop", Some(&annotations));
+            assert_eq!(read.permitted.permits(&role), permits, "{value}");
+        }
+    }
+}

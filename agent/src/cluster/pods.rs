@@ -1,0 +1,229 @@
+//! The pods of this node, from one watch.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{
+    StreamExt as _,
+    future::{BoxFuture, FutureExt as _},
+};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, PodStatus};
+use kube::{
+    Api, Client,
+    runtime::{
+        WatchStreamExt as _, reflector,
+        reflector::{ObjectRef, Store},
+        watcher,
+        watcher::Event,
+    },
+};
+use moka::sync::Cache;
+use podrole_runtime::health::Gate;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::one_line;
+use crate::{
+    node::{PodFacts, Pods},
+    resolve::LookupFault,
+    token::Caller,
+};
+
+/// Of a request's 0.8 s, this much may go into asking for a pod.
+const POD_TIMEOUT: Duration = Duration::from_millis(500);
+/// A pod that the watch does not have is asked for once in this time.
+const MISS: Duration = Duration::from_secs(1);
+
+/// The node's pods, from a watch.
+struct WatchedPods {
+    store: Store<Pod>,
+    client: Client,
+    misses: Cache<String, Option<PodFacts>>,
+}
+
+/// Watches the pods of `node`; says which go.
+pub(super) fn watch(
+    client: &Client,
+    node: &str,
+    listed: Gate,
+) -> (Arc<dyn Pods>, mpsc::UnboundedReceiver<String>) {
+    let (store, writer) = reflector::store();
+    let (gone, out) = mpsc::unbounded_channel();
+    let api: Api<Pod> = Api::all(client.clone());
+    let config = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
+    let pods = watcher(api, config).default_backoff().modify(strip);
+    let pods = reflector(writer, pods);
+    let mut present = Present::default();
+    tokio::spawn(pods.for_each(move |event| {
+        match event {
+            // Nobody listens any more: the agent ends.
+            Ok(event) => present.see(&event).into_iter().for_each(|uid| drop(gone.send(uid))),
+            Err(fault) => {
+                tracing::warn!(fault = %one_line(&fault), "the watch of pods broke off; it begins anew");
+            }
+        }
+        futures::future::ready(())
+    }));
+    let ready = store.clone();
+    tokio::spawn(async move {
+        if ready.wait_until_ready().await.is_ok() {
+            listed.open();
+        }
+    });
+    let misses = Cache::builder().max_capacity(1024).time_to_live(MISS).build();
+    (Arc::new(WatchedPods { store, client: client.clone(), misses }), out)
+}
+
+/// Which pods are there, so that one that goes while the watch is broken is missed.
+#[derive(Default)]
+struct Present {
+    uids: HashSet<String>,
+    listing: HashSet<String>,
+    by_name: HashMap<String, String>,
+}
+
+impl Present {
+    /// Takes an event in; gives the UIDs of pods that are gone.
+    fn see(&mut self, event: &Event<Pod>) -> Vec<String> {
+        match event {
+            Event::Init => self.listing.clear(),
+            Event::InitApply(pod) => {
+                self.listing.insert(uid(pod));
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listing);
+                let before = std::mem::replace(&mut self.uids, listed);
+                return before.into_iter().filter(|uid| !self.uids.contains(uid)).collect();
+            }
+            Event::Apply(pod) => return self.apply(pod),
+            Event::Delete(pod) => {
+                self.uids.remove(&uid(pod));
+                return vec![uid(pod)];
+            }
+        }
+        Vec::new()
+    }
+
+    /// A name that comes back with another UID is another pod: a StatefulSet's next.
+    fn apply(&mut self, pod: &Pod) -> Vec<String> {
+        let metadata = &pod.metadata;
+        let name = format!(
+            "{}/{}",
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default()
+        );
+        self.uids.insert(uid(pod));
+        let before = self.by_name.insert(name, uid(pod));
+        let before = before.filter(|before| *before != uid(pod) && self.uids.remove(before));
+        before.into_iter().collect()
+    }
+}
+
+fn uid(pod: &Pod) -> String {
+    pod.metadata.uid.clone().unwrap_or_default()
+}
+
+/// Leaves of a pod only what is asked of it.
+fn strip(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.metadata.annotations = None;
+    pod.metadata.labels = None;
+    if let Some(spec) = &mut pod.spec {
+        let (node_name, host_network) = (spec.node_name.take(), spec.host_network);
+        *spec = PodSpec { node_name, host_network, ..PodSpec::default() };
+    }
+    if let Some(status) = &mut pod.status {
+        let (phase, pod_ips) = (status.phase.take(), status.pod_ips.take());
+        *status = PodStatus { phase, pod_ips, ..PodStatus::default() };
+    }
+}
+
+fn facts(pod: &Pod) -> PodFacts {
+    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+    let phase = status.and_then(|status| status.phase.as_deref());
+    let addresses = status.and_then(|status| status.pod_ips.as_deref()).unwrap_or_default();
+    PodFacts {
+        uid: uid(pod),
+        finished: matches!(phase, Some("Succeeded" | "Failed")),
+        gone_at: pod.metadata.deletion_timestamp.as_ref().map(|at| at.0),
+        node: spec.and_then(|spec| spec.node_name.clone()),
+        addresses: addresses.iter().filter_map(|address| address.ip.parse().ok()).collect(),
+        host_network: spec.and_then(|spec| spec.host_network).unwrap_or_default(),
+    }
+}
+
+impl WatchedPods {
+    async fn look(&self, caller: &Caller) -> Result<Option<PodFacts>, LookupFault> {
+        let namespace = caller.service_account.namespace();
+        let watched = ObjectRef::new(&caller.pod_name).within(namespace);
+        let watched = self.store.get(&watched).map(|pod| facts(&pod));
+        if let Some(pod) = watched.filter(|pod| pod.uid == caller.pod_uid) {
+            return Ok(Some(pod));
+        }
+        if let Some(known) = self.misses.get(&caller.pod_uid) {
+            return Ok(known);
+        }
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let live = timeout(POD_TIMEOUT, api.get_opt(&caller.pod_name)).await;
+        let live = live.map_err(|_| LookupFault("no answer".to_owned()))?;
+        let live = live.map_err(|fault| LookupFault(one_line(&fault)))?;
+        let live = live.as_ref().map(facts);
+        self.misses.insert(caller.pod_uid.clone(), live.clone());
+        Ok(live)
+    }
+}
+
+impl Pods for WatchedPods {
+    fn find<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
+        self.look(caller).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::net::IpAddr;
+
+    fn pod(name: &str, uid: &str) -> Pod {
+        let metadata = json!({"name": name, "namespace": "shop", "uid": uid});
+        serde_json::from_value(json!({
+            "metadata": metadata,
+            "spec": {"nodeName": "n1", "hostNetwork": true, "containers": []},
+            "status": {"phase": "Running", "podIPs": [{"ip": "10.1.2.3"}, {"ip": "fd00::3"}]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_of_a_pod_survives_the_stripping() {
+        let mut pod = pod("app", "1");
+        strip(&mut pod);
+        let facts = facts(&pod);
+        assert_eq!((facts.uid.as_str(), facts.node.as_deref()), ("1", Some("n1")));
+        let both: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap(), "fd00::3".parse().unwrap()];
+        assert_eq!(facts.addresses, both);
+        assert!(facts.host_network && !facts.finished);
+    }
+
+    #[test]
+    fn pods_that_go_are_told_even_when_the_watch_missed_it() {
+        let mut present = Present::default();
+        for event in [Event::Init, Event::InitApply(pod("a", "1")), Event::InitApply(pod("b", "2"))]
+        {
+            assert!(present.see(&event).is_empty());
+        }
+        assert!(present.see(&Event::InitDone).is_empty());
+        assert!(present.see(&Event::Apply(pod("c", "3"))).is_empty());
+        assert_eq!(present.see(&Event::Delete(pod("a", "1"))), ["1"]);
+        assert_eq!(present.see(&Event::Apply(pod("c", "4"))), ["3"]);
+        present.see(&Event::Init);
+        present.see(&Event::InitApply(pod("c", "4")));
+        assert_eq!(present.see(&Event::InitDone), ["2"]);
+    }
+}

@@ -1,0 +1,102 @@
+use super::*;
+use crate::tests::fixture::caller;
+use serde_json::{Value, json};
+
+fn good() -> Value {
+    json!({
+        "subject": {"namespace": "shop", "serviceAccount": "app", "new": 1},
+        "audience": "sts.amazonaws.com",
+        "podIdentityAssociation": {"associationArn": "arn", "associationId": "a-1"},
+        "assumedRoleUser": {
+            "arn": "arn:aws:sts::111122223333:assumed-role/app/eks-shop-app-1",
+            "assumeRoleId": "AROA:eks-shop-app-1",
+        },
+        "credentials": {
+            "accessKeyId": "ASIA1", "secretAccessKey": "s", "sessionToken": "t",
+            "expiration": 1_800_003_600.25,
+        },
+    })
+}
+
+fn read_body(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
+    let answer = Answer { status, error_type: None, body: body.to_vec() };
+    read(&answer, &caller(), &Secret::new("a.b.c".to_owned()))
+}
+
+#[test]
+fn a_good_answer_is_read_and_new_members_are_let_be() {
+    let read = read_body(200, good().to_string().as_bytes()).unwrap();
+    assert_eq!(read.role.as_str(), "arn:aws:iam::111122223333:role/app");
+    assert_eq!(
+        (read.access_key_id.as_str(), read.session_name.as_str()),
+        ("ASIA1", "eks-shop-app-1")
+    );
+    assert_eq!(read.expires.as_second(), 1_800_003_600);
+}
+
+#[test]
+fn credentials_of_somebody_else_are_thrown_away() {
+    for (member, value) in [
+        ("subject", json!({"namespace": "shop", "serviceAccount": "other"})),
+        ("subject", json!({"namespace": "other", "serviceAccount": "app"})),
+        ("audience", json!("vault")),
+    ] {
+        let mut answer = good();
+        answer[member] = value;
+        let fault = read_body(200, answer.to_string().as_bytes()).unwrap_err();
+        assert_eq!((fault.fault, fault.code.as_str()), (Fault::Transient, "WrongSubject"));
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_anywhere_or_lacks_anything_is_no_answer() {
+    let whole = good().to_string();
+    for end in 0..whole.len() {
+        let fault = read_body(200, &whole.as_bytes()[..end]).unwrap_err();
+        assert_eq!(fault.fault, Fault::Transient, "{end}");
+    }
+    for member in ["subject", "audience", "assumedRoleUser", "credentials"] {
+        let mut answer = good();
+        answer.as_object_mut().unwrap().remove(member);
+        let fault = read_body(200, answer.to_string().as_bytes()).unwrap_err();
+        assert_eq!(fault.code, "UnreadableAnswer", "{member}");
+    }
+    for member in ["accessKeyId", "secretAccessKey", "sessionToken"] {
+        let mut answer = good();
+        answer["credentials"][member] = "".into();
+        assert!(read_body(200, answer.to_string().as_bytes()).is_err(), "{member}");
+    }
+    for arn in ["", "arn:aws:iam::111122223333:role/app", "arn:aws:sts::1:assumed-role/a/b"] {
+        let mut answer = good();
+        answer["assumedRoleUser"]["arn"] = arn.into();
+        assert!(read_body(200, answer.to_string().as_bytes()).is_err(), "{arn}");
+    }
+    for expiration in [json!(1e300), json!(-1e300), json!("soon"), json!(null)] {
+        let mut answer = good();
+        answer["credentials"]["expiration"] = expiration.clone();
+        assert!(read_body(200, answer.to_string().as_bytes()).is_err(), "{expiration}");
+    }
+}
+
+#[test]
+fn errors_are_read_from_the_body_and_the_header() {
+    let body = br#"{"message":"no a.b.c here","code":"x"}"#.to_vec();
+    let header = Some("com.amazonaws#ResourceNotFoundException:http://x/".to_owned());
+    let answer = Answer { status: 404, error_type: header, body };
+    let fault = read(&answer, &caller(), &Secret::new("a.b.c".to_owned())).unwrap_err();
+    assert_eq!(
+        (fault.fault, fault.code.as_str()),
+        (Fault::NoAssociation, "ResourceNotFoundException")
+    );
+    assert_eq!(fault.message, "no <token> here");
+    for (status, body, fault) in [
+        (400, r#"{"__type":"AccessDeniedException","message":"no"}"#, Fault::Role),
+        (400, r#"{"__type":"ExpiredTokenException"}"#, Fault::Token),
+        (403, r#"{"__type":"InvalidClientTokenId"}"#, Fault::Ours),
+        (400, "<html>", Fault::Transient),
+        (500, "", Fault::Transient),
+        (301, "", Fault::Transient),
+    ] {
+        assert_eq!(read_body(status, body.as_bytes()).unwrap_err().fault, fault, "{body}");
+    }
+}

@@ -1,0 +1,157 @@
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, extract::State, http::HeaderMap, routing::post};
+use podrole_identity::PermittedRoles;
+use podrole_runtime::serve::{Limits, Server};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    resolve::{LookupMap, NamespaceFacts},
+    tests::{
+        fixture::RSA,
+        full_path::{World, world_with},
+        own_power::{own, place, pod_identity_rules},
+    },
+};
+
+/// An EKS Auth that answers by script.
+#[derive(Clone, Default)]
+struct Eks(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    fault: Option<(u16, &'static str)>,
+    seen: Vec<(String, String)>,
+    service_account: Option<&'static str>,
+}
+
+async fn answer(
+    State(eks): State<Eks>,
+    headers: HeaderMap,
+    body: String,
+) -> (axum::http::StatusCode, String) {
+    let mut script = eks.0.lock().unwrap();
+    let signed = headers["authorization"].to_str().unwrap().to_owned();
+    script.seen.push((signed, body));
+    if let Some((status, code)) = script.fault {
+        let body = json!({"__type": code, "message": "says arn:aws:iam::999:user/other"});
+        return (status.try_into().unwrap(), body.to_string());
+    }
+    let expires = podrole_runtime::clock::now().as_second() + 21_600;
+    let account = script.service_account.unwrap_or("app");
+    let body = json!({
+        "subject": {"namespace": "shop", "serviceAccount": account},
+        "audience": "pods.eks.amazonaws.com",
+        "podIdentityAssociation": {"associationId": "a-1"},
+        "assumedRoleUser": {"arn": "arn:aws:sts::111122223333:assumed-role/app/eks-shop-app"},
+        "credentials": {"accessKeyId": "ASIAEKS", "secretAccessKey": "s", "sessionToken": "t",
+            "expiration": expires},
+    });
+    (axum::http::StatusCode::OK, body.to_string())
+}
+
+impl Eks {
+    async fn start(&self) -> String {
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
+        let url = format!("http://{}", server.address());
+        let path = "/clusters/shop-1/assume-role-for-pod-identity";
+        let router = Router::new().route(path, post(answer)).with_state(self.clone());
+        tokio::spawn(server.run(router, CancellationToken::new()));
+        url
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.0.lock().unwrap());
+    }
+
+    fn calls(&self) -> usize {
+        self.0.lock().unwrap().seen.len()
+    }
+}
+
+type Guards = LookupMap<String, NamespaceFacts>;
+
+async fn world() -> (World, Eks, Guards) {
+    podrole_runtime::crypto::install();
+    let (eks, (own, _), guards) = (Eks::default(), own(), Guards::default());
+    guards.insert("shop".to_owned(), NamespaceFacts::default());
+    let place = place(&eks.start().await);
+    let clock = Clock::default();
+    let exchange = EksAuth::at(&place, "shop-1", &Outbound::default(), own, clock);
+    let known = guards.clone();
+    let world = world_with(
+        |_| Arc::new(exchange),
+        pod_identity_rules(),
+        |extras| {
+            extras.namespaces = Arc::new(known);
+        },
+    );
+    (world.await, eks, guards)
+}
+
+fn token(world: &World) -> String {
+    let mut claims = world.claims();
+    claims["aud"] = json!(["pods.eks.amazonaws.com"]);
+    RSA.token("RS256", &claims)
+}
+
+async fn ask(world: &World) -> (u16, Value) {
+    world.ask(&token(world)).await
+}
+
+#[tokio::test]
+async fn eks_auth_gets_the_token_signed_by_the_node() {
+    let (world, eks, _) = world().await;
+    let token = token(&world);
+    let (status, body) = world.ask(&token).await;
+    assert_eq!((status, &body["AccessKeyId"]), (200, &"ASIAEKS".into()), "{body}");
+    assert_eq!(body["AccountId"], "111122223333");
+    assert_eq!(world.ask(&token).await.0, 200);
+    assert_eq!(eks.calls(), 1);
+    let (signed, question) = eks.0.lock().unwrap().seen[0].clone();
+    assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=AKIAOFTHENODE/"), "{signed}");
+    assert!(signed.contains("/eu-central-1/eks-auth/aws4_request"), "{signed}");
+    assert_eq!(serde_json::from_str::<Value>(&question).unwrap(), json!({"token": token}));
+}
+
+#[tokio::test]
+async fn what_eks_refuses_is_answered_by_its_fault() {
+    for (status, code, answer, calls) in [
+        (404, "ResourceNotFoundException", 404, 1),
+        (400, "AccessDeniedException", 403, 1),
+        (400, "InvalidTokenException", 400, 1),
+        (429, "ThrottlingException", 503, 3),
+        (500, "InternalServerException", 503, 3),
+        (403, "UnrecognizedClientException", 503, 1),
+    ] {
+        let (world, eks, _) = world().await;
+        eks.set(|script| script.fault = Some((status, code)));
+        let (got, body) = ask(&world).await;
+        assert_eq!((got, eks.calls()), (answer, calls), "{code} {body}");
+        assert!(!body.to_string().contains("other"), "AWS's own words: {body}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_for_somebody_else_are_503() {
+    let (world, eks, _) = world().await;
+    eks.set(|script| script.service_account = Some("other"));
+    let (status, body) = ask(&world).await;
+    assert_eq!(status, 503, "{body}");
+}
+
+#[tokio::test]
+async fn the_role_that_eks_chose_is_held_against_the_guard_rail() {
+    let (world, _, guards) = world().await;
+    let set = |value: &str| {
+        let permitted = PermittedRoles::read(Some(value));
+        guards.insert("shop".to_owned(), NamespaceFacts { permitted });
+    };
+    set("arn:aws:iam::111122223333:role/other");
+    let (status, body) = ask(&world).await;
+    assert_eq!((status, &body["code"]), (403, &"RoleNotPermitted".into()), "{body}");
+    set("arn:aws:iam::111122223333:role/app");
+    assert_eq!(ask(&world).await.0, 200);
+}

@@ -1,0 +1,56 @@
+use super::*;
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+
+async fn endpoint(region: &str, fips: bool, dual_stack: bool) -> String {
+    let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack);
+    let resolver = DefaultResolver::new();
+    let endpoint = resolver.resolve_endpoint(&params.build().unwrap()).await.unwrap();
+    endpoint.url().to_owned()
+}
+
+#[tokio::test]
+async fn sts_is_where_aws_says() {
+    for (region, fips, dual_stack, url) in [
+        ("eu-west-1", false, false, "https://sts.eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"),
+        ("us-east-1", true, false, "https://sts-fips.us-east-1.amazonaws.com"),
+        ("us-east-1", false, true, "https://sts.us-east-1.api.aws"),
+        ("cn-north-1", false, false, "https://sts.cn-north-1.amazonaws.com.cn"),
+    ] {
+        assert_eq!(endpoint(region, fips, dual_stack).await, url);
+    }
+}
+
+#[test]
+fn a_hop_signed_by_a_role_lasts_an_hour_at_most() {
+    for (wanted, temporary, asked) in [
+        (None, true, None),
+        (Some(900), true, Some(900)),
+        (Some(43_200), true, Some(3600)),
+        (Some(43_200), false, Some(43_200)),
+    ] {
+        assert_eq!(allowed(wanted, temporary), asked);
+    }
+}
+
+#[test]
+fn an_answer_for_another_role_is_not_believed() {
+    let hop = Hop {
+        role: "arn:aws:iam::111122223333:role/team/app".parse().unwrap(),
+        external_id: None,
+        policy: None,
+        duration_seconds: None,
+    };
+    let user =
+        |arn: &str| AssumedRoleUser::builder().assumed_role_id("AROA:me").arn(arn).build().unwrap();
+    assert!(is_of(None, &hop));
+    assert!(is_of(Some(&user("arn:aws:sts::111122223333:assumed-role/app/me")), &hop));
+    for arn in [
+        "arn:aws:sts::111122223333:assumed-role/other/me",
+        "arn:aws:sts::444455556666:assumed-role/app/me",
+        "arn:aws-cn:sts::111122223333:assumed-role/app/me",
+        "junk",
+    ] {
+        assert!(!is_of(Some(&user(arn)), &hop), "{arn}");
+    }
+}

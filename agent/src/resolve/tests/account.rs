@@ -1,0 +1,71 @@
+//! The ServiceAccount and its own annotations.
+
+use super::*;
+
+fn check(facts: &ServiceAccountFacts) -> Result<Decision, ResolveError> {
+    by_annotation(&sessions(Kind::WebIdentity), facts, &namespace(None))
+}
+
+fn check_as(
+    caller: &Caller,
+    facts: Option<&ServiceAccountFacts>,
+) -> Result<Decision, ResolveError> {
+    let namespace = namespace(None);
+    let asked = Asked { caller, account: facts, association: None, namespace: &namespace };
+    decide(&asked, &sessions(Kind::WebIdentity))
+}
+
+#[test]
+fn the_annotation_names_the_role() {
+    let decision = check(&facts(&[("role-arn", ROLE)])).unwrap();
+    assert_eq!(roles(&decision.session), [ROLE]);
+    assert_eq!(decision.session.session_name.as_str(), "shop.app");
+    assert!(decision.session.tags.is_empty() && !decision.per_pod);
+    assert_eq!(decision.session.hops[0].duration_seconds, None);
+}
+
+#[test]
+fn without_a_role_there_is_none() {
+    let account = caller().service_account;
+    assert_eq!(check(&facts(&[])), Err(ResolveError::NoRole(account.clone())));
+    assert_eq!(check_as(&caller(), None), Err(ResolveError::NoAccount(account)));
+}
+
+#[test]
+fn a_role_that_is_none_names_the_annotation() {
+    let fault = check(&facts(&[("role-arn", "my-role")])).unwrap_err();
+    assert!(fault.to_string().contains("eks.amazonaws.com/role-arn \"my-role\""), "{fault}");
+}
+
+#[test]
+fn a_service_account_that_was_made_again_inherits_nothing() {
+    let mut facts = facts(&[("role-arn", ROLE)]);
+    facts.uid = "another".to_owned();
+    let account = caller().service_account;
+    assert_eq!(check(&facts), Err(ResolveError::OtherAccount(account)));
+}
+
+#[test]
+fn another_audience_must_be_the_service_accounts_own() {
+    let mut caller = caller();
+    caller.listed_audience = false;
+    caller.audiences = vec!["vault".to_owned()];
+    let own = facts(&[("role-arn", ROLE), ("audience", "vault")]);
+    assert!(check_as(&caller, Some(&own)).is_ok());
+    for (audience, wanted) in [("", "sts.amazonaws.com"), ("other", "other")] {
+        let facts = facts(&[("role-arn", ROLE), ("audience", audience)]);
+        let wanted = wanted.to_owned();
+        assert_eq!(check_as(&caller, Some(&facts)), Err(ResolveError::Audience { wanted }));
+    }
+}
+
+#[test]
+fn a_name_with_the_pod_in_it_is_a_session_for_each_pod() {
+    let mut sessions = sessions(Kind::WebIdentity);
+    sessions.session_name = "{pod.name}".parse().unwrap();
+    let facts = facts(&[("role-arn", ROLE)]);
+    let decision = by_annotation(&sessions, &facts, &namespace(None)).unwrap();
+    assert_eq!((decision.session.session_name.as_str(), decision.per_pod), ("app-1", true));
+    let named = by_association(&sessions, &association(r#","sessionName":"me""#)).unwrap();
+    assert_eq!((named.session.session_name.as_str(), named.per_pod), ("me", false));
+}

@@ -1,0 +1,231 @@
+//! The agent's parts, put together as the flags say.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use podrole_identity::Exchange as Kind;
+use podrole_runtime::health::{Gate, Health};
+use tokio::{sync::mpsc, time::sleep};
+
+use crate::{
+    agent::{Agent, Parts},
+    args::{Args, KeysFrom, PodLiveness},
+    clock::Clock,
+    cluster::Cluster,
+    events::Notices,
+    exchange::{
+        Exchange, assume_role::AssumeRole, eks_auth::EksAuth, own::OwnCredentials, partition,
+        sts::Place, web_identity::WebIdentity,
+    },
+    extras::Extras,
+    http::Hosts,
+    keys::{KeyRing, KeySource, KeysFile},
+    limit::PodLimit,
+    metrics::Metrics,
+    node::Liveness,
+    outbound::Outbound,
+    peer::PeerCheck,
+    resolve::{Associations, Cached, Sessions},
+    token::Rules,
+};
+
+/// Keys that a cluster withdraws are believed no longer than this.
+const KEYS_LIFE: Duration = Duration::from_mins(10);
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The whole agent, reading and watching from now on.
+pub(super) async fn agent(
+    args: &Args,
+    addresses: Vec<IpAddr>,
+    health: &Health,
+    metrics: Metrics,
+) -> anyhow::Result<Arc<Agent>> {
+    let clock = Clock::default();
+    let cluster = Cluster::connect(args.kubeconfig.as_deref()).await;
+    let cluster = cluster.map_err(anyhow::Error::msg)?;
+    let exchange = exchange(args, health, &clock)?;
+    let file = args.keys_cache.clone().map(KeysFile::at);
+    let issuers = issuers(args, &cluster, file.as_ref()).await;
+    let file = file.map(|file| file.of_issuers(issuers.clone()));
+    let keys = keys(args, &cluster, file, &clock, health);
+    let (liveness, gone) = liveness(args, &cluster, health);
+    let extras = extras(args, &cluster, &clock, health, &addresses)?;
+    let accounts = cluster.service_accounts(args.annotation_prefix.clone());
+    let own_audiences = args.exchange == Kind::WebIdentity;
+    let parts = Parts {
+        keys,
+        rules: Rules { issuers, audiences: args.audiences(), own_audiences },
+        service_accounts: Arc::new(Cached::new(accounts, clock.clone())),
+        liveness,
+        exchange,
+        session_name: args.session_name.clone(),
+        max_sessions: args.max_cache_size,
+        hosts: Hosts::bound_to(&addresses),
+        metrics,
+        clock,
+    };
+    let agent = Agent::with(parts, extras);
+    if let Some(gone) = gone {
+        tokio::spawn(let_go(Arc::clone(&agent), gone));
+    }
+    Ok(agent)
+}
+
+fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<dyn Exchange>> {
+    let region = args.region()?;
+    let outbound = Outbound::with_bundle(args.ca_bundle.as_deref()).map_err(anyhow::Error::msg)?;
+    let place = |endpoint_url: &Option<String>| Place {
+        region: region.to_owned(),
+        endpoint_url: endpoint_url.clone(),
+        fips: args.use_fips,
+        dual_stack: args.use_dual_stack,
+    };
+    let sts = place(&args.sts_endpoint_url);
+    let own = || {
+        let good = health.gate("AWS credentials of the agent's own");
+        let own = OwnCredentials::of_the_node(
+            region,
+            args.agent_web_identity,
+            &outbound,
+            clock.clone(),
+            good,
+        );
+        tokio::spawn(find_first(own.clone()));
+        own
+    };
+    Ok(match args.exchange {
+        Kind::WebIdentity => Arc::new(WebIdentity::at(&sts, &outbound)),
+        Kind::AssumeRole => Arc::new(AssumeRole::at(&sts, &outbound, own())),
+        Kind::EksAuth => {
+            let place = place(&args.eks_auth_endpoint_url);
+            let own = own();
+            Arc::new(EksAuth::at(&place, &args.cluster_name, &outbound, own, clock.clone()))
+        }
+    })
+}
+
+/// Nobody is ready before the first credentials of our own are there; a refused one is found anew.
+async fn find_first(own: OwnCredentials) {
+    loop {
+        let _ = own.get().await;
+        sleep(RETRY).await;
+    }
+}
+
+fn keys(
+    args: &Args,
+    cluster: &Cluster,
+    file: Option<KeysFile>,
+    clock: &Clock,
+    health: &Health,
+) -> KeyRing {
+    let source = match args.keys_from {
+        KeysFrom::ApiServer => KeySource::ApiServer(cluster.clone()),
+        KeysFrom::Issuer => KeySource::Issuers(args.issuer.clone()),
+    };
+    let keys = KeyRing::kept_in(file, source, clock.clone());
+    let read = health.gate("the cluster's keys");
+    if !keys.is_empty() {
+        read.open();
+    }
+    tokio::spawn(renew(keys.clone(), read));
+    keys
+}
+
+fn liveness(
+    args: &Args,
+    cluster: &Cluster,
+    health: &Health,
+) -> (Liveness, Option<mpsc::UnboundedReceiver<String>>) {
+    match (args.pod_liveness, args.node_name.as_deref()) {
+        (PodLiveness::On, Some(node)) => {
+            let listed = health.gate("the list of this node's pods");
+            let (pods, gone) = cluster.pods(node, listed);
+            (Liveness::on(pods, node), Some(gone))
+        }
+        _ => (Liveness::off(), None),
+    }
+}
+
+async fn let_go(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
+    while let Some(uid) = gone.recv().await {
+        agent.pod_gone(&uid);
+    }
+}
+
+fn extras(
+    args: &Args,
+    cluster: &Cluster,
+    clock: &Clock,
+    health: &Health,
+    addresses: &[IpAddr],
+) -> anyhow::Result<Extras> {
+    let associations = match &args.associations {
+        Some(file) => Associations::follow(file.clone(), health.gate("the association list")),
+        None => Associations::default(),
+    };
+    let (notices, events) = Notices::new();
+    cluster.write_events(events);
+    Ok(Extras {
+        associations,
+        namespaces: Arc::new(Cached::new(cluster.namespaces(), clock.clone())),
+        sessions: sessions(args)?,
+        peers: PeerCheck {
+            mode: args.verify_peer,
+            exempt: args.verify_peer_exempt.iter().cloned().collect(),
+            own: addresses.to_vec(),
+        },
+        limit: PodLimit::per_second(args.pod_requests_per_second),
+        notices: Some(notices),
+    })
+}
+
+fn sessions(args: &Args) -> anyhow::Result<Sessions> {
+    let region = args.region()?;
+    Ok(Sessions {
+        exchange: args.exchange,
+        partition: partition(region),
+        region: region.to_owned(),
+        cluster: args.cluster()?,
+        tags: args.exchange == Kind::AssumeRole && !args.disable_session_tags,
+        annotation_roles: args.allow_annotation_roles,
+        session_name: args.session_name.clone(),
+        audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange.audience()),
+    })
+}
+
+/// The issuers that are believed. Without one nothing can be verified, so it is waited for; while
+/// the API server is away, those of the last start count.
+async fn issuers(args: &Args, cluster: &Cluster, file: Option<&KeysFile>) -> Vec<String> {
+    if !args.issuer.is_empty() {
+        return args.issuer.clone();
+    }
+    loop {
+        match cluster.issuer().await {
+            Ok(issuer) => return vec![issuer],
+            Err(fault) => {
+                if let Some(before) = file.and_then(KeysFile::issuers) {
+                    tracing::warn!(%fault, "the API server does not name its issuer; the last one counts");
+                    return before;
+                }
+                tracing::warn!(%fault, "the API server does not name its issuer; give --issuer");
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Reads the keys again and again, so that a withdrawn one goes.
+async fn renew(keys: KeyRing, read: Gate) {
+    loop {
+        match keys.refetch().await {
+            Ok(()) => {
+                read.open();
+                sleep(KEYS_LIFE).await;
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "the keys in hand stay");
+                sleep(RETRY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The sandbox as a process, and what the system knows of it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+const ISSUER: &str = "https://oidc.example/id/bench";
+/// Linux counts processor time in hundredths of a second, whatever its clock does.
+const TICKS: u64 = 100;
+
+const CONFIG: &str = r#"
+accounts:
+  "111122223333":
+    oidcProviders:
+      - {url: "https://oidc.example/id/bench", clientIds: [sts.amazonaws.com]}
+    roles:
+      app:
+        arn: arn:aws:iam::111122223333:role/app
+        trustPolicy:
+          Version: "2012-10-17"
+          Statement:
+            - Effect: Allow
+              Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/bench"}
+              Action: sts:AssumeRoleWithWebIdentity
+              Condition:
+                StringEquals:
+                  oidc.example/id/bench:sub: system:serviceaccount:shop:app
+                  oidc.example/id/bench:aud: sts.amazonaws.com
+"#;
+
+pub(crate) struct Program {
+    child: Child,
+    address: SocketAddr,
+    _config: tempfile::NamedTempFile,
+}
+
+impl Program {
+    /// Starts it and waits until it says where it listens.
+    pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
+        let config = tempfile::NamedTempFile::new()?;
+        std::fs::write(config.path(), CONFIG)?;
+        let mut child = Command::new(program)
+            .args(["--bind", "127.0.0.1:0", "--issuer-url", ISSUER, "--config"])
+            .arg(config.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{}: build podrole-sandbox first", program.display()))?;
+        let mut line = String::new();
+        let output = child.stdout.take().context("no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next());
+        let address = address.context("it did not start")?.parse()?;
+        Ok(Self { child, address, _config: config })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has used of the processors.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let ticks = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Duration::from_millis(ticks * 1000 / TICKS))
+    }
+
+    /// What it holds of the memory, in kB.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

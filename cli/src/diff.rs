@@ -1,0 +1,56 @@
+//! A manifest before and after, as the lines that changed.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+const CONTEXT: usize = 3;
+
+/// The YAML, added lines green and removed ones red, with three lines around each change.
+/// Colours are written always: the stream drops them where no terminal shows them.
+pub(crate) fn pods(before: &Value, after: &Value) -> String {
+    texts(&yaml(before), &yaml(after))
+}
+
+/// The same for texts.
+pub(crate) fn texts(before: &str, after: &str) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    let mut shown = String::new();
+    for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+        if index > 0 {
+            shown.push_str("  ...\n");
+        }
+        for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
+            let (sign, style) = match change.tag() {
+                ChangeTag::Insert => ('+', Style::new().fg_color(Some(AnsiColor::Green.into()))),
+                ChangeTag::Delete => ('-', Style::new().fg_color(Some(AnsiColor::Red.into()))),
+                ChangeTag::Equal => (' ', Style::new().dimmed()),
+            };
+            let line = change.value().trim_end_matches('\n');
+            shown.push_str(&format!("{style}{sign} {line}{style:#}\n"));
+        }
+    }
+    shown
+}
+
+/// A value's YAML. A long value stays on its line: a diff of folded ones would be hard to read.
+pub(crate) fn yaml(value: &Value) -> String {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).unwrap_or_else(|_| format!("{value:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_added_is_shown_and_what_was_not_is_not() {
+        let before = json!({"a": {"b": 1}});
+        let after = json!({"a": {"b": 1, "c": "new"}});
+        let shown = anstream::adapter::strip_str(&pods(&before, &after)).to_string();
+        assert!(shown.contains("+   c: new"), "{shown}");
+        assert!(!shown.contains("-"), "{shown}");
+        assert_eq!(pods(&before, &before), "");
+    }
+}

@@ -1,0 +1,128 @@
+//! One pod through the webhook, and what there is to tell of it.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use json_patch::PatchOperation;
+use podrole_webhook::{DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook, review_bytes};
+use serde_json::{Value, json};
+
+use crate::manifests::{Manifests, Workload};
+
+/// The label by which a namespace opts in, and a pod out.
+const LABEL: &str = "podrole.io/injection";
+
+/// What the webhook made of a pod.
+pub(super) struct Reviewed {
+    /// Whose pod it is.
+    pub(super) workload: String,
+    pub(super) operations: Vec<PatchOperation>,
+    pub(super) warnings: Vec<String>,
+    headline: String,
+    before: Value,
+}
+
+impl Reviewed {
+    /// Has a pod reviewed as an API server would.
+    pub(super) async fn by<S: ServiceAccounts>(
+        webhook: &Webhook<S>,
+        workload: &Workload,
+        manifests: &Manifests,
+    ) -> anyhow::Result<Self> {
+        let namespace = workload.service_account.namespace();
+        let labels = manifests.namespaces.get(namespace);
+        let asked_for = labels.and_then(|labels| labels.get(LABEL)).map(String::as_str);
+        let mut reviewed = Self {
+            workload: workload.to_string(),
+            operations: Vec::new(),
+            warnings: Vec::new(),
+            headline: String::new(),
+            before: workload.pod.clone(),
+        };
+        let injection = match (labels, asked_for) {
+            (_, Some("required")) => Injection::Required,
+            (None, _) | (_, Some("enabled")) => Injection::Enabled,
+            (Some(_), _) => {
+                reviewed.headline = format!(
+                    "left alone: its namespace did not opt in (kubectl label namespace {namespace} \
+                     {LABEL}=enabled)"
+                );
+                return Ok(reviewed);
+            }
+        };
+        let body = review(namespace, &workload.pod).to_string();
+        let answer = review_bytes(webhook, injection, DEFAULT_PATIENCE, body.as_bytes()).await;
+        let response = answer.ok().context("the review could not be answered")?.response;
+        reviewed.operations = response.operations()?;
+        reviewed.warnings = response.warnings;
+        let audit = |key: &str| response.audit_annotations.get(key).map(String::as_str);
+        reviewed.headline = match (response.status, audit("path"), audit("role")) {
+            (Some(status), ..) => format!("refused: {}", status.message),
+            (None, Some(path), role) => {
+                let role = role.unwrap_or("the role that the agent knows");
+                format!("{path} as {role} ({})", workload.service_account)
+            }
+            (None, None, _) => {
+                let reason = audit("reason").unwrap_or_default().replace('_', " ");
+                format!("{reason} ({})", workload.service_account)
+            }
+        };
+        Ok(reviewed)
+    }
+
+    /// A headline, a line for each container, and the warnings.
+    pub(super) fn why(&self) -> String {
+        let mut after = self.before.clone();
+        // What does not fit is told where it is applied.
+        let _ = json_patch::patch(&mut after, &self.operations);
+        let mut text = format!("{}: {}\n", self.workload, self.headline);
+        for list in ["initContainers", "containers"] {
+            let containers = after["spec"][list].as_array().into_iter().flatten();
+            for (index, container) in containers.enumerate() {
+                let name = container["name"].as_str().unwrap_or_default();
+                let added = added(&self.before["spec"][list][index], container);
+                // Writing to a String does not fail.
+                let _ = writeln!(text, "  {name}: {added}");
+            }
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "  warning: {warning}");
+        }
+        text
+    }
+}
+
+/// What a container was given, in words.
+fn added(before: &Value, after: &Value) -> String {
+    let new = |list: &str, key: &str| -> Vec<String> {
+        let known = before[list].as_array().map_or(0, Vec::len);
+        let all = after[list].as_array().into_iter().flatten().skip(known);
+        all.filter_map(|one| one.pointer(key)?.as_str().map(str::to_owned)).collect()
+    };
+    let mut added = new("env", "/name");
+    added.extend(new("envFrom", "/secretRef/name").iter().map(|name| format!("all of {name}")));
+    added.extend(new("volumeMounts", "/mountPath"));
+    let mut told = if added.is_empty() {
+        "nothing is added".to_owned()
+    } else {
+        format!("+ {}", added.join(", "))
+    };
+    if before["envFrom"].as_array().is_some_and(|sources| !sources.is_empty()) {
+        told.push_str(" (what its envFrom brings cannot be seen)");
+    }
+    told
+}
+
+fn review(namespace: &str, pod: &Value) -> Value {
+    json!({
+        "kind": "AdmissionReview",
+        "apiVersion": "admission.k8s.io/v1",
+        "request": {
+            "uid": "podrole-inject",
+            "kind": { "group": "", "version": "v1", "kind": "Pod" },
+            "namespace": namespace,
+            "operation": "CREATE",
+            "object": pod,
+        },
+    })
+}

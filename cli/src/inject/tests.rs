@@ -1,0 +1,119 @@
+//! What is printed of manifests.
+
+use clap::Parser as _;
+
+use super::*;
+
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: InjectArgs,
+}
+
+const ACCOUNT: &str = "kind: ServiceAccount
+metadata:
+  name: app
+  namespace: shop
+  annotations:
+    eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/app
+";
+const DEPLOYMENT: &str = "kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      serviceAccountName: app
+      containers:
+        - name: web
+          image: img
+        - name: own
+          env: [{name: AWS_PROFILE, value: x}]
+          envFrom: [{secretRef: {name: more}}]
+";
+
+async fn inject_text(documents: &[&str], flags: &[&str]) -> anyhow::Result<String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, documents.join("---\n")).unwrap();
+    let file = file.path().display().to_string();
+    let mut args = vec!["inject", "-f", &file];
+    args.extend(flags);
+    let told = inject(&Cli::parse_from(args).args).await?;
+    Ok(anstream::adapter::strip_str(&told).to_string())
+}
+
+async fn told(documents: &[&str], flags: &[&str]) -> String {
+    inject_text(documents, flags).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_manifests_are_printed_as_the_webhook_leaves_them() {
+    let text = told(&[ACCOUNT, DEPLOYMENT], &[]).await;
+    assert!(text.starts_with(ACCOUNT), "{text}");
+    assert!(text.contains("---\nkind: Deployment\n"), "{text}");
+    assert!(text.contains("name: AWS_WEB_IDENTITY_TOKEN_FILE"), "{text}");
+    assert!(!text.contains("generateName") && !text.contains("web-demo"), "{text}");
+    let again = told(&[&text], &[]).await;
+    assert_eq!(again, text);
+}
+
+#[tokio::test]
+async fn the_diff_shows_what_is_added_in_its_place() {
+    let text = told(&[ACCOUNT, DEPLOYMENT], &["--diff", "--aws-default-region=eu-west-1"]).await;
+    assert!(text.starts_with("Deployment shop/web\n"), "{text}");
+    assert!(
+        text.lines().any(|line| line.starts_with('+') && line.contains("AWS_REGION")),
+        "{text}"
+    );
+    assert!(!text.lines().any(|line| line.starts_with('-')), "{text}");
+    let nothing = told(&[DEPLOYMENT], &["--diff"]).await;
+    assert_eq!(nothing, "Deployment shop/web\n  nothing changes\n");
+}
+
+#[tokio::test]
+async fn why_has_a_line_for_each_container() {
+    let text = told(&[ACCOUNT, DEPLOYMENT], &["--why"]).await;
+    let lines: Vec<&str> = text.lines().collect();
+    let arn = "arn:aws:iam::111122223333:role/app";
+    assert_eq!(lines[0], format!("Deployment shop/web: web-identity as {arn} (shop/app)"));
+    assert!(lines[1].starts_with("  web: + AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, /var/run/"));
+    assert_eq!(lines[2], "  own: nothing is added (what its envFrom brings cannot be seen)");
+    assert!(lines[3].contains("warning") && lines[3].contains("AWS_PROFILE"), "{text}");
+}
+
+#[tokio::test]
+async fn namespaces_opt_in_require_and_guard() {
+    let namespace = |label: &str, guard: &str| {
+        format!(
+            "kind: Namespace\nmetadata:\n  name: shop\n  labels: {{podrole.io/injection: {label}}}\n  \
+             annotations: {{{guard}}}\n"
+        )
+    };
+    let guard = "podrole.io/permitted-roles: 'arn:aws:iam::*:role/other'";
+    for (label, guard, word) in [
+        ("enabled", "", "web-identity as"),
+        ("other", "", "left alone: its namespace did not opt in"),
+        ("enabled", guard, "not permitted"),
+        ("required", guard, "refused: podrole: shop: podrole.io/permitted-roles"),
+    ] {
+        let text = told(&[&namespace(label, guard), ACCOUNT, DEPLOYMENT], &["--why"]).await;
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn lists_and_pods_without_metadata_of_their_own_are_served() {
+    let list = format!(
+        "kind: List\nitems:\n  - {}\n  - {}",
+        ACCOUNT.trim_end().replace('\n', "\n    "),
+        DEPLOYMENT.trim_end().replace('\n', "\n    ")
+    );
+    let text = told(&[&list], &["--credentials=container"]).await;
+    assert!(text.contains("eks.amazonaws.com/pod-identity: enabled"), "{text}");
+    assert!(text.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI"), "{text}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let fault = inject_text(&["kind: Deployment\nmetadata: {name: a}"], &[]).await.unwrap_err();
+    assert!(fault.to_string().contains("/spec/template"), "{fault}");
+}

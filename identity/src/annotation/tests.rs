@@ -1,0 +1,84 @@
+//! What annotations say, and what they cannot.
+
+use super::*;
+
+fn read(pairs: &[(&str, &str)]) -> ServiceAccountAnnotations {
+    let annotations = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default())
+}
+
+#[test]
+fn all_of_a_service_account_is_read() {
+    let read = read(&[
+        ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app"),
+        ("eks.amazonaws.com/audience", "my.audience"),
+        ("eks.amazonaws.com/sts-regional-endpoints", "False"),
+        ("eks.amazonaws.com/token-expiration", "3600"),
+        ("eks.amazonaws.com/skip-containers", "istio-proxy, logs"),
+        ("podrole.io/credentials", "container"),
+        ("podrole.io/include-containers", "app"),
+    ]);
+    assert_eq!(read.role.unwrap().name(), "app");
+    assert_eq!(read.audience.unwrap().as_str(), "my.audience");
+    assert_eq!(read.sts_regional_endpoints, Some(false));
+    assert_eq!(read.token_expiration.unwrap().seconds(), 3600);
+    assert_eq!(read.credentials, Some(CredentialPath::Container));
+    assert!(read.skip_containers.names("logs"));
+    assert!(read.include_containers.names("app"));
+    assert!(read.problems.is_empty() && read.bad_role.is_none());
+}
+
+#[test]
+fn a_role_that_is_none_is_told_and_not_used() {
+    let read = read(&[("eks.amazonaws.com/role-arn", "my-role")]);
+    assert_eq!(read.role, None);
+    let told = read.bad_role.unwrap().to_string();
+    assert!(told.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{told}");
+}
+
+#[test]
+fn an_empty_role_is_no_role() {
+    let read = read(&[("eks.amazonaws.com/role-arn", "")]);
+    assert_eq!(read, ServiceAccountAnnotations::default());
+}
+
+#[test]
+fn bad_values_fall_back_and_are_told() {
+    let read = read(&[
+        ("eks.amazonaws.com/audience", ""),
+        ("eks.amazonaws.com/sts-regional-endpoints", "yes"),
+        ("eks.amazonaws.com/token-expiration", "soon"),
+        ("podrole.io/credentials", "irsa"),
+    ]);
+    assert_eq!(read.audience, None);
+    assert_eq!(read.sts_regional_endpoints, None);
+    assert_eq!(read.token_expiration, None);
+    assert_eq!(read.credentials, None);
+    assert_eq!(read.problems.len(), 4);
+}
+
+#[test]
+fn a_life_out_of_bounds_is_moved_and_told() {
+    let read = read(&[("eks.amazonaws.com/token-expiration", "60")]);
+    assert_eq!(read.token_expiration.unwrap().seconds(), 600);
+    assert_eq!(read.problems.len(), 1);
+}
+
+#[test]
+fn another_prefix_is_another_annotation() {
+    let prefix: AnnotationPrefix = "example.org".parse().unwrap();
+    let annotations =
+        [("example.org/token-expiration".to_owned(), "700".to_owned())].into_iter().collect();
+    let read = PodAnnotations::read(&annotations, &prefix);
+    assert_eq!(read.token_expiration.unwrap().seconds(), 700);
+    let other = PodAnnotations::read(&annotations, &AnnotationPrefix::default());
+    assert_eq!(other, PodAnnotations::default());
+    assert!("a/b".parse::<AnnotationPrefix>().is_err());
+}
+
+#[test]
+fn a_problem_fits_a_line_and_has_no_control_characters() {
+    let value = format!("\u{1b}[31m{}\n", "x".repeat(300));
+    let told = Problem::new("k", &value, "bad").to_string();
+    assert!(told.len() < 120 && !told.chars().any(char::is_control), "{told}");
+}

@@ -1,0 +1,119 @@
+//! What podrole adds to containers only where an annotation asks for it.
+
+use crate::{SessionNameTemplate, annotation::Reader, annotation::read_bool};
+
+/// Sets the region of a ServiceAccount's or a pod's containers.
+pub const REGION_ANNOTATION: &str = "podrole.io/region";
+/// Sets the role session name of web identity, a template.
+pub const SESSION_NAME_ANNOTATION: &str = "podrole.io/session-name";
+/// Keeps SDKs away from the node's metadata service, and so from the node's role.
+pub const DISABLE_IMDS_ANNOTATION: &str = "podrole.io/disable-imds";
+/// Sets one endpoint for all of AWS, for emulators.
+pub const ENDPOINT_URL_ANNOTATION: &str = "podrole.io/endpoint-url";
+
+/// The extras that an object asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The region, unless the container knows one.
+    pub region: Option<String>,
+    /// The role session name of web identity.
+    pub session_name: Option<SessionNameTemplate>,
+    /// Whether SDKs shall not ask the node's metadata service.
+    pub disable_imds: Option<bool>,
+    /// One endpoint for all of AWS.
+    pub endpoint_url: Option<String>,
+}
+
+impl Extras {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            region: reader.read(REGION_ANNOTATION, region),
+            session_name: reader.read(SESSION_NAME_ANNOTATION, str::parse),
+            disable_imds: reader.read(DISABLE_IMDS_ANNOTATION, read_bool),
+            endpoint_url: reader.read(ENDPOINT_URL_ANNOTATION, endpoint_url),
+        }
+    }
+
+    /// These, and what they do not say as in `other`.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let (own, other) = (self.clone(), other.clone());
+        Self {
+            region: own.region.or(other.region),
+            session_name: own.session_name.or(other.session_name),
+            disable_imds: own.disable_imds.or(other.disable_imds),
+            endpoint_url: own.endpoint_url.or(other.endpoint_url),
+        }
+    }
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_region = (1..=32).contains(&text.len()) && text.bytes().all(legal);
+    is_region.then(|| text.to_owned()).ok_or("a region is like eu-west-1")
+}
+
+/// The checks stay short of a whole URL's: the SDK reads it, and says so.
+fn endpoint_url(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    let legal = host && text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AnnotationPrefix, Annotations, Problem};
+
+    fn read(pairs: &[(&str, &str)]) -> (Extras, Vec<Problem>) {
+        let annotations: Annotations =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let prefix = AnnotationPrefix::default();
+        let mut reader = Reader::new(&annotations, &prefix);
+        (Extras::read(&mut reader), reader.problems)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read() {
+        let (extras, problems) = read(&[
+            ("podrole.io/region", "eu-west-1"),
+            ("podrole.io/session-name", "{pod.namespace}"),
+            ("podrole.io/disable-imds", "true"),
+            ("podrole.io/endpoint-url", "http://sandbox.podrole:4566"),
+        ]);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(extras.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(extras.session_name, Some("{pod.namespace}".parse().unwrap()));
+        assert_eq!(extras.disable_imds, Some(true));
+        assert_eq!(extras.endpoint_url.as_deref(), Some("http://sandbox.podrole:4566"));
+    }
+
+    #[test]
+    fn bad_values_are_told_and_not_used() {
+        for (key, values) in [
+            ("podrole.io/region", &["", "EU-WEST-1", "eu west", "eu-west-1\n"][..]),
+            ("podrole.io/session-name", &["", "{pod.uid}"]),
+            ("podrole.io/disable-imds", &["yes", ""]),
+            (
+                "podrole.io/endpoint-url",
+                &["", "localhost:4566", "http://", "http:///x", "http://a b"],
+            ),
+        ] {
+            for value in values {
+                let (extras, problems) = read(&[(key, value)]);
+                assert_eq!(extras, Extras::default(), "{key}={value}");
+                assert_eq!(problems.len(), 1, "{key}={value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_who_speaks_decides() {
+        let (pod, _) = read(&[("podrole.io/region", "eu-west-1")]);
+        let (account, _) =
+            read(&[("podrole.io/region", "eu-north-1"), ("podrole.io/disable-imds", "true")]);
+        let both = pod.or(&account);
+        assert_eq!((both.region.as_deref(), both.disable_imds), (Some("eu-west-1"), Some(true)));
+    }
+}

@@ -1,0 +1,192 @@
+//! A namespace's guard-rail: the roles that its pods may become, whatever their ServiceAccounts
+//! say.
+
+use crate::{ArnError, RoleArn};
+
+/// The Namespace annotation that holds the guard-rail: ARN patterns, divided by commas or blanks.
+pub const PERMITTED_ROLES_ANNOTATION: &str = "podrole.io/permitted-roles";
+
+/// What a namespace permits.
+///
+/// `*` stands for any characters but `:`, and `?` for one, so that a pattern for one account never
+/// reaches into another. Without the annotation nothing is restricted; an empty one permits none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PermittedRoles {
+    /// The namespace has no guard-rail.
+    #[default]
+    Any,
+    /// Roles that one of these patterns matches.
+    Only(Vec<RolePattern>),
+    /// The guard-rail cannot be read, and so permits none.
+    Malformed(PermittedRolesError),
+}
+
+/// An ARN with `*` and `?` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolePattern(String);
+
+/// Why a guard-rail cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{PERMITTED_ROLES_ANNOTATION}, pattern {place}: {fault}")]
+pub struct PermittedRolesError {
+    /// The pattern's place, from 1.
+    place: usize,
+    fault: ArnError,
+}
+
+impl PermittedRoles {
+    /// Reads the annotation's value, `None` where there is none.
+    #[must_use]
+    pub fn read(annotation: Option<&str>) -> Self {
+        let Some(text) = annotation else {
+            return Self::Any;
+        };
+        let patterns = text.split(|c: char| c == ',' || c.is_whitespace());
+        let patterns = patterns.filter(|pattern| !pattern.is_empty()).zip(1..);
+        let read = patterns.map(|(pattern, place)| {
+            RolePattern::read(pattern).map_err(|fault| PermittedRolesError { place, fault })
+        });
+        match read.collect() {
+            Ok(patterns) => Self::Only(patterns),
+            Err(fault) => Self::Malformed(fault),
+        }
+    }
+
+    /// Whether a role may be become here.
+    #[must_use]
+    pub fn permits(&self, role: &RoleArn) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(patterns) => patterns.iter().any(|pattern| pattern.matches(role.as_str())),
+            Self::Malformed(_) => false,
+        }
+    }
+}
+
+impl RolePattern {
+    /// A pattern has the six parts of a role's ARN: since `*` does not cross `:`, one with fewer
+    /// could never match, and its author would not know.
+    fn read(text: &str) -> Result<Self, ArnError> {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let &["arn", _, service, region, _, resource] = parts.as_slice() else {
+            return Err(ArnError::NotAnArn);
+        };
+        if service != "iam" {
+            return Err(ArnError::Service);
+        }
+        if !region.is_empty() {
+            return Err(ArnError::Region);
+        }
+        if !resource.starts_with("role/") || resource.contains(':') {
+            return Err(ArnError::NotARole);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        matches(self.0.as_bytes(), text.as_bytes())
+    }
+}
+
+/// Glob matching in linear memory: on a mismatch the last `*` takes one more byte. An earlier one
+/// need never be tried again.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at_pattern, mut at_text) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(&byte) = text.get(at_text) {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                star = Some((at_pattern, at_text));
+                at_pattern += 1;
+                continue;
+            }
+            Some(b'?') if byte != b':' => {}
+            Some(&wanted) if wanted == byte => {}
+            _ => {
+                let Some((of_star, taken)) = star.filter(|(_, taken)| text[*taken] != b':') else {
+                    return false;
+                };
+                star = Some((of_star, taken + 1));
+                (at_pattern, at_text) = (of_star + 1, taken + 1);
+                continue;
+            }
+        }
+        at_pattern += 1;
+        at_text += 1;
+    }
+    pattern[at_pattern..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permits(guard_rail: &str, role: &str) -> bool {
+        PermittedRoles::read(Some(guard_rail)).permits(&role.parse().unwrap())
+    }
+
+    const APP: &str = "arn:aws:iam::111122223333:role/team/app-1";
+
+    #[test]
+    fn without_a_guard_rail_all_is_permitted_and_an_empty_one_permits_none() {
+        let app = APP.parse().unwrap();
+        assert!(PermittedRoles::read(None).permits(&app));
+        assert!(!permits("", APP) && !permits(" ,\n", APP));
+    }
+
+    #[test]
+    fn a_pattern_matches_the_whole_arn() {
+        for (pattern, is_permitted) in [
+            (APP, true),
+            ("arn:aws:iam::111122223333:role/team/*", true),
+            ("arn:aws:iam::111122223333:role/*", true),
+            ("arn:*:iam::*:role/*", true),
+            ("arn:aws:iam::1111*3333:role/*/app-?", true),
+            ("arn:aws:iam::111122223333:role/*a*p*1*", true),
+            ("arn:aws:iam::111122223333:role/team/app", false),
+            ("arn:aws:iam::111122223333:role/team/app-?1", false),
+            ("arn:aws:iam::444455556666:role/*", false),
+            ("arn:aws-cn:iam::*:role/*", false),
+            ("arn:aws:iam::111122223333:role/", false),
+        ] {
+            assert_eq!(permits(pattern, APP), is_permitted, "{pattern}");
+        }
+        let two = format!("arn:aws:iam::444455556666:role/x,\n  {APP}");
+        assert!(permits(&two, APP));
+        assert!(permits("arn:aws:iam::444455556666:role/x arn:*:iam::*:role/team/*", APP));
+    }
+
+    #[test]
+    fn a_star_does_not_cross_a_colon() {
+        assert!(!matches(b"arn:*/app-1", APP.as_bytes()));
+        assert!(!matches(b"a*c", b"a:c") && !matches(b"a?c", b"a:c"));
+        assert!(matches(b"a*c", b"abbc") && matches(b"a*:c", b"ab:c"));
+        assert!(!matches(b"*b", b"a:b") && !matches(b"a*", b"a:"));
+        assert!(matches(b"a**", b"a") && matches(b"*", b""));
+    }
+
+    #[test]
+    fn what_cannot_be_read_permits_none_and_is_told() {
+        for (pattern, fault) in [
+            ("*", ArnError::NotAnArn),
+            ("app", ArnError::NotAnArn),
+            ("arn:aws:iam::*", ArnError::NotAnArn),
+            ("arn:aws:sts::111122223333:role/a", ArnError::Service),
+            ("arn:aws:iam:*:111122223333:role/a", ArnError::Region),
+            ("arn:aws:iam::111122223333:*", ArnError::NotARole),
+            ("arn:aws:iam::111122223333:role/a:b", ArnError::NotARole),
+        ] {
+            let text = format!("{APP}, {pattern}");
+            let read = PermittedRoles::read(Some(&text));
+            assert!(!read.permits(&APP.parse().unwrap()), "{pattern}");
+            assert_eq!(read, PermittedRoles::Malformed(PermittedRolesError { place: 2, fault }));
+        }
+    }
+
+    #[test]
+    fn many_stars_cost_no_more_than_length_times_length() {
+        let text = format!("arn:aws:iam::111122223333:role/{}", "a".repeat(400));
+        let pattern = format!("arn:aws:iam::111122223333:role/{}b", "a*".repeat(100));
+        assert!(!matches(pattern.as_bytes(), text.as_bytes()));
+    }
+}

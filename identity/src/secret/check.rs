@@ -1,0 +1,104 @@
+//! What the API server allows in a Secret's volume and mount. Places like `{pod.name}` count as
+//! the names that they stand for.
+
+use serde::Deserialize;
+
+/// The places that may stand in item keys and in paths.
+const PLACES: [&str; 3] = ["{pod.name}", "{pod.namespace}", "{serviceaccount.name}"];
+
+/// Permissions: a number as Kubernetes has it, or octal digits in quotes.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "RawMode")]
+pub(super) struct Mode(u16);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawMode {
+    Number(u16),
+    Octal(String),
+}
+
+impl TryFrom<RawMode> for Mode {
+    type Error = &'static str;
+
+    fn try_from(raw: RawMode) -> Result<Self, Self::Error> {
+        let bits = match raw {
+            RawMode::Number(bits) => Some(bits),
+            RawMode::Octal(text) => u16::from_str_radix(&text, 8).ok(),
+        };
+        let legal = bits.filter(|bits| *bits <= 0o777);
+        legal.map(Self).ok_or("a mode is octal digits in quotes, like \"0440\"")
+    }
+}
+
+impl Mode {
+    pub(super) fn bits(self) -> u16 {
+        self.0
+    }
+}
+
+/// With a letter for each place: all that they stand for are made of letters, digits, `-` and `.`.
+fn filled(text: &str) -> String {
+    PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, "x"))
+}
+
+pub(super) fn secret_name(name: &str) -> Result<(), String> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let part = |part: &str| {
+        let edges = !part.starts_with('-') && !part.ends_with('-');
+        !part.is_empty() && edges && part.bytes().all(legal)
+    };
+    let is_name = name.len() <= 253 && name.split('.').all(part);
+    is_name.then_some(()).ok_or_else(|| "a Secret's name is 1 to 253 of a-z 0-9 - .".to_owned())
+}
+
+pub(super) fn mount_path(path: &str) -> Result<(), String> {
+    let path = filled(path);
+    if !path.starts_with('/') {
+        return Err("the mount path must begin with a slash".to_owned());
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err("the mount path must not climb (..)".to_owned());
+    }
+    if path.split('/').all(|part| part.is_empty() || part == ".") {
+        return Err("the mount path must not be the root".to_owned());
+    }
+    let legal = path.len() <= 4096 && !path.chars().any(|c| c == ':' || c.is_control());
+    plain(&path, legal, "the mount path")
+}
+
+/// A path that must stay below where it starts.
+pub(super) fn below(what: &str, path: &str) -> Result<(), String> {
+    let path = filled(path);
+    if path.is_empty() || path.starts_with('/') {
+        return Err(format!("{what} must be a path without a slash before it"));
+    }
+    // Names that begin with `..` are the kubelet's own.
+    if path.starts_with("..") || path.split('/').any(|part| part == "..") {
+        return Err(format!("{what} must not climb (..)"));
+    }
+    let legal = path.len() <= 4096 && !path.chars().any(|c| c == ':' || c.is_control());
+    plain(&path, legal, what)
+}
+
+fn plain(path: &str, legal: bool, what: &str) -> Result<(), String> {
+    if path.contains(['{', '}']) {
+        return Err(format!("{what} has a place other than {}", PLACES.join(", ")));
+    }
+    legal.then_some(()).ok_or_else(|| format!("{what} has a colon or is too long"))
+}
+
+pub(super) fn item_key(key: &str) -> Result<(), String> {
+    let key = filled(key);
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_key = (1..=253).contains(&key.len()) && key.bytes().all(legal);
+    let is_key = is_key && key != "." && !key.starts_with("..");
+    is_key.then_some(()).ok_or_else(|| "an item's key is 1 to 253 of A-Z a-z 0-9 - _ .".to_owned())
+}
+
+pub(super) fn env_prefix(prefix: &str) -> Result<(), String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let digit = prefix.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+    let is_prefix = prefix.len() <= 253 && prefix.bytes().all(legal) && !digit;
+    is_prefix.then_some(()).ok_or_else(|| "env is a beginning of variables, like DB_".to_owned())
+}

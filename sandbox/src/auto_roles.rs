@@ -1,0 +1,82 @@
+//! `--auto-roles`: an unknown role comes into being for the first ServiceAccount that asks, with
+//! the trust policy that an IRSA guide would write for it.
+
+use jiff::Timestamp;
+use podrole_identity::{RoleArn, ServiceAccountRef};
+use serde_json::json;
+
+use crate::{
+    accounts::{Provider, Role},
+    iam::Change,
+    policy::Policy,
+    sandbox::Sandbox,
+    token::{Token, TokenError},
+};
+
+/// A pod that asks for ever new roles shall not fill the memory.
+const MOST_ROLES: usize = 1000;
+
+/// Creates the role, if it is unknown and the token is one that STS would take.
+pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: Timestamp) {
+    let mut accounts = sandbox.accounts_mut();
+    let account = arn.account();
+    if accounts.role_named(account, arn.name()).is_some()
+        || accounts.roles(account).count() >= MOST_ROLES
+    {
+        return;
+    }
+    let Some(provider) = accounts.provider(account, &token.claims.iss) else {
+        return;
+    };
+    let (Ok(audience), Ok(who)) = (
+        believed(provider, sandbox, token, now),
+        ServiceAccountRef::from_subject(&token.claims.sub),
+    ) else {
+        return;
+    };
+    let Ok(policy) = Policy::read(&trust_policy(arn, provider, &who, &audience)) else {
+        return;
+    };
+    let role = Role { created: now, ..Role::new(arn.clone(), policy) };
+    if accounts.put_role(role).is_ok() {
+        tracing::warn!(role = %arn, service_account = %who, "--auto-roles made a role for its first caller");
+        drop(accounts);
+        let (account, name) = (account.to_owned(), arn.name().to_owned());
+        sandbox.note_change(Change::Role { account, name });
+    }
+}
+
+/// The audience of a token that STS would take.
+fn believed(
+    provider: &Provider,
+    sandbox: &Sandbox,
+    token: &Token<'_>,
+    now: Timestamp,
+) -> Result<String, TokenError> {
+    token.check_signature(provider.key_set(sandbox.issuer())?.as_ref())?;
+    token.claims.check_expiry(now)?;
+    token.claims.check_not_before(now)?;
+    token.claims.check_audience(provider)
+}
+
+fn trust_policy(
+    role: &RoleArn,
+    provider: &Provider,
+    who: &ServiceAccountRef,
+    audience: &str,
+) -> String {
+    let issuer = provider.issuer();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": provider.arn(role.partition(), role.account())},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {
+                format!("{issuer}:sub"): who.subject(),
+                format!("{issuer}:aud"): audience,
+            }},
+        }],
+    })
+    .to_string()
+}

@@ -1,0 +1,89 @@
+//! What goes wrong, with the codes and statuses of EKS Auth's model.
+
+use podrole_identity::{RoleArn, ServiceAccountRef};
+
+use crate::{
+    random::NoRandom,
+    sts::{authorization::SignatureError, fault::Fault},
+    token::TokenError,
+};
+
+/// A refusal. Its text is for the caller; `reason` is for the decision log.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EksFault {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("The body of the request cannot be read.")]
+    Unreadable,
+    #[error("The body of the request is larger than this service takes.")]
+    TooLarge,
+    #[error("The parameter {0} is missing, or not of the form that it must have.")]
+    Parameter(&'static str),
+    #[error(
+        "User: {caller} is not authorized to perform: eks-auth:AssumeRoleForPodIdentity on resource: {resource}"
+    )]
+    NotPermitted { caller: String, resource: String, reason: String },
+    #[error("No such cluster was found in this account and region.")]
+    NoCluster,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("The token was issued for another cluster.")]
+    Issuer { held: String },
+    #[error("The token is not that of a pod's service account.")]
+    NotAPod(&'static str),
+    #[error("No pod identity association was found for this service account.")]
+    NoAssociation(ServiceAccountRef),
+    #[error("Unauthorized Exception! EKS does not have permissions to assume the associated role.")]
+    Unwilling { role: RoleArn, reason: String },
+    #[error("The associated role could not be assumed: {0}")]
+    Step(Box<Fault>),
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+}
+
+impl EksFault {
+    /// AWS's code and HTTP status.
+    pub(super) fn code(&self) -> (&'static str, u16) {
+        match self {
+            Self::Signature(fault) => signature(fault),
+            Self::Unreadable => ("InvalidRequestException", 400),
+            Self::TooLarge => ("InvalidRequestException", 413),
+            Self::Parameter(_) => ("InvalidParameterException", 400),
+            Self::NotPermitted { .. } | Self::Unwilling { .. } => ("AccessDeniedException", 400),
+            Self::NoCluster | Self::NoAssociation(_) => ("ResourceNotFoundException", 404),
+            Self::Token(TokenError::Expired { .. }) => ("ExpiredTokenException", 400),
+            Self::Token(_) | Self::Issuer { .. } | Self::NotAPod(_) => {
+                ("InvalidTokenException", 400)
+            }
+            Self::Step(fault) if fault.code().1 >= 500 => ("InternalServerException", 500),
+            Self::Step(_) => ("InvalidRequestException", 400),
+            Self::NoRandom(_) => ("InternalServerException", 500),
+        }
+    }
+
+    /// What the caller is not told.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Signature(fault) => fault.detail(),
+            Self::NotPermitted { reason, .. } => reason.clone(),
+            Self::Token(fault) => fault.detail(),
+            Self::Issuer { held } => format!("its issuer is {held:?}, and not the cluster's"),
+            Self::NotAPod(lack) => (*lack).to_owned(),
+            Self::NoAssociation(account) => format!("{account} has no association here"),
+            Self::Unwilling { role, reason } => format!("{role}: {reason}"),
+            Self::Step(fault) => fault.reason(),
+            told => told.to_string(),
+        }
+    }
+}
+
+/// A signature's fault, as services with JSON answers call it.
+fn signature(fault: &SignatureError) -> (&'static str, u16) {
+    match fault.code() {
+        ("MissingAuthenticationToken", status) => ("MissingAuthenticationTokenException", status),
+        ("InvalidClientTokenId", status) => ("UnrecognizedClientException", status),
+        ("ExpiredToken", status) => ("ExpiredTokenException", status),
+        ("IncompleteSignature", status) => ("IncompleteSignatureException", status),
+        (_, status) => ("InvalidSignatureException", status),
+    }
+}

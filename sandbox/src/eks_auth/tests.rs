@@ -1,0 +1,256 @@
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    config::Config,
+    issuer::Issuer,
+    signature::key::Key,
+    sts::{authorization::Place, sigv4},
+};
+
+const CONFIG: &str = include_str!("world.yaml");
+const CLUSTER: &str = "http://oidc.example/cluster";
+const NOW: i64 = 1_777_636_800;
+const NODE: (&str, &str) = ("AKIANODE000000000000", "node-secret");
+const NOBODY: (&str, &str) = ("AKIANOBODY0000000000", "nobody-secret");
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+struct World {
+    sandbox: Sandbox,
+    issuer: Issuer,
+}
+
+fn world() -> World {
+    let issuer = Issuer::generate(CLUSTER).unwrap();
+    let sandbox = Sandbox::new(Config::read(CONFIG).unwrap()).with_issuer(issuer.clone());
+    World { sandbox, issuer }
+}
+
+fn claims(account: &str) -> Value {
+    json!({
+        "iss": CLUSTER,
+        "sub": format!("system:serviceaccount:shop:{account}"),
+        "aud": ["pods.eks.amazonaws.com"],
+        "iat": NOW, "nbf": NOW, "exp": NOW + 600,
+        "kubernetes.io": {
+            "namespace": "shop",
+            "serviceaccount": {"name": account, "uid": "sa-uid"},
+            "pod": {"name": "app-7d9c8b6f5d-x2x7q", "uid": "6f1c2f0e-7f5f-4b8e-9d55-0a7d1b1c9a51"},
+        },
+    })
+}
+
+impl World {
+    fn sign(&self, claims: &Value) -> String {
+        let header = json!({"alg": "RS256", "kid": self.issuer.kid()});
+        self.issuer.sign(&header, claims).unwrap()
+    }
+
+    /// Sends a body, signed by somebody for a region.
+    fn send(
+        &self,
+        (id, secret): (&str, &str),
+        (region, cluster): (&str, &str),
+        body: &str,
+    ) -> Answer {
+        let url = format!("http://eks.test/clusters/{cluster}/assume-role-for-pod-identity");
+        let key = Key {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            token: None,
+            expiration: None,
+            arn: String::new(),
+        };
+        let request = ("POST", &*url, body.as_bytes());
+        let scope = (now(), region, "eks-auth");
+        let signed = sigv4::sign_as_client(key, request, scope, Place::Headers);
+        let signed = signed.into_iter().chain([("host".to_owned(), "eks.test".to_owned())]);
+        let headers: HeaderMap = signed
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect();
+        let uri = url.parse().unwrap();
+        let call = Call { method: "POST", uri: &uri, headers: &headers, body: body.as_bytes() };
+        self.sandbox.pod_identity(&call, cluster, now())
+    }
+
+    fn ask_with(&self, claims: &Value) -> Answer {
+        let body = json!({"token": self.sign(claims), "zone": "eun1-az1"}).to_string();
+        self.send(NODE, ("eu-west-1", "shop"), &body)
+    }
+
+    fn ask(&self, account: &str) -> Answer {
+        self.ask_with(&claims(account))
+    }
+
+    fn reason(&self) -> String {
+        self.sandbox.decisions().pop().unwrap().reason
+    }
+
+    fn session(&self, answer: &Answer) -> crate::sessions::Session {
+        let key = answer.body["credentials"]["accessKeyId"].as_str().unwrap();
+        self.sandbox.sessions().find(key).unwrap().clone()
+    }
+}
+
+fn refusal(answer: &Answer) -> (&'static str, u16) {
+    (answer.code.unwrap_or("none"), answer.status)
+}
+
+#[test]
+fn a_pod_becomes_its_role() {
+    let world = world();
+    let answer = world.ask("app");
+    assert_eq!((answer.status, answer.code), (200, None), "{}", world.reason());
+    let body = &answer.body;
+    assert_eq!(body["subject"], json!({"namespace": "shop", "serviceAccount": "app"}));
+    assert_eq!(body["audience"], "pods.eks.amazonaws.com");
+    let arn = body["podIdentityAssociation"]["associationArn"].as_str().unwrap();
+    let id = body["podIdentityAssociation"]["associationId"].as_str().unwrap();
+    let start = "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/shop/a-";
+    assert!(arn.starts_with(start) && arn.ends_with(id), "{arn} {id}");
+    let user = body["assumedRoleUser"]["arn"].as_str().unwrap();
+    let role = "arn:aws:sts::111122223333:assumed-role/app/eks-shop-app-7d9c8b6f5d-x2x7q-";
+    assert!(user.starts_with(&role[..role.len() - 5]), "{user}");
+    let name = user.rsplit('/').next().unwrap();
+    assert!(name.len() <= 64 && name.parse::<podrole_identity::SessionName>().is_ok(), "{name}");
+    assert!(body["assumedRoleUser"]["assumeRoleId"].as_str().unwrap().ends_with(name));
+    assert_eq!(body["credentials"]["expiration"], NOW + 6 * 3600);
+    let session = world.session(&answer);
+    let tags: Vec<_> = session.carried.tags.iter().collect();
+    let wanted = [
+        ("eks-cluster-arn", "arn:aws:eks:eu-west-1:111122223333:cluster/shop"),
+        ("eks-cluster-name", "shop"),
+        ("kubernetes-namespace", "shop"),
+        ("kubernetes-pod-name", "app-7d9c8b6f5d-x2x7q"),
+        ("kubernetes-pod-uid", "6f1c2f0e-7f5f-4b8e-9d55-0a7d1b1c9a51"),
+        ("kubernetes-service-account", "app"),
+    ];
+    assert_eq!(tags, wanted);
+    assert_eq!(session.carried.transitive.len(), 6);
+    assert_ne!(world.ask("app").body["assumedRoleUser"]["arn"], user, "another session");
+}
+
+#[test]
+fn tags_may_be_left_out_and_a_policy_be_put_in() {
+    let world = world();
+    let session = world.session(&world.ask("plain"));
+    assert!(session.carried.tags.is_empty() && session.carried.policy.is_some());
+    assert_eq!(refusal(&world.ask("tagged")), ("AccessDeniedException", 400));
+    assert!(world.reason().contains("sts:TagSession"), "{}", world.reason());
+}
+
+#[test]
+fn a_target_role_is_reached_through_the_role() {
+    let world = world();
+    let answer = world.ask("far");
+    let session = world.session(&answer);
+    assert!(session.identity.arn.starts_with("arn:aws:sts::444455556666:assumed-role/target/eks-"));
+    assert_eq!(answer.body["credentials"]["expiration"], NOW + 59 * 60);
+    assert_eq!(session.carried.tags.len(), 6, "the tags went along");
+    assert_eq!(world.sandbox.sessions().len(), 1, "nobody has the credentials in between");
+    // The target must take the tags, unless there are none.
+    assert_eq!(refusal(&world.ask("far-tagged")), ("AccessDeniedException", 400));
+    assert!(world.reason().contains("sts:TagSession"), "{}", world.reason());
+    let session = world.session(&world.ask("far-plain"));
+    assert!(session.carried.tags.is_empty() && session.carried.policy.is_some());
+}
+
+#[test]
+fn each_refusal_has_the_models_code() {
+    let world = world();
+    let gone = "Unauthorized Exception! EKS does not have permissions";
+    for (account, code, status, message, reason) in [
+        ("none", "ResourceNotFoundException", 404, "No pod identity association", "shop/none"),
+        ("stray", "AccessDeniedException", 400, gone, "kubernetes-service-account wants"),
+        ("ec2", "AccessDeniedException", 400, gone, "its Principal does not name Service pods.eks"),
+        ("gone", "AccessDeniedException", 400, gone, "there is no role"),
+    ] {
+        let answer = world.ask(account);
+        assert_eq!(refusal(&answer), (code, status), "{account}");
+        assert!(answer.body["message"].as_str().unwrap().starts_with(message), "{}", answer.body);
+        assert!(world.reason().contains(reason), "{}", world.reason());
+    }
+}
+
+#[test]
+fn a_token_is_that_of_a_pod_of_this_cluster() {
+    let world = world();
+    let invalid = ("InvalidTokenException", 400);
+    let with = |key: &str, value: Value| {
+        let mut claims = claims("app");
+        claims[key] = value;
+        claims
+    };
+    let in_kubernetes = |key: &str, value: Value| {
+        let mut claims = claims("app");
+        claims["kubernetes.io"][key] = value;
+        claims
+    };
+    for (name, claims, wanted) in [
+        ("another issuer", with("iss", json!("http://oidc.example/other")), invalid),
+        ("another audience", with("aud", json!("sts.amazonaws.com")), invalid),
+        ("two audiences", with("aud", json!(["x", "pods.eks.amazonaws.com"])), ("none", 200)),
+        ("expired", with("exp", json!(NOW)), ("ExpiredTokenException", 400)),
+        ("not yet", with("nbf", json!(NOW + 1)), invalid),
+        ("no pod", in_kubernetes("pod", Value::Null), invalid),
+        ("a pod without UID", in_kubernetes("pod", json!({"name": "a", "uid": ""})), invalid),
+        ("no claim of Kubernetes", with("kubernetes.io", Value::Null), invalid),
+        ("another namespace", in_kubernetes("namespace", json!("other")), invalid),
+        ("another subject", with("sub", json!("system:serviceaccount:shop:other")), invalid),
+    ] {
+        assert_eq!(refusal(&world.ask_with(&claims)), wanted, "{name}: {}", world.reason());
+    }
+    let forged = world.issuer.impostor().unwrap();
+    let header = json!({"alg": "RS256", "kid": world.issuer.kid()});
+    let token = forged.sign(&header, &claims("app")).unwrap();
+    let body = json!({"token": token}).to_string();
+    let answer = world.send(NODE, ("eu-west-1", "shop"), &body);
+    assert_eq!(refusal(&answer), invalid, "forged");
+}
+
+#[test]
+fn a_caller_is_permitted_and_its_cluster_is_there() {
+    let world = world();
+    let good = json!({"token": world.sign(&claims("app"))}).to_string();
+    let (here, shop) = ("eu-west-1", "shop");
+    let denied = ("AccessDeniedException", 400);
+    let parameter = ("InvalidParameterException", 400);
+    let unreadable = ("InvalidRequestException", 400);
+    for (name, who, region, cluster, body, wanted) in [
+        ("good", NODE, here, shop, &*good, ("none", 200)),
+        ("without a policy", NOBODY, here, shop, &good, denied),
+        ("another region", NODE, "us-east-1", shop, &good, denied),
+        ("no such cluster", NODE, here, "none", &good, ("ResourceNotFoundException", 404)),
+        ("no cluster's name", NODE, here, "-shop", &good, parameter),
+        ("no token", NODE, here, shop, "{}", parameter),
+        ("no JWT", NODE, here, shop, r#"{"token": "a.b"}"#, parameter),
+        ("no JWT's letters", NODE, here, shop, r#"{"token": "a.b.c/"}"#, parameter),
+        (
+            "a JWT of nothing",
+            NODE,
+            here,
+            shop,
+            r#"{"token": "a.b.c"}"#,
+            ("InvalidTokenException", 400),
+        ),
+        ("no JSON", NODE, here, shop, "token", unreadable),
+        ("no object", NODE, here, shop, r#"{"token": 1}"#, unreadable),
+        (
+            "a stranger",
+            ("AKIASTRANGER00000000", "x"),
+            here,
+            shop,
+            &good,
+            ("UnrecognizedClientException", 403),
+        ),
+        ("a wrong secret", (NODE.0, "x"), here, shop, &good, ("InvalidSignatureException", 403)),
+    ] {
+        assert_eq!(refusal(&world.send(who, (region, cluster), body)), wanted, "{name}");
+    }
+    let calls = world.sandbox.calls();
+    assert_eq!(calls.get("AssumeRoleForPodIdentity"), Some(&13));
+}

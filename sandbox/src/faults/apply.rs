@@ -1,0 +1,128 @@
+//! Faults on a request's way: what is due is found, written down, and done.
+
+use axum::{
+    extract::{Request, State},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Rule, RuleError, answer,
+    asked::{self, Asked},
+};
+use crate::{decisions::Decision, sandbox::Sandbox};
+
+/// The header that spoils the one request that carries it.
+const HEADER: &str = "x-podrole-fault";
+
+/// By how much the sandbox's clock is wrong for a request; in its extensions.
+#[derive(Clone, Copy)]
+struct Skew(SignedDuration);
+
+/// The time, for a request: wrong where a fault says so.
+pub(crate) fn now(extensions: &Extensions) -> Timestamp {
+    let now = podrole_runtime::clock::now();
+    let skew = extensions.get::<Skew>().and_then(|skew| now.checked_add(skew.0).ok());
+    skew.unwrap_or(now)
+}
+
+/// Every request to what AWS would serve goes through here.
+pub(crate) async fn layer(
+    State(sandbox): State<Sandbox>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let own = match own_rule(request.headers()) {
+        Ok(own) => own,
+        Err(fault) => return refusal(&format!("{HEADER}: {fault}")),
+    };
+    if own.is_none() && sandbox.faults().is_empty() {
+        return next.run(request).await;
+    }
+    let Ok((asked, request)) = asked::read(request).await else {
+        return refusal("the body is larger than the query protocol takes");
+    };
+    let now = podrole_runtime::clock::now();
+    let own = own.filter(|rule| rule.is_for(&asked.operation));
+    match own.or_else(|| sandbox.faults().next(&asked.operation, now)) {
+        Some(rule) => spoil(&rule, &asked, &sandbox, request, next).await,
+        None => next.run(request).await,
+    }
+}
+
+fn own_rule(headers: &HeaderMap) -> Result<Option<Rule>, RuleError> {
+    let Some(header) = headers.get(HEADER) else {
+        return Ok(None);
+    };
+    let text = header.to_str().map_err(|_| RuleError::Text)?;
+    text.parse().map(Some)
+}
+
+async fn spoil(
+    rule: &Rule,
+    asked: &Asked,
+    sandbox: &Sandbox,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(delay) = rule.delay.and_then(|delay| delay.0.try_into().ok()) {
+        tokio::time::sleep(delay).await;
+    }
+    if let Some(response) = instead(rule, asked, sandbox).await {
+        return response;
+    }
+    let Some(skew) = rule.clock_skew else {
+        let response = next.run(request).await;
+        return if rule.truncated { answer::halved(response).await } else { response };
+    };
+    request.extensions_mut().insert(Skew(skew.0));
+    let date = http_date(now(request.extensions()));
+    let mut response = next.run(request).await;
+    // SDKs set their clocks by this header.
+    response.headers_mut().insert(header::DATE, date);
+    if rule.truncated { answer::halved(response).await } else { response }
+}
+
+/// What is answered in the operation's place; nothing where it shall happen.
+async fn instead(rule: &Rule, asked: &Asked, sandbox: &Sandbox) -> Option<Response> {
+    if rule.hang {
+        write_down(sandbox, asked, "hang");
+        std::future::pending::<()>().await;
+    }
+    if rule.reset {
+        write_down(sandbox, asked, "reset");
+        return Some(answer::reset());
+    }
+    if rule.garbage {
+        write_down(sandbox, asked, "garbage");
+        return Some(answer::garbage(rule));
+    }
+    if rule.status.is_some() || rule.code.is_some() {
+        write_down(sandbox, asked, answer::code(rule));
+        return Some(answer::error(rule, asked));
+    }
+    None
+}
+
+fn write_down(sandbox: &Sandbox, asked: &Asked, code: &str) {
+    sandbox.write(Decision {
+        at: podrole_runtime::clock::now(),
+        operation: asked.operation.clone().into(),
+        allowed: false,
+        code: Some(code.to_owned().into()),
+        role: None,
+        reason: "a fault that was asked for".to_owned(),
+    });
+}
+
+fn http_date(at: Timestamp) -> HeaderValue {
+    let text = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn refusal(text: &str) -> Response {
+    let message = axum::Json(serde_json::json!({"message": text}));
+    (StatusCode::BAD_REQUEST, message).into_response()
+}

@@ -1,0 +1,104 @@
+//! Which operation a request asks for, as far as a fault must know, and in which format its errors
+//! are. Nothing here is believed: whether the request is a good one is found out elsewhere.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use crate::http::MAX_BODY;
+
+const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+const IAM_VERSION: &str = "2010-05-08";
+
+/// An operation's name and the format of its errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) operation: String,
+    pub(crate) format: Format,
+}
+
+/// How an operation says that something went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The query protocol's XML, with its namespace.
+    Query(&'static str),
+    /// S3's XML.
+    S3,
+    /// The JSON protocols.
+    Json,
+}
+
+/// Finds a request's operation. The request comes back whole; an error when its body is larger
+/// than the query protocol takes.
+pub(crate) async fn read(request: Request) -> Result<(Asked, Request), axum::Error> {
+    let (parts, body) = request.into_parts();
+    if let Some(asked) = by_head(&parts) {
+        return Ok((asked, Request::from_parts(parts, body)));
+    }
+    if !is_form(&parts.headers) {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let asked = by_parameters(&[query]).unwrap_or_else(|| by_service(&parts.headers));
+        return Ok((asked, Request::from_parts(parts, body)));
+    }
+    let body = to_bytes(body, MAX_BODY).await?;
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let asked = by_parameters(&[query, &body]).unwrap_or_else(|| by_service(&parts.headers));
+    Ok((asked, Request::from_parts(parts, Body::from(body))))
+}
+
+/// EKS Auth and the issuer have their own paths, the JSON protocols a header.
+fn by_head(parts: &Parts) -> Option<Asked> {
+    let json = |operation: &str| {
+        let operation = operation.chars().take(100).collect();
+        Some(Asked { operation, format: Format::Json })
+    };
+    let path = parts.uri.path();
+    if path.starts_with("/clusters/") && path.ends_with("/assume-role-for-pod-identity") {
+        return json("AssumeRoleForPodIdentity");
+    }
+    if path.ends_with("/.well-known/openid-configuration") {
+        return json("Discovery");
+    }
+    if path.ends_with("/openid/v1/jwks") {
+        return json("Jwks");
+    }
+    let target = parts.headers.get("x-amz-target")?.to_str().ok()?;
+    json(target.rsplit_once('.').map_or(target, |(_, name)| name))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
+fn by_parameters(texts: &[&[u8]]) -> Option<Asked> {
+    let (mut action, mut namespace) = (None, STS);
+    for text in texts {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(text).unwrap_or_default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "Action" => action = Some(value),
+                "Version" if value == IAM_VERSION => namespace = IAM,
+                _ => {}
+            }
+        }
+    }
+    let operation = action?.chars().take(100).collect();
+    Some(Asked { operation, format: Format::Query(namespace) })
+}
+
+/// For all else the service's name in the signature's scope stands for the operation.
+fn by_service(headers: &HeaderMap) -> Asked {
+    let scope = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let service = scope.and_then(|scope| scope.split('/').nth(3)).unwrap_or("unknown");
+    let format = match service {
+        "s3" => Format::S3,
+        "sts" => Format::Query(STS),
+        "iam" => Format::Query(IAM),
+        _ => Format::Json,
+    };
+    Asked { operation: service.chars().take(100).collect(), format }
+}

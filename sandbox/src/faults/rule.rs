@@ -1,0 +1,227 @@
+//! One rule: which calls, and what befalls them. Read strictly, from JSON or in one line.
+
+use std::{num::NonZeroU64, str::FromStr};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A test that waits longer than this has forgotten what it waits for.
+const MAX_DELAY: SignedDuration = SignedDuration::from_mins(10);
+const MAX_SKEW: SignedDuration = SignedDuration::from_hours(24 * 366);
+const MAX_TEXT: usize = 200;
+
+/// What goes wrong with which calls.
+///
+/// ```json
+/// {"operation": "AssumeRoleWithWebIdentity", "code": "Throttling", "status": 400, "first": 2}
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(default)]
+pub struct Rule {
+    /// AWS's name of the operation; `*` is every one.
+    pub operation: String,
+    /// The answer's HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// AWS's error code, in the operation's own format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The error's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The call waits so long before anything else happens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Span>,
+    /// There is never an answer.
+    #[serde(skip_serializing_if = "is_false")]
+    pub hang: bool,
+    /// The connection is dropped without an answer.
+    #[serde(skip_serializing_if = "is_false")]
+    pub reset: bool,
+    /// The real answer ends half-way, and the connection with it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub truncated: bool,
+    /// The body is nothing that a client can read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub garbage: bool,
+    /// The sandbox's clock is wrong by this much for the call, its `Date` header too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew: Option<Span>,
+    /// Each n-th call only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<NonZeroU64>,
+    /// The first n calls only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<NonZeroU64>,
+    /// So long only, from when the rule was made.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Span>,
+}
+
+/// A duration as people write it: `500ms`, `30s`, `-20m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(pub SignedDuration);
+
+/// A fault that cannot be had.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// The text is no rule.
+    #[error(
+        "it is no fault: {0}; write JSON, or operation=GetCallerIdentity,code=Throttling,first=2"
+    )]
+    Read(String),
+    /// Nothing would go wrong.
+    #[error(
+        "say what goes wrong: status, code, delay, hang, reset, truncated, garbage or clockSkew"
+    )]
+    Nothing,
+    /// Two answers are wanted for the same call.
+    #[error("one call has one answer: choose one of status/code, hang, reset, truncated, garbage")]
+    Twice,
+    /// The status is none that an error has.
+    #[error("the status {0} is none of 200 to 599")]
+    Status(u16),
+    /// A code that is none, or a text that is too long.
+    #[error(
+        "code and operation are letters, digits, - . : _ and *; message has 200 characters at most"
+    )]
+    Text,
+    /// A time that makes no sense.
+    #[error("delay is 0 to 10m, clockSkew at most a year, for more than nothing")]
+    Time,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self {
+            operation: "*".to_owned(),
+            status: None,
+            code: None,
+            message: None,
+            delay: None,
+            hang: false,
+            reset: false,
+            truncated: false,
+            garbage: false,
+            clock_skew: None,
+            every: None,
+            first: None,
+            lasts: None,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it is for that operation.
+    pub(super) fn is_for(&self, operation: &str) -> bool {
+        self.operation == "*" || self.operation.eq_ignore_ascii_case(operation)
+    }
+
+    /// Whether its time is over, at that age.
+    pub(super) fn is_over(&self, age: SignedDuration) -> bool {
+        self.lasts.is_some_and(|lasts| age >= lasts.0)
+    }
+
+    /// Whether the n-th call, counted from 1, is one of those that it spoils.
+    pub(super) fn is_turn(&self, call: u64) -> bool {
+        let every = self.every.is_none_or(|every| call.is_multiple_of(every.get()));
+        every && self.first.is_none_or(|first| call <= first.get())
+    }
+
+    fn checked(self) -> Result<Self, RuleError> {
+        let error = (self.status.is_some() && !self.garbage) || self.code.is_some();
+        let answers = [error, self.hang, self.reset, self.truncated, self.garbage];
+        let answers = answers.into_iter().filter(|one| *one).count();
+        if answers == 0 && self.delay.is_none() && self.clock_skew.is_none() {
+            return Err(RuleError::Nothing);
+        }
+        if answers > 1 {
+            return Err(RuleError::Twice);
+        }
+        if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
+            return Err(RuleError::Status(status));
+        }
+        let name = |text: &String| text.len() <= MAX_TEXT && text.bytes().all(is_name);
+        let short = |text: &String| text.chars().count() <= MAX_TEXT;
+        if !name(&self.operation)
+            || !self.code.as_ref().is_none_or(name)
+            || !self.message.as_ref().is_none_or(short)
+        {
+            return Err(RuleError::Text);
+        }
+        self.check_times()?;
+        Ok(self)
+    }
+
+    fn check_times(&self) -> Result<(), RuleError> {
+        let delay = self.delay.is_none_or(|d| !d.0.is_negative() && d.0 <= MAX_DELAY);
+        let skew = self.clock_skew.is_none_or(|skew| skew.0.abs() <= MAX_SKEW);
+        let lasts = self.lasts.is_none_or(|lasts| lasts.0.is_positive());
+        (delay && skew && lasts).then_some(()).ok_or(RuleError::Time)
+    }
+}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    /// JSON, or `name=value` and bare names with commas between.
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let unreadable = |fault: serde_json::Error| RuleError::Read(fault.to_string());
+        let text = text.trim();
+        let rule: Self = if text.starts_with('{') {
+            serde_json::from_str(text).map_err(unreadable)?
+        } else {
+            serde_json::from_value(Value::Object(line(text)?)).map_err(unreadable)?
+        };
+        rule.checked()
+    }
+}
+
+fn line(text: &str) -> Result<Map<String, Value>, RuleError> {
+    let mut fields = Map::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (name, value) = match part.split_once('=') {
+            None => (part, Value::Bool(true)),
+            Some((name, value)) => (name.trim(), typed(value.trim())),
+        };
+        if fields.insert(name.to_owned(), value).is_some() {
+            return Err(RuleError::Read(format!("{:?} is there twice", name.escape_debug())));
+        }
+    }
+    Ok(fields)
+}
+
+fn typed(value: &str) -> Value {
+    match value {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => value.parse::<u64>().map_or_else(|_| value.into(), Value::from),
+    }
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._:*".contains(&byte)
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let span = text.parse().map(Self);
+        span.map_err(|_| format!("{text:?} is no duration; write 500ms, 30s or -20m"))
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        format!("{:#}", span.0)
+    }
+}

@@ -1,0 +1,83 @@
+//! IAM's answers in XML.
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use super::fault::IamFault;
+
+const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
+const MESSAGE_LENGTH: usize = 1000;
+/// RFC 3986: all but these is encoded in a document that comes back.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What is inside an answer; nothing where the operation has no result.
+pub(super) struct Document(Option<String>);
+
+/// A list in IAM's XML: `<member>` for each item.
+#[derive(Serialize)]
+pub(super) struct Members<T> {
+    member: Vec<T>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody {
+    r#type: &'static str,
+    code: &'static str,
+    message: String,
+}
+
+impl<T> Members<T> {
+    pub(super) fn of(items: impl IntoIterator<Item = T>) -> Self {
+        Self { member: items.into_iter().collect() }
+    }
+}
+
+impl Document {
+    /// An answer that says yes and no more.
+    pub(super) fn empty() -> Self {
+        Self(None)
+    }
+
+    /// An operation's result.
+    pub(super) fn of<T: Serialize>(operation: &str, result: &T) -> Self {
+        // Our own types, whose names are XML's too: there is nothing that could not be written.
+        Self(quick_xml::se::to_string_with_root(&format!("{operation}Result"), result).ok())
+    }
+
+    pub(super) fn write(&self, operation: &str, request_id: &str) -> String {
+        let result = self.0.as_deref().unwrap_or_default();
+        format!(
+            "<{operation}Response xmlns=\"{NAMESPACE}\">{result}<ResponseMetadata><RequestId>\
+             {request_id}</RequestId></ResponseMetadata></{operation}Response>\n"
+        )
+    }
+}
+
+/// A refusal.
+pub(super) fn error(fault: &IamFault, request_id: &str) -> String {
+    let (code, status) = fault.code();
+    let message = fault.to_string();
+    let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    let error = ErrorBody {
+        r#type: if status < 500 { "Sender" } else { "Receiver" },
+        code,
+        message: message.chars().filter(legal).take(MESSAGE_LENGTH).collect(),
+    };
+    let error = quick_xml::se::to_string_with_root("Error", &error).unwrap_or_default();
+    format!(
+        "<ErrorResponse xmlns=\"{NAMESPACE}\">{error}<RequestId>{request_id}</RequestId>\
+         </ErrorResponse>\n"
+    )
+}
+
+/// A policy's document, as IAM gives it back.
+pub(super) fn encoded(document: &str) -> String {
+    utf8_percent_encode(document, ENCODED).to_string()
+}
+
+/// A time in whole seconds.
+pub(super) fn time(at: Timestamp) -> String {
+    format!("{at:.0}")
+}

@@ -1,0 +1,36 @@
+//! Who calls IAM: a user of an account, by the signature.
+
+use jiff::Timestamp;
+
+use super::fault::IamFault;
+use crate::{
+    accounts::{Accounts, Owner},
+    sessions::Sessions,
+    signature::authorization::SignatureError,
+    sts::{Call, caller::authenticate},
+};
+
+/// The account that a call is for.
+pub(super) struct Caller {
+    pub(super) account: String,
+    pub(super) partition: String,
+}
+
+/// The user that signed the call, with a key of their own: temporary credentials change no IAM.
+pub(super) fn identify(
+    accounts: &Accounts,
+    sessions: &Sessions,
+    call: &Call<'_>,
+    operation: &'static str,
+    now: Timestamp,
+) -> Result<Caller, IamFault> {
+    let caller = authenticate(accounts, sessions, call, "iam", now)?;
+    let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
+    match &identity.owner {
+        Owner::User(user) if !caller.is_temporary() => Ok(Caller {
+            account: user.account().to_string(),
+            partition: user.partition().to_owned(),
+        }),
+        _ => Err(IamFault::AccessDenied { arn: identity.arn.clone(), operation }),
+    }
+}

@@ -1,0 +1,68 @@
+//! What a token is asked for with, and what is then in it.
+
+use jiff::Timestamp;
+use podrole_identity::{Audience, ServiceAccountRef};
+use serde_json::{Value, json};
+
+/// What a token is asked for with, as in Kubernetes' TokenRequest.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// Whose token it is.
+    pub service_account: ServiceAccountRef,
+    /// The ServiceAccount's UID.
+    pub service_account_uid: String,
+    /// Whom it is for; at least one.
+    pub audiences: Vec<Audience>,
+    /// Its life in seconds. Kubernetes gives 600 at least; this issuer gives what is asked.
+    pub expiration_seconds: u32,
+    /// The pod that it is bound to.
+    pub pod: Option<PodRef>,
+    /// The node that the pod runs on.
+    pub node: Option<NodeRef>,
+}
+
+/// A pod, as a bound token names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodRef {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// A node, as a bound token names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRef {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+impl TokenRequest {
+    /// The claims that Kubernetes puts in.
+    pub(super) fn claims(&self, issuer: &str, now: Timestamp, jti: &str) -> Value {
+        let account = &self.service_account;
+        let mut bound = json!({
+            "namespace": account.namespace(),
+            "serviceaccount": {"name": account.name(), "uid": self.service_account_uid},
+        });
+        if let Some(pod) = &self.pod {
+            bound["pod"] = json!({"name": pod.name, "uid": pod.uid});
+        }
+        if let Some(node) = &self.node {
+            bound["node"] = json!({"name": node.name, "uid": node.uid});
+        }
+        let now = now.as_second();
+        json!({
+            "iss": issuer,
+            "sub": account.subject(),
+            "aud": self.audiences,
+            "iat": now,
+            "nbf": now,
+            "exp": now + i64::from(self.expiration_seconds),
+            "jti": jti,
+            "kubernetes.io": bound,
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! What an issuer serves: its two documents as a cluster does, and for tests tokens and new keys.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use jiff::{SignedDuration, Timestamp};
+use podrole_identity::{Audience, ServiceAccountRef};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Issuer, IssuerError, NodeRef, PodRef, TokenRequest};
+use crate::random;
+
+/// An hour, as Kubernetes gives when nothing is said.
+const DEFAULT_EXPIRATION: u32 = 3600;
+
+/// What is asked for at `/_podrole/tokens`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wish {
+    namespace: String,
+    service_account: String,
+    service_account_uid: Option<String>,
+    audiences: Option<Vec<Audience>>,
+    expiration_seconds: Option<u32>,
+    pod: Option<Named>,
+    node: Option<Named>,
+}
+
+/// A pod or a node: its name, or name and UID.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Named {
+    Name(String),
+    Whole { name: String, uid: String },
+}
+
+/// The documents that a cluster's issuer serves.
+pub(crate) fn documents(issuer: &Issuer) -> Router {
+    let (discovery, keys) = issuer.paths();
+    Router::new()
+        .route(&discovery, get(document))
+        .route(&keys, get(jwks))
+        .with_state(issuer.clone())
+}
+
+/// What no cluster serves: tokens and keys for the asking.
+pub(crate) fn router(issuer: &Issuer) -> Router {
+    Router::new()
+        .route("/_podrole/tokens", post(tokens))
+        .route("/_podrole/rotate", post(rotate))
+        .with_state(issuer.clone())
+}
+
+async fn document(State(issuer): State<Issuer>) -> Json<Value> {
+    Json(issuer.discovery())
+}
+
+async fn jwks(State(issuer): State<Issuer>) -> Json<Value> {
+    Json(issuer.jwks())
+}
+
+/// A token: bare, for shells; or a TokenRequest's status where JSON is asked for.
+async fn tokens(State(issuer): State<Issuer>, headers: HeaderMap, body: Bytes) -> Response {
+    let now = podrole_runtime::clock::now();
+    let minted = read(&body).and_then(|request| {
+        let token = issuer.mint(&request, now).map_err(|fault| fault.to_string())?;
+        Ok((token, expiration(&request, now)))
+    });
+    match minted {
+        Ok((token, expiration)) if wants_json(&headers) => {
+            Json(json!({"status": {"token": token, "expirationTimestamp": expiration}}))
+                .into_response()
+        }
+        Ok((token, _)) => ([(header::CONTENT_TYPE, "application/jwt")], token).into_response(),
+        Err(fault) => refusal(&fault),
+    }
+}
+
+/// `POST /_podrole/rotate` makes a new key; with `?drop=old` the old ones are no longer published.
+async fn rotate(State(issuer): State<Issuer>, RawQuery(query): RawQuery) -> Response {
+    match query.as_deref() {
+        Some("drop=old") => issuer.drop_old_keys(),
+        None | Some("") => {
+            if let Err(fault) = new_key(issuer.clone()).await {
+                return (StatusCode::INTERNAL_SERVER_ERROR, message(&fault.to_string()))
+                    .into_response();
+            }
+        }
+        Some(_) => return refusal("the query may be drop=old, or nothing"),
+    }
+    Json(issuer.jwks()).into_response()
+}
+
+/// An RSA key takes a processor for a tenth of a second: too long for the threads that answer.
+async fn new_key(issuer: Issuer) -> Result<(), IssuerError> {
+    let made = tokio::task::spawn_blocking(move || issuer.rotate()).await;
+    made.unwrap_or(Err(IssuerError::Crypto("make an RSA key")))
+}
+
+/// The request, in a mint's words.
+fn read(body: &[u8]) -> Result<TokenRequest, String> {
+    let wish: Wish = serde_json::from_slice(body).map_err(|fault| {
+        format!(
+            "{fault}; send {{\"namespace\", \"serviceAccount\"}} and, where wanted, audiences, \
+             expirationSeconds, pod, node, serviceAccountUid"
+        )
+    })?;
+    let account = ServiceAccountRef::new(&wish.namespace, &wish.service_account);
+    let account = account.map_err(|fault| fault.to_string())?;
+    let uid = || random::fixed_uuid(&account.subject());
+    let within = |kind: &str, named: Named| named.parts(kind, account.namespace());
+    let pod = wish.pod.map(|pod| within("pod", pod));
+    let node = wish.node.map(|node| within("node", node));
+    Ok(TokenRequest {
+        service_account_uid: wish.service_account_uid.unwrap_or_else(uid),
+        audiences: wish.audiences.unwrap_or_else(|| vec![Audience::sts()]),
+        expiration_seconds: wish.expiration_seconds.unwrap_or(DEFAULT_EXPIRATION),
+        pod: pod.map(|(name, uid)| PodRef { name, uid }),
+        node: node.map(|(name, uid)| NodeRef { name, uid }),
+        service_account: account,
+    })
+}
+
+impl Named {
+    /// Name and UID. The same name has always the same UID, as long as nothing else is said.
+    fn parts(self, kind: &str, namespace: &str) -> (String, String) {
+        match self {
+            Self::Name(name) => {
+                let uid = random::fixed_uuid(&format!("{kind} {namespace}/{name}"));
+                (name, uid)
+            }
+            Self::Whole { name, uid } => (name, uid),
+        }
+    }
+}
+
+fn expiration(request: &TokenRequest, now: Timestamp) -> String {
+    let life = SignedDuration::from_secs(request.expiration_seconds.into());
+    format!("{:.0}", now.saturating_add(life).unwrap_or(now))
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("json"))
+}
+
+fn refusal(text: &str) -> Response {
+    (StatusCode::BAD_REQUEST, message(text)).into_response()
+}
+
+fn message(text: &str) -> Json<Value> {
+    Json(json!({"message": text}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_read_strictly() {
+        let request = read(br#"{"namespace": "shop", "serviceAccount": "app", "pod": "app-1"}"#);
+        let request = request.unwrap();
+        assert_eq!(request.service_account.to_string(), "shop/app");
+        assert_eq!(request.audiences, [Audience::sts()]);
+        assert_eq!(request.expiration_seconds, 3600);
+        let pod = request.pod.unwrap();
+        assert_eq!((pod.name.as_str(), pod.uid.len()), ("app-1", 36));
+        for (body, why) in [
+            (&b"{}"[..], "namespace"),
+            (b"[]", "send {"),
+            (b"\xff", "send {"),
+            (br#"{"namespace": "shop", "serviceAccount": "app", "tags": {}}"#, "tags"),
+            (br#"{"namespace": "SHOP", "serviceAccount": "app"}"#, "namespace"),
+            (br#"{"namespace": "a", "serviceAccount": "b", "audiences": [""]}"#, "audience"),
+        ] {
+            let fault = read(body).unwrap_err();
+            assert!(fault.contains(why), "{fault}");
+        }
+    }
+}

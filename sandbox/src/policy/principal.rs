@@ -1,0 +1,161 @@
+//! Whom a trust policy names, and who asks.
+
+use std::fmt;
+
+use podrole_identity::AccountId;
+
+use super::written::WrittenPrincipals;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal<'a> {
+    /// Somebody that an identity provider vouches for; the provider's ARN.
+    Federated(&'a str),
+    /// An AWS service, by its domain.
+    Service(&'a str),
+    /// A user, by its ARN.
+    User(&'a str),
+    /// A session of a role.
+    Session {
+        /// `arn:aws:sts::<account>:assumed-role/<role>/<session>`
+        arn: &'a str,
+        /// The role's ARN, its path included.
+        role: &'a str,
+    },
+}
+
+/// How closely a policy names somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// Its whole account: then the account's own policies must allow it too.
+    Account,
+    /// The user, role, provider or service; or everyone.
+    Itself,
+    /// This very session of a role.
+    Session,
+}
+
+/// Whom a statement means.
+#[derive(Debug)]
+pub(super) struct Principals {
+    /// `"*"`, or `{"AWS": "*"}`, which IAM documents as the same.
+    everyone: bool,
+    aws: Vec<AwsPrincipal>,
+    federated: Vec<String>,
+    service: Vec<String>,
+}
+
+#[derive(Debug)]
+enum AwsPrincipal {
+    /// `arn:<partition>:iam::<account>:root`, or the twelve digits in any partition.
+    Account { partition: Option<String>, id: String },
+    /// A user, a role or a session.
+    Arn(String),
+}
+
+impl TryFrom<WrittenPrincipals> for Principals {
+    type Error = String;
+
+    fn try_from(written: WrittenPrincipals) -> Result<Self, String> {
+        let (mut aws, federated, service) = match written {
+            WrittenPrincipals::Everyone => (vec!["*".to_owned()], Vec::new(), Vec::new()),
+            WrittenPrincipals::Named(named) => (named.aws, named.federated, named.service),
+        };
+        if aws.is_empty() && federated.is_empty() && service.is_empty() {
+            return Err("the Principal names nobody".to_owned());
+        }
+        let everyone = aws.iter().any(|name| name == "*");
+        aws.retain(|name| name != "*");
+        let aws = aws.iter().map(|name| AwsPrincipal::read(name));
+        Ok(Self { everyone, aws: aws.collect::<Result<_, _>>()?, federated, service })
+    }
+}
+
+impl AwsPrincipal {
+    fn read(name: &str) -> Result<Self, String> {
+        let fault = || {
+            format!(
+                "the Principal {name:?} is not one that IAM takes under AWS: an account, \
+                 arn:aws:iam::<account>:root, :user/<name>, :role/<name>, or \
+                 arn:aws:sts::<account>:assumed-role/<role>/<session>; no wildcards but \"*\" alone"
+            )
+        };
+        if name.parse::<AccountId>().is_ok() {
+            return Ok(Self::Account { partition: None, id: name.to_owned() });
+        }
+        let parts: Vec<&str> = name.splitn(6, ':').collect();
+        let ["arn", partition, service, "", account, resource] = parts[..] else {
+            return Err(fault());
+        };
+        let known = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
+        if !known || resource.contains(['*', '?']) {
+            return Err(fault());
+        }
+        match (service, resource.split_once('/')) {
+            ("iam", None) if resource == "root" => {
+                let (partition, id) = (Some(partition.to_owned()), account.to_owned());
+                Ok(Self::Account { partition, id })
+            }
+            ("iam", Some(("user" | "role", _))) | ("sts", Some(("assumed-role", _))) => {
+                Ok(Self::Arn(name.to_owned()))
+            }
+            _ => Err(fault()),
+        }
+    }
+
+    /// Whether it is the account of that ARN.
+    fn is_account_of(&self, arn: &str) -> bool {
+        let Self::Account { partition, id } = self else {
+            return false;
+        };
+        let mut parts = arn.split(':').skip(1);
+        let same_partition =
+            parts.next().is_some_and(|of| partition.as_deref().is_none_or(|p| p == of));
+        same_partition && parts.nth(2) == Some(id)
+    }
+
+    fn is_arn(&self, arn: &str) -> bool {
+        matches!(self, Self::Arn(one) if one == arn)
+    }
+}
+
+impl Principals {
+    /// How closely they name somebody; nothing when they do not.
+    pub(super) fn name(&self, principal: Principal<'_>) -> Option<Named> {
+        let listed = |list: &[String], name: &str| {
+            list.iter().any(|one| one == name).then_some(Named::Itself)
+        };
+        let everyone = self.everyone.then_some(Named::Itself);
+        let named = match principal {
+            Principal::Federated(provider) => listed(&self.federated, provider),
+            Principal::Service(domain) => listed(&self.service, domain),
+            Principal::User(arn) => self.aws_name(arn, arn, None),
+            Principal::Session { arn, role } => self.aws_name(role, role, Some(arn)),
+        };
+        everyone.max(named)
+    }
+
+    fn aws_name(&self, arn: &str, of_account: &str, session: Option<&str>) -> Option<Named> {
+        let named = self.aws.iter().filter_map(|one| {
+            if session.is_some_and(|session| one.is_arn(session)) {
+                Some(Named::Session)
+            } else if one.is_arn(arn) {
+                Some(Named::Itself)
+            } else {
+                one.is_account_of(of_account).then_some(Named::Account)
+            }
+        });
+        named.max()
+    }
+}
+
+impl fmt::Display for Principal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Federated(name) => write!(f, "Federated {name}"),
+            Self::Service(name) => write!(f, "Service {name}"),
+            Self::User(arn) => write!(f, "AWS {arn}"),
+            Self::Session { arn, role } => write!(f, "AWS {arn} (of {role})"),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Policy variables: `${aws:PrincipalTag/team}`, `${aws:username, 'nobody'}`, `${*}`.
+//!
+//! Source: IAM's reference of policy variables. Only the language of 2012 has them.
+
+use super::{context::Context, document::Version, pattern::Pattern};
+
+/// A text of a policy, with places that a request fills.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    written: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// May have wildcards.
+    Text(String),
+    /// `${*}`, `${?}` and `${$}`: the character itself.
+    Plain(char),
+    Variable {
+        key: String,
+        default: Option<String>,
+    },
+}
+
+impl Template {
+    /// Reads a text of a policy.
+    pub(super) fn read(text: &str, version: Version) -> Result<Self, String> {
+        let parts = match version {
+            Version::Old => vec![Part::Text(text.to_owned())],
+            Version::Current => parts(text)?,
+        };
+        Ok(Self { written: text.to_owned(), parts })
+    }
+
+    /// As it stands in the policy.
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// Whether a request has something to fill in.
+    pub(super) fn has_variables(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
+    /// The pattern for a request; nothing where it has no value, or several, for a variable that
+    /// has no default. Wildcards in a request's own values are plain characters: a caller chooses
+    /// some of them.
+    pub(super) fn fill(&self, context: &Context) -> Option<Pattern> {
+        let mut pattern = Pattern::default();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => pattern.push(text),
+                Part::Plain(c) => pattern.push_plain(c.encode_utf8(&mut [0; 4])),
+                Part::Variable { key, default } => {
+                    let value = match context.get(key) {
+                        Some([value]) => Some(value),
+                        Some([_, ..]) => None,
+                        _ => default.as_ref(),
+                    };
+                    pattern.push_plain(value?);
+                }
+            }
+        }
+        Some(pattern)
+    }
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, String> {
+    let fault = || format!("the policy variable in {text:?} is not one that IAM knows");
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, behind) = after.split_once('}').ok_or_else(fault)?;
+        parts.push(Part::Text(before.to_owned()));
+        parts.push(part(variable).ok_or_else(fault)?);
+        rest = behind;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    Ok(parts)
+}
+
+/// What stands between `${` and `}`.
+fn part(variable: &str) -> Option<Part> {
+    match variable {
+        "*" => return Some(Part::Plain('*')),
+        "?" => return Some(Part::Plain('?')),
+        "$" => return Some(Part::Plain('$')),
+        _ => {}
+    }
+    let (key, default) = match variable.split_once(',') {
+        None => (variable, None),
+        Some((key, default)) => {
+            let default = default.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+            (key, Some(default.to_owned()))
+        }
+    };
+    let key = key.trim();
+    let legal = key.contains(':') && !key.contains(['{', '$', '\'', '*', '?']);
+    legal.then(|| Part::Variable { key: key.to_owned(), default })
+}

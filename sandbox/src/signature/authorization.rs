@@ -1,0 +1,234 @@
+//! A signature as a request carries it, in its headers or in its query, and what is checked of it
+//! before it is computed again.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+
+use super::sigv4;
+use crate::{random, sts::Call};
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const SKEW: SignedDuration = SignedDuration::from_mins(15);
+/// Headers of AWS's own that are proved in another way, or that SDKs leave unsigned in URLs.
+const UNSIGNED: [&str; 4] =
+    ["x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"];
+/// A week: the longest life of a presigned URL, in seconds.
+const MAX_EXPIRES: u32 = 604_800;
+
+/// A request's signature, taken apart and not yet believed.
+pub(crate) struct Signed {
+    pub(crate) scope: Scope,
+    /// Lower-case names.
+    pub(crate) headers: Vec<String>,
+    pub(crate) signature: String,
+    pub(crate) at: Timestamp,
+    pub(crate) session_token: Option<String>,
+    pub(crate) place: Place,
+}
+
+/// The credential scope: `<key id>/<yyyymmdd>/<region>/<service>/aws4_request`.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) key_id: String,
+    pub(crate) date: String,
+    pub(crate) region: String,
+    pub(crate) service: String,
+}
+
+/// Where the signature stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Headers,
+    /// A presigned URL, with its life in seconds.
+    Query {
+        expires: u32,
+    },
+}
+
+/// Why a signed request is refused. The text is for the caller; `detail` is for the decision log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SignatureError {
+    #[error("Request is missing Authentication Token")]
+    Missing,
+    #[error("The request signature does not conform to AWS standards: {0}")]
+    Incomplete(&'static str),
+    #[error("The security token included in the request is invalid.")]
+    UnknownKey,
+    #[error("The security token included in the request is invalid.")]
+    SessionToken,
+    #[error("Credential should be scoped to the service that is called.")]
+    Service,
+    #[error(
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
+    )]
+    Date,
+    #[error("Signature expired: it is more than 15 minutes old, or its URL's life is over")]
+    Old,
+    #[error("Signature not yet current: it lies more than 15 minutes ahead")]
+    Early,
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+    )]
+    Body,
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+    )]
+    Mismatch,
+    #[error("The security token included in the request is expired")]
+    Expired,
+    #[error("There were headers present in the request which were not signed: {0}")]
+    NotSigned(String),
+    #[error("Missing required header for this request: x-amz-content-sha256")]
+    NoHash,
+    #[error(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    )]
+    BadHash,
+}
+
+impl SignatureError {
+    pub(crate) fn code(&self) -> (&'static str, u16) {
+        match self {
+            Self::Missing => ("MissingAuthenticationToken", 403),
+            Self::Incomplete(_) => ("IncompleteSignature", 400),
+            Self::UnknownKey | Self::SessionToken => ("InvalidClientTokenId", 403),
+            Self::Expired => ("ExpiredToken", 403),
+            _ => ("SignatureDoesNotMatch", 403),
+        }
+    }
+
+    /// What the caller is not told.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::UnknownKey => "no credentials with this key id were issued here".to_owned(),
+            Self::SessionToken => "the session token is not the one of this key id".to_owned(),
+            Self::Body => "the body is not the one that x-amz-content-sha256 names".to_owned(),
+            Self::Mismatch => "the signature is of another request or another key".to_owned(),
+            told => told.to_string(),
+        }
+    }
+}
+
+impl Signed {
+    /// Takes a request's signature apart.
+    pub(crate) fn read(call: &Call<'_>) -> Result<Self, SignatureError> {
+        if let Some(header) = call.header("authorization") {
+            return Self::from_header(header, call);
+        }
+        let query: BTreeMap<String, String> =
+            serde_urlencoded::from_str(call.query()).unwrap_or_default();
+        if query.contains_key("X-Amz-Signature") {
+            return Self::from_query(&query);
+        }
+        Err(SignatureError::Missing)
+    }
+
+    fn from_header(header: &str, call: &Call<'_>) -> Result<Self, SignatureError> {
+        let rest = header.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' '));
+        let rest = rest.ok_or(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"))?;
+        let parts = rest.split(',').filter_map(|part| part.trim().split_once('='));
+        let parts: BTreeMap<_, _> = parts.collect();
+        let part = |name, fault| parts.get(name).copied().ok_or(SignatureError::Incomplete(fault));
+        let date = call.header("x-amz-date");
+        let date = date.ok_or(SignatureError::Incomplete("it needs the header X-Amz-Date"))?;
+        Ok(Self {
+            scope: Scope::read(part("Credential", "it needs 'Credential'")?)?,
+            headers: names(part("SignedHeaders", "it needs 'SignedHeaders'")?),
+            signature: part("Signature", "it needs 'Signature'")?.to_owned(),
+            at: time(date)?,
+            session_token: call.header("x-amz-security-token").map(str::to_owned),
+            place: Place::Headers,
+        })
+    }
+
+    fn from_query(query: &BTreeMap<String, String>) -> Result<Self, SignatureError> {
+        let part = |name, fault| {
+            let part = query.get(name).map(String::as_str);
+            part.ok_or(SignatureError::Incomplete(fault))
+        };
+        if part("X-Amz-Algorithm", "it needs X-Amz-Algorithm")? != ALGORITHM {
+            return Err(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"));
+        }
+        let expires = part("X-Amz-Expires", "it needs X-Amz-Expires")?.parse().ok();
+        let expires = expires.filter(|seconds| *seconds <= MAX_EXPIRES);
+        let expires =
+            expires.ok_or(SignatureError::Incomplete("X-Amz-Expires is 0 to 604800 seconds"))?;
+        Ok(Self {
+            scope: Scope::read(part("X-Amz-Credential", "it needs X-Amz-Credential")?)?,
+            headers: names(part("X-Amz-SignedHeaders", "it needs X-Amz-SignedHeaders")?),
+            signature: part("X-Amz-Signature", "it needs X-Amz-Signature")?.to_owned(),
+            at: time(part("X-Amz-Date", "it needs X-Amz-Date")?)?,
+            session_token: query.get("X-Amz-Security-Token").cloned(),
+            place: Place::Query { expires },
+        })
+    }
+
+    /// The signature is for that service.
+    pub(crate) fn check_service(&self, service: &str) -> Result<(), SignatureError> {
+        (self.scope.service == service).then_some(()).ok_or(SignatureError::Service)
+    }
+
+    /// The signature is of the day that the request says.
+    pub(crate) fn check_day(&self) -> Result<(), SignatureError> {
+        let day = self.at.strftime("%Y%m%d").to_string();
+        (self.scope.date == day).then_some(()).ok_or(SignatureError::Date)
+    }
+
+    /// The request is at most 15 minutes old or ahead; a presigned one lives as long as it says.
+    pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
+        let age = now.duration_since(self.at);
+        let life = match self.place {
+            Place::Headers => SKEW,
+            Place::Query { expires } => SignedDuration::from_secs(expires.into()),
+        };
+        if age > life {
+            return Err(SignatureError::Old);
+        }
+        (age >= -SKEW).then_some(()).ok_or(SignatureError::Early)
+    }
+
+    /// Every header of AWS's own is signed: one that is not could have been added on the way.
+    pub(crate) fn check_headers(&self, call: &Call<'_>) -> Result<(), SignatureError> {
+        let own = call.headers.keys().map(http::HeaderName::as_str);
+        let mut own = own.filter(|name| name.starts_with("x-amz-") && !UNSIGNED.contains(name));
+        let stray = own.find(|name| !self.headers.iter().any(|signed| signed == name));
+        stray.map_or(Ok(()), |name| Err(SignatureError::NotSigned(name.to_owned())))
+    }
+
+    /// The body is the one that the client hashed, where it says a hash.
+    pub(crate) fn check_body(&self, call: &Call<'_>) -> Result<(), SignatureError> {
+        let Some(hash) = call.header("x-amz-content-sha256") else {
+            return Ok(());
+        };
+        sigv4::equal(hash, &random::sha256_hex(call.body)).then_some(()).ok_or(SignatureError::Body)
+    }
+}
+
+impl Scope {
+    fn read(text: &str) -> Result<Self, SignatureError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts[..] {
+            [key_id, date, region, service, "aws4_request"] => Ok(Self {
+                key_id: key_id.to_owned(),
+                date: date.to_owned(),
+                region: region.to_owned(),
+                service: service.to_owned(),
+            }),
+            _ => Err(SignatureError::Incomplete(
+                "Credential must be <key id>/<date>/<region>/<service>/aws4_request",
+            )),
+        }
+    }
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(';').map(str::to_lowercase).collect()
+}
+
+fn time(text: &str) -> Result<Timestamp, SignatureError> {
+    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok();
+    let time = time.and_then(|time| time.to_zoned(TimeZone::UTC).ok());
+    time.map(|time| time.timestamp())
+        .ok_or(SignatureError::Incomplete("X-Amz-Date must be of the form 20260131T235959Z"))
+}

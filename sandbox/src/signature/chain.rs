@@ -1,0 +1,70 @@
+//! The signatures of a body's chunks, each over the one before.
+
+use std::time::SystemTime;
+
+use aws_sigv4::sign::v4::{self, SigningParams};
+use aws_smithy_runtime_api::{client::identity::Identity, http::Headers};
+use axum::body::Bytes;
+
+use super::{authorization::Signed, chunked::ChunkError, sigv4};
+
+/// The signature that the next chunk's signs.
+pub(crate) struct Chain<'a> {
+    params: SigningParams<'a, ()>,
+    last: String,
+}
+
+impl<'a> Chain<'a> {
+    /// The first link is the request's own signature, which must be proved already.
+    pub(crate) fn new(signed: &'a Signed, identity: &'a Identity) -> Option<Self> {
+        let params = SigningParams::builder()
+            .identity(identity)
+            .region(&signed.scope.region)
+            .name(&signed.scope.service)
+            .time(SystemTime::from(signed.at))
+            .settings(());
+        Some(Self { params: params.build().ok()?, last: signed.signature.clone() })
+    }
+
+    /// The chunk's signature is right, and is the next link.
+    pub(crate) fn chunk(&mut self, chunk: &Bytes, signature: &str) -> Result<(), ChunkError> {
+        let own = self.sign(chunk).ok_or(ChunkError::Signature)?;
+        self.take(own, signature)
+    }
+
+    /// The trailers' signature is right.
+    pub(crate) fn trailers(
+        &mut self,
+        trailers: &[(String, String)],
+        signature: &str,
+    ) -> Result<(), ChunkError> {
+        let own = self.end(trailers).ok_or(ChunkError::Signature)?;
+        self.take(own, signature)
+    }
+
+    fn take(&mut self, own: String, signature: &str) -> Result<(), ChunkError> {
+        if !sigv4::equal(&own, signature) {
+            return Err(ChunkError::Signature);
+        }
+        self.last = own;
+        Ok(())
+    }
+
+    pub(super) fn sign(&self, chunk: &Bytes) -> Option<String> {
+        Some(v4::sign_chunk(chunk, &self.last, &self.params).ok()?.signature().to_owned())
+    }
+
+    pub(super) fn end(&self, trailers: &[(String, String)]) -> Option<String> {
+        let mut headers = Headers::new();
+        for (name, value) in trailers {
+            headers.try_append(name.clone(), value.clone()).ok()?;
+        }
+        Some(v4::sign_trailer(&headers, &self.last, &self.params).ok()?.signature().to_owned())
+    }
+
+    /// Goes on from a signature, as a client does.
+    #[cfg(test)]
+    pub(super) fn link(&mut self, own: &str) {
+        self.last = own.to_owned();
+    }
+}

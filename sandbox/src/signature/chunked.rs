@@ -1,0 +1,176 @@
+//! aws-chunked: a body in pieces, each with its length, and with its signature where the body is
+//! signed; then headers that had to wait for the body's end.
+//!
+//! ```text
+//!   5;chunk-signature=…   hello   0;chunk-signature=…   x-amz-checksum-crc32:…   x-amz-trailer-signature:…
+//! ```
+//!
+//! Each signature signs the one before it, and the first one the request's own: no piece can be
+//! changed, moved or left out.
+
+use axum::body::Bytes;
+
+use super::{chain::Chain, payload::Payload};
+
+/// Bytes of a chunk's head, and of a trailer.
+const MAX_LINE: usize = 1024;
+/// Trailers of a body.
+const MAX_TRAILERS: usize = 8;
+const TRAILER_SIGNATURE: &str = "x-amz-trailer-signature";
+
+/// Why a body in chunks is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChunkError {
+    #[error("The request body terminated unexpectedly")]
+    Incomplete,
+    #[error("The request body's chunks cannot be read: {0}")]
+    Malformed(&'static str),
+    #[error("The chunk signature we calculated does not match the one in the body")]
+    Signature,
+    #[error("The request contained trailing data that was not declared in x-amz-trailer")]
+    Trailer,
+}
+
+/// A body that was put together again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub(crate) data: Bytes,
+    /// Lower-case names.
+    pub(crate) trailers: Vec<(String, String)>,
+}
+
+/// What the request's head says of the body.
+pub(crate) struct Declared<'a> {
+    /// `x-amz-decoded-content-length`.
+    pub(crate) length: Option<u64>,
+    /// `x-amz-trailer`.
+    pub(crate) trailers: Option<&'a str>,
+}
+
+/// Takes a body apart, and checks its signatures where there is a chain of them.
+pub(crate) fn decode(
+    body: &Bytes,
+    payload: &Payload,
+    declared: &Declared<'_>,
+    mut chain: Option<Chain<'_>>,
+) -> Result<Decoded, ChunkError> {
+    let mut reader = Reader { body, at: 0 };
+    let mut data = Vec::new();
+    loop {
+        let (length, signature) = head(reader.line()?)?;
+        let chunk = reader.take(length)?;
+        if let Some(chain) = &mut chain {
+            let signature = signature.ok_or(ChunkError::Malformed("a chunk has no signature"))?;
+            chain.chunk(&chunk, signature)?;
+        }
+        if chunk.is_empty() {
+            break;
+        }
+        reader.end_of_line()?;
+        data.extend_from_slice(&chunk);
+    }
+    let trailers = match payload {
+        Payload::Chunked { trailer: true, .. } => reader.trailers(chain.as_mut())?,
+        _ => {
+            reader.end_of_line()?;
+            Vec::new()
+        }
+    };
+    if reader.at != body.len() {
+        return Err(ChunkError::Malformed("there is more after the last chunk"));
+    }
+    check_declared(&trailers, data.len(), declared)?;
+    Ok(Decoded { data: data.into(), trailers })
+}
+
+fn check_declared(
+    trailers: &[(String, String)],
+    length: usize,
+    declared: &Declared<'_>,
+) -> Result<(), ChunkError> {
+    if declared.length != u64::try_from(length).ok() {
+        return Err(ChunkError::Incomplete);
+    }
+    let names = declared.trailers.unwrap_or_default();
+    let known = |name: &str| names.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
+    trailers.iter().all(|(name, _)| known(name)).then_some(()).ok_or(ChunkError::Trailer)
+}
+
+/// A chunk's head: `<length in hex>[;chunk-signature=<signature>]`.
+fn head(line: &str) -> Result<(usize, Option<&str>), ChunkError> {
+    let (length, extension) = line.split_once(';').unwrap_or((line, ""));
+    let hex = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let length = usize::from_str_radix(length, 16).ok().filter(|_| hex);
+    let length = length.ok_or(ChunkError::Malformed("a chunk has no length"))?;
+    Ok((length, extension.trim().strip_prefix("chunk-signature=")))
+}
+
+struct Reader<'a> {
+    body: &'a Bytes,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// The next line, without its end.
+    fn line(&mut self) -> Result<&'a str, ChunkError> {
+        let rest = self.body.get(self.at..).unwrap_or_default();
+        let most = &rest[..rest.len().min(MAX_LINE)];
+        let end = most.iter().position(|byte| *byte == b'\n');
+        let end = end.ok_or(match rest.len() > MAX_LINE {
+            true => ChunkError::Malformed("a line is too long"),
+            false => ChunkError::Incomplete,
+        })?;
+        self.at += end + 1;
+        let line = std::str::from_utf8(&rest[..end]);
+        let line = line.map_err(|_| ChunkError::Malformed("a line is no text"))?;
+        Ok(line.trim_end_matches('\r'))
+    }
+
+    fn take(&mut self, length: usize) -> Result<Bytes, ChunkError> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.body.len());
+        let end = end.ok_or(ChunkError::Incomplete)?;
+        let chunk = self.body.slice(self.at..end);
+        self.at = end;
+        Ok(chunk)
+    }
+
+    fn end_of_line(&mut self) -> Result<(), ChunkError> {
+        let empty = self.line()?.is_empty();
+        empty.then_some(()).ok_or(ChunkError::Malformed("a chunk is longer than it says"))
+    }
+
+    /// What stands between the last chunk and an empty line. The signature of it is checked, and
+    /// is not one of them.
+    fn trailers(
+        &mut self,
+        chain: Option<&mut Chain<'_>>,
+    ) -> Result<Vec<(String, String)>, ChunkError> {
+        let mut trailers = Vec::new();
+        let mut signature = None;
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) =
+                line.split_once(':').ok_or(ChunkError::Malformed("a trailer has no value"))?;
+            let (name, value) = (name.trim().to_lowercase(), value.trim().to_owned());
+            match name == TRAILER_SIGNATURE {
+                true => signature = Some(value),
+                false => trailers.push((name, value)),
+            }
+            if trailers.len() > MAX_TRAILERS {
+                return Err(ChunkError::Malformed("it has too many trailers"));
+            }
+        }
+        if let Some(chain) = chain {
+            let signature =
+                signature.ok_or(ChunkError::Malformed("the trailers have no signature"))?;
+            chain.trailers(&trailers, &signature)?;
+        }
+        Ok(trailers)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! A key that signs, as its owner was given it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{
+    authorization::{SignatureError, Signed},
+    sigv4,
+};
+use crate::{
+    Sandbox,
+    accounts::{AccessKey, User},
+    sessions::Session,
+};
+
+/// What a signature is compared with.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    /// Temporary credentials have one, and are no good without it.
+    pub(crate) token: Option<String>,
+    /// Nothing: they do not expire.
+    pub(crate) expiration: Option<Timestamp>,
+    /// Whose they are.
+    pub(crate) arn: String,
+}
+
+impl Key {
+    /// The session token that came with the request is the one that came with this key.
+    pub(crate) fn check_token(&self, signed: &Signed) -> Result<(), SignatureError> {
+        let given = signed.session_token.as_deref().unwrap_or_default();
+        let own = self.token.as_deref().unwrap_or_default();
+        sigv4::equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
+    }
+
+    /// The credentials have not expired.
+    pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), SignatureError> {
+        let alive = self.expiration.is_none_or(|end| now < end);
+        alive.then_some(()).ok_or(SignatureError::Expired)
+    }
+}
+
+impl Sandbox {
+    /// The key with that id, a session's or a user's, expired or not.
+    pub(crate) fn key(&self, id: &str) -> Option<Key> {
+        let session = self.sessions().find(id).map(Key::from);
+        session.or_else(|| self.accounts().user_of_key(id).map(Key::from))
+    }
+}
+
+impl From<&Session> for Key {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: session.key_id.clone(),
+            secret: session.secret.clone(),
+            token: Some(session.token.clone()),
+            expiration: Some(session.expiration),
+            arn: session.identity.arn.clone(),
+        }
+    }
+}
+
+impl From<(&User, &AccessKey)> for Key {
+    fn from((user, key): (&User, &AccessKey)) -> Self {
+        Self {
+            id: key.id.clone(),
+            secret: key.secret.clone(),
+            token: None,
+            expiration: None,
+            arn: user.arn.as_str().to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("id", &self.id).field("arn", &self.arn).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! What a signature says of the body.
+
+use super::authorization::{Place, SignatureError, Signed};
+use crate::sts::Call;
+
+const HEADER: &str = "x-amz-content-sha256";
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// The service names that S3 signs for.
+const S3: [&str; 4] = ["s3", "s3express", "s3-object-lambda", "s3-outposts"];
+/// Others that take bodies that nobody signed: a few operations of each do.
+const TAKE_UNSIGNED: [&str; 4] = ["ebs", "lex", "mediastore", "omics"];
+
+/// Whether a service signs as S3 does: paths as they are, and the body's hash from a header.
+pub(crate) fn is_s3(service: &str) -> bool {
+    S3.contains(&service)
+}
+
+/// The body, as the signature has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Its hash is signed, and is computed from what arrives.
+    Whole,
+    /// Its hash is signed and stands in a header; the body must have it.
+    Hash(String),
+    /// Nobody signed it.
+    Unsigned,
+    /// It comes in chunks.
+    Chunked { signed: bool, trailer: bool },
+}
+
+impl Payload {
+    /// Reads what a request says of its body.
+    pub(crate) fn read(call: &Call<'_>, signed: &Signed) -> Result<Self, SignatureError> {
+        let service = signed.scope.service.as_str();
+        let named = named(call, signed);
+        if !is_s3(service) {
+            let unsigned = named.as_deref() == Some(UNSIGNED) && TAKE_UNSIGNED.contains(&service);
+            return Ok(if unsigned { Self::Unsigned } else { Self::Whole });
+        }
+        match (named.as_deref(), signed.place) {
+            (None, Place::Headers) => Err(SignatureError::NoHash),
+            (None | Some(UNSIGNED), _) => Ok(Self::Unsigned),
+            (Some(named), _) => Self::of_s3(named).ok_or(SignatureError::BadHash),
+        }
+    }
+
+    fn of_s3(named: &str) -> Option<Self> {
+        let chunked = |signed, trailer| Some(Self::Chunked { signed, trailer });
+        match named {
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => chunked(true, false),
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => chunked(true, true),
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => chunked(false, true),
+            hash if is_hash(hash) => Some(Self::Hash(hash.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// What stands in the signed text for the body; nothing when the body's own hash does.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::Hash(hash) => Some(hash),
+            Self::Unsigned => Some(UNSIGNED),
+            Self::Chunked { signed: true, trailer: false } => {
+                Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+            }
+            Self::Chunked { signed: true, trailer: true } => {
+                Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+            }
+            Self::Chunked { signed: false, .. } => Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        }
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The header; a presigned URL may have it as a parameter, and then that is what was signed.
+fn named(call: &Call<'_>, signed: &Signed) -> Option<String> {
+    if let Place::Query { .. } = signed.place {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(call.query()).ok()?;
+        let own = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(HEADER));
+        let header_is_signed = signed.headers.iter().any(|name| name == HEADER);
+        let header = || call.header(HEADER).filter(|_| header_is_signed).map(str::to_owned);
+        return own.map(|(_, value)| value).or_else(header);
+    }
+    call.header(HEADER).map(str::to_owned)
+}

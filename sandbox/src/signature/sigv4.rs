@@ -1,0 +1,209 @@
+//! Signature Version 4, by its owner's crate: the request is signed again, and the signatures
+//! compared.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_sigv4::{
+    http_request::{
+        PercentEncodingMode, SessionTokenMode, SignableBody, SignableRequest, SignatureLocation,
+        SigningSettings, UriPathNormalizationMode, sign,
+    },
+    sign::v4,
+};
+use aws_smithy_runtime_api::client::identity::Identity;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use super::{
+    authorization::{Place, SignatureError, Signed},
+    key::Key,
+    payload,
+};
+use crate::sts::Call;
+
+/// What a presigned URL adds to its query, and the signer adds again.
+const PRESIGNED: [&str; 7] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+];
+/// What S3 encodes in a key: all but letters, digits, `-._~` and the slash.
+const KEY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const TOKEN_HEADER: &str = "x-amz-security-token";
+
+/// Whether two texts are the same, in a time that does not tell where they differ.
+pub(crate) fn equal(one: &str, other: &str) -> bool {
+    verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
+}
+
+/// The key signed this very request, its whole body included.
+pub(crate) fn check_signature(
+    call: &Call<'_>,
+    signed: &Signed,
+    key: impl Into<Key>,
+) -> Result<(), SignatureError> {
+    check(call, signed, &key.into(), SignableBody::Bytes(call.body))
+}
+
+/// The key signed this very request, with `payload` where the body's hash stands.
+pub(crate) fn check_head(
+    call: &Call<'_>,
+    signed: &Signed,
+    key: &Key,
+    payload: &str,
+) -> Result<(), SignatureError> {
+    check(call, signed, key, SignableBody::Precomputed(payload.to_owned()))
+}
+
+fn check(
+    call: &Call<'_>,
+    signed: &Signed,
+    key: &Key,
+    body: SignableBody<'_>,
+) -> Result<(), SignatureError> {
+    // A signature that binds no host could be carried to another service.
+    if !signed.headers.iter().any(|name| name == "host") {
+        return Err(SignatureError::Incomplete("the header host must be signed"));
+    }
+    let signature = sign_again(call, signed, key, body).ok_or(SignatureError::Mismatch)?;
+    equal(&signature, &signed.signature).then_some(()).ok_or(SignatureError::Mismatch)
+}
+
+/// The signature that this key gives this request; nothing for a request that cannot be signed.
+fn sign_again(
+    call: &Call<'_>,
+    signed: &Signed,
+    key: &Key,
+    body: SignableBody<'_>,
+) -> Option<String> {
+    let identity = identity(key);
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&signed.scope.region)
+        .name(&signed.scope.service)
+        .time(SystemTime::from(signed.at))
+        .settings(settings(signed))
+        .build()
+        .ok()?
+        .into();
+    let headers = headers(call, signed)?;
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let request = SignableRequest::new(call.method, url(call, signed)?, headers, body);
+    Some(sign(request.ok()?, &params).ok()?.signature().to_owned())
+}
+
+/// The key, as the signer takes it.
+pub(crate) fn identity(key: &Key) -> Identity {
+    Credentials::new(&key.id, &key.secret, key.token.clone(), None, "podrole-sandbox").into()
+}
+
+fn settings(signed: &Signed) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    // Exactly the headers that the client signed are given, so that none is left out again.
+    settings.excluded_headers = None;
+    if payload::is_s3(&signed.scope.service) {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    match signed.place {
+        Place::Headers => {
+            let token_is_signed = signed.headers.iter().any(|name| name == TOKEN_HEADER);
+            if !token_is_signed {
+                settings.session_token_mode = SessionTokenMode::Exclude;
+            }
+        }
+        Place::Query { expires } => {
+            settings.signature_location = SignatureLocation::QueryParams;
+            settings.expires_in = Some(Duration::from_secs(expires.into()));
+        }
+    }
+    settings
+}
+
+/// The signed headers with their values; nothing when the request has not all of them.
+fn headers<'a>(call: &'a Call<'_>, signed: &'a Signed) -> Option<Vec<(&'a str, String)>> {
+    let mut headers = Vec::new();
+    for name in &signed.headers {
+        // HTTP/2 carries the host in the URL.
+        if name == "host" && !call.headers.contains_key("host") {
+            headers.push((name.as_str(), call.uri.authority()?.to_string()));
+            continue;
+        }
+        call.headers.get(name)?;
+        for value in call.headers.get_all(name) {
+            headers.push((name.as_str(), value.to_str().ok()?.to_owned()));
+        }
+    }
+    Some(headers)
+}
+
+/// The URL to sign. Its host is never looked at: the header is.
+fn url(call: &Call<'_>, signed: &Signed) -> Option<String> {
+    let path = match payload::is_s3(&signed.scope.service) {
+        true => s3_path(call.uri.path()),
+        false => call.uri.path().to_owned(),
+    };
+    let query = match signed.place {
+        Place::Headers => call.query().to_owned(),
+        Place::Query { .. } => without_signature(call.query())?,
+    };
+    Some(format!("https://signed.invalid{path}?{query}"))
+}
+
+/// A query without what presigning added.
+pub(crate) fn without_signature(query: &str) -> Option<String> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
+    let own = pairs.iter().filter(|(name, _)| !PRESIGNED.contains(&&**name));
+    serde_urlencoded::to_string(own.collect::<Vec<_>>()).ok()
+}
+
+/// An object's path as S3 signs it: the key encoded once, in one way, whatever way it came in.
+pub(crate) fn s3_path(path: &str) -> String {
+    percent_encode(&percent_decode_str(path).collect::<Vec<u8>>(), KEY).to_string()
+}
+
+/// What a client would add to a request with that body: headers, or a query when presigned.
+#[cfg(test)]
+pub(crate) fn sign_as_client(
+    key: impl Into<Key>,
+    (method, url, body): (&str, &str, &[u8]),
+    (at, region, service): (jiff::Timestamp, &str, &str),
+    place: Place,
+) -> Vec<(String, String)> {
+    let identity = identity(&key.into());
+    let mut settings = SigningSettings::default();
+    if let Place::Query { expires } = place {
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(Duration::from_secs(expires.into()));
+    }
+    let s3 = payload::is_s3(service);
+    if s3 {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
+    }
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(SystemTime::from(at))
+        .settings(settings)
+        .build()
+        .unwrap()
+        .into();
+    let body = match place {
+        Place::Query { .. } if s3 => SignableBody::UnsignedPayload,
+        _ => SignableBody::Bytes(body),
+    };
+    let request = SignableRequest::new(method, url, std::iter::empty(), body).unwrap();
+    let (headers, query) = sign(request, &params).unwrap().into_parts().0.into_parts();
+    let headers = headers.iter().map(|one| (one.name().to_owned(), one.value().to_owned()));
+    let query = query.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
+    headers.chain(query).collect()
+}

@@ -1,0 +1,147 @@
+//! A call's way through STS: read, decide, write down, answer.
+
+use jiff::Timestamp;
+
+use super::{
+    Call, Operation, assume_role,
+    authorization::SignatureError,
+    caller::{self, Caller},
+    fault::Fault,
+    hop::{self, Granted},
+    parameters::Parameters,
+    session_token, web_identity, xml,
+};
+use crate::{decisions::Decision, random, sandbox::Sandbox, sessions::Session};
+
+/// An answer of STS: HTTP status and XML.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) request_id: String,
+    pub(crate) xml: String,
+}
+
+/// A yes: what to answer, and what to write down.
+struct Done {
+    xml: String,
+    reason: String,
+}
+
+/// How a yes is written: with the session that comes of it, and the request's id.
+type WriteAnswer = fn(&Granted, &Session, &str) -> Result<String, Fault>;
+
+/// Whoever signed may know who they are: no policy can deny it.
+fn caller_identity(caller: &Caller, request_id: &str) -> Result<Done, Fault> {
+    let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
+    let xml = xml::caller_identity(identity, request_id)?;
+    Ok(Done { xml, reason: format!("signed by {}", identity.arn) })
+}
+
+impl Sandbox {
+    /// Answers a call to STS.
+    pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> Answer {
+        // Without random bytes nothing is issued either; the id is then the least loss.
+        let request_id = random::uuid().unwrap_or_default();
+        let parameters = Parameters::read(call);
+        let mut operation = None;
+        let done = parameters.as_ref().map_err(|f| f.clone().into()).and_then(|parameters| {
+            let named = Operation::read(parameters)?;
+            operation = Some(named);
+            self.perform(named, call, parameters, &request_id, now)
+        });
+        let role = parameters.ok().and_then(|p| p.get("RoleArn").map(str::to_owned));
+        self.write_down(operation, role, &done, now);
+        match done {
+            Ok(Done { xml, .. }) => Answer::new(200, request_id, xml),
+            Err(fault) => Answer::refusal(&fault, request_id),
+        }
+    }
+
+    fn perform(
+        &self,
+        operation: Operation,
+        call: &Call<'_>,
+        parameters: &Parameters,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Done, Fault> {
+        if operation == Operation::AssumeRoleWithWebIdentity {
+            return self.assume_role_with_web_identity(parameters, request_id, now);
+        }
+        let caller = self.caller(call, "sts", now)?;
+        let (granted, xml): (_, WriteAnswer) = match operation {
+            Operation::AssumeRole => {
+                let accounts = self.accounts();
+                let granted = assume_role::decide(self.known(&accounts), &caller, parameters, now)?;
+                (granted, xml::assume_role)
+            }
+            Operation::GetSessionToken => {
+                let life = self.known(&self.accounts()).credential_life;
+                let granted = session_token::decide(life, &caller, parameters, now)?;
+                (granted, |_, session, id| xml::session_token(session, id))
+            }
+            _ => return caller_identity(&caller, request_id),
+        };
+        let session = hop::issue(&granted, now)?;
+        let xml = xml(&granted, &session, request_id)?;
+        self.sessions().keep(session, now);
+        Ok(Done { xml, reason: granted.reason })
+    }
+
+    fn assume_role_with_web_identity(
+        &self,
+        parameters: &Parameters,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Done, Fault> {
+        let request = parameters.web_identity()?;
+        let answer = web_identity::decide(self.known(&self.accounts()), request, now)?;
+        let session = hop::issue(&answer.granted, now)?;
+        let xml = xml::web_identity(&answer, &session, request_id)?;
+        self.sessions().keep(session, now);
+        let reason = format!("{} allows {}", answer.granted.reason, answer.subject);
+        Ok(Done { xml, reason })
+    }
+
+    /// Who signed a call to that service.
+    pub(crate) fn caller(
+        &self,
+        call: &Call<'_>,
+        service: &str,
+        now: Timestamp,
+    ) -> Result<Caller, SignatureError> {
+        caller::authenticate(&self.accounts(), &self.sessions(), call, service, now)
+    }
+
+    fn write_down(
+        &self,
+        operation: Option<Operation>,
+        role: Option<String>,
+        done: &Result<Done, Fault>,
+        now: Timestamp,
+    ) {
+        let decision = Decision {
+            at: now,
+            operation: operation.map_or("unknown", Operation::name).into(),
+            allowed: done.is_ok(),
+            code: done.as_ref().err().map(|fault| fault.code().0.into()),
+            role: role.map(|role| role.chars().take(2048).collect()),
+            reason: match done {
+                Ok(done) => done.reason.clone(),
+                Err(fault) => fault.reason(),
+            },
+        };
+        self.write(decision);
+    }
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, request_id: String, xml: String) -> Self {
+        Self { status, request_id, xml }
+    }
+
+    /// A refusal in XML.
+    pub(crate) fn refusal(fault: &Fault, request_id: String) -> Self {
+        let xml = xml::error(fault, &request_id);
+        Self::new(fault.code().1, request_id, xml)
+    }
+}

@@ -1,0 +1,311 @@
+use crate::sts::world::{NOBODY, NODE, Refusal, World, a, b, now};
+
+fn code(answer: Result<super::Granted, Refusal>) -> Option<(&'static str, u16)> {
+    answer.err().map(|(code, status, _)| (code, status))
+}
+
+fn why(answer: Result<super::Granted, Refusal>) -> String {
+    answer.map(|granted| granted.reason).map_or_else(|(_, _, why)| why, |yes| format!("yes: {yes}"))
+}
+
+const DENIED: Option<(&str, u16)> = Some(("AccessDenied", 403));
+const INVALID: Option<(&str, u16)> = Some(("ValidationError", 400));
+const WRONG_VALUE: Option<(&str, u16)> = Some(("InvalidParameterValue", 400));
+
+#[test]
+fn trust_and_identity_policies_decide_together() {
+    let world = World::new();
+    for (name, key, role, refusal) in [
+        ("named, without a policy", NOBODY, a("named"), None),
+        ("named is somebody else", NODE, a("named"), DENIED),
+        ("delegated, with a grant", NODE, a("delegated"), None),
+        ("delegated, without a grant", NOBODY, a("delegated"), DENIED),
+        ("named, and denied explicitly", NODE, a("forbidden"), DENIED),
+        ("another account, with a grant", NODE, b("account"), None),
+        ("another account, without a grant", NOBODY, b("account"), DENIED),
+        ("named by another account, with a grant", NODE, b("users"), None),
+        ("named by another account, without a grant", NOBODY, b("users"), DENIED),
+        ("no such role", NODE, a("none"), DENIED),
+        ("no such account", NODE, "arn:aws:iam::777788889999:role/none".to_owned(), DENIED),
+    ] {
+        assert_eq!(code(world.ask(key, &role, &[])), refusal, "{name}");
+    }
+}
+
+#[test]
+fn unknown_and_unwilling_roles_are_answered_alike() {
+    let world = World::new();
+    let told = |role: &str| {
+        let (_, _, text) = world.ask(NODE, &a(role), &[]).unwrap_err();
+        text.split(" | ").next().unwrap().replace(&a(role), "<role>")
+    };
+    assert_eq!(told("none"), told("named"));
+    assert_eq!(
+        told("none"),
+        "User: arn:aws:iam::111122223333:user/team/node is not authorized to perform: \
+         sts:AssumeRole on resource: <role>"
+    );
+}
+
+#[test]
+fn the_log_says_which_policy_was_missing() {
+    let world = World::new();
+    let ask = |key, role: &str| why(world.ask(key, role, &[]));
+    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy names the account alone"));
+    assert!(ask(NOBODY, &b("users")).contains("the role is of another account"));
+    assert!(ask(NODE, &a("forbidden")).contains("\"Never\" denies it explicitly"));
+    assert!(ask(NODE, &a("named")).contains("its Principal does not name"));
+    assert!(ask(NODE, &a("delegated")).starts_with("yes: statement 1 of the trust policy and"));
+}
+
+#[test]
+fn an_external_id_must_be_the_one_that_is_asked_for() {
+    let world = World::new();
+    let ask = |id: &str| code(world.ask(NODE, &b("external"), &[("ExternalId", id)]));
+    assert_eq!(ask("shop/1"), None);
+    assert_eq!(ask("shop/2"), DENIED);
+    assert_eq!(code(world.ask(NODE, &b("external"), &[])), DENIED);
+    assert_eq!(ask("x"), INVALID);
+    assert_eq!(ask("a b"), INVALID);
+    assert_eq!(ask(&"x".repeat(1225)), INVALID);
+}
+
+#[test]
+fn a_trust_policy_sees_what_the_call_has() {
+    let world = World::new();
+    let tags = |team: &'static str, key: &'static str, transitive: &'static str| {
+        let tags = [
+            ("Tags.member.1.Key", "team"),
+            ("Tags.member.1.Value", team),
+            ("Tags.member.2.Key", key),
+            ("Tags.member.2.Value", "night"),
+            ("TransitiveTagKeys.member.1", transitive),
+        ];
+        why(world.ask(NODE, &a("checked"), &tags))
+    };
+    let yes = tags("platform", "shift", "shift");
+    assert!(yes.starts_with("yes"), "{yes}");
+    let other = tags("base", "shift", "shift");
+    assert!(other.contains("StringEquals aws:RequestTag/team wants"), "{other}");
+    let key = tags("platform", "other", "other");
+    assert!(key.contains("aws:TagKeys wants"), "{key}");
+    let transitive = tags("platform", "shift", "team");
+    assert!(transitive.contains("sts:TransitiveTagKeys wants"), "{transitive}");
+    let none = why(world.ask(NODE, &a("checked"), &[]));
+    assert!(none.contains("no such key"), "{none}");
+}
+
+#[test]
+fn a_session_is_as_long_as_role_and_chain_allow() {
+    let mut world = World::new();
+    let base = world.go(NODE, &a("base"), &[]);
+    for (name, key, role, seconds, refusal) in [
+        ("the role's most", NOBODY, a("named"), "7200", None),
+        ("more than the role's most", NOBODY, a("named"), "7201", INVALID),
+        ("a user's own twelve hours", NODE, a("base"), "43200", None),
+        ("an hour in a chain", &*base, a("of-base"), "3600", None),
+        ("more than an hour in a chain", &*base, a("of-base"), "3601", INVALID),
+        ("too short", NODE, a("base"), "899", INVALID),
+        ("too long for anyone", NODE, a("base"), "43201", INVALID),
+        // Who may not have the role does not learn its limits.
+        ("denied and too long", NODE, a("named"), "7201", DENIED),
+    ] {
+        assert_eq!(code(world.ask(key, &role, &[("DurationSeconds", seconds)])), refusal, "{name}");
+    }
+    let granted = world.ask(NODE, &a("base"), &[]).unwrap();
+    assert_eq!(granted.expiration.as_second() - now().as_second(), 3600);
+    let chained = world.ask(&base, &a("of-base"), &[("DurationSeconds", "3601")]);
+    assert!(why(chained).contains("1 hour session limit for roles assumed by role chaining"));
+    // A user's own session is no chain.
+    let (_, own) = world.session_token(NODE, &[]).unwrap();
+    assert_eq!(code(world.ask(&own, &a("base"), &[("DurationSeconds", "43200")])), None);
+}
+
+const TEAM: [(&str, &str); 2] = [("Tags.member.1.Key", "Team"), ("Tags.member.1.Value", "shop")];
+const TRANSITIVE: (&str, &str) = ("TransitiveTagKeys.member.1", "team");
+
+#[test]
+fn tags_need_tag_session() {
+    let world = World::new();
+    assert_eq!(code(world.ask(NODE, &a("base"), &TEAM)), None);
+    assert_eq!(code(world.ask(NODE, &a("tagless"), &[])), None);
+    let refused = world.ask(NODE, &a("tagless"), &TEAM);
+    assert!(why(refused).contains("is not authorized to perform: sts:TagSession"));
+}
+
+#[test]
+fn session_tags_override_the_roles() {
+    let mut world = World::new();
+    let key = world.go(NODE, &a("base"), &TEAM);
+    let context = format!("{:?}", world.caller(&key).context(now()));
+    assert!(context.contains(r#""aws:principaltag/team": ["shop"]"#), "{context}");
+    assert!(context.contains(r#""aws:principaltag/tier": ["gold"]"#), "{context}");
+    // A user's tags are not handed on.
+    assert!(!context.contains("cost"), "{context}");
+}
+
+#[test]
+fn transitive_tags_go_on_through_a_chain() {
+    let mut world = World::new();
+    let [key, value] = TEAM;
+    let shift = [("Tags.member.2.Key", "shift"), ("Tags.member.2.Value", "night")];
+    let first = world.go(NODE, &a("base"), &[key, value, TRANSITIVE, shift[0], shift[1]]);
+    let second = world.ask(&first, &b("account"), &[]).unwrap();
+    let tags: Vec<_> = second.carried.tags.iter().collect();
+    assert_eq!(tags, [("Team", "shop")], "and nothing that is not transitive");
+    assert!(second.carried.transitive.contains("team"), "it goes on from there too");
+    assert!(second.packed_policy_size.is_some());
+    // An inherited tag is a request's tag: the next role must take tags.
+    let refused = world.ask(&first, &a("of-base"), &[]);
+    assert!(why(refused).contains("sts:TagSession"));
+    for again in ["team", "TEAM"] {
+        let again = [("Tags.member.1.Key", again), ("Tags.member.1.Value", "shop")];
+        assert_eq!(code(world.ask(&first, &b("account"), &again)), WRONG_VALUE);
+    }
+    let more = [("Tags.member.1.Key", "x"), ("Tags.member.1.Value", "y")];
+    assert_eq!(world.ask(&first, &b("account"), &more).unwrap().carried.tags.len(), 2);
+}
+
+#[test]
+fn tags_keep_their_limits() {
+    let world = World::new();
+    let long = |length| "x".repeat(length);
+    for (name, key, value, refusal) in [
+        ("an empty value", "a", String::new(), None),
+        ("128 and 200 characters", &*long(128), long(200), None),
+        ("a long key", &*long(129), "x".to_owned(), INVALID),
+        ("a long value", "a", long(257), INVALID),
+        ("an empty key", "", "x".to_owned(), INVALID),
+        ("AWS's own prefix", "aws:team", "x".to_owned(), INVALID),
+        ("AWS's own prefix in capitals", "AWS:team", "x".to_owned(), INVALID),
+        ("a letter that no tag has", "a!", "x".to_owned(), INVALID),
+    ] {
+        let tags = [("Tags.member.1.Key", key), ("Tags.member.1.Value", &*value)];
+        assert_eq!(code(world.ask(NODE, &a("base"), &tags)), refusal, "{name}");
+    }
+    let twice = [
+        ("Tags.member.1.Key", "a"),
+        ("Tags.member.1.Value", "x"),
+        ("Tags.member.2.Key", "A"),
+        ("Tags.member.2.Value", "x"),
+    ];
+    assert_eq!(code(world.ask(NODE, &a("base"), &twice)), WRONG_VALUE);
+    assert_eq!(code(world.ask(NODE, &a("base"), &twice[..1])), INVALID, "no value");
+    assert_eq!(code(world.ask(NODE, &a("base"), &[TRANSITIVE])), WRONG_VALUE, "not a tag of it");
+    let names: Vec<String> = (1..=51).map(|n| format!("Tags.member.{n}")).collect();
+    let fifty_one: Vec<(String, String)> = names
+        .iter()
+        .enumerate()
+        .flat_map(|(n, name)| {
+            [(format!("{name}.Key"), format!("k{n}")), (format!("{name}.Value"), String::new())]
+        })
+        .collect();
+    let pairs: Vec<(&str, &str)> = fifty_one.iter().map(|(k, v)| (&**k, &**v)).collect();
+    assert_eq!(code(world.ask(NODE, &a("base"), &pairs)), INVALID);
+    assert_eq!(code(world.ask(NODE, &a("base"), &pairs[..100])), None);
+}
+
+#[test]
+fn what_does_not_fit_is_too_large() {
+    let world = World::new();
+    let large: Option<(&str, u16)> = Some(("PackedPolicyTooLarge", 400));
+    let value = "x".repeat(256);
+    let tags = [
+        ("Tags.member.1.Key", "a"),
+        ("Tags.member.1.Value", &*value),
+        ("Tags.member.2.Key", "b"),
+        ("Tags.member.2.Value", &*value),
+    ];
+    assert_eq!(code(world.ask(NODE, &a("base"), &tags)), large);
+    let arn = format!("arn:aws:iam::aws:policy/{}", "x".repeat(1100));
+    let arns = [("PolicyArns.member.1.arn", &*arn), ("PolicyArns.member.2.arn", &*arn)];
+    assert_eq!(code(world.ask(NODE, &a("base"), &arns)), large);
+    assert_eq!(world.ask(NODE, &a("base"), &arns[..1]).unwrap().packed_policy_size, Some(55));
+    assert_eq!(code(world.ask(NODE, &a("base"), &[("PolicyArns.member.1.arn", "x")])), INVALID);
+}
+
+const ALL: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+const READ: &str = r#"{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}"#;
+
+#[test]
+fn a_session_policy_limits_what_comes_after() {
+    let mut world = World::new();
+    let free = world.go(NODE, &a("base"), &[("Policy", ALL)]);
+    let bound = world.go(NODE, &a("base"), &[("Policy", READ)]);
+    let never = READ.replace("Allow", "Deny").replace("s3:Get*", "*");
+    let barred = world.go(NODE, &a("base"), &[("Policy", &never)]);
+    for (name, key, role, refusal) in [
+        ("not limited", &free, b("account"), None),
+        ("limited, across accounts", &bound, b("account"), DENIED),
+        ("limited, though the role is named", &bound, a("of-base"), DENIED),
+        ("limited, but the session itself is named", &bound, a("of-session"), None),
+        ("denied, though the session itself is named", &barred, a("of-session"), DENIED),
+    ] {
+        assert_eq!(code(world.ask(key, &role, &[])), refusal, "{name}");
+    }
+    // The next session has it no more.
+    let next = world.ask(&free, &b("account"), &[]).unwrap();
+    assert!(next.carried.policy.is_none() && next.packed_policy_size.is_none());
+}
+
+#[test]
+fn a_session_policy_is_an_identity_policy() {
+    let world = World::new();
+    let malformed: Option<(&str, u16)> = Some(("MalformedPolicyDocument", 400));
+    let with_principal = ALL.replacen("\"Action\"", "\"Principal\": \"*\", \"Action\"", 1);
+    for (policy, refusal) in [
+        ("{", malformed),
+        ("{}", malformed),
+        (&with_principal, malformed),
+        (&ALL.replacen("\"Resource\": \"*\"", "\"Sid\": \"a\"", 1), malformed),
+        (&format!("{ALL}{}", " ".repeat(2048)), INVALID),
+    ] {
+        assert_eq!(code(world.ask(NODE, &a("base"), &[("Policy", policy)])), refusal, "{policy}");
+    }
+}
+
+#[test]
+fn a_source_identity_sticks() {
+    let mut world = World::new();
+    let alice = ("SourceIdentity", "alice");
+    assert!(why(world.ask(NOBODY, &a("named"), &[alice])).contains("sts:SetSourceIdentity"));
+    let first = world.go(NODE, &a("base"), &[alice]);
+    let context = format!("{:?}", world.caller(&first).context(now()));
+    assert!(context.contains(r#""aws:sourceidentity": ["alice"]"#), "{context}");
+    let next = world.ask(&first, &b("account"), &[]).unwrap();
+    assert_eq!(next.carried.source_identity.as_deref(), Some("alice"));
+    assert_eq!(code(world.ask(&first, &b("account"), &[alice])), None);
+    assert_eq!(code(world.ask(&first, &b("account"), &[("SourceIdentity", "bob")])), DENIED);
+    // Inherited, it must be permitted on the next role too.
+    assert!(why(world.ask(&first, &a("of-base"), &[])).contains("sts:SetSourceIdentity"));
+    assert_eq!(code(world.ask(NODE, &a("base"), &[("SourceIdentity", "a b")])), INVALID);
+}
+
+#[test]
+fn a_users_own_session_is_theirs_alone() {
+    let mut world = World::new();
+    let (granted, key) = world.session_token(NODE, &[]).unwrap();
+    assert_eq!(granted.identity.arn, "arn:aws:iam::111122223333:user/team/node");
+    assert_eq!(granted.expiration.as_second() - now().as_second(), 43_200);
+    assert_eq!(code(world.ask(&key, &a("delegated"), &[])), None);
+    // It is temporary, which policies can see.
+    assert!(why(world.ask(&key, &a("checked"), &TEAM)).contains("MultiFactorAuthPresent"));
+    let role = world.go(NODE, &a("base"), &[]);
+    for key in [&role, &key] {
+        let (code, status, text) = world.session_token(key, &[]).unwrap_err();
+        assert_eq!((code, status), ("AccessDenied", 403));
+        assert!(text.starts_with("Cannot call GetSessionToken with session credentials"));
+    }
+    for (seconds, fine) in [("900", true), ("899", false), ("129600", true), ("129601", false)] {
+        let answer = world.session_token(NODE, &[("DurationSeconds", seconds)]);
+        assert_eq!(answer.is_ok(), fine, "{seconds}");
+    }
+}
+
+#[test]
+fn no_code_of_a_device_is_right() {
+    let mut world = World::new();
+    let code_of = ("TokenCode", "123456");
+    assert_eq!(code(world.ask(NODE, &a("base"), &[code_of])), DENIED);
+    assert_eq!(world.session_token(NODE, &[code_of]).unwrap_err().0, "AccessDenied");
+}

@@ -1,0 +1,216 @@
+//! Who calls: whose key signed the request, and what comes with whoever that is.
+
+use jiff::Timestamp;
+
+use super::{
+    Call,
+    authorization::{SignatureError, Signed},
+    sigv4,
+};
+use crate::{
+    accounts::{Accounts, Identity, Owner, Policies, Tags},
+    policy::{Context, Principal},
+    sessions::{Carried, Session, Sessions},
+    signature::key::Key,
+};
+
+/// Somebody who asks, with what they have to show for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    who: Who,
+    /// What the user or the role may do.
+    pub(crate) policies: Policies,
+    /// `aws:PrincipalTag/*`: the owner's, but for those that the session overrides.
+    tags: Tags,
+    pub(crate) carried: Carried,
+    /// When temporary credentials were issued; nothing for a user's own key.
+    issued: Option<Timestamp>,
+    organization: Option<String>,
+    /// The region that was signed for.
+    pub(crate) region: String,
+}
+
+#[derive(Clone, Debug)]
+enum Who {
+    Identity(Identity),
+    /// Somebody without an account: an AWS service, or whomever an identity provider vouches for;
+    /// and what is said of them.
+    Outsider {
+        outsider: Outsider,
+        source: Context,
+    },
+}
+
+/// Somebody without an account.
+#[derive(Clone, Debug)]
+pub(crate) enum Outsider {
+    /// An AWS service, by its domain.
+    Service(&'static str),
+    /// Whomever this identity provider vouches for; its ARN.
+    Federated(String),
+}
+
+/// Who signed a call to that service.
+pub(crate) fn authenticate(
+    accounts: &Accounts,
+    sessions: &Sessions,
+    call: &Call<'_>,
+    service: &str,
+    now: Timestamp,
+) -> Result<Caller, SignatureError> {
+    let signed = Signed::read(call)?;
+    let id = &signed.scope.key_id;
+    let (key, mut caller) = find(accounts, sessions, id).ok_or(SignatureError::UnknownKey)?;
+    key.check_token(&signed)?;
+    signed.check_service(service)?;
+    signed.check_day()?;
+    signed.check_time(now)?;
+    signed.check_body(call)?;
+    sigv4::check_signature(call, &signed, key.clone())?;
+    key.check_expiry(now)?;
+    caller.region.clone_from(&signed.scope.region);
+    Ok(caller)
+}
+
+/// The key with that id, and who holds it. Credentials of a role or a user that is no longer there
+/// are nobody's.
+pub(super) fn find(
+    accounts: &Accounts,
+    sessions: &Sessions,
+    key_id: &str,
+) -> Option<(Key, Caller)> {
+    if let Some(session) = sessions.find(key_id) {
+        return Some((Key::from(session), Caller::session(accounts, session)?));
+    }
+    let (user, key) = accounts.user_of_key(key_id)?;
+    let identity = Identity::user(&user.arn);
+    let key = Key {
+        id: key.id.clone(),
+        secret: key.secret.clone(),
+        token: None,
+        expiration: None,
+        arn: identity.arn.clone(),
+    };
+    Some((key, Caller::of(accounts, &identity, Carried::default(), None)?))
+}
+
+impl Caller {
+    /// Whoever holds a session's credentials.
+    pub(crate) fn session(accounts: &Accounts, session: &Session) -> Option<Self> {
+        Self::of(accounts, &session.identity, session.carried.clone(), Some(session.issued))
+    }
+
+    fn of(
+        accounts: &Accounts,
+        identity: &Identity,
+        carried: Carried,
+        issued: Option<Timestamp>,
+    ) -> Option<Self> {
+        let (policies, owned) = match &identity.owner {
+            Owner::Role(arn) => accounts.role(arn).map(|role| (&role.policies, &role.tags))?,
+            Owner::User(arn) => accounts.user(arn).map(|user| (&user.policies, &user.tags))?,
+        };
+        let mut tags = owned.clone();
+        tags.override_with(&carried.tags);
+        Some(Self {
+            policies: policies.clone(),
+            tags,
+            carried,
+            issued,
+            organization: accounts.organization(&identity.account).map(str::to_owned),
+            region: String::new(),
+            who: Who::Identity(identity.clone()),
+        })
+    }
+
+    /// A service, or whomever a provider vouches for.
+    pub(crate) fn outsider(outsider: Outsider, source: Context) -> Self {
+        let provider = match &outsider {
+            Outsider::Service(_) => None,
+            Outsider::Federated(arn) => Some(arn.clone()),
+        };
+        Self {
+            who: Who::Outsider { outsider, source },
+            policies: Policies::new(),
+            tags: Tags::default(),
+            carried: Carried { provider, ..Carried::default() },
+            issued: None,
+            organization: None,
+            region: String::new(),
+        }
+    }
+
+    /// As policies name them.
+    pub(crate) fn principal(&self) -> Principal<'_> {
+        match &self.who {
+            Who::Identity(identity) => identity.principal(),
+            Who::Outsider { outsider: Outsider::Service(domain), .. } => Principal::Service(domain),
+            Who::Outsider { outsider: Outsider::Federated(arn), .. } => Principal::Federated(arn),
+        }
+    }
+
+    /// Who they are; nothing for outsiders.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match &self.who {
+            Who::Identity(identity) => Some(identity),
+            Who::Outsider { .. } => None,
+        }
+    }
+
+    /// Their account; nothing for outsiders.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.identity().map(|identity| identity.account.as_str())
+    }
+
+    /// Whether they are a session of a role, so that another role would be chained.
+    pub(crate) fn is_role_session(&self) -> bool {
+        self.identity().is_some_and(|identity| matches!(identity.owner, Owner::Role(_)))
+    }
+
+    /// Whether they signed with temporary credentials.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.issued.is_some()
+    }
+
+    /// The condition keys that say who asks, and when.
+    pub(crate) fn context(&self, now: Timestamp) -> Context {
+        let mut context = match &self.who {
+            Who::Identity(identity) => self.identity_context(identity),
+            Who::Outsider { outsider: Outsider::Federated(_), source } => source.clone(),
+            Who::Outsider { outsider: Outsider::Service(domain), source } => source
+                .clone()
+                .with("aws:PrincipalIsAWSService", ["true"])
+                .with("aws:PrincipalServiceName", [*domain]),
+        };
+        context.set("aws:CurrentTime", [format!("{now:.0}")]);
+        context.set("aws:EpochTime", [now.as_second().to_string()]);
+        context.set("aws:RequestedRegion", Some(&*self.region).filter(|region| !region.is_empty()));
+        context
+    }
+
+    fn identity_context(&self, identity: &Identity) -> Context {
+        let (kind, name) = match &identity.owner {
+            Owner::Role(_) => ("AssumedRole", None),
+            Owner::User(user) => ("User", Some(user.name())),
+        };
+        let mut context = Context::default()
+            .with("aws:PrincipalArn", [identity.owner_arn()])
+            .with("aws:PrincipalAccount", [identity.account.as_str()])
+            .with("aws:PrincipalOrgID", self.organization.as_deref())
+            .with("aws:PrincipalType", [kind])
+            .with("aws:PrincipalIsAWSService", ["false"])
+            .with("aws:userid", [identity.id.as_str()])
+            .with("aws:username", name)
+            .with("aws:SourceIdentity", self.carried.source_identity.as_deref())
+            .with("aws:FederatedProvider", self.carried.provider.as_deref())
+            .with("aws:TokenIssueTime", self.issued.map(|at| format!("{at:.0}")))
+            .with("aws:MultiFactorAuthPresent", self.issued.map(|_| "false"));
+        for (key, value) in self.tags.iter() {
+            context.set(&format!("aws:PrincipalTag/{key}"), [value]);
+        }
+        context
+    }
+}
+
+#[cfg(test)]
+mod tests;

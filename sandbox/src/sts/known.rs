@@ -1,0 +1,29 @@
+//! What the sandbox knows when it decides.
+
+use std::time::Duration;
+
+use crate::{
+    accounts::{Accounts, Provider},
+    issuer::Issuer,
+    token::{Token, TokenError},
+};
+
+/// What the sandbox knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) issuer: Option<&'a Issuer>,
+    /// Shortens what is issued.
+    pub(crate) credential_life: Option<Duration>,
+}
+
+impl Known<'_> {
+    /// A key of the token's issuer signed it.
+    pub(crate) fn check_signature(
+        &self,
+        token: &Token<'_>,
+        issuer: &Provider,
+    ) -> Result<(), TokenError> {
+        token.check_signature(issuer.key_set(self.issuer)?.as_ref())
+    }
+}

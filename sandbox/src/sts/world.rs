@@ -1,0 +1,117 @@
+//! Accounts for the tests of STS's operations: A (111122223333) has users and roles, B
+//! (444455556666) has roles that trust A in several ways.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::{
+    Call, assume_role,
+    caller::{self, Caller},
+    fault::Fault,
+    hop::{self, Granted},
+    known::Known,
+    parameters::Parameters,
+    session_token,
+};
+use crate::{config::Config, sessions::Sessions};
+
+const CONFIG: &str = include_str!("world.yaml");
+
+pub(crate) const NODE: &str = "AKIANODE000000000000";
+pub(crate) const NOBODY: &str = "AKIANOBODY0000000000";
+
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+}
+
+/// Code, status, and what stands in the decision log.
+pub(crate) type Refusal = (&'static str, u16, String);
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(1_777_636_800).unwrap()
+}
+
+fn refusal(fault: &Fault) -> Refusal {
+    let (code, status) = fault.code();
+    (code, status, format!("{fault} | {}", fault.reason()))
+}
+
+pub(crate) fn a(role: &str) -> String {
+    format!("arn:aws:iam::111122223333:role/{role}")
+}
+
+pub(crate) fn b(role: &str) -> String {
+    format!("arn:aws:iam::444455556666:role/{role}")
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let config = Config::read(CONFIG).unwrap();
+        Self { config, sessions: Sessions::default() }
+    }
+
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { accounts: &self.config.accounts, issuer: None, credential_life: None }
+    }
+
+    pub(crate) fn caller(&self, key: &str) -> Caller {
+        let found = caller::find(&self.config.accounts, &self.sessions, key);
+        found.unwrap_or_else(|| panic!("{key}")).1
+    }
+
+    /// AssumeRole with what is needed and `more`, signed with that key.
+    pub(crate) fn ask(
+        &self,
+        key: &str,
+        role: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Granted, Refusal> {
+        let mut pairs = BTreeMap::from([("RoleArn", role), ("RoleSessionName", "me")]);
+        pairs.extend(more.iter().copied());
+        parameters(pairs).map_err(|fault| refusal(&fault)).and_then(|parameters| {
+            let caller = self.caller(key);
+            assume_role::decide(self.known(), &caller, &parameters, now())
+                .map_err(|fault| refusal(&fault))
+        })
+    }
+
+    /// The same, and the key id of the session that comes of it.
+    pub(crate) fn go(&mut self, key: &str, role: &str, more: &[(&str, &str)]) -> String {
+        let granted = self.ask(key, role, more);
+        self.keep(&granted.unwrap_or_else(|fault| panic!("{role}: {fault:?}")))
+    }
+
+    pub(crate) fn session_token(
+        &mut self,
+        key: &str,
+        more: &[(&str, &str)],
+    ) -> Result<(Granted, String), Refusal> {
+        let parameters = parameters(more.iter().copied().collect()).unwrap();
+        let granted = session_token::decide(None, &self.caller(key), &parameters, now());
+        let granted = granted.map_err(|fault| refusal(&fault))?;
+        let key = self.keep(&granted);
+        Ok((granted, key))
+    }
+
+    fn keep(&mut self, granted: &Granted) -> String {
+        let session = hop::issue(granted, now()).unwrap();
+        let key = session.key_id.clone();
+        self.sessions.keep(session, now());
+        key
+    }
+}
+
+fn parameters(pairs: BTreeMap<&str, &str>) -> Result<Parameters, Fault> {
+    let body = serde_urlencoded::to_string(pairs).unwrap();
+    let uri = "/".parse().unwrap();
+    let headers = HeaderMap::new();
+    Ok(Parameters::read(&Call {
+        method: "POST",
+        uri: &uri,
+        headers: &headers,
+        body: body.as_bytes(),
+    })?)
+}

@@ -1,0 +1,116 @@
+//! Whose call it is: a signed one's scope says so; an unsigned one's path, or its Action.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+};
+use http_body_util::{BodyExt as _, Limited};
+
+use super::{call, refusal::Refusal};
+use crate::{
+    signature::authorization::{SignatureError, Signed},
+    sts::Call,
+};
+
+/// The services that the sandbox plays itself.
+const OURS: [&str; 3] = ["sts", "iam", "eks-auth"];
+/// STS's own operations: two of them come unsigned, and STS says to the rest that they must not.
+const STS: [&str; 11] = [
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "AssumeRoot",
+    "DecodeAuthorizationMessage",
+    "GetAccessKeyInfo",
+    "GetCallerIdentity",
+    "GetDelegatedAccessToken",
+    "GetFederationToken",
+    "GetSessionToken",
+    "GetWebIdentityToken",
+];
+/// Bytes of an unsigned form: a token of 20,000 characters, three bytes each at worst, and the rest.
+const MAX_FORM: usize = 64 * 1024;
+
+/// Where a request goes.
+pub(crate) enum Destination {
+    /// To the sandbox's own routes.
+    Here,
+    /// To the emulator, if the signature is right.
+    There(Signed),
+    Nowhere(Refusal),
+}
+
+/// Decides; a form's body is read for that, and put back.
+pub(crate) async fn of(request: Request) -> (Request, Destination) {
+    match of_head(&call(&request)) {
+        Ok(destination) => (request, destination),
+        Err(Unsigned) if is_form(&call(&request)) => of_form(request).await,
+        Err(Unsigned) => (request, nowhere(SignatureError::Missing)),
+    }
+}
+
+/// The head tells nothing: it is unsigned, and no path of ours.
+struct Unsigned;
+
+fn of_head(call: &Call<'_>) -> Result<Destination, Unsigned> {
+    let path = call.uri.path();
+    if path.starts_with("/_podrole/") {
+        return Ok(Destination::Here);
+    }
+    match Signed::read(call) {
+        Ok(signed) if OURS.contains(&&*signed.scope.service) => Ok(Destination::Here),
+        Ok(signed) => Ok(Destination::There(signed)),
+        Err(SignatureError::Missing) if is_own_path(path) => Ok(Destination::Here),
+        Err(SignatureError::Missing) if is_sts(call.query().as_bytes()) => Ok(Destination::Here),
+        Err(SignatureError::Missing) if is_version_2(call) => {
+            Ok(Destination::Nowhere(Refusal::Version2))
+        }
+        Err(SignatureError::Missing) => Err(Unsigned),
+        Err(fault) => Ok(nowhere(fault)),
+    }
+}
+
+async fn of_form(request: Request) -> (Request, Destination) {
+    let (parts, body) = request.into_parts();
+    let read = Limited::new(body, MAX_FORM).collect().await;
+    let body = read.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let destination = destination_of(&body);
+    (Request::from_parts(parts, Body::from(body)), destination)
+}
+
+fn destination_of(form: &Bytes) -> Destination {
+    if is_sts(form) { Destination::Here } else { nowhere(SignatureError::Missing) }
+}
+
+fn nowhere(fault: SignatureError) -> Destination {
+    Destination::Nowhere(Refusal::Signature(fault))
+}
+
+/// The issuer's documents, and EKS Auth's one call.
+fn is_own_path(path: &str) -> bool {
+    path.ends_with("/.well-known/openid-configuration")
+        || path.ends_with("/openid/v1/jwks")
+        || (path.starts_with("/clusters/") && path.ends_with("/assume-role-for-pod-identity"))
+}
+
+/// A presigned URL of Signature Version 2, which some SDKs still make unless told otherwise.
+fn is_version_2(call: &Call<'_>) -> bool {
+    call.query().split('&').any(|pair| pair.starts_with("AWSAccessKeyId="))
+}
+
+fn is_form(call: &Call<'_>) -> bool {
+    let kind = call.header("content-type").unwrap_or_default();
+    call.method == "POST"
+        && call.uri.path() == "/"
+        && kind.starts_with("application/x-www-form-urlencoded")
+}
+
+/// Whether a query or a form asks for an operation of STS.
+fn is_sts(form: &[u8]) -> bool {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(form).unwrap_or_default();
+    let action = pairs.iter().find(|(name, _)| name == "Action");
+    action.is_some_and(|(_, action)| STS.contains(&action.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The way to the emulator: one client for all, and what belongs to a connection stays on it.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use axum::{body::Body, extract::Request, response::Response};
+use http::{
+    HeaderMap, HeaderValue, Uri, Version, header,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use tokio::time::timeout;
+
+use super::{UpstreamError, refusal::Refusal};
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long the emulator may take to begin its answer; the upload of a large body is part of it.
+const ANSWER: Duration = Duration::from_secs(300);
+/// Headers of a connection, not of a request: RFC 9110 §7.6.1, and what it calls their like.
+const OF_THE_CONNECTION: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Passes requests on. Clones share the connections.
+#[derive(Clone)]
+pub(crate) struct Forwarder {
+    scheme: Scheme,
+    authority: Authority,
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+}
+
+impl Forwarder {
+    /// To the server at that URL.
+    pub(crate) fn new(url: &str) -> Result<Self, UpstreamError> {
+        let (scheme, authority) = root(url).ok_or_else(|| UpstreamError::Url(url.to_owned()))?;
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(CONNECT));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(&scheme)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        Ok(Self { scheme, authority, client: Client::builder(TokioExecutor::new()).build(https) })
+    }
+
+    /// The emulator's answer, as it came.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, Refusal> {
+        let request = self.addressed(request)?;
+        match timeout(ANSWER, self.client.request(request)).await {
+            Err(_) => Err(Refusal::Silent { url: self.to_string(), seconds: ANSWER.as_secs() }),
+            Ok(Err(fault)) => {
+                Err(Refusal::Unreachable { url: self.to_string(), why: innermost(&fault) })
+            }
+            Ok(Ok(answer)) => {
+                let mut answer = answer.map(Body::new);
+                drop_connection_headers(answer.headers_mut());
+                Ok(answer)
+            }
+        }
+    }
+
+    /// The request for the emulator. It keeps its `Host`: that is signed, and has buckets' names.
+    fn addressed(&self, request: Request) -> Result<Request, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        if let Some(host) =
+            parts.uri.authority().filter(|_| !parts.headers.contains_key(header::HOST))
+        {
+            let host = HeaderValue::from_str(host.as_str()).map_err(|_| Refusal::Unwritable)?;
+            parts.headers.insert(header::HOST, host);
+        }
+        let root = PathAndQuery::from_static("/");
+        let path = parts.uri.path_and_query().cloned().unwrap_or(root);
+        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
+        parts.uri = uri.path_and_query(path).build().map_err(|_| Refusal::Unwritable)?;
+        parts.version = Version::HTTP_11;
+        drop_connection_headers(&mut parts.headers);
+        // The answer to it was given here, when the body was read.
+        parts.headers.remove(header::EXPECT);
+        Ok(Request::from_parts(parts, body))
+    }
+}
+
+fn root(url: &str) -> Option<(Scheme, Authority)> {
+    let parts = url.parse::<Uri>().ok()?.into_parts();
+    let (scheme, authority) = (parts.scheme?, parts.authority?);
+    let path = parts.path_and_query.map(|path| path.to_string()).unwrap_or_default();
+    let plain = (scheme == Scheme::HTTP || scheme == Scheme::HTTPS)
+        && matches!(path.as_str(), "" | "/")
+        && !authority.as_str().contains('@');
+    plain.then_some((scheme, authority))
+}
+
+/// The system's CA certificates, where there is need of them.
+fn tls(scheme: &Scheme) -> Result<ClientConfig, UpstreamError> {
+    let failed = |fault: &dyn fmt::Display| UpstreamError::Certificates(fault.to_string());
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|fault| failed(&fault))?;
+    let config = match *scheme == Scheme::HTTPS {
+        true => config.with_native_roots().map_err(|fault| failed(&fault))?,
+        false => config.with_root_certificates(RootCertStore::empty()),
+    };
+    Ok(config.with_no_client_auth())
+}
+
+fn drop_connection_headers(headers: &mut HeaderMap) {
+    let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).map(|name| name.trim().to_lowercase());
+    for name in named.collect::<Vec<_>>() {
+        headers.remove(&name);
+    }
+    for name in OF_THE_CONNECTION {
+        headers.remove(name);
+    }
+}
+
+/// What lies under an error: the outer ones say only that something failed.
+fn innermost(fault: &dyn Error) -> String {
+    let mut fault = fault;
+    while let Some(source) = fault.source() {
+        fault = source;
+    }
+    fault.to_string()
+}
+
+impl fmt::Display for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+impl fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Forwarder({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! In front of an emulator: what is not STS, IAM or EKS Auth is passed on, once its signature is
+//! proved. A pod without credentials is refused here as it would be by AWS.
+//!
+//! ```text
+//!   request ─► destination: here | there ─► prove: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
+//!                 └────────────────────────────────┴─► refusal, in the protocol of the service that was called
+//! ```
+//!
+//! Only the signature is judged, and not what the identity may do.
+
+mod answer;
+mod args;
+mod destination;
+mod forward;
+mod protocol;
+mod prove;
+mod refusal;
+mod resign;
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
+use jiff::Timestamp;
+
+pub use self::args::UpstreamArgs;
+use self::{
+    destination::Destination, forward::Forwarder, protocol::Protocol, prove::Proved,
+    refusal::Refusal, resign::Signer,
+};
+use crate::{Decision, Sandbox, signature::authorization::Signed, sts::Call};
+
+/// Bytes of a body that is signed, and so is read to its end before it is passed on.
+const DEFAULT_BODY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Characters of an operation's name that are kept: a caller chooses it.
+const OPERATION_LENGTH: usize = 100;
+
+/// The emulator that stands behind.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    forwarder: Forwarder,
+    sign: UpstreamSign,
+    body_limit: usize,
+}
+
+/// How calls are signed when they are passed on.
+#[derive(Clone)]
+pub enum UpstreamSign {
+    /// As they came: for emulators that look at no signature.
+    AsItCame,
+    /// With a key of the emulator's own.
+    Again(UpstreamKey),
+}
+
+/// A key that the emulator knows.
+#[derive(Clone)]
+pub struct UpstreamKey {
+    id: String,
+    secret: String,
+}
+
+/// Why there can be no such emulator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// The URL is not one of a server's root.
+    #[error("the upstream {0:?} must be http(s)://<host>[:port], without a path")]
+    Url(String),
+    /// The system's certificates cannot be read.
+    #[error("the system's CA certificates cannot be read: {0}; set SSL_CERT_FILE to a bundle")]
+    Certificates(String),
+}
+
+impl Upstream {
+    /// An emulator at that URL.
+    ///
+    /// # Errors
+    /// When the URL has a path or no host, or for HTTPS when there are no CA certificates.
+    pub fn new(url: &str, sign: UpstreamSign) -> Result<Self, UpstreamError> {
+        Ok(Self { forwarder: Forwarder::new(url)?, sign, body_limit: DEFAULT_BODY_LIMIT })
+    }
+
+    /// Takes signed bodies of at most that many bytes.
+    #[must_use]
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The sandbox's routes, and behind them the emulator for all that is not the sandbox's.
+    pub fn behind(self, sandbox: &Sandbox) -> Router {
+        let front = Arc::new(Front { sandbox: sandbox.clone(), upstream: self });
+        sandbox.router().layer(from_fn_with_state(front, answer))
+    }
+}
+
+/// What every request passes.
+struct Front {
+    sandbox: Sandbox,
+    upstream: Upstream,
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let (request, destination) = destination::of(request).await;
+    let signed = match destination {
+        Destination::Here => return next.run(request).await,
+        Destination::There(signed) => Ok(signed),
+        Destination::Nowhere(refusal) => Err(refusal),
+    };
+    let asked = Asked::of(&call(&request), signed.as_ref().ok());
+    let now = podrole_runtime::clock::now();
+    let answered = match signed {
+        Ok(signed) => front.pass_on(request, &signed, &asked, now).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| front.refuse(&refusal, &asked, now))
+}
+
+impl Front {
+    async fn pass_on(
+        &self,
+        request: Request,
+        signed: &Signed,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<Response, Refusal> {
+        let key = prove::key(&call(&request), signed, |id| self.sandbox.key(id), now)?;
+        let limit = self.upstream.body_limit;
+        let proved = prove::body(request, signed, &key, limit, self.decodes()).await?;
+        self.note(asked, None, format!("passed on, signed by {}", key.arn), now);
+        self.upstream.forwarder.send(self.signed_for_it(proved, signed, now)?).await
+    }
+
+    /// Whether bodies are put together again: they are, where they are signed again.
+    fn decodes(&self) -> bool {
+        matches!(self.upstream.sign, UpstreamSign::Again(_))
+    }
+
+    fn signed_for_it(
+        &self,
+        proved: Proved,
+        signed: &Signed,
+        now: Timestamp,
+    ) -> Result<Request, Refusal> {
+        match &self.upstream.sign {
+            UpstreamSign::AsItCame => Ok(proved.unchanged()),
+            UpstreamSign::Again(UpstreamKey { id, secret }) => {
+                Signer { id, secret, at: now }.sign(proved, signed)
+            }
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, asked: &Asked, now: Timestamp) -> Response {
+        let (code, _) = refusal.code(asked.protocol);
+        self.note(asked, Some(code), refusal.reason(), now);
+        answer::refusal(refusal, asked.protocol)
+    }
+
+    fn note(&self, asked: &Asked, code: Option<&'static str>, reason: String, now: Timestamp) {
+        self.sandbox.write(Decision {
+            at: now,
+            operation: asked.operation.clone().into(),
+            allowed: code.is_none(),
+            code: code.map(Into::into),
+            role: None,
+            reason,
+        });
+    }
+}
+
+/// What a call asks for, as far as its head tells.
+struct Asked {
+    protocol: Protocol,
+    /// `secretsmanager.GetSecretValue`, `s3 PUT`.
+    operation: String,
+}
+
+impl Asked {
+    fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
+        let service = signed.map_or("unsigned", |signed| &signed.scope.service);
+        let operation = match call.header("x-amz-target") {
+            Some(target) => target.to_owned(),
+            None => format!("{service} {}", call.method),
+        };
+        let operation = operation.chars().take(OPERATION_LENGTH).collect();
+        Self { protocol: Protocol::of(call, signed), operation }
+    }
+}
+
+/// A request as the signature's checks take it, without its body.
+fn call(request: &Request) -> Call<'_> {
+    Call {
+        method: request.method().as_str(),
+        uri: request.uri(),
+        headers: request.headers(),
+        body: &[],
+    }
+}
+
+impl FromStr for UpstreamSign {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            _ if text == "as-it-came" => Ok(Self::AsItCame),
+            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self::Again(UpstreamKey { id: id.to_owned(), secret: secret.to_owned() }))
+            }
+            // What was given may be a secret, and is not repeated.
+            _ => Err("write as-it-came, or KEY_ID:SECRET"),
+        }
+    }
+}
+
+impl fmt::Debug for UpstreamSign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AsItCame => f.write_str("AsItCame"),
+            Self::Again(key) => f.debug_tuple("Again").field(&key.id).finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

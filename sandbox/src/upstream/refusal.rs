@@ -1,0 +1,148 @@
+//! Why a call is not passed on, in AWS's words: code and status of each protocol.
+
+use super::protocol::Protocol;
+use crate::signature::{authorization::SignatureError, chunked::ChunkError};
+
+/// A refusal. Its text is for the caller; `reason` is for the decision log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256 (boto3: Config(signature_version=\"s3v4\"))."
+    )]
+    Version2,
+    #[error("Request has expired")]
+    UrlExpired,
+    #[error(transparent)]
+    Chunks(#[from] ChunkError),
+    #[error(
+        "The signed body is larger than the {0} bytes that podrole-sandbox reads before it passes a call on; send it in parts, or start the sandbox with a larger --upstream-body-limit"
+    )]
+    TooLarge(usize),
+    #[error("The request body terminated unexpectedly")]
+    Unread,
+    #[error(
+        "podrole-sandbox cannot reach the emulator at {url} ({why}); start it there, or start the sandbox with another --upstream"
+    )]
+    Unreachable { url: String, why: String },
+    #[error("podrole-sandbox had no answer from the emulator at {url} within {seconds} s")]
+    Silent { url: String, seconds: u64 },
+    #[error("podrole-sandbox could not write the request for the emulator")]
+    Unwritable,
+}
+
+impl Refusal {
+    /// AWS's code and HTTP status.
+    pub(crate) fn code(&self, protocol: Protocol) -> (&'static str, u16) {
+        let s3 = protocol == Protocol::S3;
+        match self {
+            Self::Signature(fault) => signature(fault, protocol),
+            Self::Version2 => ("InvalidRequest", 400),
+            Self::UrlExpired if s3 => ("AccessDenied", 403),
+            Self::UrlExpired => signature(&SignatureError::Old, protocol),
+            Self::Chunks(ChunkError::Signature) => ("SignatureDoesNotMatch", 403),
+            Self::Chunks(ChunkError::Incomplete) | Self::Unread => ("IncompleteBody", 400),
+            Self::Chunks(ChunkError::Malformed(_)) => ("InvalidRequest", 400),
+            Self::Chunks(ChunkError::Trailer) => ("MalformedTrailerError", 400),
+            Self::TooLarge(_) if s3 => ("EntityTooLarge", 400),
+            Self::TooLarge(_) => ("RequestEntityTooLargeException", 413),
+            Self::Unreachable { .. } | Self::Silent { .. } if s3 => ("ServiceUnavailable", 503),
+            Self::Unreachable { .. } | Self::Silent { .. } => ("ServiceUnavailableException", 503),
+            Self::Unwritable => ("InternalFailure", 500),
+        }
+    }
+
+    /// The text for the caller.
+    pub(crate) fn message(&self, protocol: Protocol) -> String {
+        match (self, protocol) {
+            (Self::Signature(fault), Protocol::S3) => s3_message(fault),
+            _ => self.to_string(),
+        }
+    }
+
+    /// What the caller is not told.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Signature(fault) => fault.detail(),
+            told => told.to_string(),
+        }
+    }
+}
+
+fn signature(fault: &SignatureError, protocol: Protocol) -> (&'static str, u16) {
+    match protocol {
+        Protocol::S3 => of_s3(fault),
+        Protocol::Query => of_query(fault),
+        Protocol::Ec2 => of_ec2(fault),
+        Protocol::Json | Protocol::Cbor => (of_json(fault), 400),
+        Protocol::RestJson if matches!(fault, SignatureError::Incomplete(_)) => {
+            (of_json(fault), 400)
+        }
+        Protocol::RestJson => (of_json(fault), 403),
+    }
+}
+
+fn of_s3(fault: &SignatureError) -> (&'static str, u16) {
+    match fault {
+        SignatureError::Missing | SignatureError::NotSigned(_) => ("AccessDenied", 403),
+        SignatureError::Incomplete(_) | SignatureError::Service | SignatureError::Date => {
+            ("AuthorizationHeaderMalformed", 400)
+        }
+        SignatureError::UnknownKey => ("InvalidAccessKeyId", 403),
+        SignatureError::SessionToken => ("InvalidToken", 400),
+        SignatureError::Old | SignatureError::Early => ("RequestTimeTooSkewed", 403),
+        SignatureError::Body => ("XAmzContentSHA256Mismatch", 400),
+        SignatureError::Mismatch => ("SignatureDoesNotMatch", 403),
+        SignatureError::Expired => ("ExpiredToken", 400),
+        SignatureError::NoHash => ("InvalidRequest", 400),
+        SignatureError::BadHash => ("InvalidArgument", 400),
+    }
+}
+
+fn s3_message(fault: &SignatureError) -> String {
+    match fault {
+        SignatureError::Missing => "Access Denied".to_owned(),
+        SignatureError::UnknownKey => {
+            "The AWS Access Key Id you provided does not exist in our records.".to_owned()
+        }
+        SignatureError::SessionToken => {
+            "The provided token is malformed or otherwise invalid.".to_owned()
+        }
+        SignatureError::Old | SignatureError::Early => {
+            "The difference between the request time and the current time is too large.".to_owned()
+        }
+        SignatureError::Body => {
+            "The provided 'x-amz-content-sha256' header does not match what was computed."
+                .to_owned()
+        }
+        SignatureError::Expired => "The provided token has expired.".to_owned(),
+        told => told.to_string(),
+    }
+}
+
+/// STS's own codes.
+fn of_query(fault: &SignatureError) -> (&'static str, u16) {
+    fault.code()
+}
+
+fn of_ec2(fault: &SignatureError) -> (&'static str, u16) {
+    match fault {
+        SignatureError::Missing | SignatureError::Incomplete(_) => fault.code(),
+        SignatureError::Expired => ("RequestExpired", 400),
+        _ => ("AuthFailure", 401),
+    }
+}
+
+fn of_json(fault: &SignatureError) -> &'static str {
+    match fault {
+        SignatureError::Missing => "MissingAuthenticationTokenException",
+        SignatureError::Incomplete(_) => "IncompleteSignatureException",
+        SignatureError::UnknownKey | SignatureError::SessionToken => "UnrecognizedClientException",
+        SignatureError::Expired => "ExpiredTokenException",
+        _ => "InvalidSignatureException",
+    }
+}
+
+#[cfg(test)]
+mod tests;

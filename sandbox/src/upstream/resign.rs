@@ -1,0 +1,163 @@
+//! A call signed again, with a key that the emulator knows: for those that look at signatures.
+
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+        UriPathNormalizationMode, sign,
+    },
+    sign::v4,
+};
+use axum::{body::Body, extract::Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
+use jiff::Timestamp;
+
+use super::{
+    prove::{Content, Proved},
+    refusal::Refusal,
+};
+use crate::signature::{
+    authorization::{Place, Signed},
+    chunked::Decoded,
+    payload::is_s3,
+    sigv4,
+};
+
+/// What the client's signature brought along.
+const OF_THE_SIGNATURE: [&str; 4] =
+    ["authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"];
+/// What says that a body comes in chunks.
+const OF_THE_CHUNKS: [&str; 3] =
+    ["content-length", "x-amz-decoded-content-length", "x-amz-trailer"];
+
+/// Who signs, and when.
+pub(crate) struct Signer<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) at: Timestamp,
+}
+
+impl Signer<'_> {
+    /// The same call, for the same service and region, signed by us.
+    pub(crate) fn sign(&self, proved: Proved, signed: &Signed) -> Result<Request, Refusal> {
+        let Proved { mut parts, content } = proved;
+        parts.headers = headers(&parts, &content);
+        parts.uri = uri(&parts.uri, signed.place).ok_or(Refusal::Unwritable)?;
+        let added = self.signature(&parts, &content, signed).ok_or(Refusal::Unwritable)?;
+        parts.headers.extend(added);
+        let body = match content {
+            Content::Whole(bytes) => Body::from(bytes),
+            Content::Decoded(decoded) => Body::from(decoded.data),
+            Content::Stream(body) => body,
+        };
+        Ok(Request::from_parts(parts, body))
+    }
+
+    fn signature(
+        &self,
+        parts: &Parts,
+        content: &Content,
+        signed: &Signed,
+    ) -> Option<Vec<(HeaderName, HeaderValue)>> {
+        let identity = Credentials::new(self.id, self.secret, None, None, "podrole-sandbox").into();
+        let s3 = is_s3(&signed.scope.service);
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&signed.scope.region)
+            .name(&signed.scope.service)
+            .time(SystemTime::from(self.at))
+            .settings(settings(s3, content))
+            .build()
+            .ok()?
+            .into();
+        let body = match content {
+            Content::Whole(bytes) | Content::Decoded(Decoded { data: bytes, .. }) => {
+                SignableBody::Bytes(bytes)
+            }
+            Content::Stream(_) => SignableBody::UnsignedPayload,
+        };
+        let path = parts.uri.path();
+        let path = if s3 { sigv4::s3_path(path) } else { path.to_owned() };
+        let url = format!("https://signed.invalid{path}?{}", parts.uri.query().unwrap_or_default());
+        let headers = signable(&parts.headers);
+        let request = SignableRequest::new(parts.method.as_str(), url, headers, body).ok()?;
+        let (instructions, _) = sign(request, &params).ok()?.into_parts();
+        let header = |(name, value): (&str, &str)| Some((name.parse().ok()?, value.parse().ok()?));
+        instructions.headers().map(header).collect()
+    }
+}
+
+fn settings(s3: bool, content: &Content) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if s3 {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    // Without the header, a service would take the body's own hash.
+    if s3 || matches!(content, Content::Stream(_)) {
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    settings
+}
+
+/// The client's headers without those of its signature, and of its chunks if there are none now.
+fn headers(parts: &Parts, content: &Content) -> HeaderMap {
+    let mut headers = parts.headers.clone();
+    for name in OF_THE_SIGNATURE {
+        headers.remove(name);
+    }
+    if let Content::Decoded(decoded) = content {
+        for name in OF_THE_CHUNKS {
+            headers.remove(name);
+        }
+        unchunk(&mut headers);
+        headers.extend(decoded.trailers.iter().filter_map(checksum));
+    }
+    headers
+}
+
+/// Takes `aws-chunked` out of the content's encodings.
+fn unchunk(headers: &mut HeaderMap) {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let encodings = encodings.filter_map(|value| value.to_str().ok());
+    let encodings = encodings.flat_map(|value| value.split(',')).map(str::trim);
+    let rest: Vec<&str> =
+        encodings.filter(|one| !one.is_empty() && *one != "aws-chunked").collect();
+    let rest = HeaderValue::from_str(&rest.join(", ")).ok().filter(|rest| !rest.is_empty());
+    match rest {
+        Some(rest) => drop(headers.insert(header::CONTENT_ENCODING, rest)),
+        None => drop(headers.remove(header::CONTENT_ENCODING)),
+    }
+}
+
+/// A checksum that had to wait for the body's end is known now, and is a header.
+fn checksum((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
+    let name = name.strip_prefix("x-amz-checksum-").map(|_| name)?;
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
+fn uri(uri: &Uri, place: Place) -> Option<Uri> {
+    let Place::Query { .. } = place else {
+        return Some(uri.clone());
+    };
+    let query = sigv4::without_signature(uri.query().unwrap_or_default())?;
+    let path = uri.path();
+    if query.is_empty() { path.parse().ok() } else { format!("{path}?{query}").parse().ok() }
+}
+
+/// The headers that are signed: the host, and what a service may act on.
+fn signable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let signed = |name: &str| {
+        name == "host"
+            || name == "content-type"
+            || name == "content-md5"
+            || name.starts_with("x-amz-")
+    };
+    let headers = headers.iter().filter(move |(name, _)| signed(name.as_str()));
+    headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+}
+
+#[cfg(test)]
+mod tests;

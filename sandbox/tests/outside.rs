@@ -1,0 +1,246 @@
+//! What the sandbox has beside AWS: tokens and keys for the asking, faults on demand, keys of
+//! issuers elsewhere, roles that come into being. On a real socket.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use podrole_runtime::serve::{Limits, Server};
+use podrole_sandbox::{Config, Issuer, Sandbox};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+const WISH: &str = r#"{"namespace": "shop", "serviceAccount": "app", "pod": "app-1"}"#;
+
+/// A sandbox that serves an issuer, and another whose provider is `issuer`.
+struct World {
+    sandbox: Sandbox,
+    address: SocketAddr,
+    issuer: String,
+}
+
+/// One account with the provider `issuer` and the role app; its own issuer is that one, or none.
+async fn world(issuer: Option<&str>) -> World {
+    podrole_runtime::crypto::install();
+    let bind = "127.0.0.1:0".parse().unwrap();
+    let server = Server::bind(bind, Limits::default()).await.unwrap();
+    let address = server.address();
+    let url = issuer.map_or_else(|| format!("http://{address}/id"), str::to_owned);
+    let name = url.split_once("://").unwrap().1;
+    let file = format!(
+        r#"{{accounts: {{"111122223333": {{
+            oidcProviders: [{{url: "{url}", clientIds: [sts.amazonaws.com]}}],
+            roles: {{app: {{arn: "{ROLE}", trustPolicy: {{Statement: {{
+                Effect: Allow,
+                Principal: {{Federated: "arn:aws:iam::111122223333:oidc-provider/{name}"}},
+                Action: sts:AssumeRoleWithWebIdentity,
+                Condition: {{StringEquals: {{"{name}:sub": "system:serviceaccount:shop:app"}}}}
+            }}}}}}}}}}}}}}"#
+    );
+    let mut sandbox = Sandbox::new(Config::read(&file).unwrap());
+    if issuer.is_none() {
+        sandbox = sandbox.with_issuer(Issuer::generate(&url).unwrap());
+    }
+    tokio::spawn(server.run(sandbox.router(), CancellationToken::new()));
+    World { sandbox, address, issuer: url }
+}
+
+impl World {
+    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\
+             content-length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A connection that is dropped is an answer too.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn token(&self) -> String {
+        let answer = self.ask("POST", "/_podrole/tokens", "", WISH).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer.rsplit("\r\n\r\n").next().unwrap().to_owned()
+    }
+
+    async fn assume(&self, token: &str, role: &str, headers: &str) -> String {
+        let body = format!(
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={role}&RoleSessionName=pod\
+             &WebIdentityToken={token}"
+        );
+        let form = "content-type: application/x-www-form-urlencoded\r\n";
+        self.ask("POST", "/", &format!("{form}{headers}"), &body).await
+    }
+
+    /// The status, and the error's code where there is one.
+    async fn outcome(&self, token: &str, role: &str) -> (String, String) {
+        told(&self.assume(token, role, "").await)
+    }
+
+    async fn fault(&self, rule: &str) {
+        let answer = self.ask("POST", "/_podrole/faults", "", rule).await;
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+
+    async fn no_faults(&self) {
+        let answer = self.ask("DELETE", "/_podrole/faults", "", "").await;
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+}
+
+fn told(answer: &str) -> (String, String) {
+    let status = answer.split(' ').nth(1).unwrap_or("none").to_owned();
+    let code = answer.split_once("<Code>").map(|(_, rest)| rest.split('<').next().unwrap());
+    (status, code.unwrap_or("OK").to_owned())
+}
+
+fn is(status: &str, code: &str) -> (String, String) {
+    (status.to_owned(), code.to_owned())
+}
+
+#[tokio::test]
+async fn a_token_for_the_asking_is_taken_and_outlives_a_rotation() {
+    let world = world(None).await;
+    let old = world.token().await;
+    assert_eq!(world.outcome(&old, ROLE).await, is("200", "OK"));
+    let keys = world.ask("POST", "/_podrole/rotate", "", "").await;
+    assert_eq!(keys.matches("\"kid\"").count(), 2, "{keys}");
+    let new = world.token().await;
+    assert_ne!(new.split('.').next(), old.split('.').next());
+    assert_eq!(world.outcome(&old, ROLE).await, is("200", "OK"));
+    assert_eq!(world.outcome(&new, ROLE).await, is("200", "OK"));
+    let keys = world.ask("POST", "/_podrole/rotate?drop=old", "", "").await;
+    assert_eq!(keys.matches("\"kid\"").count(), 1, "{keys}");
+    assert_eq!(world.outcome(&old, ROLE).await, is("400", "InvalidIdentityToken"));
+    assert_eq!(world.outcome(&new, ROLE).await, is("200", "OK"));
+    for (path, body) in [("/_podrole/rotate?drop=all", ""), ("/_podrole/tokens", "{}")] {
+        let refused = world.ask("POST", path, "", body).await;
+        assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("message"), "{refused}");
+    }
+    let whole = world.ask("POST", "/_podrole/tokens", "accept: application/json\r\n", WISH).await;
+    assert!(whole.contains("\"expirationTimestamp\":\"20"), "{whole}");
+}
+
+#[tokio::test]
+async fn keys_are_fetched_from_an_issuer_elsewhere() {
+    let cluster = world(None).await;
+    let here = world(Some(&cluster.issuer)).await;
+    let token = cluster.token().await;
+    assert_eq!(here.outcome(&token, ROLE).await, is("200", "OK"));
+    // Its keys are known now: the issuer may go.
+    cluster.fault("reset").await;
+    assert_eq!(here.outcome(&token, ROLE).await, is("200", "OK"));
+    let asked = cluster.sandbox.calls();
+    assert!(!asked.contains_key("Discovery"), "{asked:?}");
+    // An issuer that cannot be asked at all is its own error.
+    let late = world(Some(&cluster.issuer)).await;
+    assert_eq!(late.outcome(&token, ROLE).await, is("400", "IDPCommunicationError"));
+    assert!(late.sandbox.decisions()[0].reason.contains("openid-configuration"));
+    assert_eq!(cluster.sandbox.calls()["Discovery"], 1);
+}
+
+#[tokio::test]
+async fn each_fault_is_what_was_asked_for() {
+    let world = world(None).await;
+    let token = world.token().await;
+    world.fault("operation=AssumeRoleWithWebIdentity,code=Throttling,first=2").await;
+    assert_eq!(world.outcome(&token, ROLE).await, is("400", "Throttling"));
+    assert_eq!(world.outcome(&token, ROLE).await, is("400", "Throttling"));
+    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
+    let list = world.ask("GET", "/_podrole/faults", "", "").await;
+    assert!(list.contains(r#""matched":3,"fired":2"#), "{list}");
+    world.no_faults().await;
+
+    world.fault(r#"{"status": 503, "message": "away"}"#).await;
+    let answer = world.assume(&token, ROLE, "").await;
+    assert_eq!(told(&answer), is("503", "ServiceUnavailable"));
+    assert!(answer.contains("<Message>away</Message>"), "{answer}");
+    let path = "/clusters/shop/assume-role-for-pod-identity";
+    let json = world.ask("POST", path, "content-type: application/json\r\n", "{}").await;
+    assert!(json.contains("x-amzn-errortype: ServiceUnavailable"), "{json}");
+    world.no_faults().await;
+
+    world.fault("reset").await;
+    assert_eq!(world.assume(&token, ROLE, "").await, "");
+    world.no_faults().await;
+
+    world.fault("truncated").await;
+    let half = world.assume(&token, ROLE, "").await;
+    let (head, body) = half.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2, "{half}");
+    world.no_faults().await;
+
+    world.fault("garbage").await;
+    let garbage = world.assume(&token, ROLE, "").await;
+    assert!(garbage.starts_with("HTTP/1.1 200") && !garbage.contains("xmlns"), "{garbage}");
+    world.no_faults().await;
+
+    world.fault("hang").await;
+    let hung = timeout(Duration::from_millis(100), world.assume(&token, ROLE, "")).await;
+    assert!(hung.is_err());
+    world.no_faults().await;
+
+    world.fault("delay=50ms").await;
+    let started = tokio::time::Instant::now();
+    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
+    assert!(started.elapsed() >= Duration::from_millis(50));
+    world.no_faults().await;
+
+    world.fault("clockSkew=2h").await;
+    let late = world.assume(&token, ROLE, "").await;
+    assert_eq!(told(&late), is("400", "ExpiredTokenException"));
+    assert_eq!(late.matches("\r\ndate: ").count(), 1, "{late}");
+    let good = world.assume(&token, ROLE, "x-podrole-fault: code=AccessDenied\r\n").await;
+    assert_eq!(told(&good), is("403", "AccessDenied"));
+    world.no_faults().await;
+    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
+    assert_eq!(world.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
+}
+
+#[tokio::test]
+async fn a_fault_in_a_header_is_for_that_request_alone() {
+    let world = world(None).await;
+    let token = world.token().await;
+    let spoiled = world.assume(&token, ROLE, "x-podrole-fault: code=Throttling\r\n").await;
+    assert_eq!(told(&spoiled), is("400", "Throttling"));
+    let other = "x-podrole-fault: operation=GetCallerIdentity,code=Throttling\r\n";
+    assert_eq!(told(&world.assume(&token, ROLE, other).await), is("200", "OK"));
+    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
+    let unreadable = world.assume(&token, ROLE, "x-podrole-fault: nonsense\r\n").await;
+    assert!(unreadable.starts_with("HTTP/1.1 400") && unreadable.contains("x-podrole-fault"));
+    let refused = world.ask("POST", "/_podrole/faults", "", "{\"oops\": 1}").await;
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("oops"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
+    let world = world(None).await;
+    let token = world.token().await;
+    let new = "arn:aws:iam::111122223333:role/new";
+    assert_eq!(world.outcome(&token, new).await, is("403", "AccessDenied"));
+    world.sandbox.make_roles();
+    // A token that STS would not take makes nothing.
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    // Of the same form, and another number.
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{signed}.{first}{}", &signature[1..]);
+    assert_eq!(world.outcome(&forged, new).await, is("400", "InvalidIdentityToken"));
+    assert!(!world.sandbox.knows_role(&new.parse().unwrap()));
+    assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
+    let wish = r#"{"namespace": "shop", "serviceAccount": "other"}"#;
+    let other = world.ask("POST", "/_podrole/tokens", "", wish).await;
+    let other = other.rsplit("\r\n\r\n").next().unwrap();
+    assert_eq!(world.outcome(other, new).await, is("403", "AccessDenied"));
+    // Nor is there one in an account that knows not the issuer.
+    let foreign = "arn:aws:iam::444455556666:role/new";
+    assert_eq!(world.outcome(&token, foreign).await, is("400", "InvalidIdentityToken"));
+}

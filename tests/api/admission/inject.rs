@@ -1,0 +1,29 @@
+//! `podrole inject --kubeconfig`: ServiceAccounts and guard-rails of a cluster.
+
+use podrole_tests::{cluster::Cluster, project};
+use serde_json::json;
+
+use crate::daemons::{output, role};
+
+#[tokio::test]
+async fn the_clusters_service_accounts_decide() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("inject", &[]).await.unwrap();
+    let arn = role();
+    namespace.service_account("app", &[("eks.amazonaws.com/role-arn", &arn)]).await.unwrap();
+    let pod = |account: &str| {
+        json!({"kind": "Pod", "metadata": {"name": account, "namespace": namespace.name()},
+            "spec": {"serviceAccountName": account, "containers": [{"name": "c"}]}})
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pods.json");
+    let list = json!({"kind": "List", "items": [pod("app"), pod("other")]});
+    std::fs::write(&file, list.to_string()).unwrap();
+    let (file, kubeconfig) = (file.display().to_string(), cluster.kubeconfig().to_owned());
+    let kubeconfig = kubeconfig.display().to_string();
+    let arguments = ["inject", "-f", &file, "--kubeconfig", &kubeconfig, "--why"];
+    let podrole = project::binary("podrole").unwrap();
+    let told = output(&podrole, &arguments, &[]).await.unwrap();
+    assert!(told.contains(&format!("web-identity as {arn}")), "{told}");
+    assert!(told.contains("no role"), "{told}");
+}

@@ -1,0 +1,82 @@
+//! Warnings at `kubectl apply`, by the project's own registration.
+
+use k8s_openapi::{
+    ByteString,
+    api::admissionregistration::v1::{ValidatingWebhookConfiguration, WebhookClientConfig},
+};
+use kube::{Api, api::PostParams};
+use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project};
+use serde_json::{Value, json};
+use tokio::time::{Duration, sleep};
+
+use super::ENABLED;
+use crate::daemons::{self, WebhookDaemon, role};
+
+const CONFIGURATION: &str = "manifests/validating-webhook-configuration.yaml";
+
+async fn register(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) {
+    let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION)).unwrap();
+    let mut configuration: ValidatingWebhookConfiguration = serde_saphyr::from_str(&yaml).unwrap();
+    configuration.metadata.name = Some(format!("podrole-{}", namespace.name()));
+    for entry in configuration.webhooks.iter_mut().flatten() {
+        let path = entry.client_config.service.take().and_then(|service| service.path).unwrap();
+        entry.client_config = WebhookClientConfig {
+            ca_bundle: Some(ByteString(webhook.ca_pem.as_bytes().to_vec())),
+            service: None,
+            url: Some(format!("https://{}{path}", webhook.daemon.address)),
+        };
+        let selector = entry.namespace_selector.get_or_insert_default();
+        let name = ("kubernetes.io/metadata.name".to_owned(), namespace.name().to_owned());
+        selector.match_labels.get_or_insert_default().extend([name]);
+    }
+    let api = Api::<ValidatingWebhookConfiguration>::all(namespace.client());
+    api.create(&PostParams::default(), &configuration).await.unwrap();
+}
+
+/// The status and the warnings of a dry run.
+async fn apply(
+    namespace: &TestNamespace<'_>,
+    group: &str,
+    plural: &str,
+    object: &Value,
+) -> (u16, String) {
+    let name = namespace.name();
+    let path = format!("{group}/namespaces/{name}/{plural}?dryRun=All");
+    let request = http::Request::post(path).header("content-type", "application/json");
+    let request = request.body(serde_json::to_vec(object).unwrap().into()).unwrap();
+    let answer = namespace.client().send(request).await.unwrap();
+    let warnings = answer.headers().get_all("warning").iter();
+    let warnings: Vec<&str> = warnings.filter_map(|warning| warning.to_str().ok()).collect();
+    (answer.status().as_u16(), warnings.join("\n"))
+}
+
+#[tokio::test]
+async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
+    let cluster = Cluster::shared().await.unwrap();
+    let webhook = daemons::webhook(cluster, &[]).await.unwrap();
+    let namespace = cluster.namespace("warned", &[ENABLED]).await.unwrap();
+    register(&namespace, &webhook).await;
+    let bad = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata":
+        {"name": "bad", "annotations": {"eks.amazonaws.com/role-arn": "my-role"}}});
+    let mut told = (0, String::new());
+    for _ in 0..200 {
+        told = apply(&namespace, "/api/v1", "serviceaccounts", &bad).await;
+        if !told.1.is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(told.0 == 201 && told.1.contains("my-role"), "{told:?}");
+
+    let arn = role();
+    namespace.service_account("app", &[("eks.amazonaws.com/role-arn", &arn)]).await.unwrap();
+    let container = json!({"name": "web", "image": "img",
+        "env": [{"name": "AWS_PROFILE", "value": "x"}]});
+    let template = json!({"metadata": {"labels": {"app": "web"}},
+        "spec": {"serviceAccountName": "app", "containers": [container]}});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}});
+    let told = apply(&namespace, "/apis/apps/v1", "deployments", &deployment).await;
+    assert!(told.0 == 201 && told.1.contains("AWS_PROFILE"), "{told:?}");
+}

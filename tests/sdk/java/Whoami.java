@@ -1,0 +1,101 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Scanner;
+import software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.services.sts.StsClient;
+
+/**
+ * One question to STS with whatever credentials the AWS SDK for Java finds.
+ *
+ * <p>usage: Whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+ *
+ * <p>Prints one line of JSON, and one more, asked by the same client, for each line on standard
+ * input.
+ */
+public final class Whoami {
+    private final StsClient sts;
+    private final String[] command;
+
+    private Whoami(String[] command) {
+        this.command = command;
+        // The call needs no credentials, and this SDK looks for some all the same.
+        boolean anonymous = command[0].equals("web-identity");
+        sts =
+                anonymous
+                        ? StsClient.builder()
+                                .credentialsProvider(AnonymousCredentialsProvider.create())
+                                .build()
+                        : StsClient.create();
+    }
+
+    public static void main(String[] arguments) {
+        Whoami whoami = new Whoami(arguments);
+        whoami.use();
+        Scanner lines = new Scanner(System.in);
+        while (lines.hasNextLine()) {
+            lines.nextLine();
+            whoami.use();
+        }
+    }
+
+    private void use() {
+        long started = System.nanoTime();
+        String told;
+        try {
+            told = "\"arn\":" + quoted(ask());
+        } catch (Exception error) {
+            told = "\"error\":" + told(error);
+        }
+        long ms = (System.nanoTime() - started) / 1_000_000;
+        System.out.println("{" + told + ",\"ms\":" + ms + "}");
+    }
+
+    private String ask() throws Exception {
+        switch (command[0]) {
+            case "caller-identity":
+                return sts.getCallerIdentity().arn();
+            case "assume-role":
+                return sts.assumeRole(r -> r.roleArn(command[1]).roleSessionName("whoami"))
+                        .assumedRoleUser()
+                        .arn();
+            case "web-identity":
+                String token = Files.readString(Path.of(command[2]));
+                return sts.assumeRoleWithWebIdentity(
+                                r ->
+                                        r.roleArn(command[1])
+                                                .roleSessionName("whoami")
+                                                .webIdentityToken(token))
+                        .assumedRoleUser()
+                        .arn();
+            default:
+                throw new IllegalArgumentException("no command " + command[0]);
+        }
+    }
+
+    private static String told(Exception error) {
+        String told = "{\"class\":" + quoted(error.getClass().getSimpleName());
+        if (error instanceof AwsServiceException) {
+            AwsServiceException aws = (AwsServiceException) error;
+            if (aws.awsErrorDetails() != null) {
+                told += ",\"code\":" + quoted(aws.awsErrorDetails().errorCode());
+            }
+            told += ",\"status\":" + aws.statusCode();
+        }
+        return told + ",\"message\":" + quoted(error.getMessage()) + "}";
+    }
+
+    private static String quoted(String text) {
+        StringBuilder json = new StringBuilder("\"");
+        for (char c : String.valueOf(text).toCharArray()) {
+            if (c == '"' || c == '\\') {
+                json.append('\\').append(c);
+            } else if (c < ' ') {
+                json.append(String.format("\\u%04x", (int) c));
+            } else {
+                json.append(c);
+            }
+        }
+        return json.append('"').toString();
+    }
+}

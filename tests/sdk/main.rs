@@ -1,0 +1,24 @@
+//! The vendors' SDKs as clients: of the sandbox by web identity, of the agent by container
+//! credentials, each in its own process with nothing but a pod's variables.
+//!
+//! ```text
+//!   program (build, python/ javascript/ go/ java/ rust/) ─► gate ─► agent ─► gate ─► sandbox
+//!                                                   └──────────────────────► gate ─► sandbox
+//! ```
+//!
+//! A gate counts requests and spoils some. Tests bear the numbers of a list: A rows are the
+//! agent's, W rows those of an STS.
+#![forbid(unsafe_code)]
+
+mod agent;
+mod client;
+mod container;
+mod differential;
+mod gate;
+mod matrix;
+mod outage;
+mod rows;
+mod stage;
+mod sts;
+mod table;
+mod wire;

@@ -1,0 +1,123 @@
+//! One question to STS with whatever credentials the AWS SDK for Rust finds.
+//!
+//! usage: `whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE`
+//!
+//! Prints one line of JSON, and one more, asked by the same client, for each line on standard
+//! input.
+#![forbid(unsafe_code)]
+
+use std::{
+    env,
+    error::Error,
+    fmt::{Debug, Write as _},
+    io::BufRead as _,
+};
+
+use anyhow::bail;
+use aws_config::BehaviorVersion;
+use aws_sdk_sts::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        assume_role::AssumeRoleError,
+        assume_role_with_web_identity::AssumeRoleWithWebIdentityError as WebIdentityError,
+        get_caller_identity::GetCallerIdentityError,
+    },
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let tls = Provider::Rustls(CryptoMode::AwsLc);
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(Builder::new().tls_provider(tls).build_https())
+        .load()
+        .await;
+    let sts = Client::new(&config);
+    ask(&sts, &arguments).await?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        ask(&sts, &arguments).await?;
+    }
+    Ok(())
+}
+
+async fn ask(sts: &Client, arguments: &[String]) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let session = "whoami";
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let mut line = match words[..] {
+        ["caller-identity"] => {
+            let answer = sts.get_caller_identity().send().await;
+            told(answer.map(|answer| answer.arn))
+        }
+        ["assume-role", role] => {
+            let call = sts.assume_role().role_arn(role).role_session_name(session);
+            let answer = call.send().await;
+            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+        }
+        ["web-identity", role, file] => {
+            let call = sts.assume_role_with_web_identity().role_session_name(session);
+            let call = call.web_identity_token(std::fs::read_to_string(file)?);
+            let answer = call.role_arn(role).send().await;
+            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+        }
+        _ => {
+            bail!("usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE")
+        }
+    };
+    line["ms"] = json!(u64::try_from(started.elapsed().as_millis())?);
+    println!("{line}");
+    Ok(())
+}
+
+fn told<E>(answer: Result<Option<String>, SdkError<E, HttpResponse>>) -> Value
+where
+    E: Error + 'static,
+{
+    match answer {
+        Ok(arn) => json!({"arn": arn}),
+        Err(fault) => {
+            let status = fault.raw_response().map(|raw| raw.status().as_u16());
+            let mut error = json!({"status": status, "message": chain(&fault)});
+            let mut causes = std::iter::successors(Some(&fault as &dyn Error), |it| (*it).source());
+            let (class, code) =
+                causes.find_map(aws_error).unwrap_or_else(|| (variant(&fault), None));
+            (error["class"], error["code"]) = (json!(class), json!(code));
+            json!({"error": error})
+        }
+    }
+}
+
+/// The variant and AWS's code, where this link of the chain is AWS's answer.
+fn aws_error(fault: &(dyn Error + 'static)) -> Option<(String, Option<String>)> {
+    fn read<E: Debug + ProvideErrorMetadata>(error: &E) -> (String, Option<String>) {
+        (variant(error), error.code().map(str::to_owned))
+    }
+    let web_identity = fault.downcast_ref::<WebIdentityError>().map(read);
+    let assume_role = || fault.downcast_ref::<AssumeRoleError>().map(read);
+    let identity = || fault.downcast_ref::<GetCallerIdentityError>().map(read);
+    web_identity.or_else(assume_role).or_else(identity)
+}
+
+/// The name of an enum's variant, which is as near as Rust comes to an exception's class.
+fn variant(value: &impl Debug) -> String {
+    let debug = format!("{value:?}");
+    debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+fn chain(fault: &dyn Error) -> String {
+    let (mut told, mut cause) = (fault.to_string(), fault.source());
+    while let Some(fault) = cause {
+        let _ = write!(told, ": {fault}");
+        cause = fault.source();
+    }
+    told
+}

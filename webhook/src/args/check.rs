@@ -1,0 +1,32 @@
+//! What would be refused in every pod is refused here once.
+
+use podrole_identity::RoleArn;
+
+pub(super) fn absolute(text: &str) -> Result<String, &'static str> {
+    let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
+    legal.then(|| text.to_owned()).ok_or("write an absolute path without a colon")
+}
+
+pub(super) fn name(text: &str) -> Result<String, &'static str> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');
+    let bytes = text.as_bytes();
+    let whole = bytes.len() <= 63 && bytes.iter().all(|byte| legal(*byte));
+    let named = whole && edge(bytes.first()) && edge(bytes.last());
+    named.then(|| text.to_owned()).ok_or("a volume's name is 1 to 63 of a-z 0-9 -")
+}
+
+pub(super) fn file(text: &str) -> Result<String, &'static str> {
+    let legal = !text.is_empty() && !text.contains('/') && !text.contains("..");
+    legal.then(|| text.to_owned()).ok_or("write a file name without a slash")
+}
+
+pub(super) fn partition(text: &str) -> Result<String, &'static str> {
+    let role = format!("arn:{text}:iam::111122223333:role/any").parse::<RoleArn>();
+    role.map(|_| text.to_owned()).map_err(|_| "a partition is aws, aws-cn, aws-us-gov, ...")
+}
+
+pub(super) fn http_url(text: &str) -> Result<String, &'static str> {
+    let legal = text.starts_with("http://") || text.starts_with("https://");
+    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+}

@@ -1,0 +1,77 @@
+//! A client for the cluster that the flags name.
+
+use std::{path::Path, time::Duration};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// How long the API server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Why the cluster cannot be reached. The fault is in our own configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The kubeconfig cannot be used.
+    #[error("--kubeconfig {path}: {fault}")]
+    Kubeconfig {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The URL is none.
+    #[error("--kube-api {url}: write the API server's URL, like https://10.0.0.1:6443")]
+    Url {
+        /// What was written.
+        url: String,
+    },
+    /// There is no configuration at all.
+    #[error("no cluster is configured ({0}); run in a pod, or give --kubeconfig")]
+    Nowhere(String),
+    /// The client cannot be made of the configuration.
+    #[error("the cluster's configuration cannot be used: {0}")]
+    Client(String),
+}
+
+/// A client for the cluster that the flags name, else for the one that this process runs in.
+/// Nothing is asked of the cluster yet.
+///
+/// # Errors
+/// When there is no usable configuration.
+pub async fn connect(
+    kubeconfig: Option<&Path>,
+    kube_api: Option<&str>,
+) -> Result<Client, ConnectError> {
+    let mut config = config(kubeconfig, kube_api).await?;
+    config.connect_timeout = Some(CONNECT);
+    Client::try_from(config).map_err(|fault| ConnectError::Client(fault.to_string()))
+}
+
+async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Config, ConnectError> {
+    let url = kube_api.filter(|url| !url.is_empty()).map(|text| {
+        let url = text.parse::<axum::http::Uri>().ok();
+        let url = url.filter(|url| url.scheme().is_some() && url.host().is_some());
+        url.ok_or_else(|| ConnectError::Url { url: text.to_owned() })
+    });
+    let url = url.transpose()?;
+    let Some(path) = kubeconfig.filter(|path| !path.as_os_str().is_empty()) else {
+        return match url {
+            Some(url) => Ok(Config::new(url)),
+            None => Config::infer().await.map_err(|fault| ConnectError::Nowhere(fault.to_string())),
+        };
+    };
+    let failed = |fault: kube::config::KubeconfigError| ConnectError::Kubeconfig {
+        path: path.display().to_string(),
+        fault: fault.to_string(),
+    };
+    let file = Kubeconfig::read_from(path).map_err(failed)?;
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.map_err(failed)?;
+    if let Some(url) = url {
+        config.cluster_url = url;
+    }
+    Ok(config)
+}

@@ -1,0 +1,109 @@
+//! The ConfigMap, good and bad.
+
+use super::*;
+
+fn read(text: &str) -> (RoleMap, Vec<String>) {
+    RoleMap::read(text, None).unwrap()
+}
+
+fn role_of(map: &RoleMap, account: &str) -> Option<String> {
+    map.find(&account.parse().unwrap()).map(|entry| entry.role.name().to_owned())
+}
+
+#[test]
+fn kopss_format_is_read() {
+    let (map, problems) = read(
+        r#"{"shop/app":{"RoleARN":"arn:aws:iam::111122223333:role/app",
+            "Audience":"amazonaws.com","UseRegionalSTS":true,"TokenExpiration":3600},
+           "*/logs":{"rolearn":"arn:aws:iam::111122223333:role/logs","TokenExpiration":0}}"#,
+    );
+    assert!(problems.is_empty(), "{problems:?}");
+    let app = map.find(&"shop/app".parse().unwrap()).unwrap();
+    assert_eq!(app.audience.as_ref().unwrap().as_str(), "amazonaws.com");
+    assert_eq!(app.sts_regional_endpoints, Some(true));
+    assert_eq!(app.token_expiration.unwrap().seconds(), 3600);
+    let logs = map.find(&"any-where/logs".parse().unwrap()).unwrap();
+    assert_eq!((logs.role.name(), logs.token_expiration), ("logs", None));
+    assert_eq!(role_of(&map, "other/app"), None);
+}
+
+#[test]
+fn the_exact_key_goes_before_any() {
+    let arn = |name: &str| format!(r#"{{"RoleARN":"arn:aws:iam::111122223333:role/{name}"}}"#);
+    let text = format!(r#"{{"*/app":{},"shop/app":{}}}"#, arn("any"), arn("shop"));
+    let (map, _) = read(&text);
+    assert_eq!(role_of(&map, "shop/app").as_deref(), Some("shop"));
+    assert_eq!(role_of(&map, "dev/app").as_deref(), Some("any"));
+}
+
+#[test]
+fn a_bad_key_or_value_is_told_and_the_others_count() {
+    const GOOD: &str = r#"{"RoleARN":"arn:aws:iam::111122223333:role/a"}"#;
+    for (key, value, word) in [
+        ("app", GOOD, "namespace/name"),
+        ("test-*/app", GOOD, "a-z"),
+        ("*/*", GOOD, "a-z"),
+        ("shop/", GOOD, "a-z"),
+        ("shop/app", "null", "no JSON object"),
+        ("shop/app", "7", "no JSON object"),
+        ("shop/app", "{}", "RoleARN is missing"),
+        ("shop/app", r#"{"RoleARN":7}"#, "no text"),
+        ("shop/app", r#"{"RoleARN":"app"}"#, "not an ARN"),
+        (
+            "shop/app",
+            r#"{"RoleARN":"arn:aws:iam::111122223333:role/a","Audience":"a b"}"#,
+            "Audience",
+        ),
+        (
+            "shop/app",
+            r#"{"RoleARN":"arn:aws:iam::111122223333:role/a","TokenExpiration":"1h"}"#,
+            "TokenExpiration",
+        ),
+        (
+            "shop/app",
+            r#"{"RoleARN":"arn:aws:iam::111122223333:role/a","UseRegionalSTS":"yes"}"#,
+            "UseRegionalSTS",
+        ),
+    ] {
+        let (map, problems) = read(&format!(r#"{{"{key}":{value},"shop/good":{GOOD}}}"#));
+        assert_eq!(problems.len(), 1, "{key} {value}");
+        assert!(problems[0].starts_with(key) && problems[0].contains(word), "{problems:?}");
+        assert_eq!(role_of(&map, "shop/good").as_deref(), Some("a"));
+        assert_eq!(role_of(&map, "shop/app"), None);
+    }
+}
+
+#[test]
+fn a_life_out_of_bounds_is_moved() {
+    let (map, _) =
+        read(r#"{"a/b":{"RoleARN":"arn:aws:iam::111122223333:role/a","TokenExpiration":10}}"#);
+    let entry = map.find(&"a/b".parse().unwrap()).unwrap();
+    assert_eq!(entry.token_expiration.unwrap().seconds(), 600);
+}
+
+#[test]
+fn what_is_no_map_leaves_what_was_and_a_deletion_empties() {
+    let (roles, metrics) = (Latest::default(), Metrics::default());
+    let text = r#"{"shop/app":{"RoleARN":"arn:aws:iam::111122223333:role/a"}}"#;
+    update(&roles, Some("{"), None, &metrics);
+    assert_eq!(*roles.get().unwrap(), RoleMap::default());
+    update(&roles, Some(text), None, &metrics);
+    for bad in ["{", "[]", "7"] {
+        update(&roles, Some(bad), None, &metrics);
+        assert_eq!(role_of(&roles.get().unwrap(), "shop/app").as_deref(), Some("a"));
+    }
+    update(&roles, None, None, &metrics);
+    assert_eq!(role_of(&roles.get().unwrap(), "shop/app"), None);
+    update(&roles, Some(text), None, &metrics);
+    update(&roles, Some(" "), None, &metrics);
+    assert_eq!(role_of(&roles.get().unwrap(), "shop/app"), None);
+}
+
+#[test]
+fn a_bare_role_is_composed_where_the_flag_says_so() {
+    let composer = RoleComposer::new("111122223333".parse().unwrap(), None, None);
+    let text = r#"{"shop/app":{"RoleARN":"app"}}"#;
+    let (map, problems) = RoleMap::read(text, Some(&composer)).unwrap();
+    assert!(problems.is_empty());
+    assert_eq!(role_of(&map, "shop/app").as_deref(), Some("app"));
+}

@@ -1,0 +1,174 @@
+//! Bad input of every kind: whatever comes, there is an answer, and no panic.
+
+use podrole_identity::{
+    AnnotationPrefix, Annotations, AssociationList, PermittedRoles, PodAnnotations,
+    ServiceAccountAnnotations,
+};
+use proptest::{collection::vec, prelude::*};
+use serde_json::{Value, json};
+
+use crate::{
+    DEFAULT_PATIENCE, InMemory, Injection, Metrics, Reading, RoleMap, Settings, Webhook,
+    review_bytes, validate_bytes,
+};
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("metadata".to_owned()),
+        Just("annotations".to_owned()),
+        Just("spec".to_owned()),
+        Just("template".to_owned()),
+        Just("containers".to_owned()),
+        Just("ephemeralContainers".to_owned()),
+        Just("env".to_owned()),
+        Just("name".to_owned()),
+        Just("serviceAccountName".to_owned()),
+        Just("secret.podrole.io/a".to_owned()),
+        Just("app".to_owned()),
+        "\\PC{0,8}",
+    ]
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((word(), inner), 0..5).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,40}",
+        any_json().prop_map(|json| json.to_string()),
+        Just("arn:aws:iam::111122223333:role/app".to_owned()),
+        "/[a-z./{}:]{0,20}",
+        "[{}a-z.]{0,30}",
+    ]
+}
+
+fn annotations() -> impl Strategy<Value = Annotations> {
+    let key = prop_oneof![
+        Just("eks.amazonaws.com/role-arn".to_owned()),
+        Just("eks.amazonaws.com/token-expiration".to_owned()),
+        Just("eks.amazonaws.com/audience".to_owned()),
+        Just("eks.amazonaws.com/skip-containers".to_owned()),
+        Just("podrole.io/session-name".to_owned()),
+        Just("podrole.io/endpoint-url".to_owned()),
+        Just("secret.podrole.io/a".to_owned()),
+        Just("secret.podrole.io/".to_owned()),
+        "\\PC{0,20}",
+    ];
+    vec((key, value()), 0..6).prop_map(|pairs| pairs.into_iter().collect())
+}
+
+/// A webhook whose ServiceAccount `shop/app` says what it likes.
+fn webhook(annotations: Annotations) -> Webhook<InMemory> {
+    let said = Reading::default().read(annotations);
+    let accounts = [("shop/app".parse().unwrap(), said)].into_iter().collect();
+    Webhook::new(accounts, Settings::default(), Metrics::default())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// How many credential paths a container has.
+fn paths(container: &Value) -> usize {
+    let env = container["env"].as_array().into_iter().flatten();
+    let names: Vec<&str> = env.filter_map(|variable| variable["name"].as_str()).collect();
+    let has = |name| usize::from(names.contains(&name));
+    has("AWS_ROLE_ARN") + has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_are_too_bad(body: Vec<u8>) {
+        let webhook = webhook(Annotations::new());
+        let asked = review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, &body);
+        let _ = block_on(asked);
+        let _ = block_on(validate_bytes(&webhook, DEFAULT_PATIENCE, &body));
+    }
+
+    #[test]
+    fn every_answer_has_the_requests_uid(
+        object in any_json(), old in any_json(), said in annotations(), uid in "[a-z0-9-]{1,40}",
+        form in 0..3_usize, required: bool,
+    ) {
+        let (operation, part) =
+            [("CREATE", ""), ("UPDATE", "ephemeralcontainers"), ("DELETE", "")][form];
+        let kind = if required { "Pod" } else { "ServiceAccount" };
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {"uid": uid, "kind": {"group": "", "version": "v1", "kind": kind},
+                "operation": operation, "subResource": part, "namespace": "shop",
+                "object": object, "oldObject": old}}).to_string();
+        let webhook = webhook(said);
+        let injection = if required { Injection::Required } else { Injection::Enabled };
+        let asked = review_bytes(&webhook, injection, DEFAULT_PATIENCE, body.as_bytes());
+        let answer = block_on(asked).unwrap();
+        prop_assert_eq!(&answer.response.uid, &uid);
+        prop_assert!(injection == Injection::Required || answer.response.allowed);
+        let checked = block_on(validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()));
+        let response = checked.unwrap().response;
+        prop_assert_eq!((&response.uid, response.allowed), (&uid, true));
+        prop_assert_eq!(response.patch, None);
+    }
+
+    #[test]
+    fn whatever_annotations_say_the_patch_fits_and_gives_one_path_at_most(
+        said in annotations(), own in annotations(), named: bool,
+    ) {
+        let metadata = if named { json!({"name": "p", "annotations": own}) }
+            else { json!({"generateName": "p-", "annotations": own}) };
+        let mut pod = json!({"metadata": metadata, "spec": {"serviceAccountName": "app",
+            "containers": [{"name": "a"}, {"name": "b", "volumeMounts":
+                [{"name": "v", "mountPath": "/etc/x"}]}]}});
+        let review = |pod: &Value| json!({"apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview", "request": {"uid": "u", "namespace": "shop",
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "operation": "CREATE", "object": pod}}).to_string();
+        let webhook = webhook(said);
+        let ask = |pod: &Value| {
+            let body = review(pod);
+            let asked =
+                review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, body.as_bytes());
+            block_on(asked).unwrap().response
+        };
+        let first = ask(&pod);
+        json_patch::patch(&mut pod, &first.operations().unwrap()).unwrap();
+        for container in pod["spec"]["containers"].as_array().unwrap() {
+            prop_assert!(paths(container) <= 1);
+        }
+        prop_assert_eq!(ask(&pod).patch, None);
+        for warning in first.warnings {
+            prop_assert!(warning.chars().count() <= 120 && !warning.chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn annotations_lists_maps_and_guard_rails_are_read_or_refused(
+        all in annotations(), text in value(), json in any_json(),
+    ) {
+        let prefix = AnnotationPrefix::default();
+        let _ = ServiceAccountAnnotations::read(&all, &prefix);
+        let _ = PodAnnotations::read(&all, &prefix);
+        for text in [text, json.to_string(), format!(r#"{{"identities":[{json}]}}"#)] {
+            let _ = AssociationList::read(&text);
+            let _ = RoleMap::read(&text, None);
+            let _ = PermittedRoles::read(Some(&text));
+        }
+        let map = json!({"shop/app": json, "shop/good":
+            {"RoleARN": "arn:aws:iam::111122223333:role/app"}}).to_string();
+        let (map, _) = RoleMap::read(&map, None).unwrap();
+        prop_assert!(map.find(&"shop/good".parse().unwrap()).is_some());
+    }
+}

@@ -1,0 +1,124 @@
+//! Ephemeral containers, as `kubectl debug` adds them: they get what the pod's other containers
+//! have. Who the pod is was settled when it was made, and is not looked up again.
+//!
+//! Only new ones may change, found by name: their order is not kept. Mounts of a part of a volume
+//! are not allowed in them.
+
+use std::collections::BTreeSet;
+
+use podrole_identity::{CredentialPath, TokenVolume, variable as names};
+use serde_json::json;
+
+use super::{
+    container::{self, Verdict},
+    operations::{ContainerPatch, POD_NAME, parts},
+    secrets::VOLUME_PREFIX,
+    wish::{Group, Wish},
+};
+use crate::{
+    Outcome, Reason,
+    pod::{Container, PodView},
+};
+
+/// The variables beside the pair that a debugger needs to see the same AWS.
+const SETTINGS: [&[&str]; 5] = [
+    &[names::STS_REGIONAL_ENDPOINTS],
+    &[names::DEFAULT_REGION, names::REGION],
+    &[names::ENDPOINT_URL],
+    &[names::EC2_METADATA_DISABLED],
+    &[names::ROLE_SESSION_NAME],
+];
+
+/// What becomes of a pod that was `old` and is given ephemeral containers.
+#[must_use]
+pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
+    let known: BTreeSet<&str> =
+        old.spec.ephemeral_containers.iter().map(|container| container.name.as_str()).collect();
+    let (mut operations, mut warnings, mut served) = (Vec::new(), Vec::new(), false);
+    let all = pod.spec.ephemeral_containers.iter().enumerate();
+    for (index, container) in all.filter(|(_, one)| !known.contains(one.name.as_str())) {
+        let Some((donor, wish)) = donor(pod, container) else {
+            continue;
+        };
+        match container::judge(container, pod, &wish) {
+            Verdict::LeaveAlone(warning) => warnings.push(warning),
+            Verdict::Complete(lacks) => {
+                let mut patch = ContainerPatch::new("ephemeralContainers", index, container);
+                lacks.add_to(&mut patch, &wish);
+                add_secrets(donor, &mut patch);
+                operations.extend(patch.into_operations());
+                warnings.extend(lacks.warning);
+                served = true;
+            }
+        }
+    }
+    match (operations.is_empty(), served, warnings.is_empty()) {
+        (false, _, _) => Outcome::Patch { operations, warnings },
+        (true, true, _) => Outcome::Skip { reason: Reason::NothingToAdd, warnings },
+        (true, false, false) => Outcome::Skip { reason: Reason::LeftAlone, warnings },
+        (true, false, true) => Outcome::skip(Reason::NoRole),
+    }
+}
+
+/// The container whose identity is taken over: the one that is looked into, else the first that
+/// has one.
+fn donor<'a>(pod: &'a PodView, ephemeral: &Container) -> Option<(&'a Container, Wish)> {
+    let all = || pod.spec.containers.iter().chain(&pod.spec.init_containers);
+    let target = ephemeral.target_container_name.as_deref();
+    let target = all().filter(|container| Some(container.name.as_str()) == target);
+    let mut candidates = target.chain(all());
+    candidates.find_map(|container| Some((container, identity(pod, container)?)))
+}
+
+/// The identity that a container has: a whole pair, and the token where it points.
+fn identity(pod: &PodView, container: &Container) -> Option<Wish> {
+    let pairs = [
+        (CredentialPath::WebIdentity, [names::ROLE_ARN, names::WEB_IDENTITY_TOKEN_FILE]),
+        (CredentialPath::Container, [names::CONTAINER_FULL_URI, names::CONTAINER_TOKEN_FILE]),
+    ];
+    let literal = |name| Some(container.variable(name)?.literal()?.to_owned());
+    pairs.into_iter().find_map(|(path, [first, file])| {
+        let pair = [(first, literal(first)?), (file, literal(file)?)];
+        let (volume, audience) = token(pod, container, &pair[1].1)?;
+        let settings = SETTINGS.iter().filter_map(|group| settings(pod, container, group));
+        let settings = settings.collect();
+        Some(Wish { path, volume, pair, settings, audience, expiration_seconds: 0, warning: None })
+    })
+}
+
+/// The mount in which a token's file is, and the token's audience.
+fn token(pod: &PodView, container: &Container, file: &str) -> Option<(TokenVolume, String)> {
+    let file = file.strip_prefix("C:").unwrap_or(file).replace('\\', "/");
+    let (folder, file) = file.rsplit_once('/')?;
+    let here = |path: &str| parts(path).eq(parts(folder));
+    let mut mounts = container.volume_mounts.iter().filter(|mount| mount.is_whole());
+    let mount = mounts.find(|mount| here(&mount.mount_path))?;
+    let audience = pod.volume(&mount.name)?.token_audience(file)?.to_owned();
+    let (name, mount_path) = (mount.name.clone(), mount.mount_path.clone());
+    Some((TokenVolume { name, mount_path, file: file.to_owned() }, audience))
+}
+
+/// The values of a group of variables, where the container has them all.
+fn settings(pod: &PodView, container: &Container, group: &[&'static str]) -> Option<Group> {
+    let pod_name = format!("$({POD_NAME})");
+    let value = |name: &&'static str| {
+        let value = container.variable(name)?.literal()?;
+        Some((*name, value.replace(&pod_name, pod.name().unwrap_or_default())))
+    };
+    group.iter().map(value).collect()
+}
+
+fn add_secrets(donor: &Container, patch: &mut ContainerPatch<'_>) {
+    let mounts = donor.volume_mounts.iter().filter(|mount| mount.is_whole());
+    for mount in mounts.filter(|mount| mount.name.starts_with(VOLUME_PREFIX)) {
+        let path = &mount.mount_path;
+        let taken = patch.mounted().any(|(other, _)| {
+            let (own, other): (Vec<_>, Vec<_>) = (parts(path).collect(), parts(other).collect());
+            own.starts_with(&other) || other.starts_with(&own)
+        });
+        if !taken {
+            let json = json!({ "name": mount.name, "readOnly": true, "mountPath": path });
+            patch.mount(path, &mount.name, json);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The serving certificate: from files, or of our own.
+
+use std::sync::Arc;
+
+use podrole_certs::{Expires, Lives, own, watch_files};
+use podrole_runtime::{clock::now, health::Gate};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::gauge::ConstGauge,
+    registry::Registry,
+};
+use rustls::ServerConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Args, args::CertificateSource, cluster::Client};
+
+/// When the certificate ends, as `/metrics` will say where it is our own.
+pub(crate) fn register(args: &Args, registry: &mut Registry) -> Expires {
+    let expires = Expires::default();
+    if args.certificates.certificates == CertificateSource::Own {
+        registry.register_collector(Box::new(UntilExpiry(expires.clone())));
+    }
+    expires
+}
+
+/// What serves the certificate that the flags ask for; `certified` is open while it is in order.
+/// Nothing, where the process was stopped before there was one.
+///
+/// # Errors
+/// When the files cannot be served.
+pub(crate) async fn serve(
+    args: &Args,
+    client: &Client,
+    certified: Gate,
+    expires: Expires,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+    let flags = &args.certificates;
+    if flags.certificates == CertificateSource::Files {
+        let config = watch_files(&flags.tls_cert, &flags.tls_key, stop.clone()).await?;
+        certified.open();
+        return Ok(Some(config));
+    }
+    let place = flags.place(&args.namespace);
+    let lives = Lives::default();
+    tokio::select! {
+        config = own(client.clone(), place, lives, certified, expires, stop.clone()) => {
+            Ok(Some(config))
+        }
+        () = stop.cancelled() => Ok(None),
+    }
+}
+
+/// Seconds to the serving certificate's end, as they are at the scrape.
+#[derive(Debug)]
+struct UntilExpiry(Expires);
+
+impl Collector for UntilExpiry {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let seconds = ConstGauge::new(self.0.in_seconds(now()));
+        let kind = seconds.metric_type();
+        let name = "podrole_webhook_certificate_expiry_seconds";
+        let help = "Seconds to the end of the serving certificate";
+        seconds.encode(encoder.encode_descriptor(name, help, None, kind)?)
+    }
+}

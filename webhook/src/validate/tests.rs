@@ -1,0 +1,114 @@
+//! What is told at `kubectl apply`, and what is not.
+
+use podrole_identity::PermittedRoles;
+use serde_json::json;
+
+use super::*;
+use crate::{DEFAULT_PATIENCE, InMemory, Metrics, Settings, validate_bytes};
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+fn review(group: &str, kind: &str, object: &Value) -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u-1", "kind": {"group": group, "version": "v1", "kind": kind},
+        "operation": "CREATE", "namespace": "shop", "object": object}})
+}
+
+/// The warnings, without what stands before each.
+async fn told(group: &str, kind: &str, object: &Value) -> Vec<String> {
+    let said = [("eks.amazonaws.com/role-arn", ROLE), ("eks.amazonaws.com/audience", "")];
+    let said = said.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let said = Settings::default().reading().read(said.into());
+    let accounts: InMemory = [("shop/app".parse().unwrap(), said)].into_iter().collect();
+    let accounts = accounts
+        .with_permitted_roles("shop", PermittedRoles::read(Some("arn:aws:iam::*:role/app")));
+    let webhook = Webhook::new(accounts, Settings::default(), Metrics::default());
+    let body = review(group, kind, object).to_string();
+    let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();
+    assert_eq!((answer.response.uid.as_str(), answer.response.allowed), ("u-1", true));
+    assert_eq!(answer.response.patch, None);
+    let warnings = answer.response.warnings.into_iter();
+    warnings.map(|warning| warning.trim_start_matches("podrole: ").to_owned()).collect()
+}
+
+async fn of_account(annotations: Value) -> Vec<String> {
+    let object = json!({"metadata": {"name": "app", "annotations": annotations}});
+    told("", "ServiceAccount", &object).await
+}
+
+#[tokio::test]
+async fn a_service_account_is_told_what_its_pods_would_be() {
+    for (annotations, word) in [
+        (json!({"eks.amazonaws.com/role-arn": "app"}), "it is not an ARN"),
+        (json!({"eks.amazonaws.com/role-arn": ROLE.replace("app", "x")}), "permitted-roles"),
+        (json!({"eks.amazonaws.com/token-expiration": "60"}), "600 is used"),
+        (json!({"eks.amazon.com/role-arn": ROLE}), "write eks.amazonaws.com/role-arn"),
+        (json!({"podrole.io/regoin": "eu-west-1"}), "nobody reads podrole.io/regoin"),
+        (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
+    ] {
+        let told = of_account(annotations).await;
+        assert!(told.len() == 1 && told[0].contains(word), "{word}: {told:?}");
+    }
+    for annotations in [json!({"eks.amazonaws.com/role-arn": ROLE}), json!({}), json!(null)] {
+        assert_eq!(of_account(annotations).await, Vec::<String>::new());
+    }
+}
+
+fn workload(kind: &str, spec: &Value) -> Value {
+    let template = json!({"spec": spec});
+    match kind {
+        "CronJob" => json!({"metadata": {"name": "w"},
+            "spec": {"jobTemplate": {"spec": {"template": template}}}}),
+        _ => json!({"metadata": {"name": "w"}, "spec": {"template": template}}),
+    }
+}
+
+#[tokio::test]
+async fn a_workload_is_told_what_its_pods_would_be_told() {
+    let own = json!([{"name": "web", "env": [{"name": "AWS_PROFILE", "value": "x"}]}]);
+    let spec = json!({"serviceAccountName": "app", "containers": own});
+    for (group, kind) in [
+        ("apps", "Deployment"),
+        ("apps", "StatefulSet"),
+        ("apps", "DaemonSet"),
+        ("apps", "ReplicaSet"),
+        ("batch", "Job"),
+        ("batch", "CronJob"),
+        ("", "ReplicationController"),
+    ] {
+        let told = told(group, kind, &workload(kind, &spec)).await;
+        assert_eq!(told, ["container web sets AWS_PROFILE; it is left as it is"], "{kind}");
+    }
+    assert!(told("example.org", "Deployment", &workload("", &spec)).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_opts_out_or_is_not_there_yet_is_not_spoken_of() {
+    let spec = |name: &str| json!({"serviceAccountName": name, "containers": [{"name": "web"}]});
+    assert!(told("apps", "Deployment", &workload("", &spec("later"))).await.is_empty());
+    let mut out = workload("", &spec("app"));
+    out["spec"]["template"]["metadata"] = json!({"labels": {"podrole.io/injection": "disabled"}});
+    assert!(told("apps", "Deployment", &out).await.is_empty());
+}
+
+#[tokio::test]
+async fn names_of_pods_are_known_beforehand_in_a_stateful_set_alone() {
+    let spec = json!({"serviceAccountName": "other", "containers": [{"name": "web"}]});
+    for (kind, warnings) in [("StatefulSet", 0), ("Deployment", 1)] {
+        let mut object = workload(kind, &spec);
+        let value = r#"{"mountPath":"/a","items":[{"key":"{pod.name}","path":"a"}]}"#;
+        object["spec"]["template"]["metadata"] =
+            json!({"annotations": {"secret.podrole.io/db": value}});
+        assert_eq!(told("apps", kind, &object).await.len(), warnings, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_is_refused() {
+    for object in [json!(null), json!([]), json!({"metadata": {"annotations": {"a": 1}}}), json!(7)]
+    {
+        for (group, kind) in [("", "ServiceAccount"), ("apps", "Deployment"), ("", "Secret")] {
+            assert!(told(group, kind, &object).await.is_empty(), "{kind} {object}");
+        }
+    }
+}

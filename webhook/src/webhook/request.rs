@@ -1,0 +1,66 @@
+//! What is read of a request, and what becomes of one that cannot be decided.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use podrole_identity::ServiceAccountRef;
+use serde_json::value::RawValue;
+
+use super::Injection;
+use crate::{
+    LookupFault, Outcome, Reason,
+    mutate::mutate_ephemeral,
+    pod::{PodHead, PodView},
+    review::Request,
+};
+
+/// The pod's head and whose it is, or what becomes of a review without either.
+pub(super) fn head<'a>(
+    request: &Request<'a>,
+    injection: Injection,
+) -> Result<(PodHead<'a>, &'a str, ServiceAccountRef), Outcome> {
+    let object = request.object.ok_or_else(|| unreadable("the review has no pod in it"))?;
+    let head = PodHead::read(object.get()).map_err(|fault| unreadable(&fault.to_string()))?;
+    if injection == Injection::Enabled && head.opted_out() {
+        return Err(Outcome::skip(Reason::OptedOut));
+    }
+    let namespace = request.namespace.as_deref().unwrap_or_default();
+    let account = ServiceAccountRef::new(namespace, head.service_account())
+        .map_err(|fault| unreadable(&fault.to_string()))?;
+    Ok((head, object.get(), account))
+}
+
+/// Ephemeral containers are never refused: who debugs a broken pod is not kept from it.
+pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outcome, Outcome> {
+    let unreadable = |fault: &str| Outcome::skip_with(Reason::DebugUnreadable, fault);
+    let read = |json: Option<&RawValue>| {
+        let json = json.ok_or_else(|| unreadable("the review has no pod in it"))?.get();
+        PodView::read(json).map_err(|fault| unreadable(&fault.to_string()))
+    };
+    let (pod, old) = (read(request.object)?, read(request.old_object)?);
+    if injection == Injection::Enabled && pod.opted_out() {
+        return Err(Outcome::skip(Reason::OptedOut));
+    }
+    Ok(mutate_ephemeral(&pod, &old))
+}
+
+pub(super) fn unreadable(fault: &str) -> Outcome {
+    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {fault}"))
+}
+
+pub(super) fn unknown(fault: LookupFault) -> Outcome {
+    let reason = match fault {
+        LookupFault::Unsynced => Reason::Unsynced,
+        LookupFault::Failed | LookupFault::TooSlow | LookupFault::Busy | LookupFault::Namespace => {
+            Reason::LookupFailed
+        }
+    };
+    Outcome::skip_with(reason, format!("no AWS identity was added: {fault}"))
+}
+
+/// A number that differs from pod to pod. The review's uid is random already, and the same review
+/// gets the same answer.
+pub(super) fn jitter(uid: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
+}
