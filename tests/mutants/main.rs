@@ -2,16 +2,20 @@
 //! is no check.
 //!
 //! `cargo run -p podrole-tests --bin mutants [NAME...]`. The list is `tests/mutants/mutants.toml`.
-//! All of it happens in a copy of the repository in the cache, whose build is kept between runs.
+//! All of it happens in a copy of the repository in the cache, whose build is kept between runs; so
+//! is what was caught, for as long as nothing has changed that could matter to it. What is named is
+//! broken in any case.
 #![forbid(unsafe_code)]
 
 mod list;
+mod memory;
 mod run;
 mod tree;
 
 use std::{collections::BTreeMap, env, fs, process::ExitCode};
 
 use list::Mutant;
+use memory::Memory;
 use podrole_tests::project;
 use run::{Cargo, Outcome};
 use tree::Tree;
@@ -31,7 +35,11 @@ fn main() -> ExitCode {
 fn flip_all(names: &[String]) -> anyhow::Result<usize> {
     let text = fs::read_to_string(project::root().join("tests/mutants/mutants.toml"))?;
     let mutants = list::chosen(list::read(&text)?, names)?;
-    let tree = Tree::copy(project::root(), &project::cache()?.join("mutants"))?;
+    let folder = project::cache()?.join("mutants");
+    let tree = Tree::copy(project::root(), &folder)?;
+    let mut memory = Memory::open(&folder);
+    let all = mutants.len();
+    let mutants = if names.is_empty() { unknown(mutants, &memory)? } else { mutants };
     let cargo = Cargo::new(tree.root(), tree.target());
     let mut unmutated = BTreeMap::new();
     for mutant in &mutants {
@@ -47,12 +55,28 @@ fn flip_all(names: &[String]) -> anyhow::Result<usize> {
             Some(fault) => Outcome::Faulty(fault.clone()),
             None => flip(&tree, &cargo, mutant)?,
         };
-        missed += usize::from(outcome != Outcome::Caught);
+        match outcome {
+            Outcome::Caught => memory.caught(mutant)?,
+            _ => missed += 1,
+        }
         println!("{}", outcome.told(&mutant.name));
     }
-    let (word, caught) = (["ok", "FAILED"][usize::from(missed > 0)], mutants.len() - missed);
+    let (word, caught) = (["ok", "FAILED"][usize::from(missed > 0)], all - missed);
     println!("test result: {word}. {caught} passed; {missed} failed;");
     Ok(missed)
+}
+
+/// Those that must be broken again.
+fn unknown(mutants: Vec<Mutant>, memory: &Memory) -> anyhow::Result<Vec<Mutant>> {
+    let all = mutants.len();
+    let mut again = Vec::new();
+    for mutant in mutants {
+        if !memory.knows(&mutant)? {
+            again.push(mutant);
+        }
+    }
+    println!("{} of {all} were caught before, and nothing changed since", all - again.len());
+    Ok(again)
 }
 
 /// One mutation: made, tested, and undone.
