@@ -1,0 +1,63 @@
+//! What a node agent costs: requests a second, processor time, calls to AWS, memory.
+//!
+//! ```text
+//!   load ──► the agent's process ──► a scripted issuer, API server and STS, in this process
+//!      └───► a bare hyper server in a process of its own, with the same bytes: the limit
+//! ```
+//!
+//! `cargo run --release -p podrole-bench-agent -- --agent target/release/podrole-agent` prints one
+//! table. Another agent that takes the same flags can be measured too; flags after `--` are added.
+#![forbid(unsafe_code)]
+
+mod bare;
+mod load;
+mod process;
+mod scenes;
+mod table;
+mod tokens;
+mod world;
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+
+/// Measures an agent
+#[derive(Parser, Debug)]
+struct Args {
+    /// The agent's binary; a release build
+    #[arg(long, default_value = "target/release/podrole-agent", value_name = "FILE")]
+    agent: PathBuf,
+
+    /// Seconds for each measurement of speed
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+
+    /// Sessions in the largest measurement of memory
+    #[arg(long, default_value_t = 20_000)]
+    entries: usize,
+
+    /// Serves the same bytes and nothing else (this program starts itself so)
+    #[arg(long, hide = true)]
+    bare: bool,
+
+    /// More flags for the agent
+    #[arg(last = true)]
+    more: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if args.bare {
+        return bare::serve().await;
+    }
+    let life = Duration::from_secs(args.seconds);
+    let world = world::World::start().await?;
+    let mut table = table::Table::default();
+    scenes::speed(&args, &world, life, &mut table).await?;
+    scenes::herds(&args, &world, &mut table).await?;
+    scenes::refreshes(&args, &world, &mut table).await?;
+    scenes::memory(&args, &world, &mut table).await?;
+    println!("{table}");
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! What is measured, one scene after the other. Each has an agent of its own.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    Args,
+    load::{self, Connections},
+    process::Target,
+    table::Table,
+    world::{Sts, World},
+};
+
+const HERD: usize = 64;
+
+async fn agent(args: &Args, world: &World) -> anyhow::Result<Target> {
+    Target::agent(&args.agent, world, &args.more).await
+}
+
+/// Asks until it is served: the agent reads keys first.
+async fn warm(target: &Target, token: &str) -> anyhow::Result<()> {
+    for _ in 0..100 {
+        if load::once(target.address, token).await? == 200 {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("the agent serves nobody")
+}
+
+pub(crate) async fn speed(
+    args: &Args,
+    world: &World,
+    life: Duration,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let (agent, bare) = (agent(args, world).await?, Target::bare().await?);
+    let token = world.token("app", "app-1")?;
+    warm(&agent, &token).await?;
+    for (kind, name) in [(Connections::Kept, "kept"), (Connections::New, "new")] {
+        for connections in [1, 64, 512] {
+            let limit = load::flood(&bare, &token, connections, kind, life).await?;
+            let ours = load::flood(&agent, &token, connections, kind, life).await?;
+            table.row(
+                format!("warm, {connections} {name} connections"),
+                format!(
+                    "{:.0} req/s, {:.0} µs CPU (bare hyper: {:.0} req/s, {:.0} µs): {:.0} %",
+                    ours.per_second,
+                    ours.cpu_micros,
+                    limit.per_second,
+                    limit.cpu_micros,
+                    100.0 * ours.per_second / limit.per_second
+                ),
+            );
+        }
+    }
+    for (target, name) in [(&agent, "agent"), (&bare, "bare hyper")] {
+        let (p50, p99) = load::paced(target, &token, life).await?;
+        table.row(
+            format!("1,000 req/s on new connections, {name}"),
+            format!("p50 {p50:.2?}, p99 {p99:.2?}"),
+        );
+    }
+    Ok(())
+}
+
+/// 64 callers, cold: tokens of 8 pods of one ServiceAccount.
+pub(crate) async fn herds(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
+    let agent = agent(args, world).await?;
+    warm(&agent, &world.token("first", "first")?).await?;
+    for (mode, account, name) in [
+        (Sts::Gives, "gives", "success"),
+        (Sts::Denies, "denies", "denial"),
+        (Sts::IsAway, "away", "503"),
+    ] {
+        world.script.set(mode);
+        let tokens = tokens(world, account)?;
+        let (answers, spread) = herd(world, &agent, &tokens).await?;
+        let calls = world.script.take_calls();
+        let line =
+            format!("{calls} upstream calls, answers {answers}, last {spread:.1?} after first");
+        table.row(format!("64 callers, cold, {name}"), line);
+    }
+    world.script.set(Sts::Gives);
+    let tokens = tokens(world, "poisoned")?;
+    world.script.hates(&tokens[0]);
+    let bad = {
+        let (address, token) = (agent.address, tokens[0].clone());
+        tokio::spawn(async move { load::once(address, &token).await })
+    };
+    sleep(Duration::from_millis(10)).await;
+    let (answers, _) = herd(world, &agent, &tokens[8..]).await?;
+    let bad = bad.await.context("the leader")??;
+    world.script.hates("");
+    let line =
+        format!("leader {bad}, followers {answers}, {} upstream calls", world.script.take_calls());
+    table.row("one bad token leads, good ones of 7 pods follow", line);
+    Ok(())
+}
+
+/// Pod by pod, eight tokens each: those of the first pod are one and the same.
+fn tokens(world: &World, account: &str) -> anyhow::Result<Vec<String>> {
+    let pods: anyhow::Result<Vec<String>> =
+        (0..8).map(|pod| world.token(account, &format!("{account}-{pod}"))).collect();
+    let pods = pods?;
+    Ok((0..HERD).map(|n| pods[n / 8].clone()).collect())
+}
+
+async fn herd(
+    world: &World,
+    agent: &Target,
+    tokens: &[String],
+) -> anyhow::Result<(String, Duration)> {
+    if !tokens.is_empty() && tokens.len() == HERD {
+        world.script.take_calls();
+    }
+    let mut running = JoinSet::new();
+    for token in tokens {
+        let (address, token) = (agent.address, token.clone());
+        running.spawn(async move {
+            let status = load::once(address, &token).await?;
+            anyhow::Ok((status, Instant::now()))
+        });
+    }
+    let answers: anyhow::Result<Vec<(u16, Instant)>> =
+        running.join_all().await.into_iter().collect();
+    let answers = answers?;
+    let mut statuses: Vec<u16> = answers.iter().map(|(status, _)| *status).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    let ends = answers.iter().map(|(_, end)| *end);
+    let (first, last) = (ends.clone().min(), ends.max());
+    let spread = last.zip(first).map(|(last, first)| last - first).unwrap_or_default();
+    Ok((format!("{statuses:?}"), spread))
+}
+
+/// 300 sessions of a minute that began together.
+pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
+    world.script.life.store(60, SeqCst);
+    let agent = agent(args, world).await?;
+    warm(&agent, &world.token("first", "first")?).await?;
+    fill(world, &agent, "refreshed", 0..300).await?;
+    world.script.take_times();
+    let begun = Instant::now();
+    sleep(Duration::from_secs(35)).await;
+    let mut times = world.script.take_times();
+    times.sort_unstable();
+    let after = |time: Option<&Instant>| time.map(|time| time.duration_since(begun));
+    let (first, last) =
+        (after(times.first()).unwrap_or_default(), after(times.last()).unwrap_or_default());
+    world.script.life.store(3600, SeqCst);
+    let line = format!("{} refreshed, {first:.1?} to {last:.1?} after the fill", times.len());
+    table.row("300 sessions of 60 s that began together", line);
+    Ok(())
+}
+
+pub(crate) async fn memory(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
+    let agent = agent(args, world).await?;
+    warm(&agent, &world.token("first", "first")?).await?;
+    table.row("memory, idle", format!("{:.1} MB", agent.rss()?));
+    let small = args.entries.min(2000);
+    fill(world, &agent, "kept", 0..small).await?;
+    table.row(format!("memory, {small} sessions"), format!("{:.1} MB", agent.rss()?));
+    fill(world, &agent, "kept", small..args.entries).await?;
+    table.row(format!("memory, {} sessions", args.entries), format!("{:.1} MB", agent.rss()?));
+    Ok(())
+}
+
+/// One session for each of so many ServiceAccounts, 32 at once.
+async fn fill(
+    world: &World,
+    agent: &Target,
+    name: &str,
+    numbers: std::ops::Range<usize>,
+) -> anyhow::Result<()> {
+    let mut running = JoinSet::new();
+    for number in numbers {
+        let account = format!("{name}-{number}");
+        let (address, token) = (agent.address, world.token(&account, &account)?);
+        running.spawn(async move { load::once(address, &token).await });
+        if running.len() >= 32 {
+            let status = running.join_next().await.context("a task")???;
+            anyhow::ensure!(status == 200, "status {status}");
+        }
+    }
+    for status in running.join_all().await {
+        anyhow::ensure!(status? == 200, "a session was refused");
+    }
+    Ok(())
+}

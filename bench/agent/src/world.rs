@@ -1,0 +1,175 @@
+//! What stands around the agent: an issuer, an API server and an STS, all by script.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use jiff::{SignedDuration, Timestamp};
+use podrole_runtime::serve::{Limits, Server};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::tokens::Tokens;
+
+/// What STS does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sts {
+    Gives,
+    Denies,
+    IsAway,
+}
+
+pub(crate) struct World {
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) url: String,
+    pub(crate) script: Arc<Script>,
+    folder: TempDir,
+}
+
+/// What the scripts are told, and what they saw.
+pub(crate) struct Script {
+    mode: Mutex<Sts>,
+    /// This token is bad.
+    bad: Mutex<String>,
+    /// Seconds that sessions live.
+    pub(crate) life: AtomicU64,
+    calls: AtomicUsize,
+    /// When each call came.
+    times: Mutex<Vec<Instant>>,
+}
+
+impl Script {
+    pub(crate) fn set(&self, mode: Sts) {
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+    }
+
+    pub(crate) fn hates(&self, token: &str) {
+        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        token.clone_into(&mut bad);
+    }
+
+    /// How many calls there were since this was asked last.
+    pub(crate) fn take_calls(&self) -> usize {
+        self.calls.swap(0, SeqCst)
+    }
+
+    /// When the calls came since this was asked last.
+    pub(crate) fn take_times(&self) -> Vec<Instant> {
+        std::mem::take(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl World {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let server = Server::bind("127.0.0.1:0".parse()?, Limits::default()).await?;
+        let url = format!("http://{}", server.address());
+        let tokens = Arc::new(Tokens::of(url.clone())?);
+        let script = Arc::new(Script {
+            mode: Mutex::new(Sts::Gives),
+            bad: Mutex::default(),
+            life: AtomicU64::new(3600),
+            calls: AtomicUsize::new(0),
+            times: Mutex::default(),
+        });
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("kubeconfig"), kubeconfig(&url))?;
+        let router = router(&tokens, &url)
+            .merge(Router::new().route("/", post(sts)).with_state(Arc::clone(&script)));
+        tokio::spawn(server.run(router, CancellationToken::new()));
+        Ok(Self { tokens, url, script, folder })
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    pub(crate) fn token(&self, account: &str, pod: &str) -> anyhow::Result<String> {
+        self.tokens.token(account, pod).context("a token")
+    }
+}
+
+fn kubeconfig(url: &str) -> String {
+    // JSON is YAML.
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "bench",
+        "clusters": [{"name": "bench", "cluster": {"server": url}}],
+        "users": [{"name": "bench", "user": {}}],
+        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+    })
+    .to_string()
+}
+
+fn router(tokens: &Arc<Tokens>, url: &str) -> Router {
+    let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/openid/v1/jwks")});
+    let jwks = tokens.jwks();
+    Router::new()
+        .route("/.well-known/openid-configuration", get(async move || Json(discovery)))
+        .route("/openid/v1/jwks", get(async move || Json(jwks)))
+        .route("/api/v1/namespaces/{namespace}", get(namespace))
+        .route("/api/v1/namespaces/{namespace}/serviceaccounts/{name}", get(account))
+}
+
+async fn namespace(Path(name): Path<String>) -> Json<Value> {
+    let kind = "PartialObjectMetadata";
+    Json(json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": {"name": name}}))
+}
+
+async fn account(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
+    let role = format!("arn:aws:iam::111122223333:role/{name}");
+    Json(json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {
+            "namespace": namespace, "name": name, "uid": name, "resourceVersion": "1",
+            "annotations": {"eks.amazonaws.com/role-arn": role},
+        },
+    }))
+}
+
+async fn sts(State(script): State<Arc<Script>>, body: String) -> (StatusCode, String) {
+    script.calls.fetch_add(1, SeqCst);
+    script.times.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+    sleep(Duration::from_millis(50)).await;
+    let bad = script.bad.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if !bad.is_empty() && body.contains(&bad) {
+        return fault(StatusCode::BAD_REQUEST, "InvalidIdentityToken");
+    }
+    let mode = *script.mode.lock().unwrap_or_else(PoisonError::into_inner);
+    match mode {
+        Sts::Gives => (StatusCode::OK, session(script.life.load(SeqCst))),
+        Sts::Denies => fault(StatusCode::FORBIDDEN, "AccessDenied"),
+        Sts::IsAway => fault(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+    }
+}
+
+fn fault(status: StatusCode, code: &str) -> (StatusCode, String) {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code></Error>");
+    (status, format!("<ErrorResponse>{error}</ErrorResponse>"))
+}
+
+fn session(life: u64) -> String {
+    let life = SignedDuration::from_secs(i64::try_from(life).unwrap_or(3600));
+    let expires: Timestamp = podrole_runtime::clock::now() + life;
+    // As long as AWS's are.
+    let token = "x".repeat(1000);
+    format!(
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIABENCHBENCHBENCH</AccessKeyId>\
+         <SecretAccessKey>abcdefghijklmnopqrstuvwxyzabcdefghijklmn</SecretAccessKey>\
+         <SessionToken>{token}</SessionToken><Expiration>{expires:.0}</Expiration></Credentials>\
+         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    )
+}
