@@ -69,14 +69,12 @@ impl Accounts {
     }
 
     /// The provider of an account with that issuer, to be changed.
-    #[allow(dead_code, reason = "the IAM API changes providers")]
     pub(crate) fn provider_mut(&mut self, account: &str, issuer: &str) -> Option<&mut Provider> {
         let mut providers = self.accounts.get_mut(account)?.providers.iter_mut();
         providers.find(|one| one.url == issuer)
     }
 
     /// Takes a provider away; whether it was there.
-    #[allow(dead_code, reason = "the IAM API deletes providers")]
     pub(crate) fn remove_provider(&mut self, account: &str, issuer: &str) -> bool {
         let before = self.providers(account).count();
         self.account(account).providers.retain(|one| one.url != issuer);
@@ -108,19 +106,16 @@ impl Accounts {
     }
 
     /// The role of an account with that name, to be changed.
-    #[allow(dead_code, reason = "the IAM API changes roles")]
     pub(crate) fn role_mut(&mut self, account: &str, name: &str) -> Option<&mut Role> {
         self.accounts.get_mut(account)?.roles.get_mut(name)
     }
 
     /// An account's roles, by name.
-    #[allow(dead_code, reason = "the IAM API lists roles")]
     pub(crate) fn roles(&self, account: &str) -> impl Iterator<Item = &Role> {
         self.accounts.get(account).into_iter().flat_map(|account| account.roles.values())
     }
 
     /// Takes a role away.
-    #[allow(dead_code, reason = "the IAM API deletes roles")]
     pub(crate) fn remove_role(&mut self, account: &str, name: &str) -> Option<Role> {
         self.accounts.get_mut(account)?.roles.remove(name)
     }

@@ -20,6 +20,11 @@ fn python_asks_with_the_aws_cli() -> anyhow::Result<()> {
     Stage::start(None)?.run("cli.py")
 }
 
+#[test]
+fn python_gets_sessions_and_eks_auth() -> anyhow::Result<()> {
+    Stage::start(None)?.run("sessions.py")
+}
+
 /// What the IAM API made is there in the next sandbox, and no session is.
 #[test]
 fn python_finds_what_an_earlier_sandbox_made() -> anyhow::Result<()> {

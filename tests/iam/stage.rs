@@ -6,6 +6,7 @@ use anyhow::ensure;
 use podrole_runtime::serve::{Limits, Server};
 use podrole_sandbox::{Config, Issuer, Sandbox};
 use podrole_tests::{project, python};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +23,23 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn start(state: Option<&Path>) -> anyhow::Result<Self> {
         podrole_runtime::crypto::install();
-        let user = format!(
-            "{{arn: \"arn:aws:iam::111122223333:user/admin\", keys: [{{id: {KEY_ID}, secret: {SECRET}}}]}}"
-        );
-        let file = format!("{{accounts: {{\"111122223333\": {{users: {{admin: {user}}}}}}}}}");
+        let user = json!({
+            "arn": "arn:aws:iam::111122223333:user/admin",
+            "keys": [{"id": KEY_ID, "secret": SECRET}],
+            "policies": {"node": {"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Action": "eks-auth:AssumeRoleForPodIdentity", "Resource": "*"},
+            ]}},
+        });
+        let cluster = json!({
+            "name": "shop",
+            "arn": "arn:aws:eks:eu-west-1:111122223333:cluster/shop",
+            "issuer": ISSUER,
+            "associations": [{"namespace": "shop", "serviceAccount": "app",
+                "roleArn": "arn:aws:iam::111122223333:role/app"}],
+        });
+        let accounts = json!({"111122223333": {"users": {"admin": user}}});
+        // JSON is YAML.
+        let file = json!({"accounts": accounts, "clusters": [cluster]}).to_string();
         let sandbox = Sandbox::new(Config::read(&file)?).with_issuer(Issuer::generate(ISSUER)?);
         if let Some(state) = state {
             sandbox.keep_state(state).map_err(anyhow::Error::msg)?;
