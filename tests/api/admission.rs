@@ -112,18 +112,32 @@ fn push(array: &mut Value, value: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn web_identity_is_added_and_nothing_else_changes() {
-    let cluster = Cluster::shared().await.unwrap();
-    let webhook = daemons::webhook(cluster, &[]).await.unwrap();
-    let namespace = cluster.namespace("irsa", &[ENABLED]).await.unwrap();
-    register(&namespace, &webhook).await.unwrap();
-    let plain = cluster.namespace("plain", &[]).await.unwrap();
+/// Two namespaces with the same ServiceAccount `app`, which names the role; the webhook is asked
+/// for one of them.
+struct Twins {
+    namespace: TestNamespace<'static>,
+    plain: TestNamespace<'static>,
+    webhook: WebhookDaemon,
+}
+
+async fn twins(name: &str, flags: &[&str]) -> anyhow::Result<Twins> {
+    let cluster = Cluster::shared().await?;
+    let webhook = daemons::webhook(cluster, flags).await?;
+    let namespace = cluster.namespace(name, &[ENABLED]).await?;
+    register(&namespace, &webhook).await?;
+    let plain = cluster.namespace("plain", &[]).await?;
     let arn = role();
     for namespace in [&namespace, &plain] {
         let annotations = [("eks.amazonaws.com/role-arn", arn.as_str())];
-        namespace.service_account("app", &annotations).await.unwrap();
+        namespace.service_account("app", &annotations).await?;
     }
+    Ok(Twins { namespace, plain, webhook })
+}
+
+#[tokio::test]
+async fn web_identity_is_added_and_nothing_else_changes() {
+    let Twins { namespace, plain, webhook: _webhook } = twins("irsa", &[]).await.unwrap();
+    let arn = role();
     let expected = with_additions(
         &plain.pod(plain_pod("app", "app")).await.unwrap(),
         &[
@@ -146,16 +160,9 @@ async fn web_identity_is_added_and_nothing_else_changes() {
 
 #[tokio::test]
 async fn container_credentials_are_added_and_nothing_else_changes() {
-    let cluster = Cluster::shared().await.unwrap();
-    let webhook = daemons::webhook(cluster, &["--credentials=container"]).await.unwrap();
-    let namespace = cluster.namespace("pod-identity", &[ENABLED]).await.unwrap();
-    register(&namespace, &webhook).await.unwrap();
-    let plain = cluster.namespace("plain", &[]).await.unwrap();
-    let arn = role();
-    for namespace in [&namespace, &plain] {
-        let annotations = [("eks.amazonaws.com/role-arn", arn.as_str())];
-        namespace.service_account("app", &annotations).await.unwrap();
-    }
+    let flags = ["--credentials=container"];
+    let Twins { namespace, plain, webhook: _webhook } =
+        twins("pod-identity", &flags).await.unwrap();
     let stored = namespace.pod(plain_pod("app", "app")).await.unwrap();
     let stored = comparable(&stored).unwrap();
     let life = stored.pointer("/spec/volumes/1/projected/sources/0/serviceAccountToken");

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use podrole_certs::Authority;
 use podrole_runtime::clock::now;
-use podrole_tests::{cluster::Cluster, process::Process, project};
+use podrole_tests::{cluster::Cluster, process::Process, project, trust};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -109,19 +109,7 @@ pub(crate) async fn sandbox_of(config: &Value) -> anyhow::Result<Daemon> {
 }
 
 fn sandbox_config(issuer: &str, jwks: &Value, subject: &str) -> Value {
-    let host = issuer.trim_start_matches("https://");
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": {
-                format!("{host}:sub"): subject,
-                format!("{host}:aud"): "sts.amazonaws.com",
-            }},
-        }],
-    });
+    let trust = trust::web_identity(issuer, ACCOUNT, subject);
     let arn = role();
     json!({"accounts": {ACCOUNT: {
         "oidcProviders": [{"url": issuer, "clientIds": ["sts.amazonaws.com"], "jwks": jwks}],

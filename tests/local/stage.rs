@@ -11,7 +11,7 @@ use podrole_runtime::{
 use podrole_sandbox::{
     Config, Issuer, Provider, Role, Sandbox, TokenRequest, Upstream, UpstreamSign, policy::Policy,
 };
-use podrole_tests::{process::Process, project, python};
+use podrole_tests::{process::Process, project, python, trust};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -135,19 +135,7 @@ fn sandbox(issuer: &Issuer, config: Config) -> anyhow::Result<Sandbox> {
     let sandbox = Sandbox::new(config).with_issuer(issuer.clone());
     let provider = Provider::new(issuer.url(), vec![Audience::sts()]);
     sandbox.register_provider(&ACCOUNT.parse()?, provider);
-    let host = issuer.url().trim_start_matches("https://");
-    let trust = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": {
-                format!("{host}:sub"): "system:serviceaccount:shop:app",
-                format!("{host}:aud"): "sts.amazonaws.com",
-            }},
-        }],
-    });
+    let trust = trust::web_identity(issuer.url(), ACCOUNT, "system:serviceaccount:shop:app");
     sandbox.put_role(Role::new(ROLE.parse()?, Policy::read(&trust.to_string())?))?;
     Ok(sandbox)
 }

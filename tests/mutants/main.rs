@@ -37,7 +37,7 @@ fn flip_all(names: &[String]) -> anyhow::Result<usize> {
     let mutants = list::chosen(list::read(&text)?, names)?;
     let folder = project::cache()?.join("mutants");
     let tree = Tree::copy(project::root(), &folder)?;
-    let mut memory = Memory::open(&folder);
+    let mut memory = Memory::open(&folder, tree.root(), tree.files().to_vec());
     let all = mutants.len();
     let mutants = if names.is_empty() { unknown(mutants, &memory)? } else { mutants };
     let cargo = Cargo::new(tree.root(), tree.target());

@@ -11,20 +11,21 @@ use podrole_tests::project;
 /// A copy in the cache: files that are as they were keep their times, so that little is rebuilt.
 pub(crate) struct Tree {
     folder: PathBuf,
+    files: Vec<PathBuf>,
 }
 
 impl Tree {
     /// Copies what git tracks or would track, and takes away what is there no longer.
     pub(crate) fn copy(from: &Path, folder: &Path) -> anyhow::Result<Self> {
-        let tree = Self { folder: folder.to_owned() };
-        let files = project::files()?;
+        let tree = Self { folder: folder.to_owned(), files: project::files()? };
+        let files = &tree.files;
         let manifest = folder.join("files");
         let before = fs::read_to_string(&manifest).unwrap_or_default();
         for gone in before.lines().filter(|file| !files.iter().any(|it| it == Path::new(file))) {
             // It may be gone already.
             let _ = fs::remove_file(tree.root().join(gone));
         }
-        for file in &files {
+        for file in files {
             let bytes = fs::read(from.join(file))?;
             tree.put(file, &bytes)?;
         }
@@ -36,6 +37,11 @@ impl Tree {
     /// Where the copy is.
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.join("tree")
+    }
+
+    /// What is in it, from its root.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Where it is built.

@@ -14,6 +14,7 @@ use podrole_runtime::{
     serve::{Limits, Server},
 };
 use podrole_sandbox::{Config, Issuer, PodRef, Sandbox, TokenRequest};
+use podrole_tests::trust;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -215,19 +216,7 @@ pub(crate) fn uid(account: &str) -> String {
 }
 
 fn sandbox(issuer: &Issuer) -> anyhow::Result<Sandbox> {
-    let host = issuer.url().trim_start_matches("http://");
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{host}")},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": {
-                format!("{host}:sub"): "system:serviceaccount:shop:app",
-                format!("{host}:aud"): "sts.amazonaws.com",
-            }},
-        }],
-    });
+    let trust = trust::web_identity(issuer.url(), ACCOUNT, "system:serviceaccount:shop:app");
     let next = json!({
         "Version": "2012-10-17",
         "Statement": [{

@@ -16,3 +16,4 @@ pub mod process;
 pub mod project;
 pub mod python;
 pub mod registration;
+pub mod trust;
