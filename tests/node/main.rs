@@ -1,0 +1,80 @@
+//! podrole on a whole Kubernetes node: the chart installed, real pods, real SDKs, the sync engine, and what may happen to a node.
+//!
+//! ```text
+//!   cluster up (a script) ─► the chart ─► side by side: token rotation (11 min) | SDKs, sync engine, tokens, examples
+//!                                         one by one:   webhook gone, replaced under load, upgraded
+//!                                         at the end:   node restarted, chart removed, install.yaml
+//! ```
+//! `./test node` brings the node up and runs this; words choose checks: `./test node -- sdks rotation`.
+#![forbid(unsafe_code)]
+
+mod engine;
+#[path = "../api/http.rs"]
+mod http;
+mod install;
+mod load;
+mod opt_in;
+mod report;
+mod restart;
+mod rotation;
+mod sdks;
+mod stage;
+mod tokens;
+mod trouble;
+mod upgrade;
+
+use std::process::ExitCode;
+
+use report::Report;
+use stage::Stage;
+use tokio::sync::OnceCell;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if std::env::var_os("PODROLE_NODE").is_none() {
+        println!(
+            "there is no node: `./test node` brings one up\ntest result: ok. 0 passed; 0 failed;"
+        );
+        return ExitCode::SUCCESS;
+    }
+    let stage = match Stage::attach().await {
+        Ok(stage) => stage,
+        Err(fault) => {
+            eprintln!("{fault:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let report = Report::new();
+    if report.must("install", install::installed(&stage)).await {
+        checks(&stage, &report).await;
+    }
+    if report.end() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn checks(stage: &Stage, report: &Report) {
+    let rotation = OnceCell::new();
+    report
+        .run("rotation-begins", async {
+            let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
+            Ok(begun.to_string())
+        })
+        .await;
+    tokio::join!(
+        report.run("examples", install::examples(stage)),
+        report.run("sdks", sdks::matrix(stage)),
+        report.run("engine", engine::synced(stage)),
+        report.run("token-deleted-pod", tokens::deleted_pod(stage)),
+        report.run("token-foreign-node", tokens::foreign_node(stage)),
+    );
+    report.run("upgrade-agent", upgrade::agent(stage)).await;
+    report.run("upgrade-webhook", upgrade::webhook(stage)).await;
+    report.run("upgrade-helm", upgrade::helm(stage)).await;
+    report.run("opt-in", opt_in::opt_in(stage)).await;
+    report.run("trouble", trouble::trouble(stage)).await;
+    if let Some(begun) = rotation.get() {
+        report.run("rotation", rotation::end(stage, begun)).await;
+    }
+    report.run("restart", restart::restart(stage)).await;
+    report.run("uninstall", install::uninstalled(stage)).await;
+    report.run("plain", install::plain(stage)).await;
+}

@@ -1,0 +1,89 @@
+//! Which namespaces are looked at, with the webhook there and with it gone.
+
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::{
+    report::Seen,
+    stage::{self, NAMESPACE, Stage, container, is_injected, pod},
+};
+
+const ROLE: &[(&str, &str)] =
+    &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/opt-in")];
+const KINDS: [(&str, Option<&str>); 3] =
+    [("opt-none", None), ("opt-enabled", Some("enabled")), ("opt-required", Some("required"))];
+
+pub(crate) async fn opt_in(stage: &Stage) -> Seen {
+    for (namespace, label) in KINDS {
+        stage.namespace(namespace, label).await?;
+        stage.service_account(namespace, "app", ROLE).await?;
+        if label.is_some() {
+            stage.until_injected(namespace, "app").await?;
+        }
+    }
+    ensure!(
+        !is_injected(&create(stage, "opt-none", "up").await?),
+        "a pod of a namespace that did not opt in was changed"
+    );
+    for namespace in ["opt-enabled", "opt-required"] {
+        ensure!(is_injected(&create(stage, namespace, "up").await?), "{namespace}: not injected");
+    }
+
+    scale(stage, 0).await?;
+    let down = without_webhook(stage).await;
+    scale(stage, 2).await?;
+    let refusal = down?;
+
+    for namespace in ["opt-enabled", "opt-required"] {
+        stage.until_injected(namespace, "app").await.context("after the webhook is back")?;
+    }
+    Ok(format!(
+        "unlabelled: unchanged; enabled: injected, and let through while the webhook was gone; required: injected, and refused then: {refusal}"
+    ))
+}
+
+/// What becomes of pods while there is no webhook; gives the refusal's words.
+async fn without_webhook(stage: &Stage) -> anyhow::Result<String> {
+    for namespace in ["opt-none", "opt-enabled"] {
+        let stored = create(stage, namespace, "down")
+            .await
+            .with_context(|| format!("{namespace}, webhook gone"))?;
+        ensure!(!is_injected(&stored), "{namespace}: who injected it, with the webhook gone?");
+    }
+    let refused = create(stage, "opt-required", "down").await;
+    let Err(refusal) = refused else {
+        anyhow::bail!("a pod without its identity was let into a `required` namespace")
+    };
+    let words = format!("{refusal:#}");
+    ensure!(
+        words.contains("required.podrole.io") || words.contains("podrole"),
+        "the refusal does not say who: {words}"
+    );
+    Ok(words.chars().take(120).collect())
+}
+
+async fn create(stage: &Stage, namespace: &str, name: &str) -> anyhow::Result<Pod> {
+    let mut manifest = pod(name, "app", &[container("app", "busybox", &["true"])]);
+    manifest["spec"]["schedulerName"] = "nobody".into();
+    stage.create(namespace, manifest).await
+}
+
+/// Scales the webhook, and waits until its Service has as many endpoints.
+async fn scale(stage: &Stage, replicas: usize) -> anyhow::Result<()> {
+    let count = format!("--replicas={replicas}");
+    stage.kubectl(&["-n", NAMESPACE, "scale", "deployment/podrole-webhook", &count]).await?;
+    let endpoints = &[
+        "-n",
+        NAMESPACE,
+        "get",
+        "endpointslices",
+        "-l",
+        "kubernetes.io/service-name=podrole-webhook",
+        "-o",
+        "jsonpath={.items[*].endpoints[?(@.conditions.serving==true)].addresses[0]}",
+    ];
+    stage::until("the webhook's endpoints", 120, async || {
+        Ok(stage.kubectl(endpoints).await?.split_whitespace().count() == replicas)
+    })
+    .await
+}

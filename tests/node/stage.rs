@@ -1,0 +1,289 @@
+//! The node that the tests stand on: its API, its daemons, `kubectl` and `helm`, and pods in namespaces.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use k8s_openapi::{
+    api::core::v1::{Namespace, Pod, ServiceAccount},
+    serde::{Serialize, de::DeserializeOwned},
+};
+use kube::{
+    Api, Client, Config,
+    api::{LogParams, ObjectMeta, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use podrole_tests::project;
+use serde_json::{Value, json};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
+
+/// Where the chart is installed, and where its agent is.
+pub(crate) const NAMESPACE: &str = "podrole";
+pub(crate) const AGENT_NAMESPACE: &str = "podrole-agent";
+
+/// A node that `tests/node/cluster up` has brought up.
+pub(crate) struct Stage {
+    pub(crate) client: Client,
+    state: PathBuf,
+    helm: PathBuf,
+}
+
+/// What a pod has come to.
+pub(crate) struct Ended {
+    pub(crate) logs: BTreeMap<String, String>,
+}
+
+impl Stage {
+    /// # Errors
+    /// When there is no node at `$PODROLE_NODE`, or its API server does not answer.
+    pub(crate) async fn attach() -> anyhow::Result<Self> {
+        podrole_runtime::crypto::install();
+        let folder = |name| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .with_context(|| format!("{name} is not set: run ./test node"))
+        };
+        let state = folder("PODROLE_NODE")?;
+        let file = Kubeconfig::read_from(state.join("kubeconfig"))?;
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+        Ok(Self { client: Client::try_from(config)?, helm: folder("PODROLE_HELM")?, state })
+    }
+
+    /// Runs `kubectl`, and gives what it prints.
+    pub(crate) async fn kubectl(&self, words: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(folder_of_binaries()?.join("kubectl"));
+        command.arg("--kubeconfig").arg(self.state.join("kubeconfig")).args(words);
+        output(command).await
+    }
+
+    /// Runs `helm`, and gives what it prints.
+    pub(crate) async fn helm(&self, words: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.helm);
+        command.arg("--kubeconfig").arg(self.state.join("kubeconfig")).args(words);
+        for (name, folder) in [
+            ("HELM_CACHE_HOME", "helm-cache"),
+            ("HELM_CONFIG_HOME", "helm-config"),
+            ("HELM_DATA_HOME", "helm-data"),
+        ] {
+            command.env(name, self.state.join(folder));
+        }
+        output(command).await
+    }
+
+    /// Starts or stops daemons of the node, or runs a command in it.
+    pub(crate) async fn cluster(&self, verb: &str, words: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(project::root().join("tests/node/cluster"));
+        command.arg(verb).arg(&self.state).args(words);
+        output(command).await
+    }
+
+    /// The node's folder, where its logs are.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Typed objects of a namespace.
+    pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Makes a namespace; with `injection`, labelled so.
+    pub(crate) async fn namespace(
+        &self,
+        name: &str,
+        injection: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let labels = injection
+            .map(|value| BTreeMap::from([("podrole.io/injection".to_owned(), value.to_owned())]));
+        let namespace = Namespace {
+            metadata: ObjectMeta { name: Some(name.to_owned()), labels, ..ObjectMeta::default() },
+            ..Namespace::default()
+        };
+        Api::<Namespace>::all(self.client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await?;
+        let api = self.api::<ServiceAccount>(name);
+        until("the namespace's default ServiceAccount", 30, async || {
+            Ok(api.get_opt("default").await?.is_some())
+        })
+        .await
+    }
+
+    /// Makes a ServiceAccount with these annotations.
+    pub(crate) async fn service_account(
+        &self,
+        namespace: &str,
+        name: &str,
+        annotations: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let account = json!({"metadata": {"name": name, "annotations": pairs(annotations)}});
+        self.create::<ServiceAccount>(namespace, account).await?;
+        Ok(())
+    }
+
+    /// Makes an object of `manifest`.
+    pub(crate) async fn create<K>(&self, namespace: &str, manifest: Value) -> anyhow::Result<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + Serialize
+            + DeserializeOwned,
+    {
+        let object: K =
+            serde_json::from_value(manifest).context("the manifest is not of its kind")?;
+        Ok(self.api::<K>(namespace).create(&PostParams::default(), &object).await?)
+    }
+
+    /// Waits until a pod of this ServiceAccount would be injected: the API server learns of a label a little later.
+    pub(crate) async fn until_injected(
+        &self,
+        namespace: &str,
+        service_account: &str,
+    ) -> anyhow::Result<()> {
+        let pod: Pod = serde_json::from_value(pod(
+            "probe",
+            service_account,
+            &[container("probe", "probe", &[])],
+        ))?;
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let api = self.api::<Pod>(namespace);
+        until("injection in the namespace", 60, async || {
+            Ok(is_injected(&api.create(&params, &pod).await?))
+        })
+        .await
+    }
+
+    /// Makes a pod, waits until its containers have ended, and gives what they said.
+    pub(crate) async fn run_pod(
+        &self,
+        namespace: &str,
+        manifest: Value,
+        seconds: u64,
+    ) -> anyhow::Result<Ended> {
+        let pod: Pod = self.create(namespace, manifest).await?;
+        let name = pod.metadata.name.clone().context("a pod without a name")?;
+        let api = self.api::<Pod>(namespace);
+        until(&format!("the end of pod {namespace}/{name}"), seconds, async || {
+            let phase = api.get(&name).await?.status.and_then(|status| status.phase);
+            Ok(matches!(phase.as_deref(), Some("Succeeded" | "Failed")))
+        })
+        .await?;
+        let mut logs = BTreeMap::new();
+        for container in pod.spec.map(|spec| spec.containers).unwrap_or_default() {
+            logs.insert(container.name.clone(), self.log(namespace, &name, &container.name).await?);
+        }
+        Ok(Ended { logs })
+    }
+
+    /// What a container of a pod has said.
+    pub(crate) async fn log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+    ) -> anyhow::Result<String> {
+        let params = LogParams { container: Some(container.to_owned()), ..LogParams::default() };
+        Ok(self.api::<Pod>(namespace).logs(pod, &params).await?)
+    }
+
+    /// Waits until a pod's containers are all ready.
+    pub(crate) async fn until_ready(
+        &self,
+        namespace: &str,
+        pod: &str,
+        seconds: u64,
+    ) -> anyhow::Result<()> {
+        let api = self.api::<Pod>(namespace);
+        until(&format!("pod {namespace}/{pod} to be ready"), seconds, async || {
+            Ok(api.get_opt(pod).await?.is_some_and(|pod| is_ready(&pod)))
+        })
+        .await
+    }
+}
+
+/// Whether the pod has either way's variables in its first container.
+pub(crate) fn is_injected(pod: &Pod) -> bool {
+    let ours = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+    let variables =
+        containers.first().and_then(|container| container.env.as_deref()).unwrap_or_default();
+    variables.iter().any(|variable| ours.contains(&variable.name.as_str()))
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions =
+        pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// A pod that is not started again when it ends.
+pub(crate) fn pod(name: &str, service_account: &str, containers: &[Value]) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "serviceAccountName": service_account,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "containers": containers,
+        },
+    })
+}
+
+/// A container of one of the tests' own images.
+pub(crate) fn container(name: &str, image: &str, command: &[&str]) -> Value {
+    json!({"name": name, "image": format!("docker.io/local/{image}:test"), "imagePullPolicy": "Never", "command": command})
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Asks every 200 ms until it is so; what fails while asking is told at the end.
+pub(crate) async fn until(
+    what: &str,
+    seconds: u64,
+    so: impl AsyncFn() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut last = None;
+    while Instant::now() < end {
+        match so().await {
+            Ok(true) => return Ok(()),
+            Ok(false) => last = None,
+            Err(fault) => last = Some(fault),
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    let said = last.map(|fault| format!(" ({fault:#})")).unwrap_or_default();
+    bail!("waited {seconds} s for {what}{said}")
+}
+
+/// Where `tests/kubernetes/build node` has put them.
+fn folder_of_binaries() -> anyhow::Result<PathBuf> {
+    env::var_os("PODROLE_NODE_BIN")
+        .map(PathBuf::from)
+        .context("PODROLE_NODE_BIN is not set: run ./test node")
+}
+
+async fn output(mut command: Command) -> anyhow::Result<String> {
+    let said = format!("{:?}", command.as_std());
+    let output = command.stdin(Stdio::null()).output().await.with_context(|| said.clone())?;
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{said}: {}\n{}", output.status, err.trim());
+    Ok(out.into_owned())
+}

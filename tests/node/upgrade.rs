@@ -1,0 +1,65 @@
+//! Replaced under load: nobody notices.
+
+use crate::{
+    install,
+    load::{Asker, pods_meanwhile},
+    report::Seen,
+    stage::{AGENT_NAMESPACE, NAMESPACE, Stage},
+};
+
+const ROLE: &[(&str, &str)] = &[
+    ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/upgrade"),
+    ("podrole.io/credentials", "container"),
+];
+
+async fn restarted(stage: &Stage, namespace: &str, what: &str) -> anyhow::Result<()> {
+    stage.kubectl(&["-n", namespace, "rollout", "restart", what]).await?;
+    stage.kubectl(&["-n", namespace, "rollout", "status", what, "--timeout=180s"]).await?;
+    Ok(())
+}
+
+/// The agent replaced while a pod asks it 200 times a second on new connections.
+pub(crate) async fn agent(stage: &Stage) -> Seen {
+    stage.namespace("upgrade-agent", Some("enabled")).await?;
+    stage.service_account("upgrade-agent", "app", ROLE).await?;
+    stage.until_injected("upgrade-agent", "app").await?;
+    let asker = Asker::start(stage, "upgrade-agent").await?;
+    restarted(stage, AGENT_NAMESPACE, "daemonset/podrole-agent").await?;
+    let (answers, slowest) = asker.stop().await?;
+    Ok(format!(
+        "{answers} of {answers} answers on new connections were 200 while the DaemonSet was replaced; the slowest took {slowest} ms"
+    ))
+}
+
+/// The webhook replaced while 20 pods a second are made.
+pub(crate) async fn webhook(stage: &Stage) -> Seen {
+    stage.namespace("upgrade-webhook", Some("enabled")).await?;
+    stage.service_account("upgrade-webhook", "app", ROLE).await?;
+    stage.until_injected("upgrade-webhook", "app").await?;
+    let ((), made) = pods_meanwhile(
+        stage,
+        "upgrade-webhook",
+        restarted(stage, NAMESPACE, "deployment/podrole-webhook"),
+    )
+    .await?;
+    made.none_missed()?;
+    Ok(format!(
+        "{} of {} pods injected while the Deployment was replaced",
+        made.injected, made.injected
+    ))
+}
+
+/// `helm upgrade` to other values, under both loads.
+pub(crate) async fn helm(stage: &Stage) -> Seen {
+    stage.namespace("upgrade-helm", Some("enabled")).await?;
+    stage.service_account("upgrade-helm", "app", ROLE).await?;
+    stage.until_injected("upgrade-helm", "app").await?;
+    let asker = Asker::start(stage, "upgrade-helm").await?;
+    let ((), made) = pods_meanwhile(stage, "upgrade-helm", install::upgraded(stage)).await?;
+    made.none_missed()?;
+    let (answers, _) = asker.stop().await?;
+    Ok(format!(
+        "{} of {} pods injected, {answers} of {answers} answers were 200",
+        made.injected, made.injected
+    ))
+}
