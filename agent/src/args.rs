@@ -199,6 +199,12 @@ pub enum Command {
         /// Does it once and ends
         #[arg(long)]
         once: bool,
+        /// Makes this folder on the node, for --handover and --keys-cache, the --owner's alone
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+        /// The user that the agent runs as
+        #[arg(long, default_value_t = 65_532, value_name = "UID")]
+        owner: u32,
     },
 }
 

@@ -23,6 +23,7 @@ pub mod cluster;
 pub mod events;
 pub mod exchange;
 pub mod extras;
+pub mod folder;
 pub mod handover;
 pub mod health_socket;
 pub mod http;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use podrole_agent::{Args, Command, health_socket};
+use podrole_agent::{Args, Command, folder, health_socket};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,8 +17,11 @@ async fn main() -> ExitCode {
         (Ok(()), Some(Command::Health { socket })) => {
             health_socket::ask(&socket).await.map_err(anyhow::Error::msg)
         }
-        (Ok(()), Some(Command::Setup { bind_hosts, once })) => {
-            podrole_agent::setup(&bind_hosts, once).await
+        (Ok(()), Some(Command::Setup { bind_hosts, once, folder, owner })) => {
+            match folder.map_or(Ok(()), |folder| folder::prepare(&folder, owner)) {
+                Ok(()) => podrole_agent::setup(&bind_hosts, once).await,
+                Err(fault) => Err(anyhow::Error::msg(fault)),
+            }
         }
     };
     match ended {
