@@ -1,0 +1,58 @@
+{{/*
+What a schema cannot say in a sentence: values that contradict each other. Each sentence names the mend.
+*/}}
+{{- define "podrole.check" -}}
+{{- $values := .Values -}}
+{{- if and (eq $values.exchange "assume-role") (not $values.associations) (not $values.agent.allowAnnotationRoles) }}
+{{- fail "\n\nexchange: assume-role takes its roles from the association list: give `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with guard-rails on the namespaces" }}
+{{- end }}
+{{- if and (eq $values.exchange "assume-role") (not $values.agent.disableSessionTags) (not (and $values.cluster.name $values.cluster.arn)) }}
+{{- fail "\n\nexchange: assume-role names the cluster in its session tags: give cluster.name and cluster.arn, or agent.disableSessionTags: true" }}
+{{- end }}
+{{- if and (eq $values.exchange "assume-role") $values.associations }}
+{{- range $values.associations }}
+{{- if not .roleArn }}
+{{- fail (printf "\n\nthe association of %s/%s has no roleArn, and exchange: assume-role takes its roles from there: give it one" .namespace .serviceAccount) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (eq $values.exchange "eks-auth") (not $values.cluster.name) }}
+{{- fail "\n\nexchange: eks-auth asks EKS Auth by the cluster's name: give cluster.name" }}
+{{- end }}
+{{- if and $values.local.enabled (ne $values.exchange "web-identity") }}
+{{- fail (printf "\n\nlocal.enabled plays AWS with web identity, and exchange is %s: leave exchange: web-identity, or local.enabled: false" $values.exchange) }}
+{{- end }}
+{{- if and $values.local.enabled (not $values.agent.enabled) }}
+{{- fail "\n\nlocal.enabled hands out credentials through the agent: leave agent.enabled: true, or local.enabled: false" }}
+{{- end }}
+{{- if and $values.local.upstream (not $values.local.enabled) }}
+{{- fail "\n\nlocal.upstream is the emulator behind the sandbox: give local.enabled: true too, or injection.endpointUrl for an emulator without the sandbox" }}
+{{- end }}
+{{- if and $values.local.enabled (not $values.local.autoRoles) (not $values.local.config) }}
+{{- fail "\n\nwith local.autoRoles: false the sandbox knows no role: give local.config" }}
+{{- end }}
+{{- if and (eq $values.certificates "files") (not $values.certificateFiles.secret) }}
+{{- fail "\n\ncertificates: files serves what a TLS Secret holds: give certificateFiles.secret, and its CA as certificateFiles.caBundle" }}
+{{- end }}
+{{- if and (ne $values.certificates "files") (or $values.certificateFiles.secret $values.certificateFiles.caBundle) }}
+{{- fail (printf "\n\ncertificateFiles is for certificates: files, and certificates is %s: change one of them" $values.certificates) }}
+{{- end }}
+{{- if and (ne $values.certificates "cert-manager") $values.certManager.issuer }}
+{{- fail (printf "\n\ncertManager.issuer is for certificates: cert-manager, and certificates is %s: change one of them" $values.certificates) }}
+{{- end }}
+{{- if and $values.monitoring.serviceMonitor $values.monitoring.podMonitor }}
+{{- fail "\n\nmonitoring.serviceMonitor and monitoring.podMonitor would count everything twice: choose one" }}
+{{- end }}
+{{- if eq $values.agent.namespace .Release.Namespace }}
+{{- fail (printf "\n\nagent.namespace is the release namespace %s: the agent needs Pod Security's `privileged`, which the webhook's namespace shall not have: give another agent.namespace" .Release.Namespace) }}
+{{- end }}
+{{- if eq .Release.Namespace "kube-system" }}
+{{- fail "\n\nthe release namespace is kube-system, and pods of podrole's own namespaces get no roles, CSI drivers and load-balancer controllers among them: install into one of its own (--namespace podrole --create-namespace)" }}
+{{- end }}
+{{- if eq $values.webhook.port $values.webhook.metricsPort }}
+{{- fail "\n\nwebhook.port and webhook.metricsPort are the same: change one" }}
+{{- end }}
+{{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
+{{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself has this port on nodes: choose another" (int $values.webhook.port)) }}
+{{- end }}
+{{- end }}

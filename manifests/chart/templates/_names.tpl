@@ -1,0 +1,62 @@
+{{/* The name of the cluster's objects; the others' begin with it. */}}
+{{- define "podrole.name" -}}
+{{- if contains "podrole" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-podrole" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{/* "podrole.labels" (list . "webhook"): the labels of an object of one part. */}}
+{{- define "podrole.labels" -}}
+{{- $root := index . 0 -}}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+{{ include "podrole.selector" . }}
+{{- with $root.Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The labels by which the pods of one part are found; they never change. */}}
+{{- define "podrole.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: podrole
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "podrole.image" -}}
+{{- $image := .Values.image -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ default .Chart.AppVersion $image.tag }}
+{{- end }}
+{{- end }}
+
+{{- define "podrole.agentUri" -}}
+{{- if .Values.ipv6 }}http://[fd00:ec2::23]/v1/credentials{{ else }}http://169.254.170.23/v1/credentials{{ end }}
+{{- end }}
+
+{{- define "podrole.sandboxUrl" -}}
+http://{{ include "podrole.name" . }}-sandbox.{{ .Release.Namespace }}.svc:4566
+{{- end }}
+
+{{/* The way of pods that do not choose, their region and their endpoint. */}}
+{{- define "podrole.credentials" -}}
+{{- default (ternary "container" "web-identity" .Values.local.enabled) .Values.injection.credentials }}
+{{- end }}
+{{- define "podrole.injectedRegion" -}}
+{{- default (ternary .Values.region "" .Values.local.enabled) .Values.injection.region }}
+{{- end }}
+{{- define "podrole.endpointUrl" -}}
+{{- if .Values.injection.endpointUrl }}{{ .Values.injection.endpointUrl }}{{ else if .Values.local.enabled }}{{ include "podrole.sandboxUrl" . }}{{ end }}
+{{- end }}
+
+{{/* The association list in EKS's format. */}}
+{{- define "podrole.associations" -}}
+{{ dict "identities" .Values.associations | toPrettyJson }}
+{{- end }}
+
+{{/* Namespaces that the webhook must never be asked for: its own start depends on no webhook. */}}
+{{- define "podrole.ownNamespaces" -}}
+{{ uniq (list .Release.Namespace .Values.agent.namespace) | toJson }}
+{{- end }}
