@@ -10,7 +10,9 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri,
-    header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST},
+    header::{
+        ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
+    },
 };
 use podrole_identity::CREDENTIALS_PATH;
 use podrole_runtime::serve::Peer;
@@ -80,11 +82,15 @@ async fn serve(State(agent): State<Arc<Agent>>, request: Request) -> Response {
     let begun = Instant::now();
     let (parts, _) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let (outcome, response) = match admit(&parts.method, &parts.uri, &parts.headers, agent.hosts())
-    {
-        Ok(token) => answer_to(&agent, &token, peer).await,
-        Err(error) => ("http", refused("http", error)),
-    };
+    let (outcome, mut response) =
+        match admit(&parts.method, &parts.uri, &parts.headers, agent.hosts()) {
+            Ok(token) => answer_to(&agent, &token, peer).await,
+            Err(error) => ("http", refused("http", error)),
+        };
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        // Where two may disagree on where a request ends, there is no next one.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     agent.metrics().request(outcome, begun.elapsed());
     response
 }
@@ -113,6 +119,9 @@ fn admit(
     }
     if method != Method::GET && method != Method::HEAD {
         return Err(answer::error(405, "MethodNotAllowed", "use GET"));
+    }
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err(answer::error(400, "InvalidRequest", "send one Host header"));
     }
     check_host(uri, headers, hosts)?;
     read_token(headers)

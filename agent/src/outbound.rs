@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Outbound {
     /// Certificates beside the system's, as PEM.
     bundle: Option<Vec<u8>>,
+    /// What SDKs use instead of the network.
+    instead: Option<SharedHttpClient>,
 }
 
 /// An answer, whole.
@@ -60,7 +62,13 @@ impl Outbound {
         if !pem.windows(marker.len()).any(|part| part == marker) {
             return Err(told("it holds no certificate in PEM form"));
         }
-        Ok(Self { bundle: Some(pem) })
+        Ok(Self { bundle: Some(pem), instead: None })
+    }
+
+    /// Through `client` in place of the network, where AWS is in this process.
+    #[must_use]
+    pub fn through(client: SharedHttpClient) -> Self {
+        Self { bundle: None, instead: Some(client) }
     }
 
     fn context(&self) -> TlsContext {
@@ -95,7 +103,7 @@ impl Outbound {
 
     /// The client for an AWS SDK.
     pub(crate) fn sdk_client(&self) -> SharedHttpClient {
-        self.client(proxies())
+        self.instead.clone().unwrap_or_else(|| self.client(proxies()))
     }
 
     /// The client for what is on this link.

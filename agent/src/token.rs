@@ -149,8 +149,11 @@ pub fn verify(
         // An extension that must be understood, and none is.
         return Err(TokenError::Malformed);
     }
-    let issuer = signer(keys, &header, algorithm, signed, signature, payload)?;
-    claims::check(decode(payload)?, issuer, rules, now)
+    let issuer = signer(keys, &header, algorithm, signed, signature)?;
+    match issuer {
+        Some(issuer) => claims::check(decode(payload)?, issuer, rules, now),
+        None => Err(unknown_key(payload, rules)),
+    }
 }
 
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
@@ -159,30 +162,31 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
 }
 
-/// Finds the key that signed; says for which issuer alone that key stands, if so.
+/// Finds the key that signed, if it is known; says for which issuer alone it stands, if so.
 fn signer<'a>(
     keys: &'a Keys,
     header: &Header,
     algorithm: Algorithm,
     signed: &str,
     signature: &str,
-    payload: &str,
-) -> Result<Option<&'a str>, TokenError> {
+) -> Result<Option<Option<&'a str>>, TokenError> {
     let mut fault = None;
     for key in keys.named(header.kid.as_deref()) {
         if !key.signs_with(algorithm) {
             fault.get_or_insert(TokenError::Algorithm);
         } else if key.verify(algorithm, signed.as_bytes(), signature) {
-            return Ok(key.issuer());
+            return Ok(Some(key.issuer()));
         } else {
             fault = Some(TokenError::Signature);
         }
     }
-    Err(fault.unwrap_or_else(|| unknown_key(payload)))
+    fault.map_or(Ok(None), Err)
 }
 
-fn unknown_key(payload: &str) -> TokenError {
+/// No key set that is still to come speaks for an issuer that is not believed.
+fn unknown_key(payload: &str, rules: &Rules) -> TokenError {
     match decode::<Claims>(payload) {
+        Ok(claims) if !claims.is_of(&rules.issuers) => TokenError::Issuer,
         Ok(claims) => TokenError::UnknownKey { issued: claims.issued() },
         Err(fault) => fault,
     }

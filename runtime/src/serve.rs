@@ -4,6 +4,7 @@
 //! port that they got.
 
 mod peers;
+mod seats;
 
 use std::{
     convert::Infallible,
@@ -34,14 +35,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use peers::Peers;
+use seats::{Seat, Seats};
 
 /// A connection that is new when the end comes still gets its first request answered.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How long a connection that rests has to make room before the next one is asked.
+const MAKING_ROOM: Duration = Duration::from_millis(10);
 
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; the next waits in the kernel's queue.
+    /// Connections at once; for the next one, the one that rests longest makes room. Where none
+    /// rests, it waits in the kernel's queue.
     pub connections: usize,
     /// Connections at once from one address; 0 sets no limit. The next is closed at once.
     pub connections_per_peer: usize,
@@ -162,28 +167,33 @@ impl Server {
             http: http(self.limits),
             tls: self.tls.map(TlsAcceptor::from),
             handshake: self.limits.handshake,
+            idle: self.limits.idle,
             router,
         };
         let connection = Arc::new(connection);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let peers = Peers::new(self.limits.connections_per_peer);
+        let seats = Seats::default();
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 () = shutdown.cancelled() => break,
-                accepted = accept(&self.listener, &permits) => accepted,
+                accepted = accept(&self.listener) => accepted,
             };
-            let Some((stream, peer, permit)) = accepted else {
+            let Some((stream, peer)) = accepted else {
                 continue;
             };
-            let Some(seat) = peers.enter(peer.ip()) else {
+            let Some(share) = peers.enter(peer.ip()) else {
                 tracing::debug!(%peer, "too many connections from one address");
                 continue;
             };
+            // Who was accepted is served, whatever comes meanwhile.
+            let permit = permit(&permits, &seats).await;
             let (connection, shutdown) = (Arc::clone(&connection), shutdown.clone());
+            let seat = Arc::new(seats.take());
             tasks.spawn(async move {
-                connection.serve(stream, peer, shutdown).await;
-                drop((permit, seat));
+                connection.serve(stream, peer, &seat, shutdown).await;
+                drop((permit, share));
             });
         }
         drop(self.listener);
@@ -207,16 +217,11 @@ fn http(limits: Limits) -> Builder<TokioExecutor> {
     http
 }
 
-/// A permit first, then a connection: what is over the limit waits in the kernel's queue.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
             let _ = stream.set_nodelay(true);
-            Some((stream, peer, permit))
+            Some((stream, peer))
         }
         Err(fault) => {
             // Out of file descriptors, mostly: trying at once would only burn the processor.
@@ -227,40 +232,68 @@ async fn accept(
     }
 }
 
+/// A permit for who is there, which somebody who rests may have to give back first.
+async fn permit(permits: &Arc<Semaphore>, seats: &Seats) -> OwnedSemaphorePermit {
+    loop {
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return permit;
+        }
+        seats.make_room();
+        let free = Arc::clone(permits).acquire_owned();
+        if let Ok(Ok(permit)) = timeout(MAKING_ROOM, free).await {
+            return permit;
+        }
+    }
+}
+
 /// What every connection of a listener shares.
 struct Connection {
     http: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     handshake: Duration,
+    idle: Duration,
     router: Router,
 }
 
 impl Connection {
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, shutdown: CancellationToken) {
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        seat: &Arc<Seat>,
+        shutdown: CancellationToken,
+    ) {
         let Some(tls) = &self.tls else {
-            return self.http(stream, peer, shutdown).await;
+            return self.http(stream, peer, seat, shutdown).await;
         };
         match timeout(self.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, peer, shutdown).await,
+            Ok(Ok(stream)) => self.http(stream, peer, seat, shutdown).await,
             Ok(Err(fault)) => tracing::debug!(%peer, %fault, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
 
-    async fn http<S>(&self, stream: S, peer: SocketAddr, shutdown: CancellationToken)
-    where
+    async fn http<S>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        seat: &Arc<Seat>,
+        shutdown: CancellationToken,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
         let begun = CancellationToken::new();
-        let (first, ending) = (begun.clone(), shutdown.clone());
+        let (first, ending, own) = (begun.clone(), shutdown.clone(), Arc::clone(seat));
         let service = service_fn(move |mut request: Request<Incoming>| {
             first.cancel();
+            let work = own.work();
             request.extensions_mut().insert(Peer(peer));
             let (ending, http1) = (ending.clone(), request.version() <= Version::HTTP_11);
             let answer = router.clone().oneshot(request.map(Body::new));
             async move {
                 let mut answer = answer.await.unwrap_or_else(|never| match never {});
+                drop(work);
                 if http1 && ending.is_cancelled() {
                     // The next request goes elsewhere, and none is on its way when we close.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -275,8 +308,23 @@ impl Connection {
             shutdown.cancelled().await;
             let _ = timeout(FIRST_REQUEST, begun.cancelled()).await;
         };
+        // The engine waits for a first byte without an end.
+        let silence = async {
+            if timeout(self.idle, begun.cancelled()).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        };
         let ended = tokio::select! {
+            biased;
             ended = connection.as_mut() => ended,
+            () = seat.is_needed() => {
+                tracing::debug!(%peer, "a connection that rested makes room");
+                return;
+            }
+            () = silence => {
+                tracing::debug!(%peer, "a connection without a request");
+                return;
+            }
             () = over => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

@@ -47,6 +47,11 @@ struct Node {
 }
 
 impl Claims {
+    /// Whether they name one of these issuers, which proves nothing.
+    pub(super) fn is_of(&self, issuers: &[String]) -> bool {
+        self.iss.as_ref().is_some_and(|named| issuers.contains(named))
+    }
+
     pub(super) fn issued(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.iat?).ok()
     }

@@ -123,6 +123,9 @@ fn an_unknown_key_is_told_apart() {
     let token = EC256.token("ES256", &claims());
     let unknown = TokenError::UnknownKey { issued: Some(at(-10)) };
     assert_eq!(verify(&token, &keys(&[&RSA]), &rules(), now()), Err(unknown));
+    // Whoever made it is not believed, whatever the key is.
+    let foreign = EC256.token("ES256", &with("/iss", "https://other.example".into()));
+    assert_eq!(verify(&foreign, &keys(&[&RSA]), &rules(), now()), Err(TokenError::Issuer));
     let nameless = RSA.token_with(&json!({"alg": "RS256"}), &claims());
     assert_eq!(verify(&nameless, &keys(&[&EC256, &RSA]), &rules(), now()), Ok(caller()));
 }

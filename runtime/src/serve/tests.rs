@@ -46,6 +46,16 @@ async fn a_head_that_never_ends_is_cut() {
 }
 
 #[tokio::test]
+async fn a_connection_that_says_nothing_is_cut() {
+    let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
+    let (address, _shutdown, _running) = start(limits, Router::new()).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut nothing = [0; 1];
+    let cut = timeout(Duration::from_secs(5), silent.read(&mut nothing)).await;
+    assert_eq!(cut.unwrap().unwrap(), 0, "the connection was kept");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_long_is_refused() {
     let limits = Limits { head_bytes: 8192, ..Limits::default() };
     let (address, _, _) = start(limits, Router::new()).await;
@@ -129,4 +139,33 @@ async fn a_shared_socket_goes_on_when_the_first_server_ends() {
     ending.await.unwrap();
     let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
+async fn at_the_limit_who_rests_longest_makes_room_and_who_works_does_not() {
+    let router = Router::new().route("/", get(|| async { "hello" })).route(
+        "/slow",
+        get(|| async {
+            sleep(Duration::from_millis(300)).await;
+            "slow"
+        }),
+    );
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let (address, _shutdown, _running) = start(limits, router).await;
+    let asked = tokio::spawn(async move {
+        ask(address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await
+    });
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut answer = [0; 512];
+    kept.write_all(request).await.unwrap();
+    assert!(kept.read(&mut answer).await.unwrap() > 0);
+    sleep(Duration::from_millis(50)).await;
+    let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it rested longest");
+    kept.write_all(request).await.unwrap();
+    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it rested for a shorter time");
+    assert!(asked.await.unwrap().ends_with("slow"), "it worked");
 }

@@ -81,6 +81,14 @@ async fn a_flood_of_unknown_keys_asks_once_in_5_seconds() {
 }
 
 #[tokio::test]
+async fn a_young_token_of_a_foreign_issuer_is_refused_at_once_and_asks_nobody() {
+    let issuer = issuer(vec![RSA.jwk()]).await;
+    let verdict = issuer.verify(&EC256.token("ES256", &claims())).await;
+    assert_eq!(verdict, Err(TokenError::Issuer.into()));
+    assert_eq!(issuer.asked.load(SeqCst), 0);
+}
+
+#[tokio::test]
 async fn an_unknown_key_is_final_when_a_set_a_minute_younger_lacks_it() {
     let issuer = issuer(vec![RSA.jwk()]).await;
     let token = issuer.token();
