@@ -27,6 +27,7 @@ const VALUES: &[&str] = &[
     "local.upstream=http://moto.moto.svc:5000",
     "local.tlsSecret=sts-tls",
     "local.extraArgs={--credential-life=2m}",
+    "agent.podRequestsPerSecond=400",
 ];
 
 /// Installs the chart and waits until all of it is ready.
@@ -51,7 +52,7 @@ pub(crate) async fn installed(stage: &Stage) -> Seen {
 
 /// Upgrades it to other values, which replaces every pod.
 pub(crate) async fn upgraded(stage: &Stage) -> anyhow::Result<()> {
-    let other = ["--set", "webhook.log=debug", "--set", "agent.log=debug"];
+    let other = ["--set", "logging.level=debug"];
     helm(stage, "upgrade", &other).await?;
     Ok(())
 }
