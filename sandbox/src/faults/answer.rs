@@ -3,11 +3,11 @@
 use std::io;
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, future::ready, stream};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,11 +15,9 @@ use super::{
     Rule,
     asked::{Asked, Format},
 };
-use crate::random;
+use crate::{random, upstream};
 
 const MESSAGE: &str = "This fault was asked for";
-/// An answer that is longer is not read into memory to be cut.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -68,6 +66,9 @@ fn status(rule: &Rule) -> StatusCode {
 pub(crate) fn error(rule: &Rule, asked: &Asked) -> Response {
     let (code, status) = (code(rule), status(rule));
     let message = rule.message.as_deref().unwrap_or(MESSAGE);
+    if let Format::Passed(protocol) = asked.format {
+        return upstream::answer::error(protocol, code, status.as_u16(), message);
+    }
     let id = random::uuid().unwrap_or_default();
     let body = |r#type| ErrorBody { r#type, code, message };
     let side = if status.is_server_error() { "Receiver" } else { "Sender" };
@@ -79,7 +80,9 @@ pub(crate) fn error(rule: &Rule, asked: &Asked) -> Response {
         Format::S3 => {
             ("application/xml", quick_xml::se::to_string(&body(None)).unwrap_or_default())
         }
-        Format::Json => ("application/json", json!({"message": message}).to_string()),
+        Format::Json | Format::Passed(_) => {
+            ("application/json", json!({"message": message}).to_string())
+        }
     };
     let mut response = (status, [(header::CONTENT_TYPE, kind)], text).into_response();
     let headers = response.headers_mut();
@@ -102,21 +105,34 @@ pub(crate) fn reset() -> Response {
     Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })).into_response()
 }
 
-/// The first half of the answer, under the length of the whole.
-pub(crate) async fn halved(response: Response) -> Response {
+/// The first half of the answer, under the length of the whole. Nothing of it is kept: it may be
+/// an object of gigabytes. Of an answer that does not say how long it is, its first piece is
+/// halved.
+pub(crate) fn halved(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
-    let Ok(whole) = to_bytes(body, MAX_ANSWER).await else {
-        return reset();
-    };
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let half = whole.slice(..whole.len() / 2);
+    let whole = body.size_hint().exact();
+    if let Some(whole) = whole {
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole));
+    }
+    let half = body.into_data_stream().scan(whole.map(|whole| whole / 2), |left, piece| {
+        let piece = piece.ok().and_then(|piece| {
+            let left = left.get_or_insert(size(&piece) / 2);
+            let taken = size(&piece).min(*left);
+            *left -= taken;
+            (taken > 0).then(|| piece.slice(..usize::try_from(taken).unwrap_or(piece.len())))
+        });
+        ready(piece.map(Ok))
+    });
     // The pause lets the server send the half before it learns that there is no more.
     let end = stream::once(async {
         tokio::task::yield_now().await;
         Err(broken())
     });
-    let body = Body::from_stream(stream::iter([Ok(half)]).chain(end));
-    Response::from_parts(parts, body)
+    Response::from_parts(parts, Body::from_stream(half.chain(end)))
+}
+
+fn size(piece: &Bytes) -> u64 {
+    u64::try_from(piece.len()).unwrap_or(u64::MAX)
 }
 
 fn broken() -> io::Error {

@@ -28,26 +28,39 @@ pub(crate) fn now(extensions: &Extensions) -> Timestamp {
     skew.unwrap_or(now)
 }
 
+/// That something may go wrong with a request: there are faults, or it carries one.
+pub(crate) struct Wanted(Option<Rule>);
+
+impl Wanted {
+    /// Whether anything may; the answer to a header that is no fault.
+    pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, Response> {
+        let own = own_rule(headers).map_err(|fault| refusal(&format!("{HEADER}: {fault}")))?;
+        Ok((own.is_some() || !sandbox.faults().is_empty()).then_some(Self(own)))
+    }
+
+    /// The fault that has this call of an operation. It is counted.
+    pub(crate) fn due(self, sandbox: &Sandbox, operation: &str) -> Option<Rule> {
+        let own = self.0.filter(|rule| rule.is_for(operation));
+        own.or_else(|| sandbox.faults().next(operation, podrole_runtime::clock::now()))
+    }
+}
+
 /// Every request to what AWS would serve goes through here.
 pub(crate) async fn layer(
     State(sandbox): State<Sandbox>,
     request: Request,
     next: Next,
 ) -> Response {
-    let own = match own_rule(request.headers()) {
-        Ok(own) => own,
-        Err(fault) => return refusal(&format!("{HEADER}: {fault}")),
+    let wanted = match Wanted::read(&sandbox, request.headers()) {
+        Ok(None) => return next.run(request).await,
+        Ok(Some(wanted)) => wanted,
+        Err(refused) => return refused,
     };
-    if own.is_none() && sandbox.faults().is_empty() {
-        return next.run(request).await;
-    }
     let Ok((asked, request)) = asked::read(request).await else {
         return refusal("the body is larger than the query protocol takes");
     };
-    let now = podrole_runtime::clock::now();
-    let own = own.filter(|rule| rule.is_for(&asked.operation));
-    match own.or_else(|| sandbox.faults().next(&asked.operation, now)) {
-        Some(rule) => spoil(&rule, &asked, &sandbox, request, next).await,
+    match wanted.due(&sandbox, &asked.operation) {
+        Some(rule) => spoil(&rule, &asked, &sandbox, request, |it| next.run(it)).await,
         None => next.run(request).await,
     }
 }
@@ -60,12 +73,13 @@ fn own_rule(headers: &HeaderMap) -> Result<Option<Rule>, RuleError> {
     text.parse().map(Some)
 }
 
-async fn spoil(
+/// Does to a call what a rule says; `next` is the call's own way.
+pub(crate) async fn spoil<F: Future<Output = Response>>(
     rule: &Rule,
     asked: &Asked,
     sandbox: &Sandbox,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     if let Some(delay) = rule.delay.and_then(|delay| delay.0.try_into().ok()) {
         tokio::time::sleep(delay).await;
@@ -73,16 +87,17 @@ async fn spoil(
     if let Some(response) = instead(rule, asked, sandbox).await {
         return response;
     }
-    let Some(skew) = rule.clock_skew else {
-        let response = next.run(request).await;
-        return if rule.truncated { answer::halved(response).await } else { response };
-    };
-    request.extensions_mut().insert(Skew(skew.0));
-    let date = http_date(now(request.extensions()));
-    let mut response = next.run(request).await;
+    let mut date = None;
+    if let Some(skew) = rule.clock_skew {
+        request.extensions_mut().insert(Skew(skew.0));
+        date = Some(http_date(now(request.extensions())));
+    }
+    let mut response = next(request).await;
     // SDKs set their clocks by this header.
-    response.headers_mut().insert(header::DATE, date);
-    if rule.truncated { answer::halved(response).await } else { response }
+    if let Some(date) = date {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    if rule.truncated { answer::halved(response) } else { response }
 }
 
 /// What is answered in the operation's place; nothing where it shall happen.

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use crate::http::MAX_BODY;
+use crate::{http::MAX_BODY, upstream::protocol::Protocol};
 
 const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const IAM: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
@@ -29,6 +29,8 @@ pub(crate) enum Format {
     S3,
     /// The JSON protocols.
     Json,
+    /// That of a service of the emulator behind.
+    Passed(Protocol),
 }
 
 /// Finds a request's operation. The request comes back whole; an error when its body is larger

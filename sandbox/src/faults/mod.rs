@@ -14,6 +14,7 @@ mod asked;
 pub(crate) mod routes;
 mod rule;
 
+pub(crate) use asked::{Asked, Format};
 pub use rule::{Rule, RuleError};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -20,7 +20,9 @@ const MAX_TEXT: usize = 200;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[serde(default)]
 pub struct Rule {
-    /// AWS's name of the operation; `*` is every one.
+    /// AWS's name of the operation; `*` is every one. Of what is passed on to an emulator it is
+    /// `secretsmanager`, `GetSecretValue` or both with a dot between; `s3.PUT` where the operation
+    /// is in method and path.
     pub operation: String,
     /// The answer's HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +120,11 @@ impl Default for Rule {
 impl Rule {
     /// Whether it is for that operation.
     pub(super) fn is_for(&self, operation: &str) -> bool {
-        self.operation == "*" || self.operation.eq_ignore_ascii_case(operation)
+        let is = |name: &str| self.operation.eq_ignore_ascii_case(name);
+        let parts = operation.split_once('.');
+        self.operation == "*"
+            || is(operation)
+            || parts.is_some_and(|(service, name)| is(service) || is(name))
     }
 
     /// Whether its time is over, at that age.

@@ -92,3 +92,23 @@ fn the_first_rule_that_is_due_has_the_call_and_all_count_it() {
     }
     assert!(faults.add(rule("hang"), at(0)).is_err());
 }
+
+#[tokio::test]
+async fn half_of_an_answer_is_cut_as_it_flows() {
+    use axum::body::{Body, Bytes};
+    use futures::{StreamExt as _, stream};
+    let pieces =
+        || stream::iter(["0123", "4567"].map(|it| Ok::<_, std::io::Error>(Bytes::from(it))));
+    for (body, length, wanted) in [
+        (Body::from("0123456789"), Some("10"), "01234"),
+        // Of a length that nobody knows, half of what comes first.
+        (Body::from_stream(pieces()), None, "01"),
+    ] {
+        let answer = answer::halved(axum::response::Response::new(body));
+        let said = answer.headers().get("content-length").map(|length| length.to_str().unwrap());
+        assert_eq!(said, length);
+        let mut stream = answer.into_body().into_data_stream();
+        assert_eq!(stream.next().await.unwrap().unwrap(), wanted);
+        assert!(stream.next().await.unwrap().is_err());
+    }
+}

@@ -62,16 +62,21 @@ struct Ec2Error<'a> {
 /// The answer in the caller's protocol.
 pub(crate) fn refusal(refusal: &Refusal, protocol: Protocol) -> Response {
     let (code, status) = refusal.code(protocol);
+    error(protocol, code, status, &refusal.message(protocol))
+}
+
+/// An error in a protocol's form.
+pub(crate) fn error(protocol: Protocol, code: &str, status: u16, message: &str) -> Response {
     // Nothing is issued here: an id that is missing is no loss.
     let id = random::uuid().unwrap_or_default();
-    let body = body(protocol, code, &refusal.message(protocol), status, &id);
+    let body = body(protocol, code, message, status, &id);
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(protocol)));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if protocol == Protocol::RestJson {
-        headers.insert(ERROR_TYPE, HeaderValue::from_static(code));
+        headers.extend(HeaderValue::from_str(code).ok().map(|code| (ERROR_TYPE, code)));
     }
     if protocol == Protocol::Cbor {
         headers.insert(SMITHY, HeaderValue::from_static("rpc-v2-cbor"));

@@ -6,13 +6,15 @@
 //!                 └────────────────────────────────┴─► refusal, in the protocol of the service that was called
 //! ```
 //!
-//! Only the signature is judged, and not what the identity may do.
+//! Only the signature is judged, and not what the identity may do. Faults that were asked for come
+//! first, as in a service that is down.
 
-mod answer;
+pub(crate) mod answer;
 mod args;
+mod asked;
 mod destination;
 mod forward;
-mod protocol;
+pub(crate) mod protocol;
 mod prove;
 mod refusal;
 mod resign;
@@ -29,16 +31,21 @@ use jiff::Timestamp;
 
 pub use self::args::UpstreamArgs;
 use self::{
-    destination::Destination, forward::Forwarder, protocol::Protocol, prove::Proved,
-    refusal::Refusal, resign::Signer,
+    asked::Asked, destination::Destination, forward::Forwarder, prove::Proved, refusal::Refusal,
+    resign::Signer,
 };
-use crate::{Decision, Sandbox, signature::authorization::Signed, sts::Call};
+use crate::{
+    Decision, Sandbox,
+    faults::{
+        self,
+        apply::{Wanted, spoil},
+    },
+    signature::authorization::Signed,
+    sts::Call,
+};
 
 /// Bytes of a body that is signed, and so is read to its end before it is passed on.
 const DEFAULT_BODY_LIMIT: usize = 64 * 1024 * 1024;
-
-/// Characters of an operation's name that are kept: a caller chooses it.
-const OPERATION_LENGTH: usize = 100;
 
 /// The emulator that stands behind.
 #[derive(Clone, Debug)]
@@ -113,15 +120,34 @@ async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -
         Destination::Nowhere(refusal) => Err(refusal),
     };
     let asked = Asked::of(&call(&request), signed.as_ref().ok());
-    let now = podrole_runtime::clock::now();
-    let answered = match signed {
-        Ok(signed) => front.pass_on(request, &signed, &asked, now).await,
-        Err(refusal) => Err(refusal),
+    let wanted = match Wanted::read(&front.sandbox, request.headers()) {
+        Ok(None) => return front.answer(request, signed, &asked).await,
+        Ok(Some(wanted)) => wanted,
+        Err(refused) => return refused,
     };
-    answered.unwrap_or_else(|refusal| front.refuse(&refusal, &asked, now))
+    let (asked, request) = asked.with_action(request).await;
+    let pass = |request| front.answer(request, signed, &asked);
+    match wanted.due(&front.sandbox, &asked.operation) {
+        None => pass(request).await,
+        Some(rule) => spoil(&rule, &asked.for_faults(), &front.sandbox, request, pass).await,
+    }
 }
 
 impl Front {
+    async fn answer(
+        &self,
+        request: Request,
+        signed: Result<Signed, Refusal>,
+        asked: &Asked,
+    ) -> Response {
+        let now = faults::apply::now(request.extensions());
+        let answered = match signed {
+            Ok(signed) => self.pass_on(request, &signed, asked, now).await,
+            Err(refusal) => Err(refusal),
+        };
+        answered.unwrap_or_else(|refusal| self.refuse(&refusal, asked, now))
+    }
+
     async fn pass_on(
         &self,
         request: Request,
@@ -170,25 +196,6 @@ impl Front {
             role: None,
             reason,
         });
-    }
-}
-
-/// What a call asks for, as far as its head tells.
-struct Asked {
-    protocol: Protocol,
-    /// `secretsmanager.GetSecretValue`, `s3 PUT`.
-    operation: String,
-}
-
-impl Asked {
-    fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
-        let service = signed.map_or("unsigned", |signed| &signed.scope.service);
-        let operation = match call.header("x-amz-target") {
-            Some(target) => target.to_owned(),
-            None => format!("{service} {}", call.method),
-        };
-        let operation = operation.chars().take(OPERATION_LENGTH).collect();
-        Self { protocol: Protocol::of(call, signed), operation }
     }
 }
 

@@ -1,3 +1,5 @@
+mod faults;
+
 use axum::{body::Bytes, routing::any};
 use http_body_util::BodyExt as _;
 use podrole_runtime::serve::{Limits, Server};
@@ -16,13 +18,17 @@ async fn echo(request: Request) -> String {
 }
 
 async fn behind() -> Router {
+    behind_of(&sandbox()).await
+}
+
+async fn behind_of(sandbox: &Sandbox) -> Router {
     let bind = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(bind, Limits::default()).await.unwrap();
     let url = format!("http://{}", server.address());
     let emulator = Router::new().fallback(any(echo));
     tokio::spawn(server.run(emulator, CancellationToken::new()));
     let upstream = Upstream::new(&url, UpstreamSign::AsItCame).unwrap();
-    upstream.with_body_limit(8).behind(&sandbox())
+    upstream.with_body_limit(8).behind(sandbox)
 }
 
 /// A sandbox with one user.
@@ -115,9 +121,9 @@ async fn what_was_passed_on_and_what_was_not_is_written_down() {
     let decisions = sandbox.decisions();
     let told: Vec<_> = decisions.iter().map(|one| (&*one.operation, one.code.as_deref())).collect();
     let wanted = [
-        ("s3 PUT", None),
-        ("s3 PUT", Some("ServiceUnavailable")),
-        ("unsigned GET", Some("AccessDenied")),
+        ("s3.PUT", None),
+        ("s3.PUT", Some("ServiceUnavailable")),
+        ("unsigned.GET", Some("AccessDenied")),
     ];
     assert_eq!(told, wanted);
     assert!(decisions[0].reason.ends_with("arn:aws:iam::111122223333:user/jo"));

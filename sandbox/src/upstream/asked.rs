@@ -1,0 +1,72 @@
+//! What a call for the emulator asks for, as far as it tells before anything is proved: for the
+//! log, and for faults.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+};
+
+use super::protocol::Protocol;
+use crate::{faults, http::MAX_BODY, signature::authorization::Signed, sts::Call};
+
+/// Characters of an operation's name that are kept: a caller chooses it.
+const OPERATION_LENGTH: usize = 100;
+
+/// A call's protocol and name.
+pub(super) struct Asked {
+    pub(super) protocol: Protocol,
+    /// `secretsmanager.GetSecretValue`, `s3.PUT`.
+    pub(super) operation: String,
+}
+
+impl Asked {
+    pub(super) fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
+        let service = signed.map(|signed| signed.scope.service.as_str());
+        let target = call.header("x-amz-target");
+        let name = target.map(|target| target.rsplit_once('.').map_or(target, |(_, name)| name));
+        let operation = match (service, target) {
+            (None, Some(target)) => target.to_owned(),
+            _ => {
+                format!("{}.{}", service.unwrap_or("unsigned"), name.unwrap_or(call.method))
+            }
+        };
+        Self { protocol: Protocol::of(call, signed), operation: short(&operation) }
+    }
+
+    /// The same with the name that stands in the body of a short form. The request comes back
+    /// whole: a body that says no length, or a great one, is not touched.
+    pub(super) async fn with_action(self, request: Request) -> (Self, Request) {
+        if self.protocol != Protocol::Query || !is_short_form(&request) {
+            return (self, request);
+        }
+        let (parts, body) = request.into_parts();
+        // A body that breaks off is found out again when its signature is checked.
+        let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+        let action = pairs.into_iter().find(|(name, _)| name == "Action");
+        let (service, _) = self.operation.split_once('.').unwrap_or_default();
+        let operation = action.map(|(_, action)| short(&format!("{service}.{action}")));
+        let operation = operation.unwrap_or_else(|| self.operation.clone());
+        (Self { operation, ..self }, Request::from_parts(parts, Body::from(body)))
+    }
+
+    /// As the faults know it.
+    pub(super) fn for_faults(&self) -> faults::Asked {
+        faults::Asked {
+            operation: self.operation.clone(),
+            format: faults::Format::Passed(self.protocol),
+        }
+    }
+}
+
+fn short(operation: &str) -> String {
+    operation.chars().take(OPERATION_LENGTH).collect()
+}
+
+fn is_short_form(request: &Request) -> bool {
+    let call = super::call(request);
+    let kind = call.header("content-type").unwrap_or_default();
+    let length = call.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    kind.starts_with("application/x-www-form-urlencoded")
+        && length.is_some_and(|length| length <= MAX_BODY)
+}
