@@ -41,6 +41,11 @@ impl Accounts {
         self.accounts.entry(id.to_owned()).or_default()
     }
 
+    /// How many accounts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Creates an account, if it is not there, and sets its organization.
     pub(crate) fn put_account(&mut self, id: &AccountId, organization: Option<String>) {
         self.account(id.as_str()).organization = organization;

@@ -1,20 +1,67 @@
 //! `--auto-roles`: an unknown role comes into being for the first ServiceAccount that asks, with
-//! the trust policy that an IRSA guide would write for it.
+//! the trust policy that an IRSA guide would write for it; and before it the provider of the issuer
+//! that is served here, or of the cluster that the sandbox runs in.
 
 use jiff::Timestamp;
-use podrole_identity::{RoleArn, ServiceAccountRef};
+use podrole_identity::{AccountId, Audience, RoleArn, ServiceAccountRef};
 use serde_json::json;
 
 use crate::{
-    accounts::{Provider, Role},
+    accounts::{Accounts, Provider, Role},
     iam::Change,
     policy::Policy,
+    prepare,
     sandbox::Sandbox,
     token::{Token, TokenError},
 };
 
 /// A pod that asks for ever new roles shall not fill the memory.
 const MOST_ROLES: usize = 1000;
+
+/// The same for roles of ever new accounts.
+const MOST_ACCOUNTS: usize = 100;
+
+/// Registers the token's issuer in the role's account, if both are unknown there, the issuer is one
+/// of our own, and the token is one that STS would take.
+pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_>, now: Timestamp) {
+    let url = &token.claims.iss;
+    let (Some(provider), Ok(account)) =
+        (own_provider(sandbox, url), role.account().parse::<AccountId>())
+    else {
+        return;
+    };
+    let is_settled = |accounts: &Accounts| {
+        accounts.role_named(account.as_str(), role.name()).is_some()
+            || accounts.provider(account.as_str(), url).is_some()
+            || accounts.count() >= MOST_ACCOUNTS
+    };
+    if is_settled(&sandbox.accounts()) {
+        return;
+    }
+    if provider.is_elsewhere(sandbox.issuer()) {
+        prepare::ask(sandbox, &provider, token, now).await;
+    }
+    let mut accounts = sandbox.accounts_mut();
+    // Another may have been here while the keys were asked for.
+    if is_settled(&accounts) || believed(&provider, sandbox, token, now).is_err() {
+        return;
+    }
+    accounts.put_provider(&account, Provider { created: now, ..provider });
+    drop(accounts);
+    tracing::warn!(%account, issuer = %url, "--auto-roles registered the issuer");
+    sandbox.note_change(Change::Provider { account: account.to_string(), url: url.clone() });
+}
+
+/// The provider that an IRSA guide would make of the issuer that is served here, or of the
+/// cluster's.
+fn own_provider(sandbox: &Sandbox, url: &str) -> Option<Provider> {
+    let provider = Provider::new(url, vec![Audience::sts()]);
+    if sandbox.issuer().is_some_and(|issuer| issuer.url() == url) {
+        return Some(provider);
+    }
+    let cluster = sandbox.cluster().filter(|cluster| cluster.issuer() == url)?;
+    Some(Provider { discovery: cluster.discovery().clone(), ..provider })
+}
 
 /// Creates the role, if it is unknown and the token is one that STS would take.
 pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: Timestamp) {

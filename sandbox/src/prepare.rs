@@ -27,6 +27,9 @@ pub(crate) async fn prepare(sandbox: &Sandbox, parameters: &Parameters, now: Tim
     let Ok(token) = Token::parse(token) else {
         return;
     };
+    if sandbox.outside().auto_roles() {
+        auto_roles::register(sandbox, &role, &token, now).await;
+    }
     prepare_keys(sandbox, role.account(), &token, now).await;
     if sandbox.outside().auto_roles() {
         auto_roles::create(sandbox, &role, &token, now);
@@ -53,6 +56,12 @@ pub(crate) async fn prepare_keys(
         provider.filter(|one| one.is_elsewhere(sandbox.issuer())).cloned()
     };
     if let Some(issuer) = issuer {
-        issuer.discovery.prepare(&issuer.url, token.kid(), now).await;
+        ask(sandbox, &issuer, token, now).await;
     }
+}
+
+/// Sees to it that an issuer's keys are known, the token's among them.
+pub(crate) async fn ask(sandbox: &Sandbox, issuer: &Provider, token: &Token<'_>, now: Timestamp) {
+    let (kid, cluster) = (token.kid(), sandbox.cluster());
+    issuer.discovery.prepare(&issuer.url, kid, cluster, now).await;
 }

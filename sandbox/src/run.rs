@@ -7,32 +7,44 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use podrole_runtime::{
     logging::{self, LogArgs},
-    serve::{Limits, Server},
     shutdown,
 };
 
 use crate::{
-    Config, Issuer, Rule, Sandbox, UpstreamArgs, discovery::is_fetchable, read_life,
+    Config, Issuer, ListenArgs, Rule, Sandbox, UpstreamArgs,
+    discovery::is_fetchable,
+    in_cluster::{self, InCluster},
+    listen::Listeners,
+    read_life,
     reload::Followed,
 };
 
-/// A token of 20 kB may come in the query.
-const HEAD_BYTES: usize = 64 * 1024;
+/// A file with nothing in it.
+const NOTHING: &str = "{}";
 
 /// A small AWS identity that checks, for laptops, kind clusters and CI
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
-    /// The file with accounts, OIDC providers and roles (YAML)
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The file with accounts, OIDC providers and roles (YAML); --auto-roles does without
+    #[arg(long, value_name = "FILE", required_unless_present = "auto_roles")]
+    pub config: Option<PathBuf>,
 
-    /// The address to listen on
-    #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
-    pub bind: SocketAddr,
+    /// The flags for addresses
+    #[command(flatten)]
+    pub listen: ListenArgs,
 
     /// Serves an OIDC issuer with this URL; a provider of that URL needs no `jwks` in the file
     #[arg(long, value_name = "URL")]
     pub issuer_url: Option<String>,
+
+    /// Believes the tokens of the cluster that this runs in, as a pod: issuer and keys are asked of
+    /// the API server
+    #[arg(long)]
+    pub in_cluster: bool,
+
+    /// Where the pod's token and its cluster's CA are
+    #[arg(long, value_name = "FOLDER", default_value = in_cluster::FOLDER, hide_default_value = true)]
+    pub service_account: PathBuf,
 
     /// Something that goes wrong from the start, as JSON or as in
     /// `operation=GetCallerIdentity,code=Throttling,first=2`; may be given again
@@ -40,7 +52,7 @@ pub struct SandboxArgs {
     pub fault: Vec<Rule>,
 
     /// An unknown role comes into being for the first ServiceAccount that asks, as an IRSA guide
-    /// would write it
+    /// would write it, and the provider of --issuer-url or --in-cluster before it
     #[arg(long)]
     pub auto_roles: bool,
 
@@ -69,26 +81,35 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     podrole_runtime::crypto::install();
     logging::init(&args.log).map_err(anyhow::Error::msg)?;
     let text = read(&args)?;
-    let sandbox = sandbox(&args, &text)?;
+    let shutdown = shutdown::on_signal().context("signals")?;
+    let cluster = cluster(&args).await?;
+    let sandbox = sandbox(&args, &text, cluster)?;
     let router = args.upstream.router(&sandbox)?;
-    let limits = Limits { head_bytes: HEAD_BYTES, ..Limits::default() };
-    let server = Server::bind(args.bind, limits).await?;
-    println!(
-        "podrole-sandbox on http://{}: this is not AWS, and it guards nothing",
-        server.address()
-    );
+    let listeners = Listeners::bind(&args.listen, &shutdown).await?;
+    println!("{}", listeners.notice());
     if let Some(notice) = args.upstream.notice() {
         println!("{notice}");
     }
-    let shutdown = shutdown::on_signal().context("signals")?;
-    let following = tokio::spawn(Followed::new(args.config, text).run(sandbox));
-    server.run(router, shutdown).await;
-    following.abort();
+    let following = args.config.map(|file| tokio::spawn(Followed::new(file, text).run(sandbox)));
+    listeners.run(router, shutdown).await;
+    following.inspect(tokio::task::JoinHandle::abort);
     Ok(())
 }
 
-fn sandbox(args: &SandboxArgs, text: &str) -> anyhow::Result<Sandbox> {
-    let mut sandbox = Sandbox::new(config(args, text)?);
+async fn cluster(args: &SandboxArgs) -> anyhow::Result<Option<InCluster>> {
+    if !args.in_cluster {
+        return Ok(None);
+    }
+    let cluster = InCluster::begin(&args.service_account).await.context("--in-cluster")?;
+    tracing::info!(issuer = cluster.issuer(), "the cluster's tokens are believed");
+    Ok(Some(cluster))
+}
+
+fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow::Result<Sandbox> {
+    let mut sandbox = Sandbox::new(config(args, text, cluster.as_ref())?);
+    if let Some(cluster) = cluster {
+        sandbox = sandbox.with_cluster(cluster);
+    }
     if let Some(url) = &args.issuer_url {
         sandbox = sandbox.with_issuer(Issuer::begin(url).context("--issuer-url")?);
     }
@@ -106,24 +127,29 @@ fn sandbox(args: &SandboxArgs, text: &str) -> anyhow::Result<Sandbox> {
     Ok(sandbox)
 }
 
+/// The file's text; nothing without one.
 fn read(args: &SandboxArgs) -> anyhow::Result<String> {
-    let file = args.config.display();
-    std::fs::read_to_string(&args.config)
-        .with_context(|| format!("{file} cannot be read; name the sandbox's file with --config"))
+    let Some(file) = &args.config else {
+        return Ok(NOTHING.to_owned());
+    };
+    std::fs::read_to_string(file).with_context(|| {
+        format!("{} cannot be read; name the sandbox's file with --config", file.display())
+    })
 }
 
 /// The file, with what the flags say on top.
-fn config(args: &SandboxArgs, text: &str) -> anyhow::Result<Config> {
-    let file = args.config.display();
-    let config = Config::read(text).with_context(|| file.to_string())?;
-    for url in config.keyless_providers(args.issuer_url.as_deref()) {
+fn config(args: &SandboxArgs, text: &str, cluster: Option<&InCluster>) -> anyhow::Result<Config> {
+    let file = args.config.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    let config = Config::read(text).with_context(|| file.clone())?;
+    let keyless = config.keyless_providers(args.issuer_url.as_deref()).into_iter();
+    for url in keyless.filter(|url| cluster.is_none_or(|cluster| cluster.issuer() != *url)) {
         if !is_fetchable(url) {
             bail!(
                 "{file}: the provider {url} has no `jwks`, and keys are fetched over https only; \
                  add them, or serve it here with --issuer-url {url}"
             );
         }
-        if is_here(url, args.bind) {
+        if is_here(url, args.listen.bind) {
             bail!("{file}: the provider {url} is this sandbox; serve it with --issuer-url {url}");
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     config::{Config, ConfigError},
     decisions::{Decision, Journal},
     http as routes,
+    in_cluster::InCluster,
     issuer::Issuer,
     outside::Outside,
     sessions::Sessions,
@@ -24,6 +25,7 @@ use crate::{
 pub struct Sandbox {
     state: Arc<State>,
     issuer: Option<Issuer>,
+    cluster: Option<Arc<InCluster>>,
 }
 
 struct State {
@@ -45,7 +47,7 @@ impl Sandbox {
             outside: Outside::default(),
             credential_life: config.credential_life,
         };
-        Self { state: Arc::new(state), issuer: None }
+        Self { state: Arc::new(state), issuer: None, cluster: None }
     }
 
     /// Serves the issuer's discovery document and keys, and believes its tokens where a provider
@@ -53,6 +55,13 @@ impl Sandbox {
     #[must_use]
     pub fn with_issuer(mut self, issuer: Issuer) -> Self {
         self.issuer = Some(issuer);
+        self
+    }
+
+    /// Believes the tokens of the cluster that it runs in. Clones made before do not.
+    #[must_use]
+    pub(crate) fn with_cluster(mut self, cluster: InCluster) -> Self {
+        self.cluster = Some(Arc::new(cluster));
         self
     }
 
@@ -122,6 +131,11 @@ impl Sandbox {
     /// The issuer that is served here.
     pub(crate) fn issuer(&self) -> Option<&Issuer> {
         self.issuer.as_ref()
+    }
+
+    /// The cluster that it runs in.
+    pub(crate) fn cluster(&self) -> Option<&InCluster> {
+        self.cluster.as_deref()
     }
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {

@@ -240,7 +240,30 @@ async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
     let other = world.ask("POST", "/_podrole/tokens", "", wish).await;
     let other = other.rsplit("\r\n\r\n").next().unwrap();
     assert_eq!(world.outcome(other, new).await, is("403", "AccessDenied"));
-    // Nor is there one in an account that knows not the issuer.
-    let foreign = "arn:aws:iam::444455556666:role/new";
-    assert_eq!(world.outcome(&token, foreign).await, is("400", "InvalidIdentityToken"));
+}
+
+#[tokio::test]
+async fn the_issuer_that_is_served_here_is_registered_where_its_first_role_is() {
+    let world = world(None).await;
+    let token = world.token().await;
+    let new = "arn:aws:iam::444455556666:role/new";
+    assert_eq!(world.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
+    world.sandbox.make_roles();
+    // Not for a token that STS would not take.
+    let vault = WISH.replace('{', r#"{"audiences": ["vault"], "#);
+    let vault = world.ask("POST", "/_podrole/tokens", "", &vault).await;
+    let vault = vault.rsplit("\r\n\r\n").next().unwrap();
+    assert_eq!(world.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
+    assert!(!world.sandbox.knows_role(&new.parse().unwrap()));
+    assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
+    // Another's issuer is registered by hand, or not at all.
+    let elsewhere = self::world(Some(&world.issuer)).await;
+    elsewhere.sandbox.make_roles();
+    assert_eq!(elsewhere.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
+    // Nor are there accounts without end.
+    for number in 0..200 {
+        let role = format!("arn:aws:iam::{number:012}:role/new");
+        let wanted = if number < 98 { is("200", "OK") } else { is("400", "InvalidIdentityToken") };
+        assert_eq!(world.outcome(&token, &role).await, wanted, "{number}");
+    }
 }

@@ -9,11 +9,12 @@ use std::{
 };
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sandbox.yaml");
+const FREE: &str = "127.0.0.1:0";
 const ISSUER: &str = "http://127.0.0.1:4566";
 
 fn program(args: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_podrole-sandbox"));
-    program.args(args).env("PODROLE_LOG", "error");
+    program.args(args).env("PODROLE_LOG", "error").env_remove("KUBERNETES_SERVICE_HOST");
     program
 }
 
@@ -35,6 +36,21 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
         (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "--issuer-url"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--state", manifest], "--state"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
+        (&["--auto-roles", "--in-cluster"], "this is no pod"),
+        (
+            &[
+                "--auto-roles",
+                "--bind",
+                FREE,
+                "--tls-bind",
+                FREE,
+                "--tls-cert",
+                "/none",
+                "--tls-key",
+                "/none",
+            ],
+            "name a PEM file",
+        ),
     ] {
         let line = refused(args);
         assert!(line.contains(mend), "{args:?}: {line}");
@@ -42,6 +58,12 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
     }
     let usage = refused(&["--config", EXAMPLE, "--credential-life", "soon"]);
     assert!(usage.contains("30s"), "{usage}");
+    for (args, wanted) in
+        [(&["--bind", FREE][..], "--config"), (&["--auto-roles", "--tls-bind", FREE], "--tls-cert")]
+    {
+        let usage = refused(args);
+        assert!(usage.contains(wanted), "{usage}");
+    }
     let usage = refused(&["--config", EXAMPLE, "--fault", "oops"]);
     assert!(usage.contains("code=Throttling"), "{usage}");
 }

@@ -15,7 +15,7 @@ use podrole_tests::{cluster::Cluster, process::Process, project, trust};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-const LIFE: Duration = Duration::from_secs(86_400);
+pub(crate) const LIFE: Duration = Duration::from_secs(86_400);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The account and region of every test.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -158,12 +158,15 @@ pub(crate) async fn agent_with(
     Ok(Daemon { address, process })
 }
 
-fn folder() -> anyhow::Result<PathBuf> {
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
     // The process's guardian removes it: it outlives us.
     Ok(tempfile::Builder::new().prefix("podrole-test-").tempdir()?.keep())
 }
 
-async fn until<T>(process: &Process, found: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
+pub(crate) async fn until<T>(
+    process: &Process,
+    found: impl Fn(&str) -> Option<T>,
+) -> anyhow::Result<T> {
     let mut waited = Duration::ZERO;
     while waited < PATIENCE {
         if let Some(found) = found(&process.log()) {

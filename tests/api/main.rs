@@ -10,3 +10,5 @@ mod cluster;
 mod credentials;
 mod daemons;
 mod http;
+#[cfg(test)]
+mod in_cluster;

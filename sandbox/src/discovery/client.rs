@@ -1,13 +1,18 @@
 //! An issuer's documents over HTTP. The one file that names the HTTP client.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use http::Uri;
+use http::{HeaderValue, Request, header::AUTHORIZATION};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
 };
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -18,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_DOCUMENT: usize = 512 * 1024;
 
 /// Asks issuers for their documents.
-pub(super) struct Documents {
+pub(crate) struct Documents {
     client: Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
 }
 
@@ -35,11 +40,32 @@ impl Documents {
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector) })
     }
 
-    /// A document of JSON. Redirects are not followed.
-    pub(super) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, String> {
+    /// A client that trusts a cluster's CA, and nobody else.
+    pub(crate) fn of_a_cluster(ca_pem: &str) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        for one in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+            let one = one.map_err(|_| "the cluster's CA is no PEM".to_owned())?;
+            roots.add(one).map_err(|fault| format!("the cluster's CA: {fault}"))?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|fault| fault.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector.build()) })
+    }
+
+    /// A document of JSON, asked for with a token where one is given. Redirects are not followed.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        url: &str,
+        token: Option<&str>,
+    ) -> Result<T, String> {
         let read = async {
-            let uri: Uri = url.parse().map_err(|_| "it is no URL".to_owned())?;
-            let answer = self.client.get(uri).await.map_err(|fault| chain(&fault))?;
+            let answer = self.client.request(request(url, token)?).await;
+            let answer = answer.map_err(|fault| chain(&fault))?;
             if !answer.status().is_success() {
                 return Err(format!("it answers {}", answer.status()));
             }
@@ -51,6 +77,17 @@ impl Documents {
         let read = timeout(DEADLINE, read).await.unwrap_or_else(|_| Err("no answer".to_owned()));
         read.map_err(|fault| format!("{url}: {fault}"))
     }
+}
+
+fn request(url: &str, token: Option<&str>) -> Result<Request<Empty<&'static [u8]>>, String> {
+    let mut request = Request::get(url);
+    if let Some(token) = token {
+        let value = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut value = value.map_err(|_| "the token is none that a header takes".to_owned())?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    request.body(Empty::new()).map_err(|_| "it is no URL".to_owned())
 }
 
 /// An error with its causes: the client's own says only that it could not connect.

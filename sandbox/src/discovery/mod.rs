@@ -7,7 +7,7 @@
 //! Only issuers that are registered are asked, over https, or over http on this machine. An unknown
 //! key asks again, but seldom: a caller with invented tokens shall not make us a nuisance.
 
-mod client;
+pub(crate) mod client;
 
 use std::{
     fmt,
@@ -20,7 +20,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use self::client::Documents;
-use crate::{accounts::Provider, issuer::Issuer as Served, jwk::JwkSet, token::TokenError};
+use crate::{
+    accounts::Provider, in_cluster::InCluster, issuer::Issuer as Served, jwk::JwkSet,
+    token::TokenError,
+};
 
 /// How long keys are believed without asking again.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
@@ -74,7 +77,14 @@ impl Held {
 
 impl Discovery {
     /// Sees to it that the issuer's keys are known, this one among them where the issuer has it.
-    pub(crate) async fn prepare(&self, url: &str, kid: Option<&str>, now: Timestamp) {
+    /// The cluster that we run in is asked itself, whatever its issuer's URL.
+    pub(crate) async fn prepare(
+        &self,
+        url: &str,
+        kid: Option<&str>,
+        cluster: Option<&InCluster>,
+        now: Timestamp,
+    ) {
         if !self.held().is_due(kid, now) {
             return;
         }
@@ -82,7 +92,10 @@ impl Discovery {
         if !self.held().is_due(kid, now) {
             return;
         }
-        let answer = fetch(url).await;
+        let answer = match cluster.filter(|cluster| cluster.issuer() == url) {
+            Some(cluster) => cluster.keys().await,
+            None => fetch(url).await,
+        };
         if let Err(fault) = &answer {
             tracing::warn!(issuer = url, %fault, "the issuer's keys could not be had");
         }
@@ -143,14 +156,14 @@ async fn fetch(url: &str) -> Result<JwkSet, String> {
     // A new client each time: issuers are asked once an hour.
     let documents = Documents::new()?;
     let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
-    let document: DiscoveryDocument = documents.get(&at).await?;
+    let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
         return Err(format!("{at} is the document of another issuer"));
     }
     if !is_fetchable(&document.jwks_uri) {
         return Err(format!("{at}: its jwks_uri is neither https nor http on loopback"));
     }
-    documents.get(&document.jwks_uri).await
+    documents.get(&document.jwks_uri, None).await
 }
 
 #[cfg(test)]
@@ -207,7 +220,7 @@ mod tests {
         let url = "http://127.0.0.1:1";
         let discovery = Discovery::default();
         assert!(discovery.keys().is_none());
-        discovery.prepare(url, Some("a"), at(0)).await;
+        discovery.prepare(url, Some("a"), None, at(0)).await;
         let fault = discovery.keys().unwrap().unwrap_err();
         assert!(fault.contains("/.well-known/openid-configuration"), "{fault}");
     }

@@ -12,7 +12,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{answer::Answer, cluster_of, fault::EksFault};
-use crate::{faults, random, sandbox::Sandbox, sts::Call, token::Token};
+use crate::{faults, prepare, random, sandbox::Sandbox, sts::Call, token::Token};
 
 const PATH: &str = "/clusters/{name}/assume-role-for-pod-identity";
 
@@ -58,7 +58,7 @@ async fn prepare_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp
         issuer.filter(|one| one.is_elsewhere(sandbox.issuer())).cloned()
     };
     if let Some(issuer) = issuer {
-        issuer.discovery.prepare(&issuer.url, token.kid(), now).await;
+        prepare::ask(sandbox, &issuer, &token, now).await;
     }
 }
 
