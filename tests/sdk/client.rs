@@ -116,7 +116,13 @@ impl Running {
 
     /// One more use by the same client.
     pub(crate) async fn again(&mut self) -> anyhow::Result<Use> {
-        self.stdin.write_all(b"\n").await?;
+        self.ask(&[]).await
+    }
+
+    /// Another question by the same client; without words the same.
+    pub(crate) async fn ask(&mut self, command: &[&str]) -> anyhow::Result<Use> {
+        let line = command.join("\t") + "\n";
+        self.stdin.write_all(line.as_bytes()).await?;
         self.answer().await
     }
 }

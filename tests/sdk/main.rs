@@ -16,6 +16,7 @@ mod container;
 mod differential;
 mod gate;
 mod matrix;
+mod operations;
 mod outage;
 mod rows;
 mod stage;

@@ -1,8 +1,9 @@
 // One question to STS with whatever credentials the AWS SDK for Go finds.
 //
-// usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+// usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE
 //
-// Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
+// Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
+// an empty one asks the same again, another has the next question's words with tabs between.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,7 +38,7 @@ type told struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE")
+		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE")
 		os.Exit(2)
 	}
 	ctx := context.Background()
@@ -46,15 +48,19 @@ func main() {
 		os.Exit(2)
 	}
 	client := sts.NewFromConfig(settings)
-	use(ctx, client)
+	words := os.Args[1:]
+	use(ctx, client, words)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		use(ctx, client)
+		if lines.Text() != "" {
+			words = strings.Split(lines.Text(), "\t")
+		}
+		use(ctx, client, words)
 	}
 }
 
-func use(ctx context.Context, client *sts.Client) {
+func use(ctx context.Context, client *sts.Client, words []string) {
 	started := time.Now()
-	arn, err := ask(ctx, client)
+	arn, err := ask(ctx, client, words)
 	answer := line{Arn: arn, Ms: time.Since(started).Milliseconds()}
 	if err != nil {
 		answer.Error = tell(err)
@@ -62,37 +68,45 @@ func use(ctx context.Context, client *sts.Client) {
 	json.NewEncoder(os.Stdout).Encode(answer)
 }
 
-func ask(ctx context.Context, client *sts.Client) (string, error) {
+func ask(ctx context.Context, client *sts.Client, words []string) (string, error) {
 	session := aws.String("whoami")
-	switch os.Args[1] {
+	switch words[0] {
 	case "caller-identity":
 		answer, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 		if err != nil {
 			return "", err
 		}
 		return aws.ToString(answer.Arn), nil
+	case "session-token":
+		answer, err := client.GetSessionToken(ctx, &sts.GetSessionTokenInput{})
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(answer.Credentials.AccessKeyId)[:4], nil
 	case "assume-role":
-		answer, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{
-			RoleArn: &os.Args[2], RoleSessionName: session,
-		})
+		input := &sts.AssumeRoleInput{RoleArn: &words[1], RoleSessionName: session}
+		if len(words) > 2 {
+			input.Policy = &words[2]
+		}
+		answer, err := client.AssumeRole(ctx, input)
 		if err != nil {
 			return "", err
 		}
 		return aws.ToString(answer.AssumedRoleUser.Arn), nil
 	case "web-identity":
-		token, err := os.ReadFile(os.Args[3])
+		token, err := os.ReadFile(words[2])
 		if err != nil {
 			return "", err
 		}
 		answer, err := client.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: &os.Args[2], RoleSessionName: session, WebIdentityToken: aws.String(string(token)),
+			RoleArn: &words[1], RoleSessionName: session, WebIdentityToken: aws.String(string(token)),
 		})
 		if err != nil {
 			return "", err
 		}
 		return aws.ToString(answer.AssumedRoleUser.Arn), nil
 	}
-	return "", fmt.Errorf("no command %s", os.Args[1])
+	return "", fmt.Errorf("no command %s", words[0])
 }
 
 func tell(err error) *told {

@@ -8,14 +8,15 @@ import software.amazon.awssdk.services.sts.StsClient;
 /**
  * One question to STS with whatever credentials the AWS SDK for Java finds.
  *
- * <p>usage: Whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+ * <p>usage: Whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE
+ * TOKEN_FILE
  *
  * <p>Prints one line of JSON, and one more, asked by the same client, for each line on standard
- * input.
+ * input: an empty one asks the same again, another has the next question's words with tabs between.
  */
 public final class Whoami {
     private final StsClient sts;
-    private final String[] command;
+    private String[] command;
 
     private Whoami(String[] command) {
         this.command = command;
@@ -34,7 +35,10 @@ public final class Whoami {
         whoami.use();
         Scanner lines = new Scanner(System.in);
         while (lines.hasNextLine()) {
-            lines.nextLine();
+            String line = lines.nextLine();
+            if (!line.isEmpty()) {
+                whoami.command = line.split("\t");
+            }
             whoami.use();
         }
     }
@@ -56,9 +60,16 @@ public final class Whoami {
             case "caller-identity":
                 return sts.getCallerIdentity().arn();
             case "assume-role":
-                return sts.assumeRole(r -> r.roleArn(command[1]).roleSessionName("whoami"))
+                String policy = command.length > 2 ? command[2] : null;
+                return sts.assumeRole(
+                                r ->
+                                        r.roleArn(command[1])
+                                                .roleSessionName("whoami")
+                                                .policy(policy))
                         .assumedRoleUser()
                         .arn();
+            case "session-token":
+                return sts.getSessionToken().credentials().accessKeyId().substring(0, 4);
             case "web-identity":
                 String token = Files.readString(Path.of(command[2]));
                 return sts.assumeRoleWithWebIdentity(

@@ -1,8 +1,10 @@
 // One question to STS with whatever credentials the AWS SDK for JavaScript finds.
 //
-// usage: whoami.mjs caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+// usage: whoami.mjs caller-identity | session-token | assume-role ROLE [POLICY]
+//        | web-identity ROLE TOKEN_FILE
 //
-// Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
+// Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
+// an empty one asks the same again, another has the next question's words with tabs between.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -10,26 +12,30 @@ import {
   AssumeRoleCommand,
   AssumeRoleWithWebIdentityCommand,
   GetCallerIdentityCommand,
+  GetSessionTokenCommand,
   STSClient,
 } from "@aws-sdk/client-sts";
 
-const [command, RoleArn, tokenFile] = process.argv.slice(2);
 const RoleSessionName = "whoami";
 const sts = new STSClient({});
 
-async function ask() {
+async function ask([command, RoleArn, more]) {
   switch (command) {
     case "caller-identity":
       return (await sts.send(new GetCallerIdentityCommand({}))).Arn;
     case "assume-role": {
-      const answer = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName }));
+      const answer = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName, Policy: more }));
       return answer.AssumedRoleUser.Arn;
     }
     case "web-identity": {
-      const WebIdentityToken = readFileSync(tokenFile, "ascii");
+      const WebIdentityToken = readFileSync(more, "ascii");
       const input = { RoleArn, RoleSessionName, WebIdentityToken };
       const answer = await sts.send(new AssumeRoleWithWebIdentityCommand(input));
       return answer.AssumedRoleUser.Arn;
+    }
+    case "session-token": {
+      const answer = await sts.send(new GetSessionTokenCommand({}));
+      return answer.Credentials.AccessKeyId.slice(0, 4);
     }
     default:
       throw new Error(`no command ${command}`);
@@ -45,11 +51,11 @@ function told(error) {
   };
 }
 
-async function use() {
+async function use(words) {
   const started = performance.now();
   let line;
   try {
-    line = { arn: await ask() };
+    line = { arn: await ask(words) };
   } catch (error) {
     line = { error: told(error) };
   }
@@ -57,7 +63,9 @@ async function use() {
   console.log(JSON.stringify(line));
 }
 
-await use();
-for await (const _ of createInterface({ input: process.stdin })) {
-  await use();
+let command = process.argv.slice(2);
+await use(command);
+for await (const line of createInterface({ input: process.stdin })) {
+  command = line ? line.split("\t") : command;
+  await use(command);
 }

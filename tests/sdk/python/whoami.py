@@ -1,8 +1,10 @@
-"""One question to STS with whatever credentials the AWS SDK for Python finds.
+"""One question to STS or EKS Auth with whatever credentials the AWS SDK for Python finds.
 
-usage: whoami.py caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+usage: whoami.py caller-identity | session-token | assume-role ROLE [POLICY]
+       | web-identity ROLE TOKEN_FILE | pod-identity CLUSTER TOKEN_FILE
 
-Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
+Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
+an empty one asks the same again, another has the next question's words with tabs between.
 """
 
 import functools
@@ -16,23 +18,33 @@ SESSION = "whoami"
 
 
 @functools.cache
-def client():
-    return boto3.client("sts")
+def client(service="sts"):
+    return boto3.client(service)
 
 
-def ask(command, role="", token_file=""):
+def token_in(file):
+    with open(file, encoding="ascii") as token:
+        return token.read()
+
+
+def ask(command, role="", more=""):
     if command == "caller-identity":
         return client().get_caller_identity()["Arn"]
     if command == "assume-role":
-        answer = client().assume_role(RoleArn=role, RoleSessionName=SESSION)
+        policy = {"Policy": more} if more else {}
+        answer = client().assume_role(RoleArn=role, RoleSessionName=SESSION, **policy)
         return answer["AssumedRoleUser"]["Arn"]
     if command == "web-identity":
-        with open(token_file, encoding="ascii") as file:
-            token = file.read()
         answer = client().assume_role_with_web_identity(
-            RoleArn=role, RoleSessionName=SESSION, WebIdentityToken=token
+            RoleArn=role, RoleSessionName=SESSION, WebIdentityToken=token_in(more)
         )
         return answer["AssumedRoleUser"]["Arn"]
+    if command == "session-token":
+        return client().get_session_token()["Credentials"]["AccessKeyId"][:4]
+    if command == "pod-identity":
+        eks = client("eks-auth")
+        answer = eks.assume_role_for_pod_identity(clusterName=role, token=token_in(more))
+        return answer["assumedRoleUser"]["arn"]
     raise SystemExit(__doc__)
 
 
@@ -46,16 +58,18 @@ def told(error):
     }
 
 
-def use():
+def use(words):
     started = time.monotonic()
     try:
-        line = {"arn": ask(*sys.argv[1:])}
+        line = {"arn": ask(*words)}
     except Exception as error:  # whatever an application would see
         line = {"error": told(error)}
     line["ms"] = round((time.monotonic() - started) * 1000)
     print(json.dumps(line), flush=True)
 
 
-use()
-for _ in sys.stdin:
-    use()
+command = sys.argv[1:]
+use(command)
+for line in sys.stdin:
+    command = line.strip("\n").split("\t") if line.strip() else command
+    use(command)

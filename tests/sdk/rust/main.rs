@@ -1,9 +1,12 @@
 //! One question to STS with whatever credentials the AWS SDK for Rust finds.
 //!
-//! usage: `whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE`
+//! ```text
+//! usage: whoami caller-identity | session-token | assume-role ROLE [POLICY]
+//!        | web-identity ROLE TOKEN_FILE | pod-identity CLUSTER TOKEN_FILE
+//! ```
 //!
 //! Prints one line of JSON, and one more, asked by the same client, for each line on standard
-//! input.
+//! input: an empty one asks the same again, another has the next question's words with tabs between.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -15,13 +18,14 @@ use std::{
 
 use anyhow::bail;
 use aws_config::BehaviorVersion;
+use aws_sdk_eksauth::operation::assume_role_for_pod_identity::AssumeRoleForPodIdentityError as PodIdentityError;
 use aws_sdk_sts::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         assume_role::AssumeRoleError,
         assume_role_with_web_identity::AssumeRoleWithWebIdentityError as WebIdentityError,
-        get_caller_identity::GetCallerIdentityError,
+        get_caller_identity::GetCallerIdentityError, get_session_token::GetSessionTokenError,
     },
 };
 use aws_smithy_http_client::{
@@ -34,22 +38,30 @@ use tokio::time::Instant;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
     let tls = Provider::Rustls(CryptoMode::AwsLc);
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(Builder::new().tls_provider(tls).build_https())
         .load()
         .await;
     let sts = Client::new(&config);
-    ask(&sts, &arguments).await?;
+    let eks = aws_sdk_eksauth::Client::new(&config);
+    ask(&sts, &eks, &arguments).await?;
     for line in std::io::stdin().lock().lines() {
-        line?;
-        ask(&sts, &arguments).await?;
+        let line = line?;
+        if !line.is_empty() {
+            arguments = line.split('\t').map(str::to_owned).collect();
+        }
+        ask(&sts, &eks, &arguments).await?;
     }
     Ok(())
 }
 
-async fn ask(sts: &Client, arguments: &[String]) -> anyhow::Result<()> {
+async fn ask(
+    sts: &Client,
+    eks: &aws_sdk_eksauth::Client,
+    arguments: &[String],
+) -> anyhow::Result<()> {
     let started = Instant::now();
     let session = "whoami";
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -58,8 +70,20 @@ async fn ask(sts: &Client, arguments: &[String]) -> anyhow::Result<()> {
             let answer = sts.get_caller_identity().send().await;
             told(answer.map(|answer| answer.arn))
         }
-        ["assume-role", role] => {
+        ["session-token"] => {
+            let answer = sts.get_session_token().send().await;
+            let key = answer.map(|answer| answer.credentials.map(|key| key.access_key_id));
+            told(key.map(|key| key.and_then(|key| key.get(..4).map(str::to_owned))))
+        }
+        ["pod-identity", cluster, file] => {
+            let token = std::fs::read_to_string(file)?;
+            let call = eks.assume_role_for_pod_identity().cluster_name(cluster).token(token);
+            let answer = call.send().await;
+            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+        }
+        ["assume-role", role, ref policy @ ..] => {
             let call = sts.assume_role().role_arn(role).role_session_name(session);
+            let call = call.set_policy(policy.first().map(ToString::to_string));
             let answer = call.send().await;
             told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
         }
@@ -70,7 +94,7 @@ async fn ask(sts: &Client, arguments: &[String]) -> anyhow::Result<()> {
             told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
         }
         _ => {
-            bail!("usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE")
+            bail!("the usage is in tests/sdk/rust/main.rs")
         }
     };
     line["ms"] = json!(u64::try_from(started.elapsed().as_millis())?);
@@ -104,7 +128,9 @@ fn aws_error(fault: &(dyn Error + 'static)) -> Option<(String, Option<String>)> 
     let web_identity = fault.downcast_ref::<WebIdentityError>().map(read);
     let assume_role = || fault.downcast_ref::<AssumeRoleError>().map(read);
     let identity = || fault.downcast_ref::<GetCallerIdentityError>().map(read);
-    web_identity.or_else(assume_role).or_else(identity)
+    let session = || fault.downcast_ref::<GetSessionTokenError>().map(read);
+    let pod = || fault.downcast_ref::<PodIdentityError>().map(read);
+    web_identity.or_else(assume_role).or_else(identity).or_else(session).or_else(pod)
 }
 
 /// The name of an enum's variant, which is as near as Rust comes to an exception's class.
