@@ -58,6 +58,13 @@ fn the_verdict_says_why() {
          [\"system:serviceaccount:shop:app\"]; \
          statement 2: StringLike aws:PrincipalOrgID wants [\"o-1\"] and the request has no such key"
     );
+    // What the sandbox does not know of any request is said to be so.
+    let address = allow_if(r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#);
+    assert_eq!(
+        denied(&address),
+        "statement 1: IpAddress aws:SourceIp wants [\"10.0.0.0/8\"] and the request has no such \
+         key, which this sandbox never gives"
+    );
     let deny =
         wrong.replace(r#""Allow""#, r#""Deny", "Sid": "Never""#).replace("Equals", "NotEquals");
     assert_eq!(denied(&deny), "statement \"Never\" denies it explicitly");
