@@ -50,6 +50,7 @@ fn main() -> anyhow::Result<()> {
 async fn bench(args: Args) -> anyhow::Result<()> {
     let beside = std::env::current_exe()?.with_file_name("podrole-sandbox");
     let program = Program::start(&args.sandbox.unwrap_or(beside))?;
+    let at_start = program.memory()?;
     let mut minter = Caller::connect(program.address()).await?;
     let mut bodies = Vec::new();
     for number in 0..args.tokens {
@@ -89,12 +90,16 @@ async fn bench(args: Args) -> anyhow::Result<()> {
         })
         .await?;
     let used = program.processor_time()?.saturating_sub(before);
-    report(times, started.elapsed(), used, program.memory()?);
+    report(times, started.elapsed(), used);
+    let memory = program.memory()?;
+    println!("| memory | {} MB at the start, {} MB at the end |", mb(at_start), mb(memory));
+    println!("| ready | {} ms |", program.ready().as_millis());
     Ok(())
 }
 
+/// The table that the README has.
 #[expect(clippy::cast_precision_loss, reason = "numbers for people")]
-fn report(mut times: Vec<Duration>, took: Duration, used: Duration, memory: u64) {
+fn report(mut times: Vec<Duration>, took: Duration, used: Duration) {
     times.sort_unstable();
     let share = |percent: usize| {
         let place = (times.len() * percent / 100).min(times.len().saturating_sub(1));
@@ -102,10 +107,17 @@ fn report(mut times: Vec<Duration>, took: Duration, used: Duration, memory: u64)
     };
     let count = times.len() as f64;
     let each = used.as_secs_f64() / count.max(1.0);
-    println!("requests/s            {:>10.0}", count / took.as_secs_f64());
-    println!("p50                   {:>10.2} ms", share(50));
-    println!("p99                   {:>10.2} ms", share(99));
-    println!("processor per request {:>10.0} us", each * 1e6);
-    println!("so a core can do      {:>10.0} requests/s", 1.0 / each);
-    println!("memory at the end     {:>10.1} MB", memory as f64 / 1024.0);
+    println!("| requests/s | {:.0} |", count / took.as_secs_f64());
+    println!("| p50, p99 | {:.2} ms, {:.2} ms |", share(50), share(99));
+    println!(
+        "| processor time a request | {:.0} us: a core of its own does {:.0}/s |",
+        each * 1e6,
+        1.0 / each
+    );
+}
+
+/// Kilobytes as megabytes.
+fn mb(kilobytes: u64) -> String {
+    let tenths = kilobytes * 10 / 1024;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -38,6 +38,7 @@ accounts:
 pub(crate) struct Program {
     child: Child,
     address: SocketAddr,
+    ready: Duration,
     _config: tempfile::NamedTempFile,
 }
 
@@ -46,6 +47,7 @@ impl Program {
     pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
         let config = tempfile::NamedTempFile::new()?;
         std::fs::write(config.path(), CONFIG)?;
+        let started = Instant::now();
         let mut child = Command::new(program)
             .args(["--bind", "127.0.0.1:0", "--issuer-url", ISSUER, "--config"])
             .arg(config.path())
@@ -56,13 +58,19 @@ impl Program {
         let mut line = String::new();
         let output = child.stdout.take().context("no output")?;
         BufReader::new(output).read_line(&mut line)?;
+        let ready = started.elapsed();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next());
         let address = address.context("it did not start")?.parse()?;
-        Ok(Self { child, address, _config: config })
+        Ok(Self { child, address, ready, _config: config })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How long it took until it listened.
+    pub(crate) fn ready(&self) -> Duration {
+        self.ready
     }
 
     /// What it has used of the processors.
