@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
-    io::{BufRead as _, BufReader},
-    net::TcpListener,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     process::{Command, Stdio},
 };
 
@@ -22,6 +22,15 @@ fn refused(args: &[&str]) -> String {
     let output = program(args).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{args:?}");
     String::from_utf8(output.stderr).unwrap()
+}
+
+fn get_jwks(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "GET /openid/v1/jwks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
@@ -70,12 +79,16 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
 
 #[test]
 fn a_start_says_that_it_is_not_aws() {
-    let args = ["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", "127.0.0.1:0"];
+    let fault = "operation=Jwks,status=418";
+    let args = ["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", FREE, "--fault", fault];
     let mut child = program(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
+    // A fault that was asked for at the start is there from the start.
+    let jwks = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()).map(get_jwks);
     child.kill().unwrap();
     child.wait().unwrap();
     read.unwrap();
     assert!(line.contains("this is not AWS"), "{line}");
+    assert!(jwks.unwrap().starts_with("HTTP/1.1 418"), "{line}");
 }
