@@ -24,7 +24,7 @@ struct Podrole {
 enum Command {
     Demo(demo::DemoArgs),
     Inject(inject::InjectArgs),
-    Sandbox(podrole_sandbox::SandboxArgs),
+    Sandbox(Box<podrole_sandbox::SandboxArgs>),
     /// Ask STS which role the environment's credentials are, with an AWS SDK
     Whoami(whoami::WhoamiArgs),
 }
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Inject(args) => inject::run(args).await,
-            Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Sandbox(args) => sandbox::run(*args).await,
             Command::Whoami(args) => whoami::run(&args).await,
         }
     })

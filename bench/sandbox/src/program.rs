@@ -5,10 +5,11 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context as _;
+use tokio::time::Instant;
 
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const ISSUER: &str = "https://oidc.example/id/bench";

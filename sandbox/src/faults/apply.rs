@@ -32,9 +32,9 @@ pub(crate) fn now(extensions: &Extensions) -> Timestamp {
 pub(crate) struct Wanted(Option<Rule>);
 
 impl Wanted {
-    /// Whether anything may; the answer to a header that is no fault.
-    pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, Response> {
-        let own = own_rule(headers).map_err(|fault| refusal(&format!("{HEADER}: {fault}")))?;
+    /// Whether anything may; what is wrong with a header that is no fault.
+    pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, String> {
+        let own = own_rule(headers).map_err(|fault| format!("{HEADER}: {fault}"))?;
         Ok((own.is_some() || !sandbox.faults().is_empty()).then_some(Self(own)))
     }
 
@@ -54,7 +54,7 @@ pub(crate) async fn layer(
     let wanted = match Wanted::read(&sandbox, request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(wanted)) => wanted,
-        Err(refused) => return refused,
+        Err(fault) => return refusal(&fault),
     };
     let Ok((asked, request)) = asked::read(request).await else {
         return refusal("the body is larger than the query protocol takes");
@@ -137,7 +137,8 @@ fn http_date(at: Timestamp) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn refusal(text: &str) -> Response {
+/// The answer to a request whose fault cannot be had.
+pub(crate) fn refusal(text: &str) -> Response {
     let message = axum::Json(serde_json::json!({"message": text}));
     (StatusCode::BAD_REQUEST, message).into_response()
 }

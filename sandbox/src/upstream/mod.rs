@@ -38,7 +38,7 @@ use crate::{
     Decision, Sandbox,
     faults::{
         self,
-        apply::{Wanted, spoil},
+        apply::{Wanted, refusal, spoil},
     },
     signature::authorization::Signed,
     sts::Call,
@@ -123,7 +123,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -
     let wanted = match Wanted::read(&front.sandbox, request.headers()) {
         Ok(None) => return front.answer(request, signed, &asked).await,
         Ok(Some(wanted)) => wanted,
-        Err(refused) => return refused,
+        Err(fault) => return refusal(&fault),
     };
     let (asked, request) = asked.with_action(request).await;
     let pass = |request| front.answer(request, signed, &asked);
