@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Pair, PairError, Serving};
+use crate::{Expires, Pair, PairError, Serving};
 
 /// How often the files are read again. A kubelet takes a minute to bring a new Secret, so a watch
 /// on the files would win nothing, and events are lost when it swaps the symlinks.
@@ -44,13 +44,14 @@ pub enum FilesError {
 }
 
 /// Serves the pair in two PEM files, and from then on what they are changed to, until `shutdown`.
-/// A change that does not hold together is logged and not served.
+/// A change that does not hold together is logged and not served. `expires` is kept right.
 ///
 /// # Errors
 /// When the files cannot be read or served now.
 pub async fn watch_files(
     certificate: &Path,
     key: &Path,
+    expires: Expires,
     shutdown: CancellationToken,
 ) -> Result<Arc<ServerConfig>, FilesError> {
     let pair = read(certificate, key).await?;
@@ -61,17 +62,24 @@ pub async fn watch_files(
     };
     let serving = Serving::new(&pair).map_err(failed)?;
     let config = serving.server_config()?;
+    expires.note(pair.ends());
     let (certificate, key) = (certificate.to_owned(), key.to_owned());
     tokio::spawn(async move {
         tokio::select! {
-            () = follow(serving, pair, &certificate, &key) => {}
+            () = follow(serving, pair, &certificate, &key, &expires) => {}
             () = shutdown.cancelled() => {}
         }
     });
     Ok(config)
 }
 
-async fn follow(serving: Serving, mut served: Pair, certificate: &Path, key: &Path) {
+async fn follow(
+    serving: Serving,
+    mut served: Pair,
+    certificate: &Path,
+    key: &Path,
+    expires: &Expires,
+) {
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The pair that was refused last: each is told once, not every two seconds.
@@ -91,6 +99,7 @@ async fn follow(serving: Serving, mut served: Pair, certificate: &Path, key: &Pa
         match serving.replace(&pair) {
             Ok(()) => {
                 tracing::info!(file = %certificate.display(), "a new certificate is served");
+                expires.note(pair.ends());
                 served = pair;
             }
             Err(fault) => {

@@ -45,6 +45,12 @@ impl Expires {
     pub fn in_seconds(&self, now: Timestamp) -> i64 {
         self.0.load(Relaxed).saturating_sub(now.as_second())
     }
+
+    pub(crate) fn note(&self, end: Option<Timestamp>) {
+        if let Some(end) = end {
+            self.0.store(end.as_second(), Relaxed);
+        }
+    }
 }
 
 impl Leaf {
@@ -61,7 +67,7 @@ impl Leaf {
         let config = serving.server_config()?;
         let signer = generations.signer().to_owned();
         let leaf = Self { serving, config, signer, issued: now, expires };
-        leaf.note(lives);
+        leaf.expires.note(pair.ends());
         Ok(leaf)
     }
 
@@ -81,18 +87,13 @@ impl Leaf {
         let pair = issue(generations, names, now, lives)?;
         self.serving.replace(&pair)?;
         (self.signer, self.issued) = (generations.signer().to_owned(), now);
-        self.note(lives);
+        self.expires.note(pair.ends());
         Ok(true)
     }
 
     /// The configuration for a listener; it serves every later certificate too.
     pub(crate) fn config(&self) -> &Arc<ServerConfig> {
         &self.config
-    }
-
-    fn note(&self, lives: &Lives) {
-        let life = i64::try_from(lives.leaf.as_secs()).unwrap_or(i64::MAX);
-        self.expires.0.store(self.issued.as_second().saturating_add(life), Relaxed);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use jiff::Timestamp;
 use rustls::{
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -52,6 +53,14 @@ impl Pair {
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
+    }
+
+    /// When the first certificate of the chain ends; nothing where it cannot be read.
+    #[must_use]
+    pub fn ends(&self) -> Option<Timestamp> {
+        let first = CertificateDer::from_pem_slice(self.certificates_pem.as_bytes()).ok()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&first).ok()?;
+        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
     }
 
     /// The pair as rustls serves it, checked: the key is that of the first certificate.

@@ -12,7 +12,9 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod build;
 pub mod clock;
+pub mod config;
 pub mod crypto;
 pub mod health;
 pub mod logging;

@@ -1,7 +1,9 @@
 //! Pods on their way through a real API server and our webhook, compared as they were stored.
 
 mod debug;
+mod eks;
 mod inject;
+mod registrations;
 mod secrets;
 mod sources;
 mod warnings;

@@ -1,6 +1,8 @@
 //! The webhook's own certificates on a real API server: replicas agree, a spoiled `caBundle` is
 //! healed, and a CA is rotated under load with no pod missed.
 
+mod files;
+
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
@@ -8,6 +10,7 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
+use futures::{StreamExt as _, stream};
 use k8s_openapi::{
     ByteString,
     api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret},
@@ -16,9 +19,10 @@ use kube::{
     Api,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
-use podrole_certs::{Expires, Lives, Place, own};
+use podrole_certs::{Authority, Expires, Lives, Place, own};
 use podrole_identity::{AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountRef};
 use podrole_runtime::{
+    clock::now,
     health::Health,
     serve::{Limits, Server},
 };
@@ -29,7 +33,7 @@ use podrole_tests::{
 };
 use podrole_webhook::{InMemory, Metrics, Settings, Webhook};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -45,6 +49,9 @@ const LIVES: Lives = Lives {
     leaf: Duration::from_secs(12),
     published: Duration::from_secs(3),
 };
+
+/// How long pods are made, 20 a second: until the first CA is gone, and a while longer.
+const LOAD: Duration = Duration::from_secs(48);
 
 /// A webhook that is registered, and its certificates' Secret.
 struct Stage {
@@ -119,6 +126,18 @@ impl Stage {
         Ok(bundles.map(|bundle| String::from_utf8_lossy(&bundle).into_owned()).collect())
     }
 
+    /// Somebody else's webhook, with a bundle of its own.
+    async fn another_configuration(&self) -> anyhow::Result<MutatingWebhookConfiguration> {
+        let ca = Authority::mint("another CA", now(), Duration::from_secs(3600))?;
+        let bundle = ByteString(ca.certificate_pem().as_bytes().to_vec());
+        let configuration = serde_json::from_value(json!({
+            "metadata": {"name": format!("another-{}", self.namespace.name())},
+            "webhooks": [{"name": "another.example.org", "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "failurePolicy": "Ignore",
+                "clientConfig": {"url": "https://127.0.0.1:1/", "caBundle": bundle}}]}))?;
+        Ok(self.configurations().create(&PostParams::default(), &configuration).await?)
+    }
+
     async fn published(&self) -> anyhow::Result<String> {
         let secrets = Api::<Secret>::namespaced(self.namespace.client(), self.namespace.name());
         let data = secrets.get(SECRET).await?.data.unwrap_or_default();
@@ -165,6 +184,7 @@ async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
     assert_eq!(count(&published), 1, "the replicas did not agree");
     assert_eq!(stage.bundles().await.unwrap(), [published.clone(), published.clone()]);
 
+    let others = stage.another_configuration().await.unwrap();
     let name = format!("podrole-{}", stage.namespace.name());
     let foreign = json!([{"op": "replace", "path": "/webhooks/1/clientConfig/caBundle",
         "value": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCi0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K"}]);
@@ -180,6 +200,8 @@ async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
     };
     stage.until("the bundle was healed", healed).await.unwrap();
     assert!(spoiled.elapsed() < Duration::from_secs(5), "{:?}", spoiled.elapsed());
+    let now = stage.configurations().get(others.metadata.name.as_ref().unwrap()).await.unwrap();
+    assert_eq!(now.webhooks, others.webhooks, "somebody else's bundle was changed");
 }
 
 #[tokio::test]
@@ -187,19 +209,27 @@ async fn a_ca_is_rotated_under_load_with_no_pod_missed() {
     let stage = Stage::start("rotate", 2, LIVES).await.unwrap();
     let first = stage.published().await.unwrap();
     let (begun, mut pods, mut seen) = (Instant::now(), 0, Vec::new());
-    while begun.elapsed() < Duration::from_secs(48) {
-        let pod = stage.namespace.dry_run(plain_pod("app", "app")).await.unwrap();
-        assert!(!variables(&pod).is_empty(), "pod {pods} was missed");
+    let ticks = stream::unfold(interval(Duration::from_millis(50)), |mut ticks| async {
+        ticks.tick().await;
+        (begun.elapsed() < LOAD).then_some(((), ticks))
+    });
+    let made = ticks.map(|()| stage.namespace.dry_run(plain_pod("app", "app")));
+    let load = made.buffer_unordered(100).for_each(|pod| {
+        assert!(!variables(&pod.unwrap()).is_empty(), "pod {pods} was missed");
         pods += 1;
-        if pods % 20 == 0 {
+        std::future::ready(())
+    });
+    let watching = async {
+        while begun.elapsed() < LOAD {
             seen.push(count(&stage.published().await.unwrap()));
+            sleep(Duration::from_secs(1)).await;
         }
-        sleep(Duration::from_millis(40)).await;
-    }
+    };
+    tokio::join!(load, watching);
     assert!(seen.contains(&2), "old and new never stood beside each other: {seen:?}");
     let last = stage.published().await.unwrap();
     assert!(!last.contains(first.trim()), "the first CA is still trusted");
-    assert!(pods > 300, "only {pods} pods were made");
+    assert!(pods >= 950, "only {pods} pods were made, and 20 a second are 960");
 }
 
 #[tokio::test]

@@ -32,21 +32,27 @@ impl Daemon {
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
+
+    /// Whether it has ended of itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
 }
 
 /// A webhook with a certificate of its own CA.
 pub(crate) struct WebhookDaemon {
     pub(crate) daemon: Daemon,
     pub(crate) ca_pem: String,
+    /// Where its metrics are.
+    pub(crate) admin: SocketAddr,
+    /// Where its files are: `tls.crt` and `tls.key`.
+    pub(crate) folder: PathBuf,
 }
 
 /// Starts `podrole-webhook` against a cluster.
 pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result<WebhookDaemon> {
     let folder = folder()?;
-    let authority = Authority::mint("test CA", now(), LIFE)?;
-    let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
-    fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
-    fs::write(folder.join("tls.key"), pair.key_pem())?;
+    let ca_pem = write_pair(&folder)?;
     let files = [
         format!("--tls-cert={}", folder.join("tls.crt").display()),
         format!("--tls-key={}", folder.join("tls.key").display()),
@@ -54,7 +60,16 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
     let files = files.iter().map(String::as_str).chain(flags.iter().copied());
     let (daemon, admin) = launch_webhook(cluster, &folder, files).await?;
     until_ready(&daemon.process, admin).await?;
-    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
+    Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
+}
+
+/// Writes a serving pair for loopback by a CA of its own, and gives that CA.
+pub(crate) fn write_pair(folder: &Path) -> anyhow::Result<String> {
+    let authority = Authority::mint("test CA", now(), LIFE)?;
+    let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
+    fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
+    fs::write(folder.join("tls.key"), pair.key_pem())?;
+    Ok(authority.certificate_pem().to_owned())
 }
 
 /// Starts `podrole-webhook` with certificates of its own. It is ready once it is registered.
@@ -64,8 +79,9 @@ pub(crate) async fn own_webhook(
 ) -> anyhow::Result<WebhookDaemon> {
     let own = ["--certificates=own", "--tls-name=127.0.0.1"];
     let flags = own.into_iter().chain(flags.iter().copied());
-    let (daemon, _) = launch_webhook(cluster, &folder()?, flags).await?;
-    Ok(WebhookDaemon { daemon, ca_pem: String::new() })
+    let folder = folder()?;
+    let (daemon, admin) = launch_webhook(cluster, &folder, flags).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: String::new(), admin, folder })
 }
 
 async fn launch_webhook(

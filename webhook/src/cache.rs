@@ -82,6 +82,12 @@ impl Cache {
         }
     }
 
+    /// How many the watch knows that say something, and that do not.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        let sizes = |watched: &Watched| (watched.speaking.len(), watched.silent.len());
+        self.watched.as_ref().map(sizes).unwrap_or_default()
+    }
+
     /// A list begins.
     pub(crate) fn begin_list(&mut self) {
         self.listing = Some(Watched::default());

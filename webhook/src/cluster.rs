@@ -3,6 +3,7 @@
 
 mod connect;
 mod follow;
+mod registrations;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
@@ -14,6 +15,8 @@ use podrole_runtime::health::Gate;
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
+pub(crate) use registrations::{ListFault, registered};
+pub use registrations::{UnregisterError, unregister};
 
 use crate::{
     LookupFault, Metrics, Reading, ServiceAccounts,
@@ -49,12 +52,13 @@ pub fn watch(
 ) -> impl ServiceAccounts {
     let (cache, namespaces) = (SharedCache::default(), Namespaces::default());
     let (filled, guarded, read_as) = (cache.clone(), namespaces.clone(), reading.clone());
-    let watched = client.clone();
+    let (watched, counted) = (client.clone(), metrics.clone());
     tokio::spawn(async move {
-        let accounts = follow::service_accounts(watched.clone(), &filled, &read_as, || {
-            listed.accounts.open();
-        });
-        let namespaces = follow::namespaces(watched, &guarded, || listed.namespaces.open());
+        let whole = || listed.accounts.open();
+        let accounts =
+            follow::service_accounts(watched.clone(), &filled, &read_as, &counted, whole);
+        let whole = || listed.namespaces.open();
+        let namespaces = follow::namespaces(watched, &guarded, &counted, whole);
         tokio::select! {
             _ = async { tokio::join!(accounts, namespaces) } => {}
             () = shutdown.cancelled() => {}

@@ -3,17 +3,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     podrole_runtime::crypto::install();
-    match podrole_webhook::run(podrole_webhook::Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            // One line for people: anyhow's own form would add a backtrace.
-            eprintln!("podrole-webhook: {fault:#}");
-            ExitCode::FAILURE
-        }
-    }
+    podrole_webhook::main().await
 }

@@ -75,6 +75,8 @@ struct Plan<'a> {
     secrets: SecretPlan<'a>,
     operations: Vec<PatchOperation>,
     warnings: Vec<String>,
+    /// The containers that have the other path's credentials already.
+    others: Option<(CredentialPath, Vec<String>)>,
     /// Why nothing is done, where nothing is.
     idle: Reason,
     /// A container has its identity, from now or from before.
@@ -92,6 +94,7 @@ impl<'a> Plan<'a> {
             secrets,
             operations: Vec::new(),
             warnings: Vec::new(),
+            others: None,
             served: false,
             mounted: false,
         };
@@ -112,6 +115,10 @@ impl<'a> Plan<'a> {
         if let Some(wish) = &self.wish {
             match container::judge(patch.container(), self.pod, wish) {
                 Verdict::LeaveAlone(warning) => self.warnings.push(warning),
+                Verdict::HasOther(path) => {
+                    let name = patch.container().name.clone();
+                    self.others.get_or_insert_with(|| (path, Vec::new())).1.push(name);
+                }
                 Verdict::Complete(lacks) => {
                     self.served = true;
                     self.mounted |= lacks.needs_volume;
@@ -138,7 +145,8 @@ impl<'a> Plan<'a> {
         }
         operations.append(&mut self.secrets.add_volumes(self.pod, &mut volumes));
         operations.append(&mut self.operations);
-        let mut warnings = self.warnings;
+        let mut warnings: Vec<String> = self.others.map(stay).into_iter().collect();
+        warnings.append(&mut self.warnings);
         warnings.append(&mut self.secrets.warnings);
         if !operations.is_empty() {
             warnings.extend(self.wish.and_then(|wish| wish.warning));
@@ -155,6 +163,15 @@ impl<'a> Plan<'a> {
             idle => idle,
         };
         Outcome::Skip { reason, warnings }
+    }
+}
+
+/// One warning for all containers that have the other path already.
+fn stay((path, containers): (CredentialPath, Vec<String>)) -> String {
+    let names = containers.join(", ");
+    match containers.as_slice() {
+        [_] => format!("container {names} has {path} credentials already; they stay"),
+        _ => format!("these have {path} credentials already, which stay: {names}"),
     }
 }
 

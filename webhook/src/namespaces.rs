@@ -58,6 +58,11 @@ impl Namespaces {
         lock(&self.0).permitted.remove(namespace);
     }
 
+    /// How many are known.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).permitted.len()
+    }
+
     fn look(&self, namespace: &str) -> Option<PermittedRoles> {
         lock(&self.0).permitted.get(namespace).cloned()
     }

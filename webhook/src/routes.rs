@@ -11,10 +11,11 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook,
+    metrics::Route,
     review::{Answer, BadReview},
     review_bytes, validate_bytes,
 };
@@ -52,7 +53,10 @@ async fn enabled<S: ServiceAccounts>(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    review(&webhook, Injection::Enabled, &asked, request).await
+    let began = Instant::now();
+    let answer = review(&webhook, Injection::Enabled, &asked, request).await;
+    webhook.metrics().took(Route::Enabled, began.elapsed());
+    answer
 }
 
 async fn required<S: ServiceAccounts>(
@@ -60,7 +64,10 @@ async fn required<S: ServiceAccounts>(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    review(&webhook, Injection::Required, &asked, request).await
+    let began = Instant::now();
+    let answer = review(&webhook, Injection::Required, &asked, request).await;
+    webhook.metrics().took(Route::Required, began.elapsed());
+    answer
 }
 
 async fn validate<S: ServiceAccounts>(
@@ -68,10 +75,13 @@ async fn validate<S: ServiceAccounts>(
     Query(asked): Query<Asked>,
     request: Request,
 ) -> Response {
-    match body(request).await {
+    let began = Instant::now();
+    let answer = match body(request).await {
         Ok(body) => told(validate_bytes(&webhook, patience(&asked), &body).await),
         Err(refusal) => refusal,
-    }
+    };
+    webhook.metrics().took(Route::Validate, began.elapsed());
+    answer
 }
 
 async fn review<S: ServiceAccounts>(

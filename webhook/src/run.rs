@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use podrole_runtime::{
-    admin,
+    admin, build,
     health::{Gate, Health},
     logging,
     serve::{Limits, Server},
@@ -20,14 +20,17 @@ use prometheus_client::registry::Registry;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Args, Metrics, Webhook, association_file, cluster, router, sources::Sources, tls};
+use crate::{
+    Args, Metrics, Webhook, association_file, cluster, lookout::look_out, router, sources::Sources,
+    tls,
+};
 
 /// Runs the webhook until a signal ends it.
 ///
 /// # Errors
 /// When a flag, a file, a port or the cluster's configuration cannot be used; the text names the
 /// mend.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
     let asked_to_stop = shutdown::on_signal().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
@@ -47,11 +50,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let admin_port = bind(&args, args.metrics_port).await?;
     let reviews_port = bind(&args, args.port).await?;
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
-    let expires = tls::register(&args, &mut registry);
+    let expires = tls::register(&mut registry);
+    build::register(&mut registry, "webhook", env!("CARGO_PKG_VERSION"));
     let settings = args.settings();
+    if settings.region.is_none() {
+        tracing::info!(
+            "no --aws-default-region: where neither a container nor its ServiceAccount's \
+             podrole.io/region names one, SDKs must know it themselves"
+        );
+    }
     let sources = sources(&args, &client, &health, &metrics, &stop);
     let reading = settings.reading();
     let accounts = cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
+    let (own, counted) = (args.certificates.webhook_configuration.clone(), metrics.clone());
     let webhook = Arc::new(Webhook::new(accounts, settings, metrics).with_sources(sources));
 
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
@@ -68,7 +79,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         stop.cancel();
         tls.map(drop)
     };
-    tokio::join!(reviews, admin_port.run(admin, stop.clone())).0
+    let looking = async {
+        let found = tokio::select! {
+            rival = look_out(&client, &own, &counted) => Err(rival),
+            () = stop.cancelled() => Ok(()),
+        };
+        stop.cancel();
+        found
+    };
+    let (served, found, ()) = tokio::join!(reviews, looking, admin_port.run(admin, stop.clone()));
+    served.and(found)
 }
 
 /// The sources that the flags ask for; each has a gate of its own.

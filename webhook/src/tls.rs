@@ -15,12 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Args, args::CertificateSource, cluster::Client};
 
-/// When the certificate ends, as `/metrics` will say where it is our own.
-pub(crate) fn register(args: &Args, registry: &mut Registry) -> Expires {
+/// When the certificate ends, as `/metrics` will say.
+pub(crate) fn register(registry: &mut Registry) -> Expires {
     let expires = Expires::default();
-    if args.certificates.certificates == CertificateSource::Own {
-        registry.register_collector(Box::new(UntilExpiry(expires.clone())));
-    }
+    registry.register_collector(Box::new(UntilExpiry(expires.clone())));
     expires
 }
 
@@ -38,7 +36,7 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<Option<Arc<ServerConfig>>> {
     let flags = &args.certificates;
     if flags.certificates == CertificateSource::Files {
-        let config = watch_files(&flags.tls_cert, &flags.tls_key, stop.clone()).await?;
+        let config = watch_files(&flags.tls_cert, &flags.tls_key, expires, stop.clone()).await?;
         certified.open();
         return Ok(Some(config));
     }

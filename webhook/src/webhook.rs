@@ -9,6 +9,7 @@ use podrole_identity::{CredentialPath, PermittedRoles, ServiceAccountRef};
 use crate::{
     LookupFault, Metrics, Outcome, Reason, ServiceAccounts, Settings,
     binding::Binding,
+    metrics::Route,
     mutate::mutate,
     pod::{PodHead, PodView},
     review::{Answer, Audit, BadReview, Request, Review, Subject},
@@ -60,6 +61,10 @@ impl<S: ServiceAccounts> Webhook<S> {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) async fn permitted_roles(
@@ -162,6 +167,16 @@ enum Question {
     Warnings,
 }
 
+impl Question {
+    fn route(self) -> Route {
+        match self {
+            Self::Pod(Injection::Enabled) => Route::Enabled,
+            Self::Pod(Injection::Required) => Route::Required,
+            Self::Warnings => Route::Validate,
+        }
+    }
+}
+
 /// Decides one review. This is the whole webhook without HTTP.
 ///
 /// # Errors
@@ -208,7 +223,7 @@ async fn answer<S: ServiceAccounts>(
             (version, uid, Decision::without_account(unreadable(fault)))
         }
         Err(BadReview::Unanswerable) => {
-            webhook.metrics.rejected();
+            webhook.metrics.rejected(question.route());
             tracing::info!(outcome = "rejected", reason = Reason::Unreadable.as_str(), "review");
             return Err(BadReview::Unanswerable);
         }
@@ -216,7 +231,7 @@ async fn answer<S: ServiceAccounts>(
     if matches!(question, Question::Pod(Injection::Required)) {
         decision.outcome = decision.outcome.required();
     }
-    webhook.metrics.reviewed(&decision.outcome);
+    webhook.metrics.reviewed(question.route(), decision.audit.path, &decision.outcome);
     decision.log(&uid);
     Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
 }

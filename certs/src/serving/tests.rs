@@ -9,7 +9,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{Authority, watch_files};
+use crate::{Authority, Expires, watch_files};
 
 const NAME: &str = "podrole-webhook.podrole.svc";
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -108,15 +108,21 @@ async fn files_are_followed_through_a_kubelets_swap() {
     swap_in(folder.path(), "one", &issue(&ours));
     let (certificate, key) =
         (folder.path().join("..data/tls.crt"), folder.path().join("..data/tls.key"));
-    let server = watch_files(&certificate, &key, CancellationToken::new()).await.unwrap();
+    let (expires, stop) = (Expires::default(), CancellationToken::new());
+    let server = watch_files(&certificate, &key, expires.clone(), stop).await.unwrap();
+    let now = podrole_runtime::clock::now();
+    let year = i64::try_from(YEAR.as_secs()).unwrap();
+    assert!((year - 60..=year).contains(&expires.in_seconds(now)));
     let before = handshake(&server, &ours, NAME).await.unwrap();
     let broken = Pair::from_pem("half a file".into(), String::new());
     swap_in(folder.path(), "two", &broken);
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(handshake(&server, &ours, NAME).await.unwrap(), before);
-    swap_in(folder.path(), "three", &issue(&ours));
+    let sooner = ours.issue(&[NAME], now, YEAR / 2).unwrap();
+    swap_in(folder.path(), "three", &sooner);
     for _ in 0..50 {
         if handshake(&server, &ours, NAME).await.unwrap() != before {
+            assert!(expires.in_seconds(now) <= year / 2);
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -127,7 +133,8 @@ async fn files_are_followed_through_a_kubelets_swap() {
 #[tokio::test]
 async fn a_missing_file_is_named() {
     let missing = Path::new("/nonexistent/tls.crt");
-    let fault = watch_files(missing, missing, CancellationToken::new()).await.unwrap_err();
+    let (expires, stop) = (Expires::default(), CancellationToken::new());
+    let fault = watch_files(missing, missing, expires, stop).await.unwrap_err();
     assert!(fault.to_string().starts_with("cannot read /nonexistent/tls.crt"), "{fault}");
 }
 

@@ -21,6 +21,7 @@ use crate::{
     cache::{Cache, Seen},
     config_map::{self, RoleMap},
     lookup::SharedCache,
+    metrics::Watch,
     namespaces::Namespaces,
     sources::Latest,
 };
@@ -30,17 +31,22 @@ const PAGE: u32 = 500;
 
 /// Follows a watch for ever; `take` says whether the event ended a list.
 async fn follow<T: fmt::Debug>(
-    what: &'static str,
+    what: Watch,
+    metrics: &Metrics,
     events: impl Stream<Item = watcher::Result<Event<T>>>,
     mut take: impl FnMut(Event<T>),
 ) {
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
-            Ok(event) => take(event),
+            Ok(event) => {
+                take(event);
+                metrics.heard(what);
+            }
             Err(fault) => {
+                metrics.interrupted(what);
                 let cause = super::root(&fault);
-                tracing::warn!(%fault, cause, "the watch over {what} was interrupted");
+                tracing::warn!(%fault, cause, "the watch over {} was interrupted", what.as_str());
             }
         }
     }
@@ -54,17 +60,26 @@ pub(super) async fn service_accounts(
     client: Client,
     cache: &SharedCache,
     reading: &Reading,
+    metrics: &Metrics,
     listed: impl Fn(),
 ) {
     let events = watcher(Api::<Meta>::all(client), pages()).default_backoff();
     let take = |event| {
         let whole = matches!(event, Event::InitDone);
-        cache.change(|cache| take_account(cache, event, reading));
+        let listing = matches!(event, Event::Init | Event::InitApply(_));
+        cache.change(|cache| {
+            take_account(cache, event, reading);
+            if !listing {
+                let (speaking, silent) = cache.sizes();
+                metrics.cached("service_accounts_speaking", speaking);
+                metrics.cached("service_accounts_silent", silent);
+            }
+        });
         if whole {
             listed();
         }
     };
-    follow("ServiceAccounts", events, take).await;
+    follow(Watch::ServiceAccounts, metrics, events, take).await;
 }
 
 fn take_account(cache: &mut Cache, event: Event<Meta>, reading: &Reading) {
@@ -106,20 +121,28 @@ pub(super) fn seen(meta: Meta, reading: &Reading) -> Seen {
     Seen { version, said: Arc::new(said) }
 }
 
-pub(super) async fn namespaces(client: Client, namespaces: &Namespaces, listed: impl Fn()) {
+pub(super) async fn namespaces(
+    client: Client,
+    namespaces: &Namespaces,
+    metrics: &Metrics,
+    listed: impl Fn(),
+) {
     let events = watcher(Api::<NamespaceMeta>::all(client), pages()).default_backoff();
     let name = |meta: &NamespaceMeta| meta.metadata.name.clone().unwrap_or_default();
-    let take = |event| match event {
-        Event::Init => namespaces.begin_list(),
-        Event::InitApply(meta) => namespaces.list(name(&meta), permitted(&meta)),
-        Event::InitDone => {
-            namespaces.end_list();
-            listed();
+    let take = |event| {
+        match event {
+            Event::Init => namespaces.begin_list(),
+            Event::InitApply(meta) => namespaces.list(name(&meta), permitted(&meta)),
+            Event::InitDone => {
+                namespaces.end_list();
+                listed();
+            }
+            Event::Apply(meta) => namespaces.put(name(&meta), permitted(&meta)),
+            Event::Delete(meta) => namespaces.remove(&name(&meta)),
         }
-        Event::Apply(meta) => namespaces.put(name(&meta), permitted(&meta)),
-        Event::Delete(meta) => namespaces.remove(&name(&meta)),
+        metrics.cached("namespaces", namespaces.len());
     };
-    follow("Namespaces", events, take).await;
+    follow(Watch::Namespaces, metrics, events, take).await;
 }
 
 pub(super) fn permitted(meta: &kube::core::PartialObjectMeta<Namespace>) -> PermittedRoles {
@@ -153,5 +176,5 @@ pub(super) async fn config_map(
         Event::Apply(map) => put(Some(map)),
         Event::Delete(_) => put(None),
     };
-    follow("the ConfigMap", events, take).await;
+    follow(Watch::ConfigMap, metrics, events, take).await;
 }

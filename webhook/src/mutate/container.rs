@@ -13,6 +13,9 @@ use crate::pod::{Container, Mount, PodView};
 pub(super) enum Verdict {
     /// Its user decided otherwise, which the warning says.
     LeaveAlone(String),
+    /// It has the other path's credentials, complete; the pod is told once for all of its
+    /// containers.
+    HasOther(CredentialPath),
     /// It is given what it lacks, perhaps nothing.
     Complete(Lacks),
 }
@@ -40,10 +43,12 @@ pub(super) fn judge(container: &Container, pod: &PodView, wish: &Wish) -> Verdic
     let name = &container.name;
     let decided = user_decided(container, wish);
     if let Some(variable) = decided {
-        return Verdict::LeaveAlone(match complete_other_path(container, wish) {
-            Some(other) => format!("container {name} has {other} credentials already; they stay"),
-            None => format!("container {name} sets {variable}; it is left as it is"),
-        });
+        return match complete_other_path(container, wish) {
+            Some(other) => Verdict::HasOther(other),
+            None => Verdict::LeaveAlone(format!(
+                "container {name} sets {variable}; it is left as it is"
+            )),
+        };
     }
     let has_pair = container.has_variable(wish.pair[0].0);
     let mount = match (at_mount_path(container, pod, wish), has_pair) {

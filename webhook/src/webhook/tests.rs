@@ -209,7 +209,7 @@ async fn other_objects_are_none_of_ours() {
 }
 
 #[tokio::test]
-async fn each_review_is_counted_once_by_outcome_and_reason() {
+async fn each_review_is_counted_once_by_path_outcome_and_reason() {
     let metrics = Metrics::default();
     let webhook = Webhook::new(accounts(), Settings::default(), metrics.clone());
     let bodies = [review(&pod("app")), review(&pod("bad")), json!("hunter2")];
@@ -223,11 +223,12 @@ async fn each_review_is_counted_once_by_outcome_and_reason() {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for labels in [
-        r#"outcome="patched",reason="injected""#,
-        r#"outcome="refused",reason="bad_role""#,
-        r#"outcome="rejected",reason="unreadable""#,
+        r#"path="web-identity",outcome="patched",reason="injected""#,
+        r#"path="none",outcome="refused",reason="bad_role""#,
+        r#"path="none",outcome="rejected",reason="unreadable""#,
     ] {
-        let line = format!("podrole_webhook_reviews_total{{{labels}}} 1");
+        let route = r#"route="/mutate/required""#;
+        let line = format!("podrole_webhook_reviews_total{{{route},{labels}}} 1");
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }
 }

@@ -1,0 +1,114 @@
+//! What is registered: ours taken away for an uninstall, and others that would inject into the
+//! same pods.
+
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use kube::{Api, api::PostParams};
+use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, registration};
+use tokio::time::sleep;
+
+use super::{CONFIGURATION, ENABLED};
+use crate::{daemons, http};
+
+/// Ours for a namespace, under another name; nobody listens there.
+fn configuration(name: &str, namespace: &TestNamespace<'_>) -> MutatingWebhookConfiguration {
+    let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION)).unwrap();
+    let filled = registration::fill(&yaml, "https://127.0.0.1:1", b"", namespace.name());
+    let mut filled = filled.unwrap();
+    filled.metadata.name = Some(name.to_owned());
+    filled
+}
+
+async fn until(what: &str, met: impl AsyncFn() -> bool) {
+    for _ in 0..300 {
+        if met().await {
+            return;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    panic!("30 s went by until {what}");
+}
+
+#[tokio::test]
+async fn unregister_deletes_ours_and_is_content_when_they_are_gone() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("unregister", &[]).await.unwrap();
+    let (name, other) = (namespace.name().to_owned(), format!("other-{}", namespace.name()));
+    let mutating = Api::<MutatingWebhookConfiguration>::all(namespace.client());
+    let validating = Api::<ValidatingWebhookConfiguration>::all(namespace.client());
+    let params = PostParams::default();
+    for name in [&name, &other] {
+        mutating.create(&params, &configuration(name, &namespace)).await.unwrap();
+    }
+    let mut ours = ValidatingWebhookConfiguration::default();
+    ours.metadata.name = Some(name.clone());
+    validating.create(&params, &ours).await.unwrap();
+
+    let kubeconfig = cluster.kubeconfig().display().to_string();
+    let arguments = ["unregister", "--name", &name, "--kubeconfig", &kubeconfig];
+    let webhook = project::binary("podrole-webhook").unwrap();
+    for word in ["deleted", "was not there"] {
+        let told = daemons::output(&webhook, &arguments, &[]).await.unwrap();
+        let lines = ["Mutating", "Validating"]
+            .map(|kind| format!("{kind}WebhookConfiguration {name}: {word}"));
+        assert_eq!(told, lines.join("\n"));
+        assert!(mutating.get_opt(&name).await.unwrap().is_none());
+        assert!(validating.get_opt(&name).await.unwrap().is_none());
+    }
+    assert!(mutating.get_opt(&other).await.unwrap().is_some(), "another's is gone, too");
+    let nowhere = ["unregister", "--kube-api", "http://127.0.0.1:1"];
+    let fault = daemons::output(&webhook, &nowhere, &[]).await.unwrap_err().to_string();
+    assert!(fault.contains("MutatingWebhookConfiguration podrole could not be deleted"), "{fault}");
+}
+
+#[tokio::test]
+async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("rival", &[ENABLED]).await.unwrap();
+    let api = Api::<MutatingWebhookConfiguration>::all(namespace.client());
+    // Of the same second, so that the names decide.
+    let names = ["a", "b"].map(|first| format!("{first}-{}", namespace.name()));
+    for name in &names {
+        let configuration = configuration(name, &namespace);
+        api.create(&PostParams::default(), &configuration).await.unwrap();
+    }
+    let mut eks = configuration(&format!("eks-{}", namespace.name()), &namespace);
+    for entry in eks.webhooks.iter_mut().flatten() {
+        let first = entry.name.split('.').next().unwrap_or_default().to_owned();
+        entry.name = format!("{first}.pod-identity-webhook.amazonaws.com");
+        entry.client_config.url = Some("https://127.0.0.1:1/mutate".to_owned());
+    }
+    api.create(&PostParams::default(), &eks).await.unwrap();
+
+    let flag = |name: &str| format!("--webhook-configuration={name}");
+    let later = daemons::webhook(cluster, &[&flag(&names[1])]).await;
+    let sentence = format!(
+        "another podrole takes pods of the same namespaces: \
+        MutatingWebhookConfiguration {} beside {}",
+        names[0], names[1]
+    );
+    match later {
+        // It was gone before it was ready.
+        Err(fault) => assert!(fault.to_string().contains(&sentence), "{fault}"),
+        Ok(later) => {
+            until("the later one ended", async || later.daemon.has_ended()).await;
+            assert!(later.daemon.log().contains(&sentence), "{}", later.daemon.log());
+        }
+    }
+
+    let first = daemons::webhook(cluster, &[&flag(&names[0])]).await.unwrap();
+    for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
+        let line = format!("podrole_foreign_webhooks{line}");
+        let shown = async || {
+            let scrape = http::get(first.admin, "/metrics", None).await;
+            scrape.is_ok_and(|(_, text)| text.contains(&line))
+        };
+        until(&line, shown).await;
+    }
+    let log = first.daemon.log();
+    assert!(!first.daemon.has_ended(), "{log}");
+    assert!(log.contains("is EKS's webhook and takes pods of the same namespaces"), "{log}");
+}

@@ -1,0 +1,136 @@
+//! The command line: to serve, which is what a daemon does without more words, or something that
+//! ends.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use podrole_identity::CredentialPath;
+use podrole_runtime::config;
+
+use crate::{Args, cluster, run::run};
+
+/// Gives pods the AWS identity that their ServiceAccounts name
+#[derive(Debug, Parser)]
+#[command(name = "podrole-webhook", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    serve: Args,
+
+    /// Print the configuration in force as YAML, with where each value comes from, and end
+    #[arg(long)]
+    print_config: bool,
+
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Delete our webhook configurations, so that nobody calls us any more; for an uninstall
+    Unregister(Unregister),
+}
+
+#[derive(Debug, clap::Args)]
+struct Unregister {
+    /// The name of our MutatingWebhookConfiguration and ValidatingWebhookConfiguration
+    #[arg(long, default_value = "podrole", value_name = "NAME")]
+    name: String,
+
+    /// The kubeconfig to use; without it and --kube-api: the pod's own ServiceAccount
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The API server's URL, in place of the kubeconfig's
+    #[arg(long, value_name = "URL")]
+    kube_api: Option<String>,
+}
+
+/// Does what the process's command line says. A failure is one line on standard error.
+pub async fn main() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
+    let done = match cli.task {
+        Some(Task::Unregister(task)) => unregister(&task).await,
+        None if cli.print_config => {
+            print!("{}", configuration(&cli.serve, &matches));
+            Ok(())
+        }
+        None => run(cli.serve).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            // One line for people: anyhow's own form would add a backtrace.
+            eprintln!("podrole-webhook: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn unregister(task: &Unregister) -> anyhow::Result<()> {
+    let client = cluster::connect(task.kubeconfig.as_deref(), task.kube_api.as_deref()).await?;
+    for line in cluster::unregister(&client, &task.name).await? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+/// The flags, and what follows from them.
+fn configuration(args: &Args, matches: &ArgMatches) -> String {
+    let settings = args.settings();
+    let audience = settings.audience_of(CredentialPath::Container, None);
+    let effective = [
+        ("token-expiration", settings.token_expiration.seconds().to_string()),
+        ("sts-regional-endpoint", settings.sts_regional_endpoints.to_string()),
+        ("container-credentials-audience", audience.to_string()),
+    ];
+    config::yaml(&Cli::command(), matches, &effective)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(flags: &[&str]) -> String {
+        let name = ["podrole-webhook"].iter();
+        let matches = Cli::command().get_matches_from(name.chain(flags));
+        configuration(&Cli::from_arg_matches(&matches).unwrap().serve, &matches)
+    }
+
+    #[test]
+    fn the_configuration_in_force_is_printed() {
+        Cli::command().debug_assert();
+        let text = printed(&[
+            "--print-config",
+            "--token-expiration=5",
+            "--aws-default-region=eu-west-1",
+            "--exchange=eks-auth",
+        ]);
+        for line in [
+            "port: 443  # default",
+            "token-expiration: 600  # flag, \"5\" as written",
+            "sts-regional-endpoint: true  # default, null as written",
+            "container-credentials-audience: \"pods.eks.amazonaws.com\"  # default, null as written",
+            "certificates: \"files\"  # default",
+            "log: \"info\"  # default",
+        ] {
+            let line = line.replace("\"5\"", "5");
+            assert!(text.contains(&line), "{line} in\n{text}");
+        }
+        let read: serde_json::Map<_, _> = text
+            .lines()
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, rest)| (name.to_owned(), rest.into()))
+            .collect();
+        assert!(read.len() > 30, "{text}");
+    }
+
+    #[test]
+    fn a_task_takes_its_own_flags_only() {
+        let parse = |words: &[&str]| Cli::try_parse_from(["podrole-webhook"].iter().chain(words));
+        let task = parse(&["unregister", "--name=other"]).unwrap().task;
+        assert!(matches!(task, Some(Task::Unregister(it)) if it.name == "other"));
+        assert!(parse(&["--port=1", "unregister"]).is_err());
+        assert!(parse(&["unregister", "--port=1"]).is_err());
+    }
+}
