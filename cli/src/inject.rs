@@ -1,7 +1,9 @@
 //! `podrole inject`: manifests as the webhook would leave them, by the webhook's own code.
 
 mod documents;
+mod kept;
 mod reviewed;
+mod splice;
 
 use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -17,8 +19,9 @@ use reviewed::Reviewed;
 /// Print manifests as the webhook would leave them
 ///
 /// Reads YAML or JSON with any mix of Pods, workloads, ServiceAccounts and Namespaces, and prints
-/// all of it with what the webhook adds to the pods. The YAML is written anew: the order of keys is
-/// kept, comments and quotes are not.
+/// all of it with what the webhook adds to the pods. The text is kept as it is, comments too, and
+/// lines are added to it. A document that lines cannot simply be added to (one in flow style, like
+/// {a: b}, or with a value that changes) is written anew, without its comments; a note says so.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -157,7 +160,11 @@ async fn told<S: ServiceAccounts>(
         }
     }
     if !args.why && !args.diff {
-        text = documents.yaml();
+        let anew;
+        (text, anew) = documents.yaml();
+        if anew > 0 {
+            anstream::eprintln!("note: {anew} documents were written anew, without comments");
+        }
     }
     Ok(text)
 }

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures::StreamExt as _;
 use podrole_runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,7 @@ fn numbered(index: usize) -> Value {
 
 async fn list(State(count): State<Arc<usize>>, Query(asked): Asked) -> Response {
     if asked.get("watch").is_some_and(|watch| watch != "false" && watch != "0") {
-        return watch();
+        return watch(*count, &asked);
     }
     let read = |name: &str| asked.get(name).and_then(|text| text.parse::<usize>().ok());
     let first = read("continue").unwrap_or(0);
@@ -96,10 +97,18 @@ fn page(items: &[Value], next: Option<String>) -> Response {
     .into_response()
 }
 
-/// A watch on which nothing happens.
-fn watch() -> Response {
+/// A watch on which nothing happens; newer clients have it begin with all `count` that there are.
+fn watch(count: usize, asked: &BTreeMap<String, String>) -> Response {
+    let whole = asked.get("sendInitialEvents").is_some_and(|send| send == "true");
+    let all = (0..count).map(|index| json!({"type": "ADDED", "object": numbered(index)}));
+    let end = json!({"type": "BOOKMARK", "object": {"kind": "ServiceAccount", "apiVersion": "v1",
+        "metadata": {"resourceVersion": "10", "annotations":
+            {"k8s.io/initial-events-end": "true"}}}});
+    let first = all.chain([end]).take(if whole { count + 1 } else { 0 });
+    let lines = first.map(|event| Ok::<_, std::convert::Infallible>(format!("{event}\n").into()));
     let nothing = futures::stream::pending::<Result<Bytes, std::convert::Infallible>>();
-    let mut response = Response::new(Body::from_stream(nothing));
+    let mut response =
+        Response::new(Body::from_stream(futures::stream::iter(lines).chain(nothing)));
     let json = axum::http::HeaderValue::from_static("application/json");
     response.headers_mut().insert("content-type", json);
     response
@@ -108,7 +117,7 @@ fn watch() -> Response {
 /// The accounts of the burst, for a webhook that lists a namespace.
 async fn late(Path(namespace): Path<String>, Query(asked): Asked) -> Response {
     if asked.contains_key("watch") {
-        return watch();
+        return watch(0, &asked);
     }
     let late = (0..200).map(|index| account(&namespace, &format!("{LATE}{index}")));
     page(&late.collect::<Vec<_>>(), None)
@@ -121,7 +130,7 @@ async fn one(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
 /// Lists of everything else are empty.
 async fn nothing(Query(asked): Asked) -> Response {
     if asked.contains_key("watch") {
-        return watch();
+        return watch(0, &asked);
     }
     let empty = json!({"apiVersion": "v1", "kind": "List",
         "metadata": {"resourceVersion": "10"}, "items": []});

@@ -1,6 +1,6 @@
 //! Reviews, one after the other on each of several connections.
 
-use std::{fmt, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use anyhow::ensure;
 use http_body_util::{BodyExt as _, Full};
@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, task::LocalSet, time::Instant};
 use tokio_rustls::TlsConnector;
 
-use crate::{program::Program, reviews::Review};
+use crate::{program::Program, reviews::Review, table::Table};
 
 /// A connection as an API server keeps it.
 pub(crate) struct Caller(http1::SendRequest<Full<Bytes>>);
@@ -107,16 +107,13 @@ fn row(mut times: Vec<Duration>, used: Duration, took: Duration) -> Row {
     }
 }
 
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Row {
+    pub(crate) fn add_to(&self, table: &mut Table, of: &str) {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-        write!(
-            f,
-            "{:>6} us {:>5.2} ms {:>5.2} ms {:>10.0}",
-            self.each.as_micros(),
-            milliseconds(self.p50),
-            milliseconds(self.p99),
-            self.a_second
-        )
+        let micros = (self.each.as_secs_f64() * 1e6).round();
+        table.add(&format!("{of}: processor for each"), "us", micros);
+        table.add(&format!("{of}: p50"), "ms", milliseconds(self.p50));
+        table.add(&format!("{of}: p99"), "ms", milliseconds(self.p99));
+        table.add(&format!("{of}: reviews/s"), "", self.a_second.round());
     }
 }

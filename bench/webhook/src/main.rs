@@ -4,7 +4,7 @@
 //! ```text
 //! cargo build --release -p podrole-webhook -p podrole-bench-webhook
 //! target/release/bench-webhook
-//! target/release/bench-webhook --webhook ./another --flag=--in-cluster=false
+//! target/release/bench-webhook --against ./another --against-flag=--in-cluster=false
 //! ```
 //!
 //! The webhook is a process of its own, and its processor time is what the kernel counts, which
@@ -16,13 +16,15 @@ mod burst;
 mod load;
 mod program;
 mod reviews;
+mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use api_server::ApiServer;
 use clap::Parser;
 use program::Program;
 use reviews::Review;
+use table::Table;
 
 /// Measures a webhook: processor time, latency, memory, and pods missed in a burst
 #[derive(Parser)]
@@ -34,6 +36,14 @@ struct Args {
     /// One more flag for it; repeatable
     #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
     flags: Vec<String>,
+
+    /// Another webhook, measured in the same run and shown beside the first
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+
+    /// One more flag for the other; repeatable
+    #[arg(long = "against-flag", value_name = "FLAG", allow_hyphen_values = true)]
+    against_flags: Vec<String>,
 
     /// How many ServiceAccounts there are; repeatable
     #[arg(long, value_name = "COUNT", default_values_t = [0, 1000, 100_000])]
@@ -50,28 +60,77 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(bench(Args::parse()))
 }
 
+/// A webhook that is measured.
+struct Contender {
+    binary: PathBuf,
+    flags: Vec<String>,
+}
+
+impl Contender {
+    fn name(&self) -> String {
+        let name = self.binary.file_name().map(Path::new).unwrap_or(&self.binary);
+        name.display().to_string()
+    }
+
+    fn start(&self, api_server: &ApiServer) -> anyhow::Result<Program> {
+        Program::start(&self.binary, &self.flags, api_server)
+    }
+}
+
 async fn bench(args: Args) -> anyhow::Result<()> {
     let beside = std::env::current_exe()?.with_file_name("podrole-webhook");
-    let binary = args.webhook.unwrap_or(beside);
-    println!("ServiceAccounts  first patch after  memory steady  memory peak");
-    for count in &args.accounts {
-        let api_server = ApiServer::start(*count).await?;
-        let mut program = Program::start(&binary, &args.flags, &api_server)?;
-        let took = burst::until_injected(&mut program).await?;
-        let (steady, peak) = program.memory()?;
-        println!("{count:>15} {:>16} ms {steady:>11} MB {peak:>9} MB", took.as_millis());
+    let binary = args.webhook.clone().unwrap_or(beside);
+    let mut contenders = vec![Contender { binary, flags: args.flags.clone() }];
+    if let Some(binary) = args.against.clone() {
+        contenders.push(Contender { binary, flags: args.against_flags.clone() });
     }
-    println!("\nreview          connections  processor      p50      p99  reviews/s");
-    let api_server = ApiServer::start(1000).await?;
-    let mut program = Program::start(&binary, &args.flags, &api_server)?;
-    burst::until_injected(&mut program).await?;
-    for review in Review::ALL {
-        for connections in [1, 64] {
-            let row = load::run(&program, review, connections, args.seconds).await?;
-            println!("{:<15} {connections:>11}  {row}", review.name());
+    let mut table = Table::new(contenders.iter().map(Contender::name));
+    for count in &args.accounts {
+        for contender in &contenders {
+            accounts(contender, *count, &mut table).await?;
         }
     }
-    let injected = burst::run(&binary, &args.flags).await?;
-    println!("\n200 pods for 200 ServiceAccounts of the same second: {injected} injected");
+    reviews(&contenders, args.seconds, &mut table).await?;
+    for contender in &contenders {
+        let injected = burst::run(&contender.binary, &contender.flags).await?;
+        let what = "injected of 200 pods for 200 ServiceAccounts of the same second";
+        table.add(what, "", f64::from(injected));
+    }
+    println!("{table}");
+    Ok(())
+}
+
+/// What so many ServiceAccounts cost.
+async fn accounts(contender: &Contender, count: usize, table: &mut Table) -> anyhow::Result<()> {
+    let api_server = ApiServer::start(count).await?;
+    let mut program = contender.start(&api_server)?;
+    let took = burst::until_injected(&mut program, count).await?;
+    let (steady, peak) = program.settled_memory().await?;
+    let mut add = |what, unit, value| {
+        table.add(&format!("{count} ServiceAccounts: {what}"), unit, value);
+    };
+    add("the last one's pod is injected after", "ms", (took.as_secs_f64() * 1000.0).round());
+    add("memory, steady", "MB", steady);
+    add("memory, peak", "MB", peak);
+    Ok(())
+}
+
+/// What reviews cost, each kind for one webhook after the other.
+async fn reviews(contenders: &[Contender], seconds: u64, table: &mut Table) -> anyhow::Result<()> {
+    let api_server = ApiServer::start(1000).await?;
+    let mut programs = Vec::new();
+    for contender in contenders {
+        let mut program = contender.start(&api_server)?;
+        burst::until_injected(&mut program, 1000).await?;
+        programs.push(program);
+    }
+    for review in Review::ALL {
+        for connections in [1, 64] {
+            for program in &programs {
+                let row = load::run(program, review, connections, seconds).await?;
+                row.add_to(table, &format!("{}, {connections} at a time", review.name()));
+            }
+        }
+    }
     Ok(())
 }

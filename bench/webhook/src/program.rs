@@ -17,6 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 use crate::api_server::ApiServer;
 
@@ -78,15 +79,31 @@ impl Program {
         Ok(TICK * (user + system))
     }
 
-    /// Resident memory now and at most, in MB.
-    pub(crate) fn memory(&self) -> anyhow::Result<(u64, u64)> {
+    /// Resident memory, steady and at most, in MB: when it has not changed by more than a
+    /// hundredth for five seconds, or after a minute.
+    pub(crate) async fn settled_memory(&self) -> anyhow::Result<(f64, f64)> {
+        let (mut last, mut quiet) = (self.memory()?, 0);
+        for _ in 0..60 {
+            sleep(Duration::from_secs(1)).await;
+            let now = self.memory()?;
+            let changed = now.0.abs_diff(last.0) > last.0 / 100;
+            (last, quiet) = (now, if changed { 0 } else { quiet + 1 });
+            if quiet == 5 {
+                break;
+            }
+        }
+        let megabytes = |kilobytes: u32| (f64::from(kilobytes) / 1024.0).round();
+        Ok((megabytes(last.0), megabytes(last.1)))
+    }
+
+    /// Resident memory now and at most, in kB.
+    fn memory(&self) -> anyhow::Result<(u32, u32)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let read = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+            line.trim().strip_suffix(" kB")?.trim().parse().ok()
         };
-        let (now, peak) = (read("VmRSS:").context("VmRSS")?, read("VmHWM:").context("VmHWM")?);
-        Ok((now / 1024, peak / 1024))
+        Ok((read("VmRSS:").context("VmRSS")?, read("VmHWM:").context("VmHWM")?))
     }
 }
 

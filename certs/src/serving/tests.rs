@@ -1,7 +1,7 @@
 use std::{path::Path, time::Duration};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConnection, SupportedProtocolVersion,
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +28,15 @@ async fn handshake(
     trusted: &Authority,
     name: &str,
 ) -> Result<CertificateDer<'static>, std::io::Error> {
+    handshake_by(server, trusted, name, rustls::ALL_VERSIONS).await
+}
+
+async fn handshake_by(
+    server: &Arc<ServerConfig>,
+    trusted: &Authority,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<CertificateDer<'static>, std::io::Error> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let acceptor = TlsAcceptor::from(Arc::clone(server));
@@ -37,7 +46,7 @@ async fn handshake(
         .add(CertificateDer::from_pem_slice(trusted.certificate_pem().as_bytes()).unwrap())
         .unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -89,6 +98,30 @@ async fn a_pair_that_does_not_hold_together_is_not_served() {
     let keyless = Pair::from_pem(one.certificates_pem().into(), String::new());
     assert!(matches!(serving.replace(&keyless), Err(PairError::NoKey)));
     assert!(handshake(&serving.server_config().unwrap(), &ours, NAME).await.is_ok());
+}
+
+/// The first words of a client that knows this version and nothing newer; 2 is TLS 1.1.
+fn hello(minor: u8) -> Vec<u8> {
+    let mut hello = vec![22, 3, 1, 0, 69, 1, 0, 0, 65, 3, minor];
+    hello.extend([7; 32]);
+    // No session, one cipher suite, no compression; extensions: ECDSA, X25519, plain points.
+    hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
+    hello.extend([0, 22, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 29, 0, 11, 0, 2, 1, 0]);
+    hello
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
+    let ours = authority();
+    let server = Serving::new(&issue(&ours)).unwrap().server_config().unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        assert!(handshake_by(&server, &ours, NAME, &[version]).await.is_ok(), "{version:?}");
+    }
+    for (minor, taken) in [(3, true), (2, false), (1, false)] {
+        let mut connection = ServerConnection::new(Arc::clone(&server)).unwrap();
+        connection.read_tls(&mut hello(minor).as_slice()).unwrap();
+        assert_eq!(connection.process_new_packets().is_ok(), taken, "3.{minor}");
+    }
 }
 
 /// Puts a pair where a mounted Secret has it, by the kubelet's way: a new folder and a symlink

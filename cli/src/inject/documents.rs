@@ -12,6 +12,10 @@ use crate::{
 /// The documents.
 pub(super) struct Documents {
     documents: Vec<Value>,
+    /// The same as they were.
+    before: Vec<Value>,
+    /// The files' texts, and how many documents each has.
+    texts: Vec<(String, usize)>,
     pods: Vec<Pod>,
 }
 
@@ -29,14 +33,18 @@ pub(super) struct Pod {
 impl Documents {
     /// Reads files that [`manifests::Manifests`] could read.
     pub(super) fn read(sources: &[Source]) -> anyhow::Result<Self> {
-        let mut read = Self { documents: Vec::new(), pods: Vec::new() };
+        let mut read =
+            Self { documents: Vec::new(), before: Vec::new(), texts: Vec::new(), pods: Vec::new() };
         for source in sources {
-            for document in manifests::documents(source)? {
+            let documents = manifests::documents(source)?;
+            read.texts.push((source.text.clone(), documents.len()));
+            for document in documents {
                 let index = read.documents.len();
                 find(&document, index, "", &mut read.pods).map_err(anyhow::Error::msg)?;
                 read.documents.push(document);
             }
         }
+        read.before = read.documents.clone();
         Ok(read)
     }
 
@@ -68,10 +76,20 @@ impl Documents {
         self.documents[pod.document].pointer(&pod.object).map(diff::yaml).unwrap_or_default()
     }
 
-    /// All of it.
-    pub(super) fn yaml(&self) -> String {
-        let documents = self.documents.iter().filter(|document| !document.is_null());
-        documents.map(diff::yaml).collect::<Vec<_>>().join("---\n")
+    /// All of it, and how many documents were written anew, without their comments.
+    pub(super) fn yaml(&self) -> (String, usize) {
+        let (mut whole, mut anew, mut first) = (String::new(), 0, 0);
+        for (text, count) in &self.texts {
+            let of = |all: &[Value]| all.iter().skip(first).take(*count).cloned().collect();
+            let (before, after): (Vec<_>, Vec<_>) = (of(&self.before), of(&self.documents));
+            let (text, more) = super::kept::text(text, &before, &after);
+            if !whole.is_empty() && !text.starts_with("---") {
+                whole.push_str("---\n");
+            }
+            whole.push_str(&text);
+            (anew, first) = (anew + more, first + count);
+        }
+        (whole, anew)
     }
 }
 

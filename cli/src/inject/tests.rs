@@ -31,6 +31,10 @@ spec:
           envFrom: [{secretRef: {name: more}}]
 ";
 
+fn crate_root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 async fn inject_text(documents: &[&str], flags: &[&str]) -> anyhow::Result<String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, documents.join("---\n")).unwrap();
@@ -54,6 +58,18 @@ async fn the_manifests_are_printed_as_the_webhook_leaves_them() {
     assert!(!text.contains("generateName") && !text.contains("web-demo"), "{text}");
     let again = told(&[&text], &[]).await;
     assert_eq!(again, text);
+}
+
+#[tokio::test]
+async fn comments_stay_where_lines_are_added() {
+    let file = crate_root().join("../examples/deployment.yaml");
+    let example = std::fs::read_to_string(file).unwrap();
+    let text = told(&[&example], &[]).await;
+    let mut lines = text.lines();
+    for line in example.lines() {
+        assert!(lines.any(|after| after == line), "{line} is gone or moved:\n{text}");
+    }
+    assert!(text.contains("            - name: AWS_ROLE_ARN\n"), "{text}");
 }
 
 #[tokio::test]

@@ -2,7 +2,15 @@
 //! their configurations' names. Its part is played by a few lines that answer as it does: whole
 //! arrays of containers written anew, its volume put first, names looked at and paths not.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use axum::{Json, Router, routing::post};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -74,7 +82,8 @@ fn rewritten(container: &Value, (_, pair, volume, mount): Way) -> Value {
     container
 }
 
-fn answer(review: &Value, way: Way) -> Value {
+/// With `sidecar` it adds a container that has nothing, as a mesh's webhook would.
+fn answer(review: &Value, way: Way, sidecar: bool) -> Value {
     let request = &review["request"];
     let spec = &request["object"]["spec"];
     let (_, _, volume, _) = way;
@@ -90,25 +99,36 @@ fn answer(review: &Value, way: Way) -> Value {
         });
     }
     let containers = spec["containers"].as_array().into_iter().flatten();
-    let containers: Vec<_> = containers.map(|container| rewritten(container, way)).collect();
+    let mut containers: Vec<_> = containers.map(|container| rewritten(container, way)).collect();
+    if sidecar && !names(spec, "containers").contains(&"sidecar") {
+        containers.push(json!({"name": "sidecar", "image": "img"}));
+    }
     operations.push(json!({"op": "add", "path": "/spec/containers", "value": containers}));
     let patch = STANDARD.encode(json!(operations).to_string());
     json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": {
         "uid": request["uid"], "allowed": true, "patchType": "JSONPatch", "patch": patch}})
 }
 
+/// It, while it runs.
+struct Eks {
+    calls: Arc<AtomicUsize>,
+    _stop: DropGuard,
+}
+
 /// Registers it under `name`; a failure of it fails the pod, so that none stays unseen.
-async fn start(namespace: &TestNamespace<'_>, name: &str, way: Way) -> DropGuard {
+async fn start(namespace: &TestNamespace<'_>, name: &str, way: Way, sidecar: bool) -> Eks {
     let authority = Authority::mint("EKS", now(), DAY).unwrap();
     let pair = authority.issue(&["127.0.0.1"], now(), DAY).unwrap();
     let tls = Serving::new(&pair).unwrap().server_config().unwrap();
     let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await.unwrap();
     let url = format!("https://{}{}", server.address(), way.0);
-    let routes = Router::new().route(
-        way.0,
-        post(move |Json(review): Json<Value>| async move { Json(answer(&review, way)) }),
-    );
-    let stop = CancellationToken::new();
+    let calls = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&calls);
+    let reviewed = move |Json(review): Json<Value>| async move {
+        counted.fetch_add(1, SeqCst);
+        Json(answer(&review, way, sidecar))
+    };
+    let (routes, stop) = (Router::new().route(way.0, post(reviewed)), CancellationToken::new());
     tokio::spawn(server.with_tls(tls).run(routes, stop.clone()));
     let configuration = json!({
         "metadata": {"name": format!("{name}-{}", namespace.name())},
@@ -126,12 +146,12 @@ async fn start(namespace: &TestNamespace<'_>, name: &str, way: Way) -> DropGuard
     let configuration = serde_json::from_value(configuration).unwrap();
     let api = Api::<MutatingWebhookConfiguration>::all(namespace.client());
     api.create(&PostParams::default(), &configuration).await.unwrap();
-    stop.drop_guard()
+    Eks { calls, _stop: stop.drop_guard() }
 }
 
-/// A pod of two containers as it is stored, and the warnings. Waits until EKS's part is called:
-/// the pod then has its `resources: {}`, or its volume first.
-async fn made(namespace: &TestNamespace<'_>, way: Way, first: bool) -> (Value, String) {
+/// A pod of two containers as it is stored, and the warnings; the first that EKS's part was called
+/// for.
+async fn made(namespace: &TestNamespace<'_>, eks: &Eks) -> (Value, String) {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "app-"},
         "spec": {"serviceAccountName": "app", "containers": [
             {"name": "one", "image": "img"}, {"name": "two", "image": "img"}]}});
@@ -146,13 +166,12 @@ async fn made(namespace: &TestNamespace<'_>, way: Way, first: bool) -> (Value, S
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         let pod: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(pod["kind"], "Pod", "{pod}");
-        let called = names(&pod["spec"], "volumes").iter().position(|name| *name == way.2);
-        if !first || called == Some(0) {
+        if eks.calls.load(SeqCst) > 0 {
             return (pod, warnings);
         }
         sleep(Duration::from_millis(100)).await;
     }
-    panic!("EKS's part was never called first");
+    panic!("EKS's part was never called");
 }
 
 /// Each container has one way and one only, and nothing is there twice.
@@ -186,34 +205,29 @@ async fn stage(name: &str) -> (TestNamespace<'static>, WebhookDaemon) {
 #[tokio::test]
 async fn what_ekss_webhook_did_before_ours_is_left_without_a_word() {
     let (namespace, _webhook) = stage("eks-before").await;
-    let _eks = start(&namespace, "a-eks", WEB_IDENTITY).await;
-    let (pod, warnings) = made(&namespace, WEB_IDENTITY, true).await;
+    let eks = start(&namespace, "a-eks", WEB_IDENTITY, false).await;
+    let (pod, warnings) = made(&namespace, &eks).await;
     assert_whole(&pod, WEB_IDENTITY);
+    assert_eq!(names(&pod["spec"], "volumes").first(), Some(&WEB_IDENTITY.2), "ours was first");
     assert_eq!(warnings, "");
 }
 
 #[tokio::test]
-async fn what_ekss_webhook_does_after_ours_makes_ours_add_nothing_more() {
+async fn after_ours_ekss_webhook_adds_nothing_and_a_late_container_is_served_once() {
     let (namespace, webhook) = stage("eks-after").await;
-    let _eks = start(&namespace, "z-eks", WEB_IDENTITY).await;
-    // It is called from now on, or from the pod after the next on: all of them must be whole.
-    for _ in 0..20 {
-        let (pod, warnings) = made(&namespace, WEB_IDENTITY, false).await;
-        assert_whole(&pod, WEB_IDENTITY);
-        assert_eq!(warnings, "");
-        if webhook.daemon.log().contains("nothing_to_add") {
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    panic!("ours was never asked again: {}", webhook.daemon.log());
+    let eks = start(&namespace, "z-eks", WEB_IDENTITY, true).await;
+    let (pod, warnings) = made(&namespace, &eks).await;
+    assert_whole(&pod, WEB_IDENTITY);
+    let containers = names(&pod["spec"], "containers");
+    assert_eq!(containers, ["one", "two", "sidecar"], "{}", webhook.daemon.log());
+    assert_eq!(warnings, "");
 }
 
 #[tokio::test]
 async fn the_other_way_that_ekss_webhook_chose_before_ours_stays_with_one_warning() {
     let (namespace, _webhook) = stage("eks-other").await;
-    let _eks = start(&namespace, "a-eks", POD_IDENTITY).await;
-    let (pod, warnings) = made(&namespace, POD_IDENTITY, true).await;
+    let eks = start(&namespace, "a-eks", POD_IDENTITY, false).await;
+    let (pod, warnings) = made(&namespace, &eks).await;
     assert_whole(&pod, POD_IDENTITY);
     assert_eq!(warnings.lines().count(), 1, "{warnings}");
     assert!(warnings.contains("container credentials already"), "{warnings}");

@@ -87,6 +87,10 @@ async fn api_server(events: Events) -> String {
         .route("/api/v1/serviceaccounts", get(list))
         .route("/api/v1/namespaces", get(namespaces))
         .route("/api/v1/namespaces/{name}", get(namespace))
+        .route(
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+            get(|| async { StatusCode::FORBIDDEN }),
+        )
         .route("/api/v1/namespaces/shop/serviceaccounts/{name}", get(one))
         .with_state(events);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -146,6 +150,20 @@ async fn the_list_the_watch_and_live_reads_are_one() {
     let gone = json!({"type": "DELETED", "object": meta("app", 13, Some("changed"))});
     events.send(format!("{gone}\n")).unwrap();
     until(async || role_of(&accounts, "app").await == "missing").await;
+}
+
+#[tokio::test]
+async fn who_may_not_list_configurations_says_so_and_goes_on() {
+    podrole_runtime::crypto::install();
+    let (events, _keep) = broadcast::channel(8);
+    let url = api_server(events).await;
+    let client = connect(None, Some(&url)).await.unwrap();
+    let fault = registered(&client).await.unwrap_err();
+    assert!(matches!(fault, ListFault::Forbidden), "{fault}");
+    assert!(fault.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
+    let metrics = Metrics::default();
+    let looking = crate::lookout::look_out(&client, "podrole", &metrics);
+    assert!(timeout(Duration::from_millis(300), looking).await.is_err(), "it ended the process");
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
         };
         match container::judge(container, pod, &wish) {
             Verdict::LeaveAlone(warning) => warnings.push(warning),
+            Verdict::HasOther(path) => {
+                warnings.push(super::stay((path, vec![container.name.clone()])));
+            }
             Verdict::Complete(lacks) => {
                 let mut patch = ContainerPatch::new("ephemeralContainers", index, container);
                 lacks.add_to(&mut patch, &wish);

@@ -1,5 +1,7 @@
 //! The HTTP side, asked without a network.
 
+mod wire;
+
 use axum::{
     body::{Body, to_bytes},
     http::{Method, Request as HttpRequest},

@@ -47,6 +47,10 @@ fn the_complete_other_path_stays_and_is_named() {
         let outcome = decide(&before, &binding, &Settings::default());
         let warning = format!("container web has {word} credentials already; they stay");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
+        let before = pod(&json!([{"name": "a", "env": pair}, {"name": "b", "env": pair}]));
+        let outcome = decide(&before, &binding, &Settings::default());
+        let warning = format!("these have {word} credentials already, which stay: a, b");
+        assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
 
