@@ -1,0 +1,61 @@
+import com.amazonaws.AmazonServiceException;
+import com.amazonaws.services.securitytoken.AWSSecurityTokenService;
+import com.amazonaws.services.securitytoken.AWSSecurityTokenServiceClientBuilder;
+import com.amazonaws.services.securitytoken.model.GetCallerIdentityRequest;
+import java.util.Scanner;
+
+/**
+ * Who am I, by the AWS SDK for Java v1.
+ *
+ * <p>Prints one line of JSON, and one more, asked by the same client, for each line on standard
+ * input.
+ */
+public final class WhoamiV1 {
+    public static void main(String[] arguments) {
+        // "Please use v2" is no answer to the question.
+        System.setProperty("aws.java.v1.disableDeprecationAnnouncement", "true");
+        AWSSecurityTokenService sts = AWSSecurityTokenServiceClientBuilder.defaultClient();
+        use(sts);
+        Scanner lines = new Scanner(System.in);
+        while (lines.hasNextLine()) {
+            lines.nextLine();
+            use(sts);
+        }
+    }
+
+    private static void use(AWSSecurityTokenService sts) {
+        long started = System.nanoTime();
+        String told;
+        try {
+            String arn = sts.getCallerIdentity(new GetCallerIdentityRequest()).getArn();
+            told = "\"arn\":" + quoted(arn);
+        } catch (Exception error) {
+            told = "\"error\":" + told(error);
+        }
+        long ms = (System.nanoTime() - started) / 1_000_000;
+        System.out.println("{" + told + ",\"ms\":" + ms + "}");
+    }
+
+    private static String told(Exception error) {
+        String told = "{\"class\":" + quoted(error.getClass().getSimpleName());
+        if (error instanceof AmazonServiceException) {
+            AmazonServiceException aws = (AmazonServiceException) error;
+            told += ",\"code\":" + quoted(aws.getErrorCode()) + ",\"status\":" + aws.getStatusCode();
+        }
+        return told + ",\"message\":" + quoted(error.getMessage()) + "}";
+    }
+
+    private static String quoted(String text) {
+        StringBuilder json = new StringBuilder("\"");
+        for (char c : String.valueOf(text).toCharArray()) {
+            if (c == '"' || c == '\\') {
+                json.append('\\').append(c);
+            } else if (c < ' ') {
+                json.append(String.format("\\u%04x", (int) c));
+            } else {
+                json.append(c);
+            }
+        }
+        return json.append('"').toString();
+    }
+}
