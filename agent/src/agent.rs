@@ -1,5 +1,7 @@
 //! A request's way: who asks, does the pod live, whose role, and the credentials for it.
 
+mod newcomer;
+
 use std::{net::IpAddr, sync::Arc};
 
 use axum::body::Bytes;

@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     events::Notice,
-    node::Pods,
+    node::{Pods, Seen},
     resolve::{Lookup, NamespaceFacts, ServiceAccountFacts},
 };
 
@@ -29,6 +29,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(305);
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+}
+
+/// The pods of one node, as they come and go.
+pub struct NodesPods {
+    /// Where they are looked up.
+    pub pods: Arc<dyn Pods>,
+    /// Each pod once, when it is first seen.
+    pub newcomers: mpsc::UnboundedReceiver<Seen>,
+    /// The UIDs of pods that go.
+    pub gone: mpsc::UnboundedReceiver<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,14 +89,9 @@ impl Cluster {
             .map_err(|_| "the discovery document is not what OIDC says".to_owned())
     }
 
-    /// Watches the pods of one node from now on; `listed` opens with the first whole list, and
-    /// the UIDs of pods that go come out at the other end.
+    /// Watches the pods of one node from now on; `listed` opens with the first whole list.
     #[must_use]
-    pub fn pods(
-        &self,
-        node: &str,
-        listed: Gate,
-    ) -> (Arc<dyn Pods>, mpsc::UnboundedReceiver<String>) {
+    pub fn pods(&self, node: &str, listed: Gate) -> NodesPods {
         pods::watch(&self.client, node, listed)
     }
 
@@ -106,8 +111,9 @@ impl Cluster {
     }
 
     /// Writes notices as Events on their pods, until nobody sends any.
-    pub fn write_events(&self, notices: mpsc::Receiver<Notice>) {
-        tokio::spawn(events::write(self.client.clone(), notices));
+    pub fn write_events(&self, node: &str, notices: mpsc::Receiver<Notice>) {
+        let (client, node) = (self.client.clone(), node.to_owned());
+        tokio::spawn(async move { events::write(client, &node, notices).await });
     }
 }
 

@@ -3,22 +3,30 @@
 //! Best effort and few: one Event for a pod and reason in ten minutes, and none when the queue
 //! is full or the cluster does not allow it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
-use crate::{refusal::Refusal, token::Caller};
+use crate::{node::Seen, refusal::Refusal, token::Caller};
 
 const PAUSE: Duration = Duration::from_mins(10);
 const REMEMBERED: u64 = 4096;
 const QUEUE: usize = 64;
+/// The word for a pod that should have been given an identity and was not.
+const NOT_INJECTED: &str = "NotInjected";
 
 /// One Event to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// The pod.
-    pub caller: Arc<Caller>,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name.
+    pub pod: String,
+    /// The pod's UID.
+    pub uid: String,
+    /// What was tried for the pod.
+    pub action: &'static str,
     /// A word for programs.
     pub reason: &'static str,
     /// Whose fault it is and the mend.
@@ -42,28 +50,60 @@ impl Notices {
     }
 
     /// Tells of a refusal that asking again does not change.
-    pub fn refused(&self, caller: &Arc<Caller>, refusal: &Refusal) {
-        let key = (caller.pod_uid.clone(), refusal.code());
-        if !refusal.is_final() || self.told.contains_key(&key) {
+    pub fn refused(&self, caller: &Caller, refusal: &Refusal) {
+        if !refusal.is_final() {
+            return;
+        }
+        self.tell(&caller.pod_uid, refusal.code(), || Notice {
+            namespace: caller.service_account.namespace().to_owned(),
+            pod: caller.pod_name.clone(),
+            uid: caller.pod_uid.clone(),
+            action: "FetchCredentials",
+            reason: refusal.code(),
+            message: refusal.to_string(),
+        });
+    }
+
+    /// Tells of a pod that should have been given an identity.
+    pub fn missed(&self, pod: &Seen) {
+        let account = &pod.service_account;
+        self.tell(&pod.uid, NOT_INJECTED, || Notice {
+            namespace: account.namespace().to_owned(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            action: "Inject",
+            reason: NOT_INJECTED,
+            message: format!(
+                "ServiceAccount {account} names a role and this pod has no credentials of it: \
+                 podrole-webhook was not asked when the pod was made, or the ServiceAccount named \
+                 the role only later; make the pod anew"
+            ),
+        });
+    }
+
+    fn tell(&self, uid: &str, reason: &'static str, notice: impl FnOnce() -> Notice) {
+        let key = (uid.to_owned(), reason);
+        if self.told.contains_key(&key) {
             return;
         }
         self.told.insert(key, ());
-        let message = refusal.to_string();
-        let notice = Notice { caller: Arc::clone(caller), reason: refusal.code(), message };
         // Full: the cluster is slower than the pods are wrong. The answer said it already.
-        let _ = self.queue.try_send(notice);
+        let _ = self.queue.try_send(notice());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{node::NodeError, tests::fixture::caller};
+    use crate::{
+        node::{NodeError, Way},
+        tests::fixture::caller,
+    };
 
     #[tokio::test]
     async fn a_final_refusal_is_told_once() {
         let (notices, mut out) = Notices::new();
-        let caller = Arc::new(caller());
+        let caller = caller();
         notices.refused(&caller, &Refusal::StillFetching);
         for _ in 0..100 {
             notices.refused(&caller, &Refusal::Node(NodeError::Finished));
@@ -72,6 +112,26 @@ mod tests {
         let told = out.recv().await.unwrap();
         assert_eq!(told.reason, "PodNotServed");
         assert!(told.message.contains("finished"), "{}", told.message);
+        assert_eq!(out.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_missed_pod_is_told_of_once() {
+        let (notices, mut out) = Notices::new();
+        let pod = |uid: &str| Seen {
+            name: "app-1".to_owned(),
+            uid: uid.to_owned(),
+            service_account: "shop/app".parse().unwrap(),
+            way: Way::None,
+        };
+        for uid in ["1", "1", "2"] {
+            notices.missed(&pod(uid));
+        }
+        drop(notices);
+        let told = out.recv().await.unwrap();
+        assert_eq!((told.reason, told.uid.as_str()), ("NotInjected", "1"));
+        assert!(told.message.contains("shop/app"), "{}", told.message);
+        assert_eq!(out.recv().await.map(|told| told.uid).as_deref(), Some("2"));
         assert_eq!(out.recv().await, None);
     }
 }

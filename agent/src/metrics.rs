@@ -37,6 +37,7 @@ pub struct Metrics {
     hits: Counter,
     misses: Counter,
     foreign_peers: Counter,
+    missed_pods: Counter,
     cached: Gauge,
 }
 
@@ -50,6 +51,7 @@ impl Default for Metrics {
             hits: Counter::default(),
             misses: Counter::default(),
             foreign_peers: Counter::default(),
+            missed_pods: Counter::default(),
             cached: Gauge::default(),
         }
     }
@@ -72,6 +74,11 @@ impl Metrics {
             "podrole_foreign_peers",
             "Tokens from another address than the pod's",
             &self.foreign_peers,
+        );
+        add(
+            "podrole_pods_not_injected",
+            "Pods of this node that should have been given an identity and were not",
+            &self.missed_pods,
         );
         let help = "Calls to AWS by exchange and outcome";
         registry.register("podrole_upstream_calls", help, self.upstream.clone());
@@ -106,6 +113,10 @@ impl Metrics {
 
     pub(crate) fn foreign_peer(&self) {
         self.foreign_peers.inc();
+    }
+
+    pub(crate) fn missed_pod(&self) {
+        self.missed_pods.inc();
     }
 
     pub(crate) fn cached(&self, entries: u64) {

@@ -1,5 +1,7 @@
 //! Is the pod alive, and here? A token outlives its pod; credentials should not.
 
+mod seen;
+
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -10,6 +12,7 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{resolve::LookupFault, token::Caller};
+pub use seen::{Seen, Way, was_missed};
 
 /// A pod that shuts down in good order still needs credentials for so long.
 const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);

@@ -42,6 +42,8 @@ pub struct ServiceAccountFacts {
 pub struct NamespaceFacts {
     /// The roles that its pods may become.
     pub permitted: PermittedRoles,
+    /// Its label asks that its pods be given their identities.
+    pub asks_for_injection: bool,
 }
 
 /// The session to ask AWS for.

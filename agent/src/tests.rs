@@ -3,5 +3,6 @@
 pub(crate) mod fixture;
 pub(crate) mod full_path;
 mod leaks;
+mod newcomers;
 pub(crate) mod own_power;
 pub(crate) mod sts;

@@ -1,8 +1,11 @@
 //! From a pod that the API server stored to an assumed role, by both ways, with real SDKs.
 
+mod away;
 mod deleted;
 mod exchanges;
 mod replaced;
+mod said;
+mod start;
 
 use std::path::Path;
 
@@ -40,7 +43,7 @@ struct Stage {
 impl Stage {
     async fn start(name: &str) -> anyhow::Result<Self> {
         let cluster = Cluster::shared().await?;
-        make_node(cluster).await?;
+        make_node(cluster, NODE).await?;
         let namespace = cluster.namespace(name, &[("podrole.io/injection", "enabled")]).await?;
         let subject = format!("system:serviceaccount:{}:app", namespace.name());
         let sandbox = daemons::sandbox(cluster, &subject).await?;
@@ -114,8 +117,8 @@ impl Stage {
     }
 }
 
-async fn make_node(cluster: &Cluster) -> anyhow::Result<()> {
-    let metadata = ObjectMeta { name: Some(NODE.to_owned()), ..ObjectMeta::default() };
+async fn make_node(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+    let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
     let node = Node { metadata, ..Node::default() };
     let api = Api::<Node>::all(cluster.client().await?);
     match api.create(&PostParams::default(), &node).await {

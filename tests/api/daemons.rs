@@ -24,6 +24,8 @@ pub(crate) const REGION: &str = "eu-west-1";
 /// One of our binaries, and where it listens.
 pub(crate) struct Daemon {
     pub(crate) address: SocketAddr,
+    /// Its metrics and health, where it has some.
+    admin: Option<SocketAddr>,
     process: Process,
 }
 
@@ -33,9 +35,10 @@ impl Daemon {
         self.process.log()
     }
 
-    /// Whether it has ended of itself.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.process.has_ended()
+    /// The value of a counter without labels.
+    pub(crate) async fn counts(&self, name: &str) -> Option<u64> {
+        let (_, text) = crate::http::get(self.admin?, "/metrics", None).await.ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 }
 
@@ -58,18 +61,9 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
         format!("--tls-key={}", folder.join("tls.key").display()),
     ];
     let files = files.iter().map(String::as_str).chain(flags.iter().copied());
-    let (daemon, admin) = launch_webhook(cluster, &folder, files).await?;
-    until_ready(&daemon.process, admin).await?;
-    Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
-}
-
-/// Writes a serving pair for loopback by a CA of its own, and gives that CA.
-pub(crate) fn write_pair(folder: &Path) -> anyhow::Result<String> {
-    let authority = Authority::mint("test CA", now(), LIFE)?;
-    let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
-    fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
-    fs::write(folder.join("tls.key"), pair.key_pem())?;
-    Ok(authority.certificate_pem().to_owned())
+    let daemon = launch_webhook(cluster, &folder, files).await?;
+    until_ready(&daemon).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
 }
 
 /// Starts `podrole-webhook` with certificates of its own. It is ready once it is registered.
@@ -79,16 +73,15 @@ pub(crate) async fn own_webhook(
 ) -> anyhow::Result<WebhookDaemon> {
     let own = ["--certificates=own", "--tls-name=127.0.0.1"];
     let flags = own.into_iter().chain(flags.iter().copied());
-    let folder = folder()?;
-    let (daemon, admin) = launch_webhook(cluster, &folder, flags).await?;
-    Ok(WebhookDaemon { daemon, ca_pem: String::new(), admin, folder })
+    let daemon = launch_webhook(cluster, &folder()?, flags).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: String::new() })
 }
 
 async fn launch_webhook(
     cluster: &Cluster,
     folder: &Path,
     flags: impl Iterator<Item = &str>,
-) -> anyhow::Result<(Daemon, SocketAddr)> {
+) -> anyhow::Result<Daemon> {
     let mut command = Command::new(project::binary("podrole-webhook")?);
     command.args(["--port=0", "--metrics-port=0", "--bind-address=127.0.0.1"]);
     command.arg("--kubeconfig").arg(cluster.kubeconfig());
@@ -99,7 +92,7 @@ async fn launch_webhook(
         Some((address(&line, "reviews")?, address(&line, "admin")?))
     })
     .await?;
-    Ok((Daemon { address, process }, admin))
+    Ok(Daemon { address, admin: Some(admin), process })
 }
 
 /// Starts `podrole-sandbox` with one account that trusts the cluster's issuer, and one role
@@ -121,7 +114,7 @@ pub(crate) async fn sandbox_of(config: &Value) -> anyhow::Result<Daemon> {
         line.strip_prefix("podrole-sandbox on http://")?.split(": ").next()?.parse().ok()
     })
     .await?;
-    Ok(Daemon { address, process })
+    Ok(Daemon { address, admin: None, process })
 }
 
 fn sandbox_config(issuer: &str, jwks: &Value, subject: &str) -> Value {
@@ -155,6 +148,19 @@ pub(crate) async fn agent_with(
     flags: &[&str],
     variables: &[(&str, &str)],
 ) -> anyhow::Result<Daemon> {
+    let agent = start_agent(&cluster.kubeconfig(), sandbox, node, flags, variables).await?;
+    until_ready(&agent).await?;
+    Ok(agent)
+}
+
+/// The same by another kubeconfig, as soon as it serves; it may not be ready for long.
+pub(crate) async fn start_agent(
+    kubeconfig: &Path,
+    sandbox: &Daemon,
+    node: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Daemon> {
     let folder = folder()?;
     let mut command = Command::new(project::binary("podrole-agent")?);
     command.args(flags).envs(variables.iter().copied());
@@ -162,7 +168,7 @@ pub(crate) async fn agent_with(
     command.args(["--metrics-address=127.0.0.1", "--metrics-port=0"]);
     command.arg(format!("--region={REGION}")).arg(format!("--node-name={node}"));
     command.arg(format!("--sts-endpoint-url=http://{}", sandbox.address));
-    command.arg("--kubeconfig").arg(cluster.kubeconfig());
+    command.arg("--kubeconfig").arg(kubeconfig);
     let process = Process::start("podrole-agent", &folder, &command)?;
     let (address, admin) = until(&process, |log| {
         let credentials = log_line(log, "serving credentials")?;
@@ -170,8 +176,7 @@ pub(crate) async fn agent_with(
         Some((address(&credentials, "address")?, address(&admin, "address")?))
     })
     .await?;
-    until_ready(&process, admin).await?;
-    Ok(Daemon { address, process })
+    Ok(Daemon { address, admin: Some(admin), process })
 }
 
 pub(crate) fn folder() -> anyhow::Result<PathBuf> {
@@ -206,7 +211,9 @@ fn address(line: &Value, field: &str) -> Option<SocketAddr> {
     line[field].as_str()?.parse().ok()
 }
 
-async fn until_ready(process: &Process, admin: SocketAddr) -> anyhow::Result<()> {
+/// Waits until it says that it is ready.
+pub(crate) async fn until_ready(daemon: &Daemon) -> anyhow::Result<()> {
+    let admin = daemon.admin.context("it has no /readyz")?;
     let mut waited = Duration::ZERO;
     while waited < PATIENCE {
         if let Ok((200, _)) = crate::http::get(admin, "/readyz", None).await {
@@ -215,7 +222,7 @@ async fn until_ready(process: &Process, admin: SocketAddr) -> anyhow::Result<()>
         sleep(Duration::from_millis(50)).await;
         waited += Duration::from_millis(50);
     }
-    bail!("it did not become ready: {}", process.log())
+    bail!("it did not become ready: {}", daemon.log())
 }
 
 /// The words that `program` prints with `variables` and nothing else in its environment.

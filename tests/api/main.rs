@@ -11,4 +11,4 @@ mod credentials;
 mod daemons;
 mod http;
 #[cfg(test)]
-mod in_cluster;
+mod wire;

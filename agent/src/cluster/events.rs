@@ -22,11 +22,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const NOTE: usize = 1000;
 
 /// Writes what comes, one after the other.
-pub(super) async fn write(client: Client, mut notices: mpsc::Receiver<Notice>) {
+pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receiver<Notice>) {
     while let Some(notice) = notices.recv().await {
-        let namespace = notice.caller.service_account.namespace();
-        let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        let event = event(&notice, podrole_runtime::clock::now());
+        let api: Api<Event> = Api::namespaced(client.clone(), &notice.namespace);
+        let event = event(&notice, node, podrole_runtime::clock::now());
         let params = PostParams::default();
         match timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}
@@ -37,31 +36,30 @@ pub(super) async fn write(client: Client, mut notices: mpsc::Receiver<Notice>) {
     }
 }
 
-fn event(notice: &Notice, now: jiff::Timestamp) -> Event {
-    let caller = &notice.caller;
-    let namespace = caller.service_account.namespace().to_owned();
+fn event(notice: &Notice, node: &str, now: jiff::Timestamp) -> Event {
+    let (namespace, pod) = (notice.namespace.clone(), &notice.pod);
     let note: String = notice.message.chars().take(NOTE).collect();
     Event {
         metadata: ObjectMeta {
             // Object names are short enough for a prefix: the rest makes it one of a kind.
-            generate_name: Some(format!("{:.200}.", caller.pod_name)),
+            generate_name: Some(format!("{pod:.200}.")),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
-        action: Some("FetchCredentials".to_owned()),
+        action: Some(notice.action.to_owned()),
         event_time: Some(MicroTime(now)),
         note: Some(note),
         reason: Some(notice.reason.to_owned()),
         regarding: Some(k8s_openapi::api::core::v1::ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Pod".to_owned()),
-            name: Some(caller.pod_name.clone()),
+            name: Some(pod.clone()),
             namespace: Some(namespace),
-            uid: Some(caller.pod_uid.clone()),
+            uid: Some(notice.uid.clone()),
             ..Default::default()
         }),
         reporting_controller: Some("podrole.io/agent".to_owned()),
-        reporting_instance: Some(caller.node.clone().unwrap_or_else(|| "podrole-agent".to_owned())),
+        reporting_instance: Some(node.to_owned()),
         type_: Some("Warning".to_owned()),
         ..Event::default()
     }

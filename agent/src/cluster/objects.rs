@@ -1,9 +1,12 @@
 //! ServiceAccounts and namespaces, asked for one by one: the agent never lists them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt as _};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::{
+    api::core::v1::{Namespace, ServiceAccount},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{Api, Client};
 use podrole_identity::{
     AnnotationPrefix, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountAnnotations,
@@ -12,6 +15,9 @@ use podrole_identity::{
 
 use super::one_line;
 use crate::resolve::{Found, Lookup, LookupFault, NamespaceFacts, ServiceAccountFacts};
+
+/// With this label a namespace asks that its pods be given their identities.
+const INJECTION_LABEL: &str = "podrole.io/injection";
 
 /// ServiceAccounts by name.
 pub(super) struct LiveServiceAccounts {
@@ -50,17 +56,19 @@ impl LiveNamespaces {
 
     async fn look(&self, name: &str) -> Found<NamespaceFacts> {
         let found = self.api.get_metadata_opt(name).await.map_err(|fault| away(&fault))?;
-        Ok(found.map(|found| Arc::new(namespace(name, found.metadata.annotations.as_ref()))))
+        Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
 }
 
-fn namespace(name: &str, annotations: Option<&BTreeMap<String, String>>) -> NamespaceFacts {
-    let said = annotations.and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
+fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
+    let said = metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
+    let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
+    let asks_for_injection = label.is_some_and(|it| it == "enabled" || it == "required");
     let permitted = PermittedRoles::read(said.map(String::as_str));
     if let PermittedRoles::Malformed(fault) = &permitted {
         tracing::warn!(namespace = name, %fault, "the guard-rail cannot be read and permits no role");
     }
-    NamespaceFacts { permitted }
+    NamespaceFacts { permitted, asks_for_injection }
 }
 
 fn away(fault: &kube::Error) -> LookupFault {
@@ -85,20 +93,32 @@ impl Lookup<String, NamespaceFacts> for LiveNamespaces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
+
+    fn read(metadata: Value) -> NamespaceFacts {
+        namespace("shop", &serde_json::from_value(metadata).unwrap())
+    }
+
+    #[test]
+    fn a_namespaces_label_asks_for_injection() {
+        assert!(!read(json!({})).asks_for_injection);
+        for (value, asks) in [("enabled", true), ("required", true), ("disabled", false)] {
+            let metadata = json!({"labels": {"podrole.io/injection": value}});
+            assert_eq!(read(metadata).asks_for_injection, asks, "{value}");
+        }
+    }
 
     #[test]
     fn a_namespaces_guard_rail_is_read() {
         let role = "arn:aws:iam::111122223333:role/app".parse().unwrap();
-        assert!(namespace("shop", None).permitted.permits(&role));
+        assert!(read(json!({})).permitted.permits(&role));
         for (value, permits) in [
             ("arn:aws:iam::111122223333:role/*", true),
             ("arn:aws:iam::111122223333:role/other", false),
             ("", false),
             ("nonsense", false),
         ] {
-            let annotations = [("podrole.io/permitted-roles".to_owned(), value.to_owned())];
-            let annotations = BTreeMap::from(annotations);
-            let read = namespace("shop", Some(&annotations));
+            let read = read(json!({"annotations": {"podrole.io/permitted-roles": value}}));
             assert_eq!(read.permitted.permits(&role), permits, "{value}");
         }
     }

@@ -1,8 +1,10 @@
 //! The pods of this node, from one watch.
 
+mod seen;
+
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -24,7 +26,7 @@ use moka::sync::Cache;
 use podrole_runtime::health::Gate;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::one_line;
+use super::{NodesPods, one_line};
 use crate::{
     node::{PodFacts, Pods},
     resolve::LookupFault,
@@ -43,23 +45,31 @@ struct WatchedPods {
     misses: Cache<String, Option<PodFacts>>,
 }
 
-/// Watches the pods of `node`; says which go.
-pub(super) fn watch(
-    client: &Client,
-    node: &str,
-    listed: Gate,
-) -> (Arc<dyn Pods>, mpsc::UnboundedReceiver<String>) {
+/// Watches the pods of `node`; says which come and which go.
+pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
     let (store, writer) = reflector::store();
     let (gone, out) = mpsc::unbounded_channel();
+    let (come, newcomers) = mpsc::unbounded_channel();
+    let greeted = Greeted::default();
+    let known = greeted.clone();
+    let look = move |pod: &mut Pod| {
+        if let Some(seen) = seen::seen(pod).filter(|_| known.is_new(pod)) {
+            // Nobody listens any more: the agent ends.
+            drop(come.send(seen));
+        }
+        strip(pod);
+    };
     let api: Api<Pod> = Api::all(client.clone());
     let config = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
-    let pods = watcher(api, config).default_backoff().modify(strip);
+    let pods = watcher(api, config).default_backoff().modify(look);
     let pods = reflector(writer, pods);
     let mut present = Present::default();
     tokio::spawn(pods.for_each(move |event| {
         match event {
-            // Nobody listens any more: the agent ends.
-            Ok(event) => present.see(&event).into_iter().for_each(|uid| drop(gone.send(uid))),
+            Ok(event) => present.see(&event).into_iter().for_each(|uid| {
+                greeted.forget(&uid);
+                drop(gone.send(uid));
+            }),
             Err(fault) => {
                 tracing::warn!(fault = %one_line(&fault), "the watch of pods broke off; it begins anew");
             }
@@ -73,7 +83,22 @@ pub(super) fn watch(
         }
     });
     let misses = Cache::builder().max_capacity(1024).time_to_live(MISS).build();
-    (Arc::new(WatchedPods { store, client: client.clone(), misses }), out)
+    let pods = Arc::new(WatchedPods { store, client: client.clone(), misses });
+    NodesPods { pods, newcomers, gone: out }
+}
+
+/// The pods that were seen, so that each is new once. Clones are the same.
+#[derive(Clone, Default)]
+struct Greeted(Arc<Mutex<HashSet<String>>>);
+
+impl Greeted {
+    fn is_new(&self, pod: &Pod) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid(pod))
+    }
+
+    fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
 }
 
 /// Which pods are there, so that one that goes while the watch is broken is missed.

@@ -47,7 +47,7 @@ fn association(fields: &str) -> Association {
 }
 
 fn namespace(permitted: Option<&str>) -> NamespaceFacts {
-    NamespaceFacts { permitted: PermittedRoles::read(permitted) }
+    NamespaceFacts { permitted: PermittedRoles::read(permitted), ..NamespaceFacts::default() }
 }
 
 /// What a caller whose ServiceAccount says nothing gets by an association.

@@ -10,7 +10,7 @@ use crate::{
     agent::{Agent, Parts},
     args::{Args, KeysFrom, PodLiveness},
     clock::Clock,
-    cluster::Cluster,
+    cluster::{Cluster, NodesPods},
     events::Notices,
     exchange::{
         Exchange, assume_role::AssumeRole, eks_auth::EksAuth, own::OwnCredentials, partition,
@@ -47,7 +47,11 @@ pub(super) async fn agent(
     let issuers = issuers(args, &cluster, file.as_ref()).await;
     let file = file.map(|file| file.of_issuers(issuers.clone()));
     let keys = keys(args, &cluster, file, &clock, health);
-    let (liveness, gone) = liveness(args, &cluster, health);
+    let watched = watched(args, &cluster, health);
+    let liveness = match &watched {
+        Some((pods, node)) => Liveness::on(Arc::clone(&pods.pods), node),
+        None => Liveness::off(),
+    };
     let extras = extras(args, &cluster, &clock, health, &addresses)?;
     let accounts = cluster.service_accounts(args.annotation_prefix.clone());
     let own_audiences = args.exchange == Kind::WebIdentity;
@@ -64,8 +68,10 @@ pub(super) async fn agent(
         clock,
     };
     let agent = Agent::with(parts, extras);
-    if let Some(gone) = gone {
+    if let Some((NodesPods { newcomers, gone, .. }, _)) = watched {
         tokio::spawn(let_go(Arc::clone(&agent), gone));
+        let agent = Arc::clone(&agent);
+        tokio::spawn(async move { agent.greet_all(newcomers).await });
     }
     Ok(agent)
 }
@@ -131,19 +137,11 @@ fn keys(
     keys
 }
 
-fn liveness(
-    args: &Args,
-    cluster: &Cluster,
-    health: &Health,
-) -> (Liveness, Option<mpsc::UnboundedReceiver<String>>) {
-    match (args.pod_liveness, args.node_name.as_deref()) {
-        (PodLiveness::On, Some(node)) => {
-            let listed = health.gate("the list of this node's pods");
-            let (pods, gone) = cluster.pods(node, listed);
-            (Liveness::on(pods, node), Some(gone))
-        }
-        _ => (Liveness::off(), None),
-    }
+/// The pods of our node, and its name; none where the token alone is believed.
+fn watched<'a>(args: &'a Args, cluster: &Cluster, health: &Health) -> Option<(NodesPods, &'a str)> {
+    let node = args.node_name.as_deref().filter(|_| args.pod_liveness == PodLiveness::On)?;
+    let listed = health.gate("the list of this node's pods");
+    Some((cluster.pods(node, listed), node))
 }
 
 async fn let_go(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
@@ -164,7 +162,7 @@ fn extras(
         None => Associations::default(),
     };
     let (notices, events) = Notices::new();
-    cluster.write_events(events);
+    cluster.write_events(args.node_name.as_deref().unwrap_or("podrole-agent"), events);
     Ok(Extras {
         associations,
         namespaces: Arc::new(Cached::new(cluster.namespaces(), clock.clone())),

@@ -56,7 +56,7 @@ fn list(fields: &Value) -> Associations {
     Associations::of(AssociationList::read(&list).unwrap())
 }
 
-async fn assume_role(fields: Value) -> (World, Health) {
+pub(super) async fn assume_role(fields: Value) -> (World, Health) {
     let (own, health) = own();
     let exchange = |sts: &Sts| {
         let exchange = AssumeRole::at(&place(sts.url()), &Outbound::default(), own);
@@ -70,7 +70,7 @@ async fn assume_role(fields: Value) -> (World, Health) {
     (world.await, health)
 }
 
-fn pods_token(world: &World) -> String {
+pub(super) fn pods_token(world: &World) -> String {
     let mut claims = world.claims();
     claims["aud"] = json!(["pods.eks.amazonaws.com"]);
     RSA.token("RS256", &claims)
@@ -205,7 +205,10 @@ async fn a_namespace_that_is_not_known_is_no_yes() {
     let world = world_with(web, rules(), |extras| extras.namespaces = Arc::new(known)).await;
     let token = world.token();
     assert_eq!(world.ask(&token).await.0, 503);
-    let permits = |value| NamespaceFacts { permitted: PermittedRoles::read(value) };
+    let permits = |value| NamespaceFacts {
+        permitted: PermittedRoles::read(value),
+        ..NamespaceFacts::default()
+    };
     namespaces.insert("shop".to_owned(), permits(Some("arn:aws:iam::111122223333:role/other")));
     assert_eq!(world.ask(&token).await.0, 403);
     namespaces.insert("shop".to_owned(), permits(None));

@@ -105,7 +105,7 @@ struct Stage {
 impl Stage {
     async fn start(exchange: &str) -> anyhow::Result<Self> {
         let cluster = Cluster::shared().await?;
-        make_node(cluster).await?;
+        make_node(cluster, NODE).await?;
         let namespace = cluster.namespace(exchange, &[]).await?;
         let sandbox = sandbox(cluster, namespace.name()).await?;
         let folder = tempfile::tempdir()?;

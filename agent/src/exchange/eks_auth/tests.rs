@@ -147,7 +147,7 @@ async fn the_role_that_eks_chose_is_held_against_the_guard_rail() {
     let (world, _, guards) = world().await;
     let set = |value: &str| {
         let permitted = PermittedRoles::read(Some(value));
-        guards.insert("shop".to_owned(), NamespaceFacts { permitted });
+        guards.insert("shop".to_owned(), NamespaceFacts { permitted, ..NamespaceFacts::default() });
     };
     set("arn:aws:iam::111122223333:role/other");
     let (status, body) = ask(&world).await;

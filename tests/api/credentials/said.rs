@@ -1,0 +1,162 @@
+//! What the cluster says of pods and namespaces, and what the agent says of it to the cluster.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::{
+    core::v1::{Namespace, Pod},
+    events::v1::Event,
+};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{Stage, make_node};
+use crate::daemons::{self, ACCOUNT, role};
+use podrole_tests::{
+    cluster::Cluster,
+    namespace::{TestNamespace, plain_pod},
+};
+
+/// Looks again until something is there, for 10 s.
+async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what} did not come to pass");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn events_on(namespace: &TestNamespace<'_>, pod: &Pod) -> Vec<Event> {
+    let api: Api<Event> = Api::namespaced(namespace.client(), namespace.name());
+    let listed = api.list(&ListParams::default()).await.unwrap().items;
+    let about = |event: &Event| event.regarding.as_ref().and_then(|it| it.uid.clone());
+    listed.into_iter().filter(|event| about(event) == pod.uid()).collect()
+}
+
+#[tokio::test]
+async fn a_guard_rail_of_the_namespace_holds_at_the_next_request_but_few() {
+    let stage = Stage::start("guard-rail").await.unwrap();
+    stage.service_account("app", "container").await.unwrap();
+    let pod = stage.pod("app", "app").await.unwrap();
+    let token = stage.write_token(&pod).await.unwrap();
+    assert_eq!(stage.ask(&token).await.unwrap().0, 200);
+    let api: Api<Namespace> = Api::all(stage.namespace.client());
+    let permit = async |roles: &str| {
+        let patch = json!({"metadata": {"annotations": {"podrole.io/permitted-roles": roles}}});
+        let (name, params) = (stage.namespace.name(), PatchParams::default());
+        api.patch(name, &params, &Patch::Merge(patch)).await.unwrap();
+    };
+    permit(&format!("arn:aws:iam::{ACCOUNT}:role/other-*")).await;
+    let refused = until("the refusal", async || {
+        stage.ask(&token).await.ok().filter(|answer| answer.0 == 403)
+    });
+    let (_, body) = refused.await;
+    assert_eq!(body["code"], "RoleNotPermitted", "{body}");
+    permit(&format!("arn:aws:iam::{ACCOUNT}:role/shop-*")).await;
+    until("the yes", async || stage.ask(&token).await.ok().filter(|answer| answer.0 == 200)).await;
+}
+
+#[tokio::test]
+async fn a_token_from_another_address_than_its_pods_is_told_or_refused() {
+    let stage = Stage::start("peer").await.unwrap();
+    stage.service_account("app", "container").await.unwrap();
+    let cluster = Cluster::shared().await.unwrap();
+    let flags = ["--verify-peer=enforce"];
+    let strict =
+        daemons::agent_with(cluster, &stage.sandbox, super::NODE, &flags, &[]).await.unwrap();
+    let pod = stage.pod("app", "app").await.unwrap();
+    let token = stage.write_token(&pod).await.unwrap();
+    let api: Api<Pod> = Api::namespaced(stage.namespace.client(), stage.namespace.name());
+    let move_to = async |ip: &str| {
+        let status = json!({"status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
+        api.patch_status("app", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    };
+    let ask = async || -> (u16, Value) {
+        let answer = crate::http::get(strict.address, "/v1/credentials", Some(&token)).await;
+        let (status, body) = answer.unwrap();
+        (status, serde_json::from_str(&body).unwrap())
+    };
+    move_to("10.1.2.3").await;
+    let (_, body) =
+        until("the refusal", async || Some(ask().await).filter(|answer| answer.0 == 403)).await;
+    assert_eq!(body["code"], "PodNotServed", "{body}");
+    assert!(body["message"].as_str().unwrap().contains("does not come from"), "{body}");
+    // Where it only warns, the pod is served, and the metric tells.
+    until("the count", async || {
+        assert_eq!(stage.ask(&token).await.unwrap().0, 200);
+        stage.agent.counts("podrole_foreign_peers_total").await.filter(|count| *count > 0)
+    })
+    .await;
+    move_to("127.0.0.1").await;
+    until("the yes", async || Some(ask().await).filter(|answer| answer.0 == 200)).await;
+}
+
+#[tokio::test]
+async fn a_final_refusal_is_an_event_on_the_pod_and_only_one() {
+    let stage = Stage::start("events").await.unwrap();
+    stage.service_account("stranger", "container").await.unwrap();
+    let pod = stage.pod("stranger", "stranger").await.unwrap();
+    let token = stage.write_token(&pod).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(stage.ask(&token).await.unwrap().0, 403);
+    }
+    let event = until("the Event", async || events_on(&stage.namespace, &pod).await.pop()).await;
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    assert_eq!(
+        (said(&event.reason), said(&event.type_)),
+        ("AccessDenied".into(), "Warning".into())
+    );
+    let note = said(&event.note);
+    assert!(note.contains("trust policy must") && note.contains(":stranger"), "{note}");
+    assert!(!note.contains(token.rsplit('.').next().unwrap()), "a token is in an Event");
+    assert_eq!(events_on(&stage.namespace, &pod).await.len(), 1);
+}
+
+/// No webhook is registered for these namespaces.
+#[tokio::test]
+async fn a_pod_that_should_have_been_injected_is_told_of_once() {
+    let cluster = Cluster::shared().await.unwrap();
+    let node = "node-missed";
+    make_node(cluster, node).await.unwrap();
+    let labelled = cluster.namespace("missed", &[("podrole.io/injection", "enabled")]).await;
+    let labelled = labelled.unwrap();
+    let plain = cluster.namespace("plain", &[]).await.unwrap();
+    let sandbox = daemons::sandbox(cluster, "system:serviceaccount:a:b").await.unwrap();
+    let make = async |namespace: &TestNamespace<'_>, name: &str, account: &str, label: &str| {
+        let mut pod = plain_pod(name, account);
+        pod["spec"]["nodeName"] = json!(node);
+        pod["metadata"]["labels"] = json!({"podrole.io/injection": label});
+        namespace.pod(pod).await.unwrap()
+    };
+    let named = [("eks.amazonaws.com/role-arn", role())];
+    let named = named.each_ref().map(|(name, value)| (*name, value.as_str()));
+    for namespace in [&labelled, &plain] {
+        namespace.service_account("app", &named).await.unwrap();
+        namespace.service_account("nobody", &[]).await.unwrap();
+    }
+    let before = make(&labelled, "before", "app", "").await;
+    let agent = daemons::agent(cluster, &sandbox, node).await.unwrap();
+    let others = [
+        make(&plain, "unlabelled", "app", "").await,
+        make(&labelled, "nobody", "nobody", "").await,
+        make(&labelled, "opted-out", "app", "disabled").await,
+    ];
+    let after = make(&labelled, "after", "app", "").await;
+    for pod in [&before, &after] {
+        let event = until("the Event", async || events_on(&labelled, pod).await.pop()).await;
+        assert_eq!(event.reason.as_deref(), Some("NotInjected"));
+        assert!(event.note.unwrap().contains("make the pod anew"));
+        assert_eq!(events_on(&labelled, pod).await.len(), 1);
+    }
+    assert_eq!(agent.counts("podrole_pods_not_injected_total").await, Some(2));
+    for pod in &others {
+        assert!(events_on(&labelled, pod).await.is_empty());
+        assert!(events_on(&plain, pod).await.is_empty());
+    }
+}
