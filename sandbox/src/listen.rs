@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use axum::Router;
 use clap::Args;
-use podrole_certs::watch_files;
+use podrole_certs::{Expires, watch_files};
 use podrole_runtime::serve::{Limits, Server};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ impl Listeners {
         else {
             return Ok(Self { plain, tls: None });
         };
-        let config = watch_files(cert, key, shutdown.clone()).await?;
+        let config = watch_files(cert, key, Expires::default(), shutdown.clone()).await?;
         let tls = Server::bind(bind, limits).await?.with_tls(config);
         Ok(Self { plain, tls: Some(tls) })
     }

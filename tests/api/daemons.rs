@@ -35,6 +35,11 @@ impl Daemon {
         self.process.log()
     }
 
+    /// Whether it has ended of itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
     /// The value of a counter without labels.
     pub(crate) async fn counts(&self, name: &str) -> Option<u64> {
         let (_, text) = crate::http::get(self.admin?, "/metrics", None).await.ok()?;
@@ -61,9 +66,18 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
         format!("--tls-key={}", folder.join("tls.key").display()),
     ];
     let files = files.iter().map(String::as_str).chain(flags.iter().copied());
-    let daemon = launch_webhook(cluster, &folder, files).await?;
+    let (daemon, admin) = launch_webhook(cluster, &folder, files).await?;
     until_ready(&daemon).await?;
-    Ok(WebhookDaemon { daemon, ca_pem: authority.certificate_pem().to_owned() })
+    Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
+}
+
+/// Writes a serving pair for loopback by a CA of its own, and gives that CA.
+pub(crate) fn write_pair(folder: &Path) -> anyhow::Result<String> {
+    let authority = Authority::mint("test CA", now(), LIFE)?;
+    let pair = authority.issue(&["127.0.0.1"], now(), LIFE)?;
+    fs::write(folder.join("tls.crt"), pair.certificates_pem())?;
+    fs::write(folder.join("tls.key"), pair.key_pem())?;
+    Ok(authority.certificate_pem().to_owned())
 }
 
 /// Starts `podrole-webhook` with certificates of its own. It is ready once it is registered.
@@ -73,15 +87,16 @@ pub(crate) async fn own_webhook(
 ) -> anyhow::Result<WebhookDaemon> {
     let own = ["--certificates=own", "--tls-name=127.0.0.1"];
     let flags = own.into_iter().chain(flags.iter().copied());
-    let daemon = launch_webhook(cluster, &folder()?, flags).await?;
-    Ok(WebhookDaemon { daemon, ca_pem: String::new() })
+    let folder = folder()?;
+    let (daemon, admin) = launch_webhook(cluster, &folder, flags).await?;
+    Ok(WebhookDaemon { daemon, ca_pem: String::new(), admin, folder })
 }
 
 async fn launch_webhook(
     cluster: &Cluster,
     folder: &Path,
     flags: impl Iterator<Item = &str>,
-) -> anyhow::Result<Daemon> {
+) -> anyhow::Result<(Daemon, SocketAddr)> {
     let mut command = Command::new(project::binary("podrole-webhook")?);
     command.args(["--port=0", "--metrics-port=0", "--bind-address=127.0.0.1"]);
     command.arg("--kubeconfig").arg(cluster.kubeconfig());
@@ -92,7 +107,7 @@ async fn launch_webhook(
         Some((address(&line, "reviews")?, address(&line, "admin")?))
     })
     .await?;
-    Ok(Daemon { address, admin: Some(admin), process })
+    Ok((Daemon { address, admin: Some(admin), process }, admin))
 }
 
 /// Starts `podrole-sandbox` with one account that trusts the cluster's issuer, and one role

@@ -11,4 +11,6 @@ mod credentials;
 mod daemons;
 mod http;
 #[cfg(test)]
+mod in_cluster;
+#[cfg(test)]
 mod wire;
