@@ -10,7 +10,7 @@ use std::{
 
 use podrole_tests::project;
 
-use crate::archive;
+use crate::{NET_BIND_SERVICE, archive};
 
 /// A folder with a file of each kind; made in one order or in the other, by one clock or another.
 fn folder(at: &Path, turned: bool) -> PathBuf {
@@ -55,7 +55,8 @@ fn the_same_folder_gives_the_same_bytes() {
 fn a_container_engine_finds_all_of_it() {
     let here = tempfile::tempdir().unwrap();
     let out = here.path().join("out.tar");
-    let more = ["--entrypoint", "/a", "--command", "x", "--env", "A=1", "--arch", "arm64"];
+    let more = "--entrypoint /a --command x --env A=1 --arch arm64 --capability a";
+    let more: Vec<_> = more.split(' ').collect();
     let said = pack(&folder(here.path(), false), &out, &more);
     assert!(said.status.success(), "{said:?}");
     let image = archive::read(&out);
@@ -67,7 +68,8 @@ fn a_container_engine_finds_all_of_it() {
     assert_eq!(settings["Env"][0], "A=1");
     let paths: Vec<_> = image.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["a", "b", "b/deep", "b/deep/one", "b/two", "link"]);
-    assert!(image.files.iter().all(|file| file.capability.is_empty()));
+    assert_eq!(image.files[0].capability, NET_BIND_SERVICE);
+    assert!(image.files[1..].iter().all(|file| file.capability.is_empty()));
 }
 
 #[test]
