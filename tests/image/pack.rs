@@ -1,7 +1,7 @@
 //! `manifests/image/pack`: the same folder gives the same bytes, and only what an image can hold goes in.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -13,7 +13,7 @@ use podrole_tests::project;
 use crate::{NET_BIND_SERVICE, archive};
 
 /// A folder with a file of each kind; made in one order or in the other, by one clock or another.
-fn folder(at: &Path, turned: bool) -> PathBuf {
+fn folder(at: &Path, turned: bool) -> io::Result<PathBuf> {
     let root = at.join("root");
     let mut files = vec!["b/deep/one", "a", "b/two"];
     if turned {
@@ -21,20 +21,18 @@ fn folder(at: &Path, turned: bool) -> PathBuf {
     }
     for name in files {
         let path = root.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, name).unwrap();
-        let age = Duration::from_secs(if turned { 100_000 } else { 0 });
-        let file = fs::File::options().write(true).open(&path).unwrap();
-        file.set_modified(SystemTime::now() - age).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or(&root))?;
+        fs::write(&path, name)?;
+        let age = Duration::from_secs(if turned { 100_000 } else { 200_000 });
+        fs::File::options().write(true).open(&path)?.set_modified(SystemTime::UNIX_EPOCH + age)?;
     }
-    symlink("b/two", root.join("link")).unwrap();
-    root
+    symlink("b/two", root.join("link"))?;
+    Ok(root)
 }
 
-fn pack(root: &Path, out: &Path, more: &[&str]) -> Output {
+fn pack(root: &Path, out: &Path, more: &[&str]) -> io::Result<Output> {
     let mut command = Command::new(project::root().join("manifests/image/pack"));
-    command.args([root, out]).args(["--name", "docker.io/local/some:test"]).args(more);
-    command.output().unwrap()
+    command.args([root, out]).args(["--name", "docker.io/local/some:test"]).args(more).output()
 }
 
 #[test]
@@ -43,8 +41,8 @@ fn the_same_folder_gives_the_same_bytes() {
     for turned in [false, true] {
         let here = tempfile::tempdir().unwrap();
         let out = here.path().join("out.tar");
-        let said =
-            pack(&folder(here.path(), turned), &out, &["--capability", "a", "--user", "1:2"]);
+        let root = folder(here.path(), turned).unwrap();
+        let said = pack(&root, &out, &["--capability", "a", "--user", "1:2"]).unwrap();
         assert!(said.status.success(), "{said:?}");
         packed.push(fs::read(&out).unwrap());
     }
@@ -57,9 +55,9 @@ fn a_container_engine_finds_all_of_it() {
     let out = here.path().join("out.tar");
     let more = "--entrypoint /a --command x --env A=1 --arch arm64 --capability a";
     let more: Vec<_> = more.split(' ').collect();
-    let said = pack(&folder(here.path(), false), &out, &more);
+    let said = pack(&folder(here.path(), false).unwrap(), &out, &more).unwrap();
     assert!(said.status.success(), "{said:?}");
-    let image = archive::read(&out);
+    let image = archive::read(&out).unwrap();
     assert_eq!(image.names[0], "docker.io/local/some:test");
     assert_eq!(image.config["architecture"], "arm64");
     let settings = &image.config["config"];
@@ -75,11 +73,11 @@ fn a_container_engine_finds_all_of_it() {
 #[test]
 fn what_cannot_be_packed_is_said() {
     let here = tempfile::tempdir().unwrap();
-    let (root, out) = (folder(here.path(), false), here.path().join("out.tar"));
-    let said = pack(&root, &out, &["--capability", "agent"]);
+    let (root, out) = (folder(here.path(), false).unwrap(), here.path().join("out.tar"));
+    let said = pack(&root, &out, &["--capability", "agent"]).unwrap();
     assert!(String::from_utf8_lossy(&said.stderr).contains("no agent in "), "{said:?}");
     assert!(Command::new("mkfifo").arg(root.join("pipe")).status().unwrap().success());
-    let said = pack(&root, &out, &[]);
+    let said = pack(&root, &out, &[]).unwrap();
     assert!(String::from_utf8_lossy(&said.stderr).contains("no file, folder or link"), "{said:?}");
     assert!(!out.exists() && fs::read_dir(here.path()).unwrap().count() == 1, "half an archive");
 }
