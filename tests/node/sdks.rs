@@ -51,7 +51,13 @@ const SDKS: &[Sdk] = &[
     sdk("java-v2", "java"),
     sdk("java-v1", "java"),
     sdk("rust", "rust"),
-    sdk("ruby", "ruby"),
+    Sdk {
+        unsupported: &[(
+            "container",
+            "Debian's 3.168 is older than 3.188, the first to take this address",
+        )],
+        ..sdk("ruby", "ruby")
+    },
     s3("pyarrow", "python"),
     s3("obstore", "python"),
     s3("minio", "python"),
@@ -187,7 +193,9 @@ pub(crate) fn arn(said: &str) -> Option<String> {
 }
 
 fn error(said: &str) -> Option<String> {
-    last(said)?["error"]["class"].as_str().map(ToOwned::to_owned)
+    let error = &last(said)?["error"];
+    let first = |text: &str| text.split([':', '.']).next().unwrap_or_default().to_owned();
+    error["class"].as_str().map(ToOwned::to_owned).or_else(|| error["message"].as_str().map(first))
 }
 
 /// Puts the CA of the sandbox's certificate into the namespace.

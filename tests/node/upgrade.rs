@@ -7,10 +7,15 @@ use crate::{
     stage::{AGENT_NAMESPACE, NAMESPACE, Stage},
 };
 
-const ROLE: &[(&str, &str)] = &[
-    ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/upgrade"),
-    ("podrole.io/credentials", "container"),
-];
+/// A namespace whose ServiceAccount `app` has a role of its own.
+async fn prepared(stage: &Stage, namespace: &str) -> anyhow::Result<()> {
+    let role = format!("arn:aws:iam::111122223333:role/{namespace}");
+    let annotations =
+        [("eks.amazonaws.com/role-arn", role.as_str()), ("podrole.io/credentials", "container")];
+    stage.namespace(namespace, Some("enabled")).await?;
+    stage.service_account(namespace, "app", &annotations).await?;
+    stage.until_injected(namespace, "app").await
+}
 
 async fn restarted(stage: &Stage, namespace: &str, what: &str) -> anyhow::Result<()> {
     stage.kubectl(&["-n", namespace, "rollout", "restart", what]).await?;
@@ -20,9 +25,7 @@ async fn restarted(stage: &Stage, namespace: &str, what: &str) -> anyhow::Result
 
 /// The agent replaced while a pod asks it 200 times a second on new connections.
 pub(crate) async fn agent(stage: &Stage) -> Seen {
-    stage.namespace("upgrade-agent", Some("enabled")).await?;
-    stage.service_account("upgrade-agent", "app", ROLE).await?;
-    stage.until_injected("upgrade-agent", "app").await?;
+    prepared(stage, "upgrade-agent").await?;
     let asker = Asker::start(stage, "upgrade-agent").await?;
     restarted(stage, AGENT_NAMESPACE, "daemonset/podrole-agent").await?;
     let (answers, slowest) = asker.stop().await?;
@@ -33,9 +36,7 @@ pub(crate) async fn agent(stage: &Stage) -> Seen {
 
 /// The webhook replaced while 20 pods a second are made.
 pub(crate) async fn webhook(stage: &Stage) -> Seen {
-    stage.namespace("upgrade-webhook", Some("enabled")).await?;
-    stage.service_account("upgrade-webhook", "app", ROLE).await?;
-    stage.until_injected("upgrade-webhook", "app").await?;
+    prepared(stage, "upgrade-webhook").await?;
     let ((), made) = pods_meanwhile(
         stage,
         "upgrade-webhook",
@@ -51,9 +52,7 @@ pub(crate) async fn webhook(stage: &Stage) -> Seen {
 
 /// `helm upgrade` to other values, under both loads.
 pub(crate) async fn helm(stage: &Stage) -> Seen {
-    stage.namespace("upgrade-helm", Some("enabled")).await?;
-    stage.service_account("upgrade-helm", "app", ROLE).await?;
-    stage.until_injected("upgrade-helm", "app").await?;
+    prepared(stage, "upgrade-helm").await?;
     let asker = Asker::start(stage, "upgrade-helm").await?;
     let ((), made) = pods_meanwhile(stage, "upgrade-helm", install::upgraded(stage)).await?;
     made.none_missed()?;

@@ -3,9 +3,10 @@
 // Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
 
 import { createInterface } from "node:readline";
-import STS from "aws-sdk/clients/sts.js";
+import AWS from "aws-sdk";
 
-const sts = new STS({});
+// By the whole package: a client alone does not bring the web identity of the default chain.
+const sts = new AWS.STS({});
 
 async function use() {
   const started = performance.now();
