@@ -14,8 +14,8 @@ use super::{
 use crate::whoami::Answer;
 
 const EXAMPLES: [(&str, &str); 2] = [
-    ("examples/namespace.yaml", include_str!("../../../examples/namespace.yaml")),
-    ("examples/deployment.yaml", include_str!("../../../examples/deployment.yaml")),
+    ("examples/demo/namespace.yaml", include_str!("../../../examples/demo/namespace.yaml")),
+    ("examples/demo/deployment.yaml", include_str!("../../../examples/demo/deployment.yaml")),
 ];
 
 /// Tells it. The exit code is that of the person's own command, where there is one.

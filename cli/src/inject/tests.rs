@@ -62,7 +62,7 @@ async fn the_manifests_are_printed_as_the_webhook_leaves_them() {
 
 #[tokio::test]
 async fn comments_stay_where_lines_are_added() {
-    let file = crate_root().join("../examples/deployment.yaml");
+    let file = crate_root().join("../examples/demo/deployment.yaml");
     let example = std::fs::read_to_string(file).unwrap();
     let text = told(&[&example], &[]).await;
     let mut lines = text.lines();

@@ -3,6 +3,9 @@ What a schema cannot say in a sentence: values that contradict each other. Each 
 */}}
 {{- define "podrole.check" -}}
 {{- $values := .Values -}}
+{{- if not $values.region }}
+{{- fail "\n\nthe region is missing: give `region`, the one whose STS the agent asks (--set region=eu-west-1)" }}
+{{- end }}
 {{- if and (eq $values.exchange "assume-role") (not $values.associations) (not $values.agent.allowAnnotationRoles) }}
 {{- fail "\n\nexchange: assume-role takes its roles from the association list: give `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with guard-rails on the namespaces" }}
 {{- end }}
@@ -49,10 +52,20 @@ What a schema cannot say in a sentence: values that contradict each other. Each 
 {{- if eq .Release.Namespace "kube-system" }}
 {{- fail "\n\nthe release namespace is kube-system, and pods of podrole's own namespaces get no roles, CSI drivers and load-balancer controllers among them: install into one of its own (--namespace podrole --create-namespace)" }}
 {{- end }}
-{{- if eq $values.webhook.port $values.webhook.metricsPort }}
+{{- if eq (int $values.webhook.port) (int $values.webhook.metricsPort) }}
 {{- fail "\n\nwebhook.port and webhook.metricsPort are the same: change one" }}
 {{- end }}
 {{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
 {{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself has this port on nodes: choose another" (int $values.webhook.port)) }}
+{{- end }}
+{{- range (default list (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items) }}
+{{- $hooks := list }}
+{{- range .webhooks }}{{ $hooks = append $hooks .name }}{{ end }}
+{{- if and (has "enabled.podrole.io" $hooks) (ne .metadata.name (include "podrole.name" $)) }}
+{{- fail (printf "\n\nanother podrole is in this cluster already, with the webhook configuration %s: uninstall it, or upgrade it instead (helm list -A)" .metadata.name) }}
+{{- end }}
+{{- end }}
+{{- if and $values.agent.enabled .Release.IsInstall (lookup "apps/v1" "DaemonSet" "kube-system" "eks-pod-identity-agent") }}
+{{- fail "\n\nEKS's Pod Identity Agent is on the nodes and has the address 169.254.170.23: remove the add-on eks-pod-identity-agent, or keep it and set agent.enabled=false" }}
 {{- end }}
 {{- end }}

@@ -18,7 +18,13 @@ image: {{ include "podrole.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end }}
 
-{{- define "podrole.logging" -}}
-- --log={{ .Values.logging.level }}
-- --log-format={{ .Values.logging.format }}
+{{/* "podrole.args" (list . FLAGS MORE): flags, one a line, with those for logs and more from the values; as strings, since
+"--bind-address=::" is a map to YAML. */}}
+{{- define "podrole.args" -}}
+{{- $logging := (index . 0).Values.logging -}}
+{{- $flags := index . 1 | trim | splitList "\n" -}}
+{{- $flags = concat $flags (list (printf "--log=%s" $logging.level) (printf "--log-format=%s" $logging.format)) -}}
+{{- range concat $flags (index . 2) }}
+- {{ quote . }}
+{{- end }}
 {{- end }}

@@ -1,40 +1,36 @@
 {{/* The agent's flags, and the addresses that `setup` shares with it. */}}
-{{- define "podrole.agentArgs" -}}
-- --exchange={{ .Values.exchange }}
-- --region={{ .Values.region }}
+{{- define "podrole.agentFlags" -}}
+--exchange={{ .Values.exchange }}
+--region={{ .Values.region }}
 {{- with .Values.cluster.name }}
-- --cluster-name={{ . }}
+--cluster-name={{ . }}
 {{- end }}
 {{- with .Values.cluster.arn }}
-- --cluster-arn={{ . }}
+--cluster-arn={{ . }}
 {{- end }}
 {{- if .Values.local.enabled }}
-- --sts-endpoint-url={{ include "podrole.sandboxUrl" . }}
+--sts-endpoint-url={{ include "podrole.sandboxUrl" . }}
 {{- end }}
 {{- if .Values.associations }}
-- --associations=/etc/podrole/associations/associations.json
+--associations=/etc/podrole/associations/associations.json
 {{- end }}
 {{- if .Values.agent.allowAnnotationRoles }}
-- --allow-annotation-roles
+--allow-annotation-roles
 {{- end }}
 {{- if .Values.agent.disableSessionTags }}
-- --disable-session-tags
+--disable-session-tags
 {{- end }}
 {{- range .Values.agent.issuers }}
-- --issuer={{ . }}
+--issuer={{ . }}
 {{- end }}
-- --verify-peer={{ .Values.agent.verifyPeer }}
-- --pod-requests-per-second={{ .Values.agent.podRequestsPerSecond }}
-- --annotation-prefix={{ .Values.injection.annotationPrefix }}
-- --metrics-port={{ .Values.agent.metricsPort }}
+--verify-peer={{ .Values.agent.verifyPeer }}
+--pod-requests-per-second={{ int .Values.agent.podRequestsPerSecond }}
+--annotation-prefix={{ .Values.injection.annotationPrefix }}
+--metrics-port={{ .Values.agent.metricsPort }}
 {{- if .Values.ipv6 }}
-- --metrics-address=::
+--metrics-address=::
 {{- end }}
-- --handover={{ .Values.agent.hostFolder }}/handover.sock
-- --keys-cache={{ .Values.agent.hostFolder }}/keys.json
-- --health-socket=/run/podrole/health.sock
-{{ include "podrole.logging" . }}
-{{- with .Values.agent.extraArgs }}
-{{ toYaml . }}
-{{- end }}
+--handover={{ .Values.agent.hostFolder }}/handover.sock
+--keys-cache={{ .Values.agent.hostFolder }}/keys.json
+--health-socket=/run/podrole/health.sock
 {{- end }}

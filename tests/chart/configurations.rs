@@ -1,0 +1,74 @@
+//! The configurations that tests/api registers are the ones that the chart installs.
+
+use std::fs;
+
+use anyhow::ensure;
+use podrole_tests::project;
+use serde_json::Value;
+
+use crate::{helm, objects};
+
+#[test]
+fn the_files_for_people_without_helm_say_the_same() -> anyhow::Result<()> {
+    let rendered = objects::read(&helm::template(&[])?)?;
+    for (kind, file) in [
+        ("MutatingWebhookConfiguration", "manifests/webhook-configuration.yaml"),
+        ("ValidatingWebhookConfiguration", "manifests/validating-webhook-configuration.yaml"),
+    ] {
+        let written: Value =
+            serde_saphyr::from_str(&fs::read_to_string(project::root().join(file))?)?;
+        let installed = objects::find(&rendered, kind, "podrole")?;
+        ensure!(
+            written["webhooks"] == installed["webhooks"],
+            "{file} is not what the chart installs"
+        );
+        ensure!(
+            written["metadata"]["name"] == installed["metadata"]["name"],
+            "{file}: another name"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_namespace_is_looked_at_but_podroles_own() -> anyhow::Result<()> {
+    let rendered = objects::read(&helm::template(&["injection.default=all"])?)?;
+    let installed = objects::find(&rendered, "MutatingWebhookConfiguration", "podrole")?;
+    let selector =
+        |index: usize| &installed["webhooks"][index]["namespaceSelector"]["matchExpressions"];
+    let expression = |index: usize, at: usize| {
+        (selector(index)[at]["operator"].clone(), selector(index)[at]["values"].clone())
+    };
+    let of =
+        |operator: &str, values: &[&str]| (Value::from(operator), Value::from(values.to_vec()));
+    ensure!(expression(0, 0) == of("NotIn", &["disabled", "required"]), "{}", selector(0));
+    ensure!(expression(0, 1) == of("NotIn", &["podrole", "podrole-agent"]), "{}", selector(0));
+    // The promise to refuse is made where somebody asked for it, and nowhere else.
+    ensure!(expression(1, 0) == of("In", &["required"]), "{}", selector(1));
+    Ok(())
+}
+
+#[test]
+fn a_ca_is_rendered_only_where_it_is_given() -> anyhow::Result<()> {
+    for (set, given) in [
+        (&[][..], false),
+        (&["certificates=cert-manager"][..], false),
+        (
+            &[
+                "certificates=files",
+                "certificateFiles.secret=tls",
+                "certificateFiles.caBundle=Q0E=",
+            ],
+            true,
+        ),
+    ] {
+        let rendered = objects::read(&helm::template(set)?)?;
+        let installed = objects::find(&rendered, "MutatingWebhookConfiguration", "podrole")?;
+        let bundle = &installed["webhooks"][0]["clientConfig"]["caBundle"];
+        ensure!(
+            bundle.is_string() == given,
+            "{set:?}: an upgrade would blank the CA that is there"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! helm as people run it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+use podrole_tests::project;
+
+/// The release's name, and its namespace.
+pub(crate) const RELEASE: &str = "podrole";
+
+/// The chart's folder.
+pub(crate) fn chart() -> PathBuf {
+    project::root().join("manifests/chart")
+}
+
+/// Runs helm; what it prints, or what it complains of.
+pub(crate) fn helm(arguments: &[&str], kubeconfig: Option<&Path>) -> anyhow::Result<String> {
+    let program = match std::env::var_os("PODROLE_HELM") {
+        Some(path) => path.into(),
+        None => project::folder_from("tests/helm/build")?,
+    };
+    let mut command = Command::new(program);
+    // Neither the person's cluster nor their plugins.
+    command.args(arguments).env_remove("HELM_NAMESPACE");
+    command.env("KUBECONFIG", kubeconfig.unwrap_or_else(|| Path::new("none")));
+    let run = command.output().context("helm cannot be run")?;
+    if !run.status.success() {
+        bail!("{}", String::from_utf8_lossy(&run.stderr));
+    }
+    Ok(String::from_utf8(run.stdout)?)
+}
+
+/// `helm template` of a release `podrole` in the namespace `podrole`, without hooks.
+pub(crate) fn template(set: &[&str]) -> anyhow::Result<String> {
+    rendered(set, &["--no-hooks"])
+}
+
+/// The same with the hooks.
+pub(crate) fn template_with_hooks(set: &[&str]) -> anyhow::Result<String> {
+    rendered(set, &[])
+}
+
+fn rendered(set: &[&str], more: &[&str]) -> anyhow::Result<String> {
+    let chart = chart();
+    let chart = chart.to_str().context("the chart's path is not UTF-8")?;
+    let mut arguments = vec!["template", RELEASE, chart, "--namespace", RELEASE];
+    arguments.extend(more);
+    for value in set {
+        arguments.extend(["--set", value]);
+    }
+    helm(&arguments, None)
+}

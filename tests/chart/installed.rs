@@ -1,0 +1,229 @@
+//! The chart on a real API server: every object is taken, the notes tell what is on, an upgrade keeps
+//! what the daemons wrote, and nothing stays after the end.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::{
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
+    core::v1::{Namespace, Secret},
+};
+use kube::{
+    Api, Client,
+    api::{ListParams, Patch, PatchParams},
+};
+use podrole_tests::{cluster::Cluster, project};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::{golden::MODES, helm, objects};
+
+/// There is room for one podrole in a cluster, and the chart insists on it.
+static ONE: Mutex<()> = Mutex::const_new(());
+/// Modes with objects of kinds that are not Kubernetes's own.
+const FOREIGN: [&str; 1] = ["cert-manager"];
+
+/// helm's `verb` for the release in the namespace `podrole`.
+fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String> {
+    let chart = helm::chart();
+    let chart = chart.to_str().context("the chart's path is not UTF-8")?;
+    let mut arguments = vec![verb, "podrole", chart, "-n", "podrole", "--create-namespace"];
+    if verb == "upgrade" {
+        arguments.pop();
+    }
+    for value in set {
+        arguments.extend(["--set", value]);
+    }
+    helm::helm(&arguments, Some(kubeconfig))
+}
+
+/// Without its hook: there is no node that could run it.
+fn uninstall(kubeconfig: &Path) -> anyhow::Result<String> {
+    helm::helm(&["uninstall", "podrole", "-n", "podrole", "--no-hooks"], Some(kubeconfig))
+}
+
+#[tokio::test]
+async fn every_mode_is_taken_by_the_api_server_and_leaves_nothing_behind() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
+    for (mode, set) in MODES.iter().filter(|(mode, _)| !FOREIGN.contains(mode)) {
+        // The agent's namespace cannot go here: nothing empties it without a controller.
+        let set = [set, &["agent.createNamespace=false"][..]].concat();
+        namespace(&client, "podrole-agent").await?;
+        release("install", &set, &kubeconfig).with_context(|| mode.to_string())?;
+        uninstall(&kubeconfig).with_context(|| mode.to_string())?;
+        let left = configurations(&client).await?;
+        ensure!(left.is_empty(), "{mode}: {left:?} are left");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upgrade_keeps_what_the_webhook_wrote() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
+    namespace(&client, "podrole-agent").await?;
+    let quiet = "agent.createNamespace=false";
+    release("install", &[quiet], &kubeconfig)?;
+
+    let configurations = Api::<MutatingWebhookConfiguration>::all(client.clone());
+    let bundle = json!([
+        {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "Q0E="},
+        {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Q0E="}]);
+    let bundle = Patch::Json::<()>(serde_json::from_value(bundle)?);
+    configurations.patch("podrole", &PatchParams::default(), &bundle).await?;
+    let secrets = Api::<Secret>::namespaced(client.clone(), "podrole");
+    let data = Patch::Merge(json!({"data": {"authorities.json": "e30="}}));
+    secrets.patch("podrole-webhook-ca", &PatchParams::default(), &data).await?;
+
+    release(
+        "upgrade",
+        &[quiet, "injection.default=all", "injection.timeoutSeconds=5"],
+        &kubeconfig,
+    )?;
+    let after = configurations.get("podrole").await?;
+    for webhook in after.webhooks.unwrap_or_default() {
+        ensure!(webhook.timeout_seconds == Some(5), "{}: not upgraded", webhook.name);
+        let bundle = webhook.client_config.ca_bundle;
+        ensure!(bundle.is_some_and(|it| it.0 == b"CA"), "{}: the caBundle is gone", webhook.name);
+    }
+    let kept = secrets.get("podrole-webhook-ca").await?;
+    ensure!(kept.data.unwrap_or_default().contains_key("authorities.json"), "the CA is gone");
+    uninstall(&kubeconfig)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    namespace(&cluster.client().await?, "podrole-agent").await?;
+    let chart = helm::chart();
+    let chart = chart.to_str().context("the chart's path is not UTF-8")?;
+    let notes = |set: &str| -> anyhow::Result<String> {
+        let set = format!("{set},agent.createNamespace=false");
+        let install =
+            ["install", "podrole", chart, "-n", "podrole", "--dry-run=server", "--set", &set];
+        let told = helm::helm(&install, Some(&cluster.kubeconfig()))?;
+        Ok(told.split_once("NOTES:").context("no notes")?.1.to_owned())
+    };
+    let told = notes("ipv6=false")?;
+    for part in ["STS of us-east-1", "labelled podrole.io/injection: enabled", "enforce=restricted"]
+    {
+        ensure!(told.contains(part), "no {part:?} in {told}");
+    }
+    for (set, part) in [
+        ("local.enabled=true", "it is for laptops and CI"),
+        ("webhook.replicas=1", "Set webhook.replicas=2"),
+        ("webhook.hostNetwork=true", "--overwrite pod-security.kubernetes.io/enforce=privileged"),
+        ("injection.default=all", "label the namespace podrole.io/injection=required"),
+        ("agent.verifyPeer=off", "Set agent.verifyPeer=warn or enforce"),
+        ("certificates=files,certificateFiles.secret=tls", "Give it."),
+    ] {
+        let told = notes(set)?;
+        let careful = told.lines().any(|line| line.starts_with("CAREFUL: ") && line.contains(part));
+        ensure!(careful, "--set {set}: no {part:?} in {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
+    namespace(&client, "podrole-agent").await?;
+    release("install", &["agent.createNamespace=false"], &kubeconfig)?;
+    let chart = helm::chart();
+    let chart = chart.to_str().unwrap_or_default();
+    let second = helm::helm(
+        &["install", "other", chart, "-n", "other", "--create-namespace"],
+        Some(&kubeconfig),
+    );
+    uninstall(&kubeconfig)?;
+    let told = second.unwrap_err().to_string();
+    ensure!(told.contains("another podrole is in this cluster already"), "{told}");
+    ensure!(told.contains("the webhook configuration podrole: uninstall it"), "{told}");
+
+    let daemon_sets =
+        Api::<k8s_openapi::api::apps::v1::DaemonSet>::namespaced(client, "kube-system");
+    let theirs = serde_json::from_value(json!({
+        "metadata": {"name": "eks-pod-identity-agent"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "a", "image": "example.org/a:1"}]}}}}))?;
+    daemon_sets.create(&kube::api::PostParams::default(), &theirs).await?;
+    let beside = release("install", &[], &kubeconfig);
+    let without = release("install", &["agent.enabled=false"], &kubeconfig);
+    daemon_sets.delete("eks-pod-identity-agent", &kube::api::DeleteParams::default()).await?;
+    uninstall(&kubeconfig)?;
+    let told = beside.unwrap_err().to_string();
+    ensure!(told.contains("set agent.enabled=false"), "{told}");
+    without?;
+    Ok(())
+}
+
+/// `kubectl apply` of install.yaml is enough; each object is taken as it stands.
+#[tokio::test]
+async fn install_yaml_is_taken_whole() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let client = cluster.client().await?;
+    for name in ["podrole", "podrole-agent"] {
+        namespace(&client, name).await?;
+    }
+    let text = std::fs::read_to_string(project::root().join("manifests/install.yaml"))?;
+    for object in objects::read(&text)? {
+        dry_run(&client, &object).await?;
+    }
+    Ok(())
+}
+
+/// Server-side apply, without keeping it.
+async fn dry_run(client: &Client, object: &Value) -> anyhow::Result<()> {
+    let object: kube::api::DynamicObject = serde_json::from_value(object.clone())?;
+    let types = object.types.clone().context("an object without a kind")?;
+    let kind = kube::core::GroupVersionKind::try_from(&types)?;
+    let (resource, capabilities) = kube::discovery::pinned_kind(client, &kind).await?;
+    let api: Api<kube::api::DynamicObject> = match capabilities.scope {
+        kube::discovery::Scope::Cluster => Api::all_with(client.clone(), &resource),
+        kube::discovery::Scope::Namespaced => {
+            let namespace = object.metadata.namespace.as_deref().context("no namespace")?;
+            Api::namespaced_with(client.clone(), namespace, &resource)
+        }
+    };
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let params = PatchParams {
+        dry_run: true,
+        field_validation: Some(kube::api::ValidationDirective::Strict),
+        ..PatchParams::apply("test").force()
+    };
+    let applied = api.patch(&name, &params, &Patch::Apply(&object)).await;
+    applied.with_context(|| format!("{} {name}", kind.kind))?;
+    Ok(())
+}
+
+async fn configurations(client: &Client) -> anyhow::Result<Vec<String>> {
+    let all = ListParams::default();
+    let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone()).list(&all).await?;
+    let validating = Api::<ValidatingWebhookConfiguration>::all(client.clone()).list(&all).await?;
+    let names = mutating.items.into_iter().filter_map(|it| it.metadata.name);
+    Ok(names.chain(validating.items.into_iter().filter_map(|it| it.metadata.name)).collect())
+}
+
+/// The namespace is there.
+async fn namespace(client: &Client, name: &str) -> anyhow::Result<()> {
+    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+    let params = PatchParams::apply("test");
+    Api::<Namespace>::all(client.clone())
+        .patch(
+            name,
+            &params,
+            &Patch::Apply(&json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": namespace.metadata})),
+        )
+        .await?;
+    Ok(())
+}

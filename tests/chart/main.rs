@@ -1,0 +1,18 @@
+//! The chart: what it renders in each mode, what it refuses, and what a real API server says to it.
+//!
+//! ```text
+//!   helm template ─► golden/ and manifests/install.yaml     values ─► refused, with a sentence
+//!   helm install ─► a real API server ─► pods by Pod Security's levels ─► helm uninstall
+//! ```
+//!
+//! `PODROLE_BLESS=1` writes golden files and install.yaml anew: read the difference before it is kept.
+
+mod configurations;
+mod golden;
+mod helm;
+mod installed;
+mod metrics;
+mod objects;
+mod refusals;
+mod security;
+mod values;

@@ -1,0 +1,97 @@
+//! Values that are unknown, wrong or contradict each other: each is refused, and the text says why.
+
+use anyhow::ensure;
+
+use crate::helm;
+
+/// What is set, and what must be in the complaint: the fault, and the mend where one is needed.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("regoin=eu-west-1", &["additional properties 'regoin' not allowed"]),
+    ("agent.image=x", &["/agent", "additional properties 'image' not allowed"]),
+    ("exchange=irsa", &["must be one of 'web-identity', 'assume-role', 'eks-auth'"]),
+    ("certificates=self", &["must be one of 'own', 'cert-manager', 'files'"]),
+    ("injection.default=none", &["must be one of 'labelled', 'all'"]),
+    ("webhook.port=70000", &["/webhook/port", "maximum"]),
+    ("webhook.replicas=0", &["/webhook/replicas", "minimum"]),
+    ("region=europe", &["/region", "does not match pattern"]),
+    ("image.digest=latest", &["/image/digest", "does not match pattern"]),
+    ("agent.hostFolder=var/lib", &["/agent/hostFolder", "does not match pattern"]),
+    ("associations[0].namespace=shop", &["/associations/0", "missing property 'serviceAccount'"]),
+    ("region=", &["the region is missing", "--set region="]),
+    ("exchange=assume-role", &["takes its roles from the association list", "give `associations`"]),
+    (
+        "exchange=assume-role,agent.allowAnnotationRoles=true",
+        &["names the cluster in its session tags", "give cluster.name and cluster.arn"],
+    ),
+    (
+        "exchange=assume-role,agent.disableSessionTags=true,associations[0].namespace=a,associations[0].serviceAccount=b",
+        &["the association of a/b has no roleArn", "give it one"],
+    ),
+    ("exchange=eks-auth", &["asks EKS Auth by the cluster's name", "give cluster.name"]),
+    (
+        "local.enabled=true,exchange=eks-auth,cluster.name=a",
+        &["local.enabled plays AWS with web identity", "leave exchange: web-identity"],
+    ),
+    ("local.enabled=true,agent.enabled=false", &["through the agent", "leave agent.enabled: true"]),
+    ("local.upstream=http://moto:5000", &["behind the sandbox", "give local.enabled: true too"]),
+    ("local.enabled=true,local.autoRoles=false", &["knows no role", "give local.config"]),
+    ("certificates=files", &["give certificateFiles.secret"]),
+    ("certificateFiles.secret=tls", &["is for certificates: files", "change one of them"]),
+    ("certManager.issuer.name=ca", &["is for certificates: cert-manager", "change one of them"]),
+    (
+        "monitoring.serviceMonitor=true,monitoring.podMonitor=true",
+        &["count everything twice", "choose one"],
+    ),
+    ("agent.namespace=podrole", &["agent.namespace is the release namespace", "give another"]),
+    ("webhook.metricsPort=8443", &["are the same", "change one"]),
+    ("webhook.hostNetwork=true,webhook.port=10250", &["has this port on nodes", "choose another"]),
+];
+
+#[test]
+fn each_is_refused_with_its_sentence() -> anyhow::Result<()> {
+    for (set, told) in REFUSED {
+        let Err(complaint) = helm::template(&[*set]) else {
+            anyhow::bail!("--set {set} is taken");
+        };
+        let complaint = complaint.to_string();
+        for part in *told {
+            ensure!(complaint.contains(part), "--set {set}: no {part:?} in {complaint}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_namespace_whose_pods_need_roles_is_no_place_for_podrole() -> anyhow::Result<()> {
+    let chart = helm::chart();
+    let chart = chart.to_str().unwrap_or_default();
+    let told = helm::helm(&["template", "podrole", chart, "--namespace", "kube-system"], None);
+    let told = told.unwrap_err().to_string();
+    ensure!(told.contains("the release namespace is kube-system"), "{told}");
+    ensure!(told.contains("--create-namespace"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn an_older_kubernetes_is_refused() -> anyhow::Result<()> {
+    let chart = helm::chart();
+    let chart = chart.to_str().unwrap_or_default();
+    let template = |version| {
+        helm::helm(
+            &["template", "podrole", chart, "-n", "podrole", "--kube-version", version],
+            None,
+        )
+    };
+    ensure!(template("1.29.9").unwrap_err().to_string().contains("requires kubeVersion: >=1.30.0"));
+    // Managed clusters call their versions so.
+    template("v1.30.4-eks-a737599")?;
+    Ok(())
+}
+
+#[test]
+fn helm_lint_finds_nothing() -> anyhow::Result<()> {
+    let chart = helm::chart();
+    let chart = chart.to_str().unwrap_or_default();
+    helm::helm(&["lint", "--strict", "--quiet", chart], None)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Every value is in the schema, and documented where it stands.
+
+use std::{collections::BTreeMap, fs};
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use crate::helm;
+
+#[test]
+fn every_value_is_documented_and_in_the_schema() -> anyhow::Result<()> {
+    let schema = fs::read_to_string(helm::chart().join("values.schema.json"))?;
+    let schema: Value = serde_json::from_str(&schema)?;
+    let mut known = Vec::new();
+    leaves(&schema, "", &mut known);
+    known.retain(|path| path != "global");
+
+    let written = fs::read_to_string(helm::chart().join("values.yaml"))?;
+    let documented = documented(&written);
+    for path in &known {
+        let told = documented.get(path);
+        ensure!(told.is_some(), "{path} is in the schema, and not in values.yaml");
+        ensure!(told == Some(&true), "{path} has no comment above it in values.yaml");
+    }
+    let values: Value = serde_saphyr::from_str(&written)?;
+    for path in &known {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        ensure!(values.pointer(&pointer).is_some(), "{path} has no default");
+    }
+    Ok(())
+}
+
+/// The paths of values; an object that the schema describes in place is a folder of them.
+fn leaves(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let Some(properties) = schema["properties"].as_object() else {
+        found.push(path.to_owned());
+        return;
+    };
+    assert_eq!(schema["additionalProperties"], false, "{path} takes anything");
+    for (name, schema) in properties {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        leaves(schema, &path, found);
+    }
+}
+
+/// The keys that stand in a file of ours, two blanks deeper each, and whether a comment is above.
+fn documented(text: &str) -> BTreeMap<String, bool> {
+    let (mut found, mut path, mut commented) = (BTreeMap::new(), Vec::<String>::new(), false);
+    for line in text.lines() {
+        let bare = line.trim_start();
+        if bare.starts_with('#') {
+            commented = true;
+            continue;
+        }
+        if let Some((name, _)) = bare.split_once(':') {
+            path.truncate((line.len() - bare.len()) / 2);
+            path.push(name.to_owned());
+            found.insert(path.join("."), commented);
+        }
+        commented = false;
+    }
+    found
+}
+
+#[test]
+fn no_object_of_the_schema_takes_what_is_not_known() -> anyhow::Result<()> {
+    let schema = fs::read_to_string(helm::chart().join("values.schema.json"))?;
+    let schema: Value = serde_json::from_str(&schema)?;
+    ensure!(schema["$schema"] == "http://json-schema.org/draft-07/schema#");
+    let mut open = Vec::new();
+    visit(&schema, &mut |object| {
+        if object.contains_key("properties")
+            && object.get("additionalProperties") != Some(&Value::Bool(false))
+        {
+            open.push(format!("{object:?}"));
+        }
+    });
+    ensure!(open.is_empty(), "{open:?}");
+    Ok(())
+}
+
+fn visit(value: &Value, see: &mut impl FnMut(&serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            see(object);
+            object.values().for_each(|value| visit(value, see));
+        }
+        Value::Array(list) => list.iter().for_each(|value| visit(value, see)),
+        _ => {}
+    }
+}
