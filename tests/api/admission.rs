@@ -4,6 +4,7 @@ mod debug;
 mod eks;
 mod inject;
 mod registrations;
+mod restricted;
 mod secrets;
 mod sources;
 mod warnings;
