@@ -72,3 +72,29 @@ fn a_ca_is_rendered_only_where_it_is_given() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn no_role_reads_secrets_but_its_own_or_everything_of_anything() -> anyhow::Result<()> {
+    let set = ["local.enabled=true", "injection.configMap=true"];
+    let rendered = objects::read(&helm::template_with_hooks(&set)?)?;
+    let mut seen = 0;
+    for role in
+        rendered.iter().filter(|it| it["rules"].is_array() && it["kind"] != "PrometheusRule")
+    {
+        seen += 1;
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            let text = rule.to_string();
+            ensure!(!text.contains('*'), "{text}");
+            let delicate = ["secrets", "configmaps", "validatingwebhookconfigurations"];
+            let named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
+            ensure!(named || !delicate.iter().any(|it| text.contains(it)), "not by name: {text}");
+            let cluster_wide = role["kind"] == "ClusterRole";
+            ensure!(!(cluster_wide && text.contains("secrets")), "of every namespace: {text}");
+            for power in ["escalate", "impersonate", "bind\"", "serviceaccounts/token"] {
+                ensure!(!text.contains(power), "{text}");
+            }
+        }
+    }
+    ensure!(seen == 4, "{seen} roles");
+    Ok(())
+}
