@@ -10,6 +10,7 @@ use crate::{
 
 const ROLE: &[(&str, &str)] =
     &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/opt-in")];
+const WEBHOOK: &str = "deployment/podrole-webhook";
 const KINDS: [(&str, Option<&str>); 3] =
     [("opt-none", None), ("opt-enabled", Some("enabled")), ("opt-required", Some("required"))];
 
@@ -68,22 +69,23 @@ async fn create(stage: &Stage, namespace: &str, name: &str) -> anyhow::Result<Po
     stage.create(namespace, manifest).await
 }
 
-/// Scales the webhook, and waits until its Service has as many endpoints.
+/// Scales the webhook, and waits until that many of its pods are ready and all others gone: one that ends still answers for a while.
 async fn scale(stage: &Stage, replicas: usize) -> anyhow::Result<()> {
     let count = format!("--replicas={replicas}");
-    stage.kubectl(&["-n", NAMESPACE, "scale", "deployment/podrole-webhook", &count]).await?;
-    let endpoints = &[
+    stage.kubectl(&["-n", NAMESPACE, "scale", WEBHOOK, &count]).await?;
+    stage.kubectl(&["-n", NAMESPACE, "rollout", "status", WEBHOOK, "--timeout=120s"]).await?;
+    let pods = &[
         "-n",
         NAMESPACE,
         "get",
-        "endpointslices",
+        "pods",
         "-l",
-        "kubernetes.io/service-name=podrole-webhook",
+        "app.kubernetes.io/component=webhook",
         "-o",
-        "jsonpath={.items[*].endpoints[?(@.conditions.serving==true)].addresses[0]}",
+        "name",
     ];
-    stage::until("the webhook's endpoints", 120, async || {
-        Ok(stage.kubectl(endpoints).await?.split_whitespace().count() == replicas)
+    stage::until("the webhook's pods", 120, async || {
+        Ok(stage.kubectl(pods).await?.lines().count() == replicas)
     })
     .await
 }
