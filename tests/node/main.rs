@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     };
     let report = Report::new();
     if report.must("install", install::installed(&stage)).await {
-        checks(&stage, &report).await;
+        Box::pin(checks(&stage, &report)).await;
     }
     if report.end() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -66,15 +66,15 @@ async fn checks(stage: &Stage, report: &Report) {
         report.run("token-deleted-pod", tokens::deleted_pod(stage)),
         report.run("token-foreign-node", tokens::foreign_node(stage)),
     );
-    report.run("upgrade-agent", upgrade::agent(stage)).await;
-    report.run("upgrade-webhook", upgrade::webhook(stage)).await;
-    report.run("upgrade-helm", upgrade::helm(stage)).await;
-    report.run("opt-in", opt_in::opt_in(stage)).await;
-    report.run("trouble", trouble::trouble(stage)).await;
+    report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
+    report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
+    report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
+    report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
+    report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {
         report.run("rotation", rotation::end(stage, begun)).await;
     }
-    report.run("restart", restart::restart(stage)).await;
-    report.run("uninstall", install::uninstalled(stage)).await;
-    report.run("plain", install::plain(stage)).await;
+    report.run("restart", Box::pin(restart::restart(stage))).await;
+    report.run("uninstall", Box::pin(install::uninstalled(stage))).await;
+    report.run("plain", Box::pin(install::plain(stage))).await;
 }

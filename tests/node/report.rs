@@ -1,6 +1,8 @@
 //! Says what each check saw, and counts.
 
-use std::{cell::Cell, env, time::Instant};
+use std::{cell::Cell, env};
+
+use tokio::time::Instant;
 
 /// What a check has seen, in a sentence or a table.
 pub(crate) type Seen = anyhow::Result<String>;

@@ -1,7 +1,150 @@
-//! What may be wrong at install or start, each said in a sentence with its mend.
+//! What may be wrong at install or start: each is found there, and said in a sentence with its mend.
 
-use crate::{report::Seen, stage::Stage};
+use anyhow::{Context as _, bail, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use podrole_tests::project;
+use serde_json::{Value, json};
 
-pub(crate) async fn trouble(_stage: &Stage) -> Seen {
-    Ok(String::new())
+use crate::{
+    report::Seen,
+    stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, container, pod},
+};
+
+/// As EKS registers its own, for pods of every namespace; nobody answers.
+const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
+const WEBHOOK: &str = "deployment/podrole-webhook";
+
+/// What is wrong with an agent, its flags, its user, and what its log must say.
+const AGENTS: [(&str, &[&str], i64, &str); 3] = [
+    ("no-region", &[], 65532, "no AWS region: give --region"),
+    ("address-taken", &["--region=us-east-1"], 0, "stop what holds this one"),
+    (
+        "issuer-unreachable",
+        &[
+            "--region=us-east-1",
+            "--port=8099",
+            "--keys-from=issuer",
+            "--issuer=https://nowhere.invalid",
+        ],
+        65532,
+        "nowhere.invalid",
+    ),
+];
+
+pub(crate) async fn trouble(stage: &Stage) -> Seen {
+    let mut seen = vec![
+        refused(stage, "contradiction", &["--set", "exchange=assume-role"], "give `associations`")
+            .await?,
+        refused(
+            stage,
+            "second-podrole",
+            &["--set", "agent.namespace=second-agent"],
+            "another podrole is in this cluster already",
+        )
+        .await?,
+    ];
+    for (name, flags, user, sentence) in AGENTS {
+        seen.push(agent(stage, name, flags, user, sentence).await?);
+    }
+    seen.push(unwilling_role(stage).await?);
+    seen.push(beside_eks(stage).await?);
+    Ok(seen.iter().map(|line| format!("\n    {line}")).collect())
+}
+
+/// An install that helm does not begin.
+async fn refused(stage: &Stage, name: &str, values: &[&str], sentence: &str) -> Seen {
+    let chart = project::root().join("manifests/chart");
+    let chart = chart.to_str().context("a path that is not UTF-8")?;
+    let mut words = vec!["install", name, chart, "--namespace", name, "--create-namespace"];
+    words.extend(values);
+    let Err(fault) = stage.helm(&words).await else { bail!("{name}: helm installed it") };
+    let fault = format!("{fault:#}");
+    let line = fault.lines().find(|line| line.contains(sentence));
+    Ok(format!("{name}: {}", line.with_context(|| format!("{name}: {fault}"))?.trim()))
+}
+
+/// A second agent on the node, which cannot serve; its log says why.
+async fn agent(stage: &Stage, name: &str, flags: &[&str], user: i64, sentence: &str) -> Seen {
+    let mut command = vec!["/podrole-agent", "--node-name=node1", "--metrics-port=2799"];
+    command.extend(flags);
+    let mut container = container("agent", "podrole", &command);
+    let capabilities = json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]});
+    container["securityContext"] = json!({"runAsUser": user, "capabilities": capabilities});
+    let mut manifest = pod(name, "podrole-agent", &[container]);
+    manifest["spec"]["hostNetwork"] = true.into();
+    stage.create::<Pod>(AGENT_NAMESPACE, manifest).await?;
+    let said = said(stage, AGENT_NAMESPACE, name, "agent", sentence).await;
+    stage.api::<Pod>(AGENT_NAMESPACE).delete(name, &DeleteParams::default()).await?;
+    Ok(format!("{name}: {}", said?))
+}
+
+/// The first line of a log that says `sentence`, without what stands around its words.
+async fn said(stage: &Stage, namespace: &str, pod: &str, container: &str, sentence: &str) -> Seen {
+    let find = async || {
+        let log = stage.log(namespace, pod, container).await?;
+        let line = log.lines().find(|line| line.contains(sentence)).map(ToOwned::to_owned);
+        line.with_context(|| log.lines().last().unwrap_or("nothing was said").to_owned())
+    };
+    stage::until(&format!("{pod} to say \"{sentence}\""), 60, async || find().await.map(|_| true))
+        .await?;
+    let line = find().await?;
+    let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
+    let fault = parsed["fault"].as_str().map(|fault| format!(": {fault}")).unwrap_or_default();
+    Ok(parsed["message"].as_str().map_or(line, |message| format!("{message}{fault}")))
+}
+
+/// A role that trusts another ServiceAccount: the SDK's error and the pod's Event say what its trust policy must contain.
+async fn unwilling_role(stage: &Stage) -> Seen {
+    let annotations = [("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/trouble")];
+    stage.namespace("trouble", Some("enabled")).await?;
+    for name in ["first", "second"] {
+        stage.service_account("trouble", name, &annotations).await?;
+        stage.until_injected("trouble", name).await?;
+        let containers = [container("boto3", "python", &["/whoami", "boto3"])];
+        let ended = stage.run_pod("trouble", pod(name, name, &containers), 120).await?;
+        let log = &ended.logs["boto3"];
+        ensure!(log.contains("assumed-role/trouble/") == (name == "first"), "{name}: {log}");
+    }
+    let field = "involvedObject.name=second,type=Warning";
+    let events = &[
+        "-n",
+        "trouble",
+        "get",
+        "events",
+        "--field-selector",
+        field,
+        "-o",
+        "jsonpath={.items[*].message}",
+    ];
+    stage::until("an Event on the refused pod", 30, async || {
+        Ok(stage.kubectl(events).await?.contains("trust policy"))
+    })
+    .await?;
+    Ok(format!("unwilling-role: {}", stage.kubectl(events).await?))
+}
+
+/// EKS's webhook in the same namespaces: both would inject, and the log says so.
+async fn beside_eks(stage: &Stage) -> Seen {
+    let path = stage.state().join("eks.yaml");
+    std::fs::write(&path, EKS)?;
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    stage.kubectl(&["apply", "-f", path]).await?;
+    stage.kubectl(&["-n", NAMESPACE, "rollout", "restart", WEBHOOK]).await?;
+    stage.kubectl(&["-n", NAMESPACE, "rollout", "status", WEBHOOK, "--timeout=120s"]).await?;
+    let newest = &[
+        "-n",
+        NAMESPACE,
+        "get",
+        "pods",
+        "-l",
+        "app.kubernetes.io/component=webhook",
+        "--sort-by=.metadata.creationTimestamp",
+        "-o",
+        "jsonpath={.items[-1:].metadata.name}",
+    ];
+    let name = stage.kubectl(newest).await?;
+    let said = said(stage, NAMESPACE, &name, "webhook", "pod-identity-webhook").await;
+    stage.kubectl(&["delete", "-f", path]).await?;
+    Ok(format!("beside-eks: {}", said?))
 }
