@@ -29,4 +29,5 @@ pub use generations::{Due, Generations, Lives};
 pub use leaf::{Expires, LeafError};
 pub use own::own;
 pub use pair::{Pair, PairError};
+pub use proof::prove;
 pub use serving::Serving;

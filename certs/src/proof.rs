@@ -13,7 +13,7 @@ use crate::pair::provider;
 ///
 /// # Errors
 /// With what the client or the server says against it.
-pub(crate) fn prove(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
+pub fn prove(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle_pem.as_bytes()) {
         roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;

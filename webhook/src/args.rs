@@ -12,7 +12,10 @@ use podrole_identity::{
 };
 use podrole_runtime::logging::LogArgs;
 
-use crate::Settings;
+use crate::{
+    Settings,
+    instance::{self, InstanceError},
+};
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name, partition};
 
@@ -137,14 +140,14 @@ pub struct Args {
     #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
     pub namespace: String,
 
-    /// Whether bare role names are taken for roles of --aws-account-id
+    /// Whether bare role names are taken for roles of --aws-account-id, or without that of the
+    /// EC2 instance's account
     #[arg(
         long,
         num_args = 0..=1,
         require_equals = true,
         default_value_t = false,
         default_missing_value = "true",
-        requires_if("true", "aws_account_id"),
         value_name = "BOOL"
     )]
     pub compose_role_arn: bool,
@@ -153,9 +156,24 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     pub aws_account_id: Option<AccountId>,
 
-    /// The partition of bare role names; without it that of --aws-default-region, else aws
+    /// The partition of bare role names; without it that of --aws-default-region or of the EC2
+    /// instance's region, else aws
     #[arg(long, value_name = "PARTITION", value_parser = partition)]
     pub aws_partition: Option<String>,
+
+    /// The instance metadata service that is asked for the account
+    #[arg(
+        long,
+        env = "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        default_value = "http://169.254.169.254",
+        value_name = "URL",
+        value_parser = http_url
+    )]
+    pub instance_metadata_url: String,
+
+    /// The instance's region, once it is known
+    #[arg(skip)]
+    pub(crate) instance_region: Option<String>,
 
     /// How long reviews are still taken after SIGTERM, until the API server knows, in seconds
     #[arg(long, default_value_t = 15, value_name = "SECONDS")]
@@ -196,7 +214,19 @@ impl Args {
         }
     }
 
+    /// The same with what the EC2 instance says, where bare role names need it.
+    pub(crate) async fn completed(mut self) -> Result<Self, InstanceError> {
+        if self.compose_role_arn && self.aws_account_id.is_none() {
+            let instance = instance::read(&self.instance_metadata_url).await?;
+            tracing::info!(?instance, "bare role names are of this instance's account");
+            self.aws_account_id = Some(instance.account);
+            self.instance_region = Some(instance.region);
+        }
+        Ok(self)
+    }
+
     fn composer(&self, region: Option<&str>) -> Option<RoleComposer> {
+        let region = region.or(self.instance_region.as_deref());
         let account = self.aws_account_id.clone().filter(|_| self.compose_role_arn)?;
         Some(RoleComposer::new(account, self.aws_partition.as_deref(), region))
     }

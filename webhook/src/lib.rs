@@ -27,6 +27,7 @@ mod crowd;
 mod flights;
 #[cfg(test)]
 mod fuzz;
+mod instance;
 mod lookout;
 mod lookup;
 mod metrics;

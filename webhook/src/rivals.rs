@@ -26,6 +26,10 @@ pub(crate) struct Entry {
     pub(crate) takes_new_pods: bool,
     /// The namespaces whose pods are.
     pub(crate) namespaces: Selector,
+    /// By which name it is called.
+    pub(crate) host: String,
+    /// Whom the API server trusts there, PEM; empty where it asks its own machine.
+    pub(crate) bundle: String,
 }
 
 /// Another webhook that injects.
@@ -105,7 +109,14 @@ mod tests {
         let holds = Holds::In(vec![label.to_owned()]);
         let needs = (!label.is_empty()).then(|| Requirement { key: "injection".into(), holds });
         let namespaces = Selector(needs.into_iter().collect());
-        Entry { name: name.into(), path: path.into(), takes_new_pods: true, namespaces }
+        Entry {
+            name: name.into(),
+            path: path.into(),
+            takes_new_pods: true,
+            namespaces,
+            host: String::new(),
+            bundle: String::new(),
+        }
     }
 
     fn registered(name: &str, made: i64, entry: Entry) -> Registered {

@@ -17,12 +17,12 @@ use podrole_runtime::{
     shutdown,
 };
 use prometheus_client::registry::Registry;
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, Metrics, Webhook, association_file, cluster, lookout::look_out, router, sources::Sources,
-    tls,
+    Args, CertificateSource, Metrics, Webhook, association_file, cluster, lookout::look_out,
+    router, sources::Sources, tls,
 };
 
 /// Runs the webhook until a signal ends it.
@@ -32,6 +32,7 @@ use crate::{
 /// mend.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
+    let args = args.completed().await?;
     let asked_to_stop = shutdown::on_signal().context("cannot listen for signals")?;
     let stop = CancellationToken::new();
     let _stop_all = stop.clone().drop_guard();
@@ -70,10 +71,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let delay = Duration::from_secs(args.shutdown_delay);
     tokio::spawn(end(asked_to_stop, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
+    let (serving, served) = watch::channel(None);
+    let by_files = args.certificates.certificates == CertificateSource::Files;
+    let served = by_files.then_some(served);
     let reviews = async {
         // The admin port is open before: a first certificate may be waited for.
         let tls = tls::serve(&args, &client, certified, expires, &stop).await;
         if let Ok(Some(tls)) = &tls {
+            serving.send_replace(Some(Arc::clone(tls)));
             reviews_port.with_tls(Arc::clone(tls)).run(routes, stop.clone()).await;
         }
         stop.cancel();
@@ -81,7 +86,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let looking = async {
         let found = tokio::select! {
-            rival = look_out(&client, &own, &counted) => Err(rival),
+            rival = look_out(&client, &own, &counted, served) => Err(rival),
             () = stop.cancelled() => Ok(()),
         };
         stop.cancel();
@@ -140,4 +145,26 @@ fn closing_when(routes: Router, asked: CancellationToken) -> Router {
             response
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request, routing::get};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn from_the_signal_on_each_answer_asks_for_a_new_connection() {
+        let asked = CancellationToken::new();
+        let routes = Router::new().route("/", get(|| async { "hello" }));
+        let routes = closing_when(routes, asked.clone());
+        let closes = async || {
+            let answer = routes.clone().oneshot(Request::new(Body::empty())).await;
+            answer.unwrap().headers().contains_key(CONNECTION)
+        };
+        assert!(!closes().await);
+        asked.cancel();
+        assert!(closes().await);
+    }
 }

@@ -216,5 +216,9 @@ spec:
         let flow = "kind: Pod\nspec: {containers: [{name: web}]}\n";
         let change = |pod: &mut Value| pod["spec"]["containers"][0]["env"] = json!([{"name": "B"}]);
         assert_eq!(added(flow, change), None);
+        // Lines that look right and are part of a text.
+        let hidden = "kind: Pod\nspec:\n  note: \"\n    containers:\n    - name: web\n    \"\n  \
+                      containers: [{name: web}]\n";
+        assert_eq!(added(hidden, change), None);
     }
 }

@@ -41,6 +41,20 @@ fn bare_roles_are_composed_only_where_the_flag_says_so() {
     assert_eq!(composed(&[account, "--compose-role-arn", "--aws-partition=aws-cn"]), arn);
 }
 
+#[tokio::test]
+async fn without_an_account_bare_roles_are_of_the_instances_and_it_must_be_known() {
+    let parse = |flags: &[&str]| Args::try_parse_from(["w"].iter().chain(flags)).unwrap();
+    let nowhere = "--instance-metadata-url=http://127.0.0.1:1";
+    let args = parse(&["--compose-role-arn", nowhere]).completed().await;
+    assert!(args.unwrap_err().to_string().contains("give --aws-account-id"));
+    let known = parse(&["--compose-role-arn", "--aws-account-id=111122223333", nowhere]);
+    assert!(known.completed().await.is_ok(), "nobody had to be asked");
+    let mut args = parse(&["--compose-role-arn", "--aws-account-id=111122223333"]);
+    args.instance_region = Some("cn-north-1".to_owned());
+    let composed = args.settings().composer.unwrap().compose("app");
+    assert_eq!(composed, "arn:aws-cn:iam::111122223333:role/app");
+}
+
 #[test]
 fn flags_that_would_break_every_pod_are_refused() {
     for flag in [
@@ -54,8 +68,8 @@ fn flags_that_would_break_every_pod_are_refused() {
         "--endpoint-url=localhost:4566",
         "--credentials=irsa",
         "--exchange=none",
-        "--compose-role-arn",
         "--aws-account-id=1",
+        "--instance-metadata-url=169.254.169.254",
         "--aws-partition=a:b",
     ] {
         assert!(Args::try_parse_from(["w", flag]).is_err(), "{flag}");

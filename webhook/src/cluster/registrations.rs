@@ -91,6 +91,8 @@ fn entry(webhook: MutatingWebhook) -> Entry {
     let rules = webhook.rules.unwrap_or_default();
     Entry {
         name: webhook.name,
+        host: host(&webhook.client_config),
+        bundle: bundle(&webhook.client_config),
         path: path(webhook.client_config),
         takes_new_pods: rules.iter().any(takes_new_pods),
         namespaces: selector(webhook.namespace_selector.unwrap_or_default()),
@@ -110,6 +112,18 @@ fn path(config: WebhookClientConfig) -> String {
     let of_url = |url: String| Some(url.parse::<axum::http::Uri>().ok()?.path().to_owned());
     let of_service = config.service.and_then(|service| service.path);
     of_service.or_else(|| of_url(config.url?)).unwrap_or_default()
+}
+
+fn host(config: &WebhookClientConfig) -> String {
+    let of_service = config.service.as_ref();
+    let of_service = of_service.map(|it| format!("{}.{}.svc", it.name, it.namespace));
+    let of_url = || Some(config.url.as_ref()?.parse::<axum::http::Uri>().ok()?.host()?.to_owned());
+    of_service.or_else(of_url).unwrap_or_default()
+}
+
+fn bundle(config: &WebhookClientConfig) -> String {
+    let bundle = config.ca_bundle.as_ref().map(|bundle| bundle.0.as_slice());
+    String::from_utf8_lossy(bundle.unwrap_or_default()).into_owned()
 }
 
 /// An operator of tomorrow says nothing, so that the selector means more than it should.
