@@ -1,6 +1,8 @@
 //! Pods on their way through a real API server and our webhook, compared as they were stored.
 
+mod bootstrap;
 mod debug;
+mod drain;
 mod eks;
 mod inject;
 mod registrations;
