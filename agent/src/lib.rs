@@ -44,6 +44,8 @@ pub mod token;
 pub mod verify;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use agent::{Agent, Parts};

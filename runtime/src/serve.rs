@@ -173,7 +173,7 @@ impl Server {
         let connection = Arc::new(connection);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let peers = Peers::new(self.limits.connections_per_peer);
-        let seats = Seats::default();
+        let seats = Seats::new();
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {

@@ -25,6 +25,8 @@ pub(crate) enum Sdk {
     Python,
     JavaScript,
     Go,
+    /// The first one, at its end of life.
+    Go1,
     Java,
     Rust,
 }
@@ -55,7 +57,8 @@ pub(crate) struct Running {
 }
 
 impl Sdk {
-    const ALL: [Self; 5] = [Self::Python, Self::JavaScript, Self::Go, Self::Java, Self::Rust];
+    const ALL: [Self; 6] =
+        [Self::Python, Self::JavaScript, Self::Go, Self::Go1, Self::Java, Self::Rust];
 
     /// Those that `PODROLE_SDKS` names (words between blanks); all without it.
     pub(crate) fn wanted() -> Vec<Self> {
@@ -140,6 +143,7 @@ impl fmt::Display for Sdk {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::Go => "go",
+            Self::Go1 => "go1",
             Self::Java => "java",
             Self::Rust => "rust",
         })

@@ -14,6 +14,7 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse as _, Response},
 };
+use futures::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use podrole_runtime::clock::now;
 use serde_json::Value;
@@ -41,6 +42,10 @@ pub(crate) enum Fault {
     Stalled,
     /// The agent's right answer, but that its credentials end in 5 s.
     Dying,
+    /// The connection ends without an answer.
+    Reset,
+    /// Half of the right answer under the length of the whole; then the connection ends.
+    Half,
 }
 
 /// An answer that went out.
@@ -48,7 +53,7 @@ pub(crate) enum Fault {
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// The `Authorization` that had come.
+    /// The token that had come: in `Authorization`, or in STS's parameter.
     pub(crate) token: String,
 }
 
@@ -118,16 +123,16 @@ impl Gate {
 async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let (request, watched) = match gate.0.watch {
         Watch::Path(path) => {
+            let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
+            let token = token.and_then(Result::ok).unwrap_or_default().to_owned();
             let watched = request.uri().path() == path;
-            (request, watched)
+            (request, watched.then_some(token))
         }
         Watch::Action(action) => read(request, action).await,
     };
-    if !watched {
+    let Some(token) = watched else {
         return next.run(request).await;
-    }
-    let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::to_str);
-    let token = token.and_then(Result::ok).unwrap_or_default().to_owned();
+    };
     let response = match gate.arrive() {
         None => next.run(request).await,
         Some(Fault::Answer(status, code)) => refusal(status, code),
@@ -137,20 +142,24 @@ async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Respons
         }
         Some(Fault::Stalled) => std::future::pending().await,
         Some(Fault::Dying) => dying(next.run(request).await).await,
+        Some(Fault::Reset) => broken(None),
+        Some(Fault::Half) => half(next.run(request).await).await,
     };
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     gate.lock().answered.push(Answered { status, headers, token });
     response
 }
 
-/// Whether a request calls `action`, in its query or its body.
-async fn read(request: Request, action: &str) -> (Request, bool) {
+/// The token of a request that calls `action`, in its query or its body.
+async fn read(request: Request, action: &str) -> (Request, Option<String>) {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY).await.unwrap_or_default();
     let words = format!("{}&{}", parts.uri.query().unwrap_or(""), String::from_utf8_lossy(&body));
     let wanted = format!("Action={action}");
+    let token = words.split('&').find_map(|word| word.strip_prefix("WebIdentityToken="));
     let watched = words.split('&').any(|word| word == wanted);
-    (Request::from_parts(parts, Body::from(body)), watched)
+    let token = watched.then(|| token.unwrap_or_default().to_owned());
+    (Request::from_parts(parts, Body::from(body)), token)
 }
 
 /// The same credentials at their end: whoever uses them asks again the next time.
@@ -161,6 +170,28 @@ async fn dying(response: Response) -> Response {
     let end = now() + SignedDuration::from_secs(5);
     json["Expiration"] = end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
     (parts.status, [(header::CONTENT_TYPE, "application/json")], json.to_string()).into_response()
+}
+
+async fn half(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let whole = to_bytes(body, BODY).await.unwrap_or_default();
+    let mut half = broken(Some(whole[..whole.len() / 2].to_vec()));
+    *half.headers_mut() = parts.headers;
+    half.headers_mut().insert(header::CONTENT_LENGTH, whole.len().into());
+    half
+}
+
+/// A body that fails behind `first`: the server drops the connection. Without it, nothing is said.
+fn broken(first: Option<Vec<u8>>) -> Response {
+    let is_sent = first.is_some();
+    let end = stream::once(async move {
+        if is_sent {
+            // It goes out before the connection does.
+            tokio::task::yield_now().await;
+        }
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::iter(first.map(Ok)).chain(end)).into_response()
 }
 
 /// An error in STS's XML.

@@ -156,6 +156,7 @@ fn class(sdk: Sdk, code: &str) -> &'static str {
     match (sdk, code) {
         (Sdk::Go, "InvalidIdentityToken") => "*types.InvalidIdentityTokenException",
         (Sdk::Go, "ExpiredTokenException") => "*types.ExpiredTokenException",
+        (Sdk::Go1, _) => "*awserr.requestError",
         (_, "InvalidIdentityToken") => "InvalidIdentityTokenException",
         (_, "ExpiredTokenException") => "ExpiredTokenException",
         (Sdk::Python, _) => "ClientError",
@@ -175,6 +176,8 @@ fn container(sdk: Sdk, status: u16, raised: &Raised) -> bool {
         // Nothing of it, and not even that the agent was asked.
         Sdk::JavaScript => ("CredentialsProviderError", true),
         Sdk::Go => ("*client.EndpointError", raised.code.as_deref() == Some(code) && said(code)),
+        // Nothing of it, unless the application asks for all of the chain's errors.
+        Sdk::Go1 => ("*awserr.baseError", raised.code.as_deref() == Some("NoCredentialProviders")),
         Sdk::Java => ("SdkClientException", said("ContainerCredentialsProvider(): ")),
         Sdk::Rust => ("DispatchFailure", said(&format!("StatusCode({status})"))),
     };

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     client::{CALLER, Sdk, Use},
-    stage::{APP, Stage, Way},
+    stage::{APP, Plan, Stage, Way},
     table::{Cell, Outcome, judge},
 };
 
@@ -15,8 +15,16 @@ pub(crate) async fn row<C>(name: &str, check: C)
 where
     C: AsyncFn(Sdk, &Stage) -> anyhow::Result<Outcome>,
 {
+    row_of(name, Plan::default(), check).await;
+}
+
+/// The same on stages of this plan.
+pub(crate) async fn row_of<C>(name: &str, plan: Plan, check: C)
+where
+    C: AsyncFn(Sdk, &Stage) -> anyhow::Result<Outcome>,
+{
     let cell = async |sdk: Sdk| {
-        let stage = Stage::start().await?;
+        let stage = Stage::of(plan).await?;
         check(sdk, &stage).await
     };
     let cells = stream::iter(Sdk::wanted()).map(async |sdk| {

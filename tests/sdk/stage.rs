@@ -2,9 +2,13 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -45,9 +49,33 @@ pub(crate) struct Stage {
     pub(crate) agent_address: SocketAddr,
     /// The agent is on `[::1]` too.
     pub(crate) has_ipv6: bool,
+    /// What the agent answers with, for one that takes its place.
+    pub(crate) agent_routes: axum::Router,
+    pub(crate) agent_runs: Mutex<Running>,
     folder: TempDir,
     files: AtomicUsize,
     _shutdown: DropGuard,
+}
+
+/// How a stage differs from others.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// How long sessions last.
+    pub(crate) life: Duration,
+    /// Where the agent is.
+    pub(crate) agent: IpAddr,
+}
+
+/// The agent's socket once more, and its end.
+pub(crate) struct Running {
+    pub(crate) socket: Option<std::net::TcpListener>,
+    pub(crate) _end: DropGuard,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { life: Duration::from_secs(3600), agent: [127, 0, 0, 1].into() }
+    }
 }
 
 /// How a pod comes to its credentials.
@@ -69,30 +97,35 @@ pub(crate) struct Pod {
 
 impl Stage {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::of(Plan::default()).await
+    }
+
+    pub(crate) async fn of(plan: Plan) -> anyhow::Result<Self> {
         podrole_runtime::crypto::install();
         let shutdown = CancellationToken::new();
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default()).await?;
         let sts_address = server.address();
         let issuer = Issuer::generate(&format!("http://{sts_address}/id/shop"))?;
         let sts = Gate::new(Watch::Action("AssumeRoleWithWebIdentity"));
-        let sandbox = sandbox(&issuer)?;
+        let sandbox = sandbox(&issuer, plan.life)?;
         tokio::spawn(server.run(sts.before(sandbox.router()), shutdown.clone()));
 
         // The daemon's own limit; both loopbacks where there are two.
-        let limits = Limits { head_bytes: 24 * 1024, ..Limits::default() };
-        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits).await?;
+        let server = Server::bind(SocketAddr::new(plan.agent, 0), limits()).await?;
         let agent_address = server.address();
         let accounts = [(APP, role()), (STRANGER, role()), (LOST, lost_role())];
         let routes = agent::routes(issuer.url(), sts_address, agent_address, &accounts).await?;
         let agent = Gate::new(Watch::Path(CREDENTIALS_PATH));
         let routes = agent.before(routes);
         let v6 = SocketAddr::new("::1".parse()?, agent_address.port());
-        let v6 = Server::bind(v6, limits).await.ok();
+        let v6 = Server::bind(v6, limits()).await.ok();
         let has_ipv6 = v6.is_some();
         if let Some(server) = v6 {
             tokio::spawn(server.run(routes.clone(), shutdown.clone()));
         }
-        tokio::spawn(server.run(routes, shutdown.clone()));
+        let end = CancellationToken::new();
+        let agent_runs = Running { socket: Some(server.share()?), _end: end.clone().drop_guard() };
+        tokio::spawn(server.run(routes.clone(), end));
         let (folder, files) = (tempfile::tempdir()?, AtomicUsize::new(0));
         let _shutdown = shutdown.drop_guard();
         Ok(Self {
@@ -102,6 +135,8 @@ impl Stage {
             sts_address,
             agent_address,
             has_ipv6,
+            agent_routes: routes,
+            agent_runs: Mutex::new(agent_runs),
             folder,
             files,
             _shutdown,
@@ -111,6 +146,11 @@ impl Stage {
     /// A good token of a ServiceAccount's pod.
     pub(crate) fn token(&self, account: &str) -> anyhow::Result<String> {
         mint(&self.issuer, account, "sts.amazonaws.com", now())
+    }
+
+    /// Where a pod asks the agent.
+    pub(crate) fn uri(&self) -> String {
+        format!("http://{}{CREDENTIALS_PATH}", self.agent_address)
     }
 
     /// A token that ended an hour ago.
@@ -138,8 +178,7 @@ impl Stage {
                 set(variable::WEB_IDENTITY_TOKEN_FILE, token_file.display().to_string());
             }
             Way::Container => {
-                let uri = format!("http://{}{CREDENTIALS_PATH}", self.agent_address);
-                set(variable::CONTAINER_FULL_URI, uri);
+                set(variable::CONTAINER_FULL_URI, self.uri());
                 set(variable::CONTAINER_TOKEN_FILE, token_file.display().to_string());
             }
         }
@@ -175,6 +214,11 @@ impl Pod {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
     }
+}
+
+/// A daemon's own limits.
+pub(crate) fn limits() -> Limits {
+    Limits { head_bytes: 24 * 1024, ..Limits::default() }
 }
 
 /// The role that trusts [`APP`]; its session's ARN has no path.
@@ -215,7 +259,7 @@ pub(crate) fn uid(account: &str) -> String {
     format!("uid-of-{account}")
 }
 
-fn sandbox(issuer: &Issuer) -> anyhow::Result<Sandbox> {
+fn sandbox(issuer: &Issuer, life: Duration) -> anyhow::Result<Sandbox> {
     let trust = trust::web_identity(issuer.url(), ACCOUNT, "system:serviceaccount:shop:app");
     let next = json!({
         "Version": "2012-10-17",
@@ -233,6 +277,6 @@ fn sandbox(issuer: &Issuer) -> anyhow::Result<Sandbox> {
         },
     }}});
     // JSON is YAML.
-    let config = Config::read(&config.to_string())?;
+    let config = Config::read(&config.to_string())?.with_credential_life(life);
     Ok(Sandbox::new(config).with_issuer(issuer.clone()))
 }

@@ -29,8 +29,8 @@ pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receive
         let params = PostParams::default();
         match timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(fault)) => tracing::debug!(fault = %one_line(&fault), "no Event was written"),
-            Err(_) => tracing::debug!("no Event was written: no answer within 2 s"),
+            Ok(Err(fault)) => tracing::info!(fault = %one_line(&fault), "no Event was written"),
+            Err(_) => tracing::info!("no Event was written: no answer within 2 s"),
         }
         sleep(PAUSE).await;
     }
@@ -41,8 +41,8 @@ fn event(notice: &Notice, node: &str, now: jiff::Timestamp) -> Event {
     let note: String = notice.message.chars().take(NOTE).collect();
     Event {
         metadata: ObjectMeta {
-            // Object names are short enough for a prefix: the rest makes it one of a kind.
-            generate_name: Some(format!("{pod:.200}.")),
+            // Not with a dot at the end, which no name may have; the API server puts the rest.
+            generate_name: Some(format!("{:.50}-", pod.replace('.', "-"))),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },

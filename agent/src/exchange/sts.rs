@@ -205,14 +205,21 @@ fn read(
     if empty.iter().any(|part| part.is_empty()) || !is_of(user, hop) {
         return Err(unusable());
     }
+    let expires = ends(&given).ok_or_else(unusable)?;
     Ok(Credentials {
         access_key_id: given.access_key_id,
         secret_access_key: Secret::new(given.secret_access_key),
         session_token: Secret::new(given.session_token),
         role: hop.role.clone(),
         session_name: name.to_string(),
-        expires: Timestamp::from_second(given.expiration.secs()).map_err(|_| unusable())?,
+        expires,
     })
+}
+
+/// When they end; the SDK makes 1970 of an answer that does not say it.
+fn ends(given: &Given) -> Option<Timestamp> {
+    let ends = Timestamp::from_second(given.expiration.secs()).ok()?;
+    (ends > Timestamp::UNIX_EPOCH).then_some(ends)
 }
 
 /// Whether the answer, where it says whose credentials it holds, names the role that was asked for.

@@ -1,7 +1,7 @@
 //! Which connections rest between two requests: at the limit the one that rests longest makes
 //! room, rather than that a new one is kept out.
 //!
-//! A request costs two stores here; only who needs room looks at all seats.
+//! A request costs two stores and a look at the clock here; only who needs room looks at all seats.
 
 use std::{
     collections::HashMap,
@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use tokio::sync::Notify;
@@ -19,20 +20,21 @@ const WORKS: u64 = u64::MAX;
 const LEAVES: u64 = u64::MAX - 1;
 /// So many are asked at once: where one more comes, others are not far.
 const TOGETHER: usize = 16;
+/// Who has just come is about to ask, on a busy machine a moment later; in milliseconds.
+const LEAST_REST: u64 = 1000;
 
 /// All seats of a listener. Clones are the same seats.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Seats(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
-    /// Counts connections: the time, as far as it matters here.
+    begun: Instant,
     taken: AtomicU64,
     seats: Mutex<HashMap<u64, Arc<Place>>>,
 }
 
 struct Place {
-    /// When its rest began, or [`WORKS`] or [`LEAVES`].
+    /// When its rest began, in milliseconds, or [`WORKS`] or [`LEAVES`].
     rests_since: AtomicU64,
     leave: Notify,
 }
@@ -48,10 +50,21 @@ pub(super) struct Seat {
 pub(super) struct Work(Arc<Seat>);
 
 impl Seats {
+    /// Seats that are all free.
+    pub(super) fn new() -> Self {
+        let (taken, seats) = (AtomicU64::default(), Mutex::default());
+        Self(Arc::new(Shared { begun: Instant::now(), taken, seats }))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(0)
+    }
+
     /// A seat for one more connection.
     pub(super) fn take(&self) -> Seat {
         let number = self.0.taken.fetch_add(1, Relaxed);
-        let place = Place { rests_since: AtomicU64::new(number), leave: Notify::new() };
+        let rests_since = AtomicU64::new(self.now());
+        let place = Place { rests_since, leave: Notify::new() };
         let place = Arc::new(place);
         self.lock().insert(number, Arc::clone(&place));
         Seat { all: self.clone(), number, place }
@@ -59,10 +72,10 @@ impl Seats {
 
     /// Asks the connections that rest longest to leave, if any rests.
     pub(super) fn make_room(&self) {
-        let seats = self.lock();
+        let (latest, seats) = (self.now().saturating_sub(LEAST_REST), self.lock());
         let since = |place: &Arc<Place>| place.rests_since.load(Relaxed);
         let resting = seats.values().map(|place| (since(place), place));
-        let mut resting: Vec<_> = resting.filter(|(since, _)| *since < LEAVES).collect();
+        let mut resting: Vec<_> = resting.filter(|(since, _)| *since < latest).collect();
         resting.sort_unstable_by_key(|(since, _)| *since);
         // Of a few seats only one.
         let some = (seats.len() / 64).clamp(1, TOGETHER);
@@ -99,8 +112,7 @@ impl Seat {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        let now = self.0.all.0.taken.load(Relaxed);
-        self.0.place.rests_since.store(now, Relaxed);
+        self.0.place.rests_since.store(self.0.all.now(), Relaxed);
     }
 }
 

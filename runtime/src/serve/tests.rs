@@ -1,6 +1,9 @@
 use super::*;
 use axum::{Extension, routing::get};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::Instant,
+};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -146,7 +149,7 @@ async fn at_the_limit_who_rests_longest_makes_room_and_who_works_does_not() {
     let router = Router::new().route("/", get(|| async { "hello" })).route(
         "/slow",
         get(|| async {
-            sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_millis(1500)).await;
             "slow"
         }),
     );
@@ -156,14 +159,17 @@ async fn at_the_limit_who_rests_longest_makes_room_and_who_works_does_not() {
         ask(address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await
     });
     let mut silent = TcpStream::connect(address).await.unwrap();
+    sleep(Duration::from_millis(20)).await;
     let mut kept = TcpStream::connect(address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
     let mut answer = [0; 512];
     kept.write_all(request).await.unwrap();
     assert!(kept.read(&mut answer).await.unwrap() > 0);
-    sleep(Duration::from_millis(50)).await;
+    let begun = Instant::now();
     let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("hello"), "{answer}");
+    // It waited until somebody had rested for a second: who has just come is left alone.
+    assert!(begun.elapsed() > Duration::from_millis(900), "{:?}", begun.elapsed());
     assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it rested longest");
     kept.write_all(request).await.unwrap();
     assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it rested for a shorter time");

@@ -110,4 +110,6 @@ fn read_error(answer: &Answer, token: &Secret) -> ExchangeError {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
