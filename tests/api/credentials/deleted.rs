@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::{Api, ResourceExt as _, api::DeleteParams};
 
 use super::Stage;
@@ -39,4 +39,32 @@ async fn ask_sts(stage: &Stage, token: &str) -> anyhow::Result<u16> {
     let call = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=app";
     let path = format!("/?{call}&RoleArn={}&WebIdentityToken={token}", role());
     Ok(http::get(stage.sandbox.address, &path, None).await?.0)
+}
+
+/// Within 5 s, though its token and its pod are good; and one that is made again inherits nothing.
+#[tokio::test]
+async fn a_deleted_service_account_is_served_no_longer_and_its_successor_is_another() {
+    let stage = Stage::start("account").await.unwrap();
+    stage.service_account("app", "container").await.unwrap();
+    let pod = stage.pod("app", "app").await.unwrap();
+    let token = stage.write_token(&pod).await.unwrap();
+    assert_eq!(stage.ask(&token).await.unwrap().0, 200);
+    let accounts: Api<ServiceAccount> =
+        Api::namespaced(stage.namespace.client(), stage.namespace.name());
+    accounts.delete("app", &DeleteParams::default()).await.unwrap();
+    let until = async |status: u16, code: &str| {
+        let begun = std::time::Instant::now();
+        loop {
+            let (answered, body) = stage.ask(&token).await.unwrap();
+            if (answered, body["code"].as_str()) == (status, Some(code)) {
+                return;
+            }
+            let late = begun.elapsed() > Duration::from_millis(5500);
+            assert!(!late, "{answered} is not {status}: {body}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    until(404, "NoRole").await;
+    stage.service_account("app", "container").await.unwrap();
+    until(403, "ServiceAccountReplaced").await;
 }
