@@ -19,7 +19,7 @@ use crate::peer::VerifyPeer;
 
 /// What libraries may log, whatever `--log` says: below this they print what they send and get.
 pub(crate) const QUIET: &str = "aws_smithy_runtime=info,aws_smithy_runtime_api=info,\
-     aws_sdk_sts=info,aws_runtime=info,h2=info,hyper=info,hyper_util=info,tower=info";
+     aws_sdk_sts=info,aws_runtime=info,aws_sigv4=info,h2=info,hyper=info,hyper_util=info,tower=info";
 
 /// The node agent: trades pods' tokens for AWS credentials and serves them to SDKs.
 ///
