@@ -20,12 +20,17 @@ mod client;
 mod container;
 mod differential;
 mod gate;
+// So that lints know them for tests: helpers in them may unwrap, too.
+#[cfg(test)]
 mod life;
+#[cfg(test)]
 mod link_local;
 mod matrix;
 mod operations;
 mod outage;
+#[cfg(test)]
 mod quiet;
+#[cfg(test)]
 mod restart;
 mod rows;
 mod stage;

@@ -50,16 +50,16 @@ fn sets(spec: &PodSpec, names: &[&str]) -> bool {
 
 fn is_left_alone(pod: &Pod) -> bool {
     let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
-    let annotations = pod.metadata.annotations.iter().flatten();
+    let mut annotations = pod.metadata.annotations.iter().flatten();
     let said = |name: &str| name == MIRROR || CHOICES.iter().any(|choice| name.ends_with(choice));
     label(INJECTION_LABEL) == Some("disabled")
         || label(EKS_SKIP_LABEL).is_some()
-        || annotations.into_iter().any(|(name, _)| said(name))
+        || annotations.any(|(name, _)| said(name))
 }
 
 fn has_volume(spec: &PodSpec) -> bool {
-    let volumes = spec.volumes.iter().flatten();
-    volumes.into_iter().any(|volume| VOLUMES.contains(&volume.name.as_str()))
+    let mut volumes = spec.volumes.iter().flatten();
+    volumes.any(|volume| VOLUMES.contains(&volume.name.as_str()))
 }
 
 #[cfg(test)]
