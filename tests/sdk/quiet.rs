@@ -75,7 +75,6 @@ async fn a22_no_row_leaves_a_secret_in_the_log() {
     // Who wrote it, and not what.
     let leaky = |line: &&str| hidden.iter().any(|secret| line.contains(secret.as_str()));
     let writer = |line: &str| line.split(' ').take(4).collect::<Vec<_>>().join(" ");
-    let leaks: std::collections::BTreeSet<_> =
-        text.lines().filter(leaky).map(|line| writer(line)).collect();
+    let leaks: std::collections::BTreeSet<_> = text.lines().filter(leaky).map(writer).collect();
     assert!(leaks.is_empty(), "a secret is in the log: {leaks:#?}");
 }

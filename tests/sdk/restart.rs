@@ -1,13 +1,9 @@
 //! The agent is replaced, or dies, or its connection does, while programs go on asking.
 
-use std::{
-    net::SocketAddr,
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::PoisonError, time::Duration};
 
 use podrole_runtime::serve::Server;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

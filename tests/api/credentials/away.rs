@@ -1,13 +1,9 @@
 //! The API server goes away: who is known is served, who is not is told so, and a restart verifies.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{NODE, Stage, make_node};
 use crate::{

@@ -53,7 +53,7 @@ async fn a_deleted_service_account_is_served_no_longer_and_its_successor_is_anot
         Api::namespaced(stage.namespace.client(), stage.namespace.name());
     accounts.delete("app", &DeleteParams::default()).await.unwrap();
     let until = async |status: u16, code: &str| {
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         loop {
             let (answered, body) = stage.ask(&token).await.unwrap();
             if (answered, body["code"].as_str()) == (status, Some(code)) {

@@ -1,6 +1,6 @@
 //! What the cluster says of pods and namespaces, and what the agent says of it to the cluster.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::{
     core::v1::{Namespace, Pod},
@@ -11,7 +11,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Stage, make_node};
 use crate::daemons::{self, ACCOUNT, role};
