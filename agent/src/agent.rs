@@ -8,12 +8,13 @@ use axum::body::Bytes;
 use podrole_identity::SessionNameTemplate;
 
 use crate::{
-    audit::Audit,
+    again::{Grounds, Hit},
+    audit,
     clock::Clock,
     exchange::Exchange,
     extras::Extras,
     http::Hosts,
-    keep::{Keep, Key, Presented},
+    keep::{Bounds, Keep, Key, Presented},
     keys::KeyRing,
     metrics::Metrics,
     node::{Liveness, PodFacts},
@@ -21,7 +22,7 @@ use crate::{
     refusal::Refusal,
     resolve::{self, Asked, Decision, NamespaceFacts, ResolveError, ServiceAccounts},
     token::{Caller, Rules},
-    verify::Verifier,
+    verify::{Verdict, Verifier},
 };
 
 /// What an agent is made of. A daemon brings a cluster and AWS, a test brings maps.
@@ -57,7 +58,6 @@ pub struct Agent {
     place: Arc<str>,
     extras: Extras,
     keep: Keep,
-    audit: Audit,
     hosts: Hosts,
     metrics: Metrics,
     clock: Clock,
@@ -79,7 +79,10 @@ impl Agent {
             parts.liveness.clone(),
             parts.clock.clone(),
             parts.metrics.clone(),
-            parts.max_sessions,
+            Bounds {
+                entries: usize::try_from(parts.max_sessions).unwrap_or(usize::MAX),
+                bytes: extras.max_bytes,
+            },
         );
         Arc::new(Self {
             verifier: Verifier::new(parts.keys, parts.rules),
@@ -89,7 +92,6 @@ impl Agent {
             exchange: parts.exchange,
             extras,
             keep,
-            audit: Audit::default(),
             hosts: parts.hosts,
             metrics: parts.metrics,
             clock: parts.clock,
@@ -101,37 +103,59 @@ impl Agent {
     /// # Errors
     /// With whose fault it is and what mends it.
     pub async fn credentials(&self, token: &str, peer: Option<IpAddr>) -> Result<Bytes, Refusal> {
-        let (caller, hash) = self.verifier.verify(token, self.clock.now()).await?;
-        let served = self.serve(&caller, hash, token, peer).await;
+        let verdict = self.verifier.verify(token, self.clock.now()).await?;
+        let served = self.serve(&verdict, token, peer).await;
         if let (Err(refusal), Some(notices)) = (&served, &self.extras.notices) {
-            notices.refused(&caller, refusal);
+            notices.refused(&verdict.caller, refusal);
         }
         served
     }
 
     async fn serve(
         &self,
-        caller: &Arc<Caller>,
-        hash: crate::keep::TokenHash,
+        verdict: &Verdict,
         token: &str,
         peer: Option<IpAddr>,
     ) -> Result<Bytes, Refusal> {
-        let now = self.clock.now();
-        if !self.extras.limit.admits(&caller.pod_uid, now) {
+        let (caller, now) = (&verdict.caller, self.clock.now());
+        let bucket = self.extras.limit.bucket(&caller.pod_uid, now);
+        if bucket.as_ref().is_some_and(|bucket| !bucket.take(now)) {
             return Err(Refusal::TooOften);
         }
+        // Before anything is looked up: what changes meanwhile counts as changed.
+        let grounds = self.grounds(caller);
         let pod = self.liveness.check(caller, now).await?;
-        self.check_peer(caller, pod.as_ref(), peer)?;
+        let judged = self.check_peer(caller, pod.as_ref(), peer)?;
         let (decision, namespace, version) = self.decide(caller).await?;
         let key = self.key(caller, decision);
-        let presented = Presented { token, hash, caller, version };
-        let kept = self.keep.get(&key, presented).await;
-        let (kept, got) = kept.map_err(|error| {
+        let presented = Presented { token, hash: verdict.hash, caller, version };
+        let served = self.keep.get(&key, presented).await;
+        let served = served.map_err(|error| {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
-        resolve::check_permitted(&kept.role, caller, &namespace, &key.session)?;
-        self.audit.issued(caller, peer, &kept, got);
-        Ok(kept.body.clone())
+        resolve::check_permitted(&served.kept.role, caller, &namespace, &key.session)?;
+        audit::issued(caller, peer, &served);
+        let body = served.kept.body.clone();
+        // A pod that is going has a time of its own, and a stranger is counted each time.
+        let plain = judged == PeerVerdict::Fine && pod.is_none_or(|pod| pod.gone_at.is_none());
+        let again = served.again.zip(grounds.filter(|_| plain));
+        let hit = again.map(|(session, grounds)| Hit { session, peer, grounds, bucket });
+        verdict.hit.store(hit.map(Arc::new));
+        Ok(body)
+    }
+
+    /// What a decision follows from as it is now, where it can be told when that changes.
+    fn grounds(&self, caller: &Caller) -> Option<Grounds> {
+        let (pods, associations) = self.changes();
+        let account = &caller.service_account;
+        let known = self.service_accounts.stands(account);
+        let namespace = self.extras.namespaces.stands(&account.namespace().to_owned());
+        Some(Grounds { pods: pods?, associations, until: known?.min(namespace?) })
+    }
+
+    /// How often pods and associations changed.
+    pub(crate) fn changes(&self) -> (Option<u64>, u64) {
+        (self.liveness.changes(), self.extras.associations.changes())
     }
 
     /// A pod of this node is gone.
@@ -143,6 +167,14 @@ impl Agent {
     #[must_use]
     pub fn keep(&self) -> &Keep {
         &self.keep
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -158,9 +190,9 @@ impl Agent {
         caller: &Caller,
         pod: Option<&PodFacts>,
         peer: Option<IpAddr>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<PeerVerdict, Refusal> {
         let Some(peer) = peer else {
-            return Ok(());
+            return Ok(PeerVerdict::Fine);
         };
         let verdict = self.extras.peers.judge(peer, caller, pod);
         if verdict != PeerVerdict::Fine {
@@ -169,7 +201,7 @@ impl Agent {
             tracing::warn!(%peer, pod, %account, "a pod's token came from an address that is not the pod's");
         }
         let refused = verdict == PeerVerdict::Refused;
-        if refused { Err(Refusal::Peer) } else { Ok(()) }
+        if refused { Err(Refusal::Peer) } else { Ok(verdict) }
     }
 
     /// What the caller may ask for, by what the cluster says now; and which state of it that is.

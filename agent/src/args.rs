@@ -82,6 +82,10 @@ pub struct Args {
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_cache_size: u64,
 
+    /// What the sessions that are kept may weigh, in bytes
+    #[arg(long, default_value_t = crate::extras::MAX_BYTES, value_name = "BYTES")]
+    pub max_cache_bytes: usize,
+
     /// How a token becomes credentials: web-identity, assume-role or eks-auth
     #[arg(long, default_value = "web-identity")]
     pub exchange: Kind,

@@ -26,7 +26,12 @@ pub struct Extras {
     pub limit: PodLimit,
     /// Where final refusals are told.
     pub notices: Option<Notices>,
+    /// What sessions may weigh in memory, in bytes.
+    pub max_bytes: usize,
 }
+
+/// What sessions may weigh unless somebody says otherwise.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 impl Extras {
     /// Neither associations nor guard-rails nor limits.
@@ -49,6 +54,7 @@ impl Extras {
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
             limit: PodLimit::per_second(0),
             notices: None,
+            max_bytes: MAX_BYTES,
         }
     }
 }

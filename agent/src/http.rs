@@ -1,118 +1,144 @@
 //! `GET /v1/credentials`: what is let in, and how an answer leaves.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+mod hosts;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::Body,
-    extract::{Request, State},
-    response::Response,
+    body::{Body, Bytes},
 };
+use futures::future::{BoxFuture, Either, FutureExt as _, Ready, ready};
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
     header::{
         ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
     },
 };
+use http_body_util::Full;
 use podrole_identity::CREDENTIALS_PATH;
-use podrole_runtime::serve::Peer;
+use podrole_runtime::serve::{Answerer, Incoming, Peer};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::{
     agent::Agent,
     answer::{self, ErrorAnswer},
+    metrics::OK,
     refusal::Refusal,
     token::MAX_TOKEN_BYTES,
 };
 
+pub use hosts::Hosts;
+
+type Response = http::Response<Full<Bytes>>;
+
+/// A request's head is no longer than this.
+const MAX_HEAD_BYTES: usize = 24 * 1024;
 /// Ruby, C++ and PHP give up after 1 s, so every answer has left after 0.8 s.
 const DEADLINE: Duration = Duration::from_millis(750);
 
-/// The names under which the agent may be asked. A foreign name in `Host` is a browser that was
-/// led here, not an SDK.
-#[derive(Clone, Debug)]
-pub struct Hosts {
-    addresses: Vec<IpAddr>,
-    loopback: bool,
-}
+/// What answers SDKs: one route, and JSON for everything else.
+#[derive(Clone)]
+pub struct Front(Arc<Agent>);
 
-impl Hosts {
-    /// The addresses that are bound, EKS's two, and every loopback name if one of them is loopback.
+/// An answer, or the way to one that takes longer.
+type Answered = Either<Ready<Response>, BoxFuture<'static, Response>>;
+
+impl Front {
+    /// The front of this agent.
     #[must_use]
-    pub fn bound_to(addresses: &[IpAddr]) -> Self {
-        let eks =
-            [IpAddr::from([169, 254, 170, 23]), IpAddr::from([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23])];
-        Self {
-            addresses: addresses.iter().copied().chain(eks).collect(),
-            loopback: addresses.iter().any(IpAddr::is_loopback),
+    pub fn of(agent: &Arc<Agent>) -> Self {
+        Self(Arc::clone(agent))
+    }
+
+    /// Who asks again for what it has is answered at once.
+    fn answer_to<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
+        let answered = self.find_answer(request, peer);
+        if !request.headers().contains_key(TRANSFER_ENCODING) {
+            return answered;
         }
-    }
-
-    /// Whether a `Host` header (with or without a port) names the agent.
-    #[must_use]
-    pub fn allow(&self, host: &str) -> bool {
-        let name = without_port(host);
-        if self.loopback && name.eq_ignore_ascii_case("localhost") {
-            return true;
-        }
-        name.parse().is_ok_and(|address: IpAddr| {
-            self.addresses.contains(&address) || (self.loopback && address.is_loopback())
-        })
-    }
-}
-
-fn without_port(host: &str) -> &str {
-    if let Some((name, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return name;
-    }
-    match host.split_once(':') {
-        // One colon divides a port; several are an IPv6 address without its brackets.
-        Some((name, port)) if !port.contains(':') => name,
-        _ => host,
-    }
-}
-
-/// The agent's only route, and JSON for everything else.
-pub fn router(agent: Arc<Agent>) -> Router {
-    Router::new().fallback(serve).with_state(agent)
-}
-
-async fn serve(State(agent): State<Arc<Agent>>, request: Request) -> Response {
-    let begun = Instant::now();
-    let (parts, _) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let (outcome, mut response) =
-        match admit(&parts.method, &parts.uri, &parts.headers, agent.hosts()) {
-            Ok(token) => answer_to(&agent, &token, peer).await,
-            Err(error) => ("http", refused("http", error)),
-        };
-    if parts.headers.contains_key(TRANSFER_ENCODING) {
         // Where two may disagree on where a request ends, there is no next one.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let close = |mut response: Response| {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        };
+        answered.map(close).boxed().right_future()
     }
-    agent.metrics().request(outcome, begun.elapsed());
-    response
+
+    fn find_answer<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
+        let begun = Instant::now();
+        let token = match admit(request, self.0.hosts()) {
+            Ok(token) => token,
+            Err(error) => {
+                self.0.metrics().request("http", begun.elapsed());
+                return ready(refused("http", error)).left_future();
+            }
+        };
+        if let Some(body) = self.0.again(token, peer) {
+            self.0.metrics().request(OK, begun.elapsed());
+            return ready(respond(StatusCode::OK, body)).left_future();
+        }
+        let agent = Arc::clone(&self.0);
+        match read_token(token) {
+            Ok(token) => ask(agent, token, peer, begun).boxed().right_future(),
+            Err(error) => {
+                agent.metrics().request("http", begun.elapsed());
+                ready(refused("http", error)).left_future()
+            }
+        }
+    }
 }
 
-async fn answer_to(agent: &Agent, token: &str, peer: Option<IpAddr>) -> (&'static str, Response) {
-    let asked = timeout(DEADLINE, agent.credentials(token, peer)).await;
-    match asked.unwrap_or(Err(Refusal::StillFetching)) {
-        Ok(body) => ("ok", respond(StatusCode::OK, Body::from(body))),
+impl Answerer for Front {
+    type Body = Full<Bytes>;
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response> + Send + use<> {
+        self.answer_to(&request, Some(peer.ip()))
+    }
+}
+
+/// The same as routes, to put beside others.
+pub fn router(agent: Arc<Agent>) -> Router {
+    let front = Front(agent);
+    Router::new().fallback(async move |request: axum::extract::Request| {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        front.answer_to(&request, peer).await.map(Body::new)
+    })
+}
+
+async fn ask(
+    agent: Arc<Agent>,
+    token: Zeroizing<String>,
+    peer: Option<IpAddr>,
+    begun: Instant,
+) -> Response {
+    let asked = timeout(DEADLINE, agent.credentials(&token, peer)).await;
+    let (outcome, response) = match asked.unwrap_or(Err(Refusal::StillFetching)) {
+        Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
             let outcome = refusal.outcome();
             (outcome, refused(outcome, answer::refusal(&refusal)))
         }
-    }
+    };
+    agent.metrics().request(outcome, begun.elapsed());
+    response
 }
 
-/// The token of a request that may be looked at.
-fn admit(
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    hosts: &Hosts,
-) -> Result<Zeroizing<String>, ErrorAnswer> {
+/// What a request that may be looked at has for a token.
+fn admit<'a, B>(request: &'a Request<B>, hosts: &Hosts) -> Result<&'a [u8], ErrorAnswer> {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    if head_bytes(uri, headers) > MAX_HEAD_BYTES {
+        return Err(answer::error(431, "RequestTooLarge", "the request's head is over 24 kB"));
+    }
     if uri.path() != CREDENTIALS_PATH {
         let message = format!("there is nothing here; ask for {CREDENTIALS_PATH}");
         return Err(answer::error(404, "NotFound", &message));
@@ -124,7 +150,16 @@ fn admit(
         return Err(answer::error(400, "InvalidRequest", "send one Host header"));
     }
     check_host(uri, headers, hosts)?;
-    read_token(headers)
+    find_token(headers)
+}
+
+/// A request's head as it is written without needless blanks.
+fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
+    };
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    "GET  HTTP/1.1\r\n\r\n".len() + target + headers.iter().map(header).sum::<usize>()
 }
 
 fn check_host(uri: &Uri, headers: &HeaderMap, hosts: &Hosts) -> Result<(), ErrorAnswer> {
@@ -144,33 +179,43 @@ fn check_host(uri: &Uri, headers: &HeaderMap, hosts: &Hosts) -> Result<(), Error
     seen.then_some(()).ok_or_else(fault)
 }
 
-fn read_token(headers: &HeaderMap) -> Result<Zeroizing<String>, ErrorAnswer> {
-    let fault = |message| answer::error(400, "InvalidToken", message);
+fn no_token(message: &str) -> ErrorAnswer {
+    answer::error(400, "InvalidToken", message)
+}
+
+/// The token as it was sent.
+fn find_token(headers: &HeaderMap) -> Result<&[u8], ErrorAnswer> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(fault("send one Authorization header"));
+        return Err(no_token("send one Authorization header"));
     }
-    let text = first.map_or(Ok(""), HeaderValue::to_str);
-    let text = text.map_err(|_| fault("the Authorization header is not a token"))?;
-    let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    let sent = first.map_or(&[][..], HeaderValue::as_bytes);
+    let token = sent.strip_prefix(b"Bearer ").unwrap_or(sent).trim_ascii();
     if token.is_empty() {
-        return Err(fault(
+        return Err(no_token(
             "the Authorization header is missing or empty; it must hold the content of the file \
              that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
         ));
     }
     if token.len() > MAX_TOKEN_BYTES {
-        return Err(fault("the token is longer than 16 kB"));
+        return Err(no_token("the token is longer than 16 kB"));
     }
-    Ok(Zeroizing::new(token.to_owned()))
+    Ok(token)
+}
+
+/// A copy of a token to verify.
+fn read_token(token: &[u8]) -> Result<Zeroizing<String>, ErrorAnswer> {
+    let text = str::from_utf8(token).ok().filter(|text| text.is_ascii());
+    let text = text.ok_or_else(|| no_token("the Authorization header is not a token"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn refused(outcome: &'static str, error: ErrorAnswer) -> Response {
     tracing::debug!(outcome, status = error.status, "refused");
     let status = StatusCode::from_u16(error.status);
     let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let mut response = respond(status, Body::from(error.body));
+    let mut response = respond(status, error.body.into());
     if status == StatusCode::METHOD_NOT_ALLOWED {
         let allow = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allow);
@@ -178,8 +223,8 @@ fn refused(outcome: &'static str, error: ErrorAnswer) -> Response {
     response
 }
 
-fn respond(status: StatusCode, body: Body) -> Response {
-    let mut response = Response::new(body);
+fn respond(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer::CONTENT_TYPE));

@@ -1,44 +1,49 @@
 //! The credential store: one fetch for all who wait, kept, and refreshed ahead of need.
 //!
 //! ```text
-//!   request ──► Entry::step ──► serve │ refuse │ wait ◄──────────────┐
-//!                     └───────► lead ──► flight (its own task) ──► Entry::land
-//!   tender (a task for each entry) ──► Entry::look ──► flight ───────┘
+//!   request ──► State::step ──► serve │ refuse │ wait ◄──────────────┐
+//!                     └───────► lead ──► flight (its own task) ──► State::land
+//!   tender (one task) ──► State::look ──► flight ────────────────────┘
 //! ```
 //!
-//! What to do is decided in `entry`, which knows no I/O; this file and `tend` do it.
+//! What to do is decided in `entry`, which knows no I/O; this file and `tend` do it. An answer
+//! from memory comes with an [`Again`]: while that stands, the next one needs no look at all.
 
+mod askers;
 mod entry;
 mod flight;
 mod hold;
 mod key;
 mod pace;
 mod schedule;
+mod slot;
 mod tend;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use moka::{policy::EvictionPolicy, sync::Cache};
 use podrole_identity::ServiceAccountRef;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 use crate::{
+    bounded::Bounded,
     clock::Clock,
     exchange::{Exchange, ExchangeError, Fault},
     metrics::Metrics,
     node::Liveness,
 };
-use entry::{Flight, State, Step};
+use entry::{Flight, Step};
 use flight::landing;
 pub(crate) use key::Held;
-pub use key::{Got, Kept, Key, Presented, TokenHash};
+pub use key::{Bounds, Got, Kept, Key, Presented, Served, TokenHash};
 use pace::Pace;
 pub use schedule::refresh_at;
+pub(crate) use slot::Again;
+use slot::Slot;
+use tend::Due;
 
 /// How long something newer is waited for when something is there.
 const QUICK: Duration = Duration::from_millis(500);
@@ -57,43 +62,36 @@ struct Inner {
     liveness: Liveness,
     clock: Clock,
     metrics: Metrics,
-    entries: Cache<Key, Arc<Entry>>,
+    slots: Bounded<Arc<Key>, Arc<Slot>>,
     refreshes: Semaphore,
     pace: Pace,
-}
-
-#[derive(Default)]
-struct Entry(Mutex<State>);
-
-impl Entry {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// What the tender is told to look at.
+    due: mpsc::UnboundedSender<Due>,
 }
 
 impl Keep {
-    /// An empty store of at most `max_entries` sessions; the least recently used goes first.
+    /// An empty store within these bounds, in a runtime; the least recently asked for goes first.
     #[must_use]
     pub fn new(
         exchange: Arc<dyn Exchange>,
         liveness: Liveness,
         clock: Clock,
         metrics: Metrics,
-        max_entries: u64,
+        bounds: Bounds,
     ) -> Self {
-        let entries = Cache::builder()
-            .max_capacity(max_entries)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self(Arc::new(Inner {
+        let (due, dues) = mpsc::unbounded_channel();
+        let inner = Arc::new(Inner {
             exchange,
             liveness,
             clock,
             metrics,
-            entries,
+            slots: Bounded::new(bounds.entries, bounds.bytes),
             refreshes: Semaphore::new(REFRESHES_AT_ONCE),
             pace: Pace::default(),
-        }))
+            due,
+        });
+        tokio::spawn(tend::tend(Arc::downgrade(&inner), dues));
+        Self(inner)
     }
 
     /// The credentials under `key`: from memory, or from the one fetch in flight, or fetched with
@@ -101,34 +99,33 @@ impl Keep {
     ///
     /// # Errors
     /// What the exchange said to this token, or to the key as a whole.
-    pub async fn get(
-        &self,
-        key: &Key,
-        token: Presented<'_>,
-    ) -> Result<(Arc<Kept>, Got), Arc<ExchangeError>> {
+    pub async fn get(&self, key: &Key, token: Presented<'_>) -> Result<Served, Arc<ExchangeError>> {
         // Where no token is sent, none is held.
         let sent = if self.0.exchange.sends_the_token() { token.token } else { "" };
         let token = Presented { token: sent, ..token };
-        let entry = self.entry(key);
+        let slot = self.slot(key);
+        let pod = &token.caller.pod_uid;
         let mut got = Got::Hit;
         loop {
-            let step = entry.lock().step(&token, self.0.clock.now());
+            let changes = slot.changes();
+            let step = slot.lock().step(&token, self.0.clock.now());
             let flight = match step {
-                Step::Serve(kept) => {
+                Step::Serve(kept, until) => {
                     self.0.metrics.hit(got == Got::Hit);
-                    return Ok((kept, got));
+                    let again = Again::new(&slot, &kept, changes, until);
+                    return Ok(Served { again: Some(again), ..serve(&slot, kept, pod, got) });
                 }
                 Step::ServeOrWait(kept, take_off, flight) => {
                     if let Some(take_off) = take_off {
-                        self.take_off(key, &entry, take_off);
+                        self.take_off(&slot, take_off);
                     }
                     self.0.metrics.hit(got == Got::Hit);
-                    return Ok((self.fresher(kept, flight).await, got));
+                    return Ok(serve(&slot, self.fresher(kept, flight).await, pod, got));
                 }
                 Step::Refuse(error) => return Err(error),
                 Step::Wait(flight) => flight,
                 Step::Lead(take_off, flight) => {
-                    self.take_off(key, &entry, take_off);
+                    self.take_off(&slot, take_off);
                     flight
                 }
             };
@@ -139,7 +136,7 @@ impl Keep {
                 Err(error) if error.fault == Fault::Token && hash != token.hash => {}
                 result => {
                     self.0.metrics.hit(false);
-                    return result.map(|kept| (kept, got));
+                    return result.map(|kept| serve(&slot, kept, pod, got));
                 }
             }
         }
@@ -157,11 +154,10 @@ impl Keep {
         }
     }
 
-    /// How many sessions are held, as far as the bookkeeping has got.
+    /// How many sessions are held.
     #[must_use]
-    pub fn len(&self) -> u64 {
-        self.0.entries.run_pending_tasks();
-        self.0.entries.entry_count()
+    pub fn len(&self) -> usize {
+        self.0.slots.len()
     }
 
     /// Whether nothing is held.
@@ -170,11 +166,18 @@ impl Keep {
         self.len() == 0
     }
 
+    /// What the sessions weigh that are held, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.slots.bytes()
+    }
+
     /// The pod is gone: it is no reason to keep anything any more.
     pub fn pod_gone(&self, uid: &str) {
-        for (key, entry) in &self.0.entries {
-            if entry.lock().leave(uid) {
-                self.0.entries.invalidate(&*key);
+        for slot in self.0.slots.values() {
+            // Only what the pod used changes.
+            if slot.lock().knows(uid) && slot.change(|state| state.leave(uid)) {
+                self.let_go(&slot);
             }
         }
     }
@@ -182,9 +185,9 @@ impl Keep {
     /// When the next sessions end, by ServiceAccount; at most `most`, the soonest first.
     #[must_use]
     pub fn ends(&self, most: usize) -> Vec<(ServiceAccountRef, Timestamp)> {
-        let entries = self.0.entries.iter();
-        let mut ends: Vec<_> = entries
-            .filter_map(|(key, entry)| Some((entry.lock().ends()?, key.service_account.clone())))
+        let slots = self.0.slots.values().into_iter();
+        let mut ends: Vec<_> = slots
+            .filter_map(|slot| Some((slot.lock().ends()?, slot.key.service_account.clone())))
             .collect();
         ends.sort_unstable();
         let mut named = HashSet::new();
@@ -193,10 +196,33 @@ impl Keep {
         ends.into_iter().map(|(end, account)| (account, end)).collect()
     }
 
-    fn entry(&self, key: &Key) -> Arc<Entry> {
-        let known = self.0.entries.get(key);
-        known.unwrap_or_else(|| self.0.entries.get_with(key.clone(), Arc::default))
+    fn slot(&self, key: &Key) -> Arc<Slot> {
+        let now = self.0.clock.now();
+        if let Some(slot) = self.0.slots.get(key) {
+            slot.touch(now);
+            return slot;
+        }
+        let slot = Slot::new(key, now);
+        let slot = self.0.slots.get_or_insert_with(Arc::clone(&slot.key), || Arc::clone(&slot));
+        self.count();
+        slot
     }
+
+    /// Takes a session out of the store, if it is the one that is in it.
+    fn let_go(&self, slot: &Arc<Slot>) {
+        self.0.slots.remove_if(&slot.key, |it| Arc::ptr_eq(it, slot));
+        self.count();
+    }
+
+    fn count(&self) {
+        self.0.metrics.cached(self.0.slots.len(), self.0.slots.bytes());
+    }
+}
+
+/// What `pod` is served; the first time it is told of.
+fn serve(slot: &Slot, kept: Arc<Kept>, pod: &str, got: Got) -> Served {
+    let news = slot.lock().tell(pod, &kept);
+    Served { kept, got, news, again: None }
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@
 //! whose fault it is and what mends it. Secrets are [`secret::Secret`]s and never print.
 #![forbid(unsafe_code)]
 
+mod again;
 mod agent;
 pub mod answer;
 pub mod args;
 pub mod audit;
+mod bounded;
 pub mod clock;
 pub mod cluster;
 pub mod events;

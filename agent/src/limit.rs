@@ -3,36 +3,60 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use moka::{policy::EvictionPolicy, sync::Cache};
+
+use crate::bounded::{Aged, Bounded};
 
 /// Pods whose use is remembered; a node runs a few hundred.
-const PODS: u64 = 4096;
+const PODS: usize = 4096;
 /// What may come at once, as a multiple of what may come in a second.
 const BURST: f64 = 4.0;
 
 /// A limit for each pod by its UID.
 pub struct PodLimit {
     per_second: f64,
-    buckets: Cache<String, Arc<Mutex<Bucket>>>,
+    buckets: Bounded<Box<str>, Arc<Bucket>>,
+}
+
+/// What one pod may ask still.
+pub struct Bucket {
+    per_second: f64,
+    level: Mutex<Level>,
 }
 
 #[derive(Clone, Copy)]
-struct Bucket {
+struct Level {
     left: f64,
     at: Timestamp,
 }
 
 impl Bucket {
+    fn full(per_second: f64, now: Timestamp) -> Self {
+        let level = Level { left: per_second * BURST, at: now };
+        Self { per_second, level: Mutex::new(level) }
+    }
+
+    fn level(&self) -> std::sync::MutexGuard<'_, Level> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes one, if there is one. Fills up as time goes.
-    fn take(&mut self, per_second: f64, now: Timestamp) -> bool {
-        let passed = now.duration_since(self.at).as_secs_f64().max(0.0);
-        self.left = (self.left + passed * per_second).min(per_second * BURST);
-        self.at = now;
-        let enough = self.left >= 1.0;
+    #[must_use]
+    pub fn take(&self, now: Timestamp) -> bool {
+        let mut level = self.level();
+        let passed = now.duration_since(level.at).as_secs_f64().max(0.0);
+        level.left = (level.left + passed * self.per_second).min(self.per_second * BURST);
+        level.at = now;
+        let enough = level.left >= 1.0;
         if enough {
-            self.left -= 1.0;
+            level.left -= 1.0;
         }
         enough
+    }
+}
+
+impl Aged for Arc<Bucket> {
+    fn asked(&self) -> i64 {
+        self.level().at.as_millisecond()
     }
 }
 
@@ -40,24 +64,18 @@ impl PodLimit {
     /// So many requests a second for each pod; 0 sets no limit.
     #[must_use]
     pub fn per_second(rate: u32) -> Self {
-        let buckets =
-            Cache::builder().max_capacity(PODS).eviction_policy(EvictionPolicy::lru()).build();
-        Self { per_second: f64::from(rate), buckets }
+        Self { per_second: f64::from(rate), buckets: Bounded::entries(PODS) }
     }
 
-    /// Whether the pod may ask once more now.
+    /// The pod's bucket; none where there is no limit.
     #[must_use]
-    pub fn admits(&self, pod_uid: &str, now: Timestamp) -> bool {
+    pub fn bucket(&self, pod_uid: &str, now: Timestamp) -> Option<Arc<Bucket>> {
         if self.per_second == 0.0 {
-            return true;
+            return None;
         }
+        let full = || Arc::new(Bucket::full(self.per_second, now));
         let known = self.buckets.get(pod_uid);
-        let bucket = known.unwrap_or_else(|| {
-            let full = Bucket { left: self.per_second * BURST, at: now };
-            self.buckets.get_with(pod_uid.to_owned(), || Arc::new(Mutex::new(full)))
-        });
-        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(self.per_second, now)
+        Some(known.unwrap_or_else(|| self.buckets.get_or_insert_with(pod_uid.into(), full)))
     }
 }
 
@@ -67,7 +85,9 @@ mod tests {
     use crate::tests::fixture::at;
 
     fn admitted(limit: &PodLimit, pod: &str, second: i64) -> usize {
-        (0..1000).filter(|_| limit.admits(pod, at(second))).count()
+        let now = at(second);
+        let admits = |_: &i32| limit.bucket(pod, now).is_none_or(|bucket| bucket.take(now));
+        (0..1000).filter(admits).count()
     }
 
     #[test]

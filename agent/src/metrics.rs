@@ -13,6 +13,9 @@ use prometheus_client::{
 
 pub use ends::Ends;
 
+/// The outcome of a request that got credentials.
+pub(crate) const OK: &str = "ok";
+
 /// From a hit's half millisecond to the deadline.
 const SECONDS: [f64; 9] = [0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.8];
 
@@ -39,12 +42,17 @@ pub struct Metrics {
     foreign_peers: Counter,
     missed_pods: Counter,
     cached: Gauge,
+    cached_bytes: Gauge,
+    /// The commonest of `requests`, found before it is needed.
+    ok: Counter,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
+        let requests = Family::<Outcome, Counter>::default();
         Self {
-            requests: Family::default(),
+            ok: requests.get_or_create_owned(&Outcome { outcome: OK }),
+            requests,
             latency: Histogram::new(SECONDS),
             upstream: Family::default(),
             refreshes: Family::default(),
@@ -53,6 +61,7 @@ impl Default for Metrics {
             foreign_peers: Counter::default(),
             missed_pods: Counter::default(),
             cached: Gauge::default(),
+            cached_bytes: Gauge::default(),
         }
     }
 }
@@ -83,6 +92,8 @@ impl Metrics {
         let help = "Calls to AWS by exchange and outcome";
         registry.register("podrole_upstream_calls", help, self.upstream.clone());
         registry.register("podrole_cache_entries", "Sessions in memory", self.cached.clone());
+        let help = "What the sessions in memory weigh";
+        registry.register("podrole_cache_bytes", help, self.cached_bytes.clone());
         let help = "From a request's head to its answer, in seconds";
         registry.register("podrole_request_seconds", help, self.latency.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -90,7 +101,11 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, outcome: &'static str, took: Duration) {
-        self.requests.get_or_create(&Outcome { outcome }).inc();
+        if outcome == OK {
+            self.ok.inc();
+        } else {
+            self.requests.get_or_create(&Outcome { outcome }).inc();
+        }
         self.latency.observe(took.as_secs_f64());
     }
 
@@ -119,7 +134,8 @@ impl Metrics {
         self.missed_pods.inc();
     }
 
-    pub(crate) fn cached(&self, entries: u64) {
+    pub(crate) fn cached(&self, entries: usize, bytes: usize) {
         self.cached.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.cached_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }

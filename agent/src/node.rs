@@ -5,7 +5,7 @@ mod seen;
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::future::{BoxFuture, FutureExt as _, ready};
@@ -44,6 +44,11 @@ pub trait Pods: Send + Sync + 'static {
         &'a self,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>>;
+
+    /// How often what [`Self::find`] says may have changed; none where nobody counts.
+    fn changes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why a pod is not served.
@@ -127,6 +132,12 @@ impl Liveness {
         Self(Some(Watched { pods, here }))
     }
 
+    /// How often pods changed; none where nobody counts.
+    #[must_use]
+    pub fn changes(&self) -> Option<u64> {
+        self.0.as_ref().map_or(Some(0), |watched| watched.pods.changes())
+    }
+
     /// Whether the caller's pod is alive and on this node; what is known of it, if anything.
     ///
     /// # Errors
@@ -151,19 +162,31 @@ impl Liveness {
 
 /// Pods from a map by UID, where there is no cluster. Clones are the same map.
 #[derive(Clone, Default)]
-pub struct PodMap(Arc<Mutex<HashMap<String, PodFacts>>>);
+pub struct PodMap(Arc<Mutex<Mapped>>);
+
+#[derive(Default)]
+struct Mapped {
+    pods: HashMap<String, PodFacts>,
+    changes: u64,
+}
 
 impl PodMap {
     /// Adds a pod, or replaces it.
     pub fn insert(&self, pod: PodFacts) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.insert(pod.uid.clone(), pod);
+        let mut map = self.lock();
+        map.changes += 1;
+        map.pods.insert(pod.uid.clone(), pod);
     }
 
     /// Takes a pod away.
     pub fn remove(&self, uid: &str) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.remove(uid);
+        let mut map = self.lock();
+        map.changes += 1;
+        map.pods.remove(uid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mapped> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,8 +195,11 @@ impl Pods for PodMap {
         &'a self,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
-        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ready(Ok(map.get(&caller.pod_uid).cloned())).boxed()
+        ready(Ok(self.lock().pods.get(&caller.pod_uid).cloned())).boxed()
+    }
+
+    fn changes(&self) -> Option<u64> {
+        Some(self.lock().changes)
     }
 }
 

@@ -120,7 +120,7 @@ fn serve(
     listening.offer(args.handover.as_deref())?;
     for server in listening.servers {
         tracing::info!(address = %server.address(), "serving credentials");
-        running.spawn(server.run(http::router(Arc::clone(agent)), shutdown.clone()));
+        running.spawn(server.run(http::Front::of(agent), shutdown.clone()));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The crate as a whole, and what its tests share.
 
+mod again;
 pub(crate) mod fixture;
 pub(crate) mod full_path;
 mod leaks;

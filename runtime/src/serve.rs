@@ -3,42 +3,32 @@
 //! Bind first, then run: a busy port is known before anything else starts, and tests learn the
 //! port that they got.
 
+mod answerer;
+mod connection;
 mod peers;
 mod seats;
 
 use std::{
-    convert::Infallible,
     io,
     net::{self, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Body,
-    http::{HeaderValue, Version, header::CONNECTION},
-};
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt as _;
 
+pub use answerer::{Answerer, Peer};
+use connection::{Connection, Ending};
+pub use hyper::body::Incoming;
 use peers::Peers;
-use seats::{Seat, Seats};
+use seats::Seats;
 
-/// A connection that is new when the end comes still gets its first request answered.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// How long a connection that rests has to make room before the next one is asked.
 const MAKING_ROOM: Duration = Duration::from_millis(10);
 
@@ -102,10 +92,6 @@ fn mend(fault: &io::Error) -> &'static str {
     }
 }
 
-/// The address at the other end of a request's connection; in each request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
-
 /// A listener that is bound and not yet serving.
 pub struct Server {
     listener: TcpListener,
@@ -162,13 +148,14 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then lets what is in flight finish within `Limits::drain`.
-    pub async fn run(self, router: Router, shutdown: CancellationToken) {
+    pub async fn run<A: Answerer>(self, answerer: A, shutdown: CancellationToken) {
         let connection = Connection {
-            http: http(self.limits),
+            http: connection::http(self.limits, self.tls.is_some()),
             tls: self.tls.map(TlsAcceptor::from),
             handshake: self.limits.handshake,
             idle: self.limits.idle,
-            router,
+            answerer,
+            ending: Ending::default(),
         };
         let connection = Arc::new(connection);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
@@ -189,32 +176,20 @@ impl Server {
             };
             // Who was accepted is served, whatever comes meanwhile.
             let permit = permit(&permits, &seats).await;
-            let (connection, shutdown) = (Arc::clone(&connection), shutdown.clone());
+            let connection = Arc::clone(&connection);
             let seat = Arc::new(seats.take());
             tasks.spawn(async move {
-                connection.serve(stream, peer, &seat, shutdown).await;
+                connection.serve(stream, peer, &seat).await;
                 drop((permit, share));
             });
         }
+        connection.ending.begin();
         drop(self.listener);
         tasks.close();
         if timeout(self.limits.drain, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "requests were cut at the end of the drain");
         }
     }
-}
-
-fn http(limits: Limits) -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
-        .max_buf_size(limits.head_bytes.max(8192));
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(limits.idle)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
-    http
 }
 
 async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
@@ -242,96 +217,6 @@ async fn permit(permits: &Arc<Semaphore>, seats: &Seats) -> OwnedSemaphorePermit
         let free = Arc::clone(permits).acquire_owned();
         if let Ok(Ok(permit)) = timeout(MAKING_ROOM, free).await {
             return permit;
-        }
-    }
-}
-
-/// What every connection of a listener shares.
-struct Connection {
-    http: Builder<TokioExecutor>,
-    tls: Option<TlsAcceptor>,
-    handshake: Duration,
-    idle: Duration,
-    router: Router,
-}
-
-impl Connection {
-    async fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        seat: &Arc<Seat>,
-        shutdown: CancellationToken,
-    ) {
-        let Some(tls) = &self.tls else {
-            return self.http(stream, peer, seat, shutdown).await;
-        };
-        match timeout(self.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, peer, seat, shutdown).await,
-            Ok(Err(fault)) => tracing::debug!(%peer, %fault, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-        }
-    }
-
-    async fn http<S>(
-        &self,
-        stream: S,
-        peer: SocketAddr,
-        seat: &Arc<Seat>,
-        shutdown: CancellationToken,
-    ) where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let router = self.router.clone();
-        let begun = CancellationToken::new();
-        let (first, ending, own) = (begun.clone(), shutdown.clone(), Arc::clone(seat));
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            first.cancel();
-            let work = own.work();
-            request.extensions_mut().insert(Peer(peer));
-            let (ending, http1) = (ending.clone(), request.version() <= Version::HTTP_11);
-            let answer = router.clone().oneshot(request.map(Body::new));
-            async move {
-                let mut answer = answer.await.unwrap_or_else(|never| match never {});
-                drop(work);
-                if http1 && ending.is_cancelled() {
-                    // The next request goes elsewhere, and none is on its way when we close.
-                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, Infallible>(answer)
-            }
-        });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        // Who was accepted a moment before the end has a request under way.
-        let over = async {
-            shutdown.cancelled().await;
-            let _ = timeout(FIRST_REQUEST, begun.cancelled()).await;
-        };
-        // The engine waits for a first byte without an end.
-        let silence = async {
-            if timeout(self.idle, begun.cancelled()).await.is_ok() {
-                std::future::pending::<()>().await;
-            }
-        };
-        let ended = tokio::select! {
-            biased;
-            ended = connection.as_mut() => ended,
-            () = seat.is_needed() => {
-                tracing::debug!(%peer, "a connection that rested makes room");
-                return;
-            }
-            () = silence => {
-                tracing::debug!(%peer, "a connection without a request");
-                return;
-            }
-            () = over => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(fault) = ended {
-            tracing::debug!(%peer, %fault, "a connection ended early");
         }
     }
 }

@@ -4,7 +4,13 @@ mod seen;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
+    },
     time::Duration,
 };
 
@@ -43,6 +49,7 @@ struct WatchedPods {
     store: Store<Pod>,
     client: Client,
     misses: Cache<String, Option<PodFacts>>,
+    changes: Arc<AtomicU64>,
 }
 
 /// Watches the pods of `node`; says which come and which go.
@@ -64,7 +71,11 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
     let pods = watcher(api, config).default_backoff().modify(look);
     let pods = reflector(writer, pods);
     let mut present = Present::default();
+    let changes = Arc::<AtomicU64>::default();
+    let changed = Arc::clone(&changes);
     tokio::spawn(pods.for_each(move |event| {
+        // The store has it by now.
+        changed.fetch_add(1, Release);
         match event {
             Ok(event) => present.see(&event).into_iter().for_each(|uid| {
                 greeted.forget(&uid);
@@ -83,7 +94,7 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
         }
     });
     let misses = Cache::builder().max_capacity(1024).time_to_live(MISS).build();
-    let pods = Arc::new(WatchedPods { store, client: client.clone(), misses });
+    let pods = Arc::new(WatchedPods { store, client: client.clone(), misses, changes });
     NodesPods { pods, newcomers, gone: out }
 }
 
@@ -206,6 +217,10 @@ impl Pods for WatchedPods {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
         self.look(caller).boxed()
+    }
+
+    fn changes(&self) -> Option<u64> {
+        Some(self.changes.load(Acquire))
     }
 }
 

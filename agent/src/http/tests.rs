@@ -150,3 +150,22 @@ async fn a_token_of_15_kb_passes_and_tells_its_fault() {
         format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\n");
     assert!(world.send(&request).await.starts_with("HTTP/1.1 200 OK\r\n"));
 }
+
+#[tokio::test]
+async fn a_head_of_24_kb_passes_and_one_byte_more_does_not() {
+    let world = world().await;
+    let token = world.token();
+    let request = |padding: usize| {
+        let padding = "x".repeat(padding);
+        format!(
+            "GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\nx: {padding}\r\n"
+        )
+    };
+    let fits = MAX_HEAD_BYTES - request(0).len() - "connection: close\r\n\r\n".len();
+    assert!(world.send(&request(fits)).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    for over in [1, 3000] {
+        check(&world, &request(fits + over), 431, "RequestTooLarge").await;
+    }
+    let answer = world.send(&request(40_000)).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}

@@ -1,12 +1,13 @@
 //! One session's state, and what is done next. No clock, no I/O: values in, a decision out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::{
     Held, Kept, Landed, Presented, TokenHash,
+    askers::Askers,
     hold::Hold,
     schedule::{LAST_SECONDS, SECOND_OPINION, refresh_at, retry_after},
 };
@@ -30,7 +31,7 @@ pub(super) struct State {
     /// The longest-lived good token that was seen.
     best: Option<Held>,
     /// The live pods that asked.
-    pods: HashSet<String>,
+    pods: Askers,
     /// The state of the cluster that the remembered faults are of.
     version: u64,
     /// Somebody was served since the credentials were got.
@@ -49,8 +50,8 @@ pub(super) struct TakeOff {
 
 /// What a request does.
 pub(super) enum Step {
-    /// Serve it.
-    Serve(Arc<Kept>),
+    /// Serve it; and so until then, if nothing changes.
+    Serve(Arc<Kept>, Timestamp),
     /// Serve it, or what the fetch in flight brings if it is quick.
     ServeOrWait(Arc<Kept>, Option<TakeOff>, Flight),
     Refuse(Arc<ExchangeError>),
@@ -93,19 +94,33 @@ impl State {
     }
 
     fn join(&mut self, token: &Presented<'_>) {
-        if !self.pods.contains(&token.caller.pod_uid) {
-            self.pods.insert(token.caller.pod_uid.clone());
-        }
+        self.pods.join(&token.caller.pod_uid);
         if std::mem::replace(&mut self.version, token.version) != token.version {
             (self.hold, self.denied) = (None, false);
             self.bad_tokens.clear();
         }
     }
 
+    pub(super) fn knows(&self, pod: &str) -> bool {
+        self.pods.knows(pod)
+    }
+
+    /// Whether it is news that the pod has these.
+    pub(super) fn tell(&mut self, pod: &str, kept: &Kept) -> bool {
+        self.pods.tell(pod, kept.issued)
+    }
+
     /// A pod is gone; says whether it was the last that asked.
     pub(super) fn leave(&mut self, pod: &str) -> bool {
         self.best.take_if(|best| best.caller.pod_uid == pod);
-        self.pods.remove(pod) && self.pods.is_empty()
+        self.pods.leave(pod)
+    }
+
+    /// What it holds, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.bytes());
+        let best = self.best.as_ref().map_or(0, Held::bytes);
+        kept + best + self.pods.bytes()
     }
 
     /// When what is kept ends.
@@ -115,13 +130,14 @@ impl State {
 
     fn serve(&mut self, kept: Arc<Kept>, token: &Presented<'_>, now: Timestamp) -> Step {
         if now < self.refresh_due {
-            return Step::Serve(kept);
+            let last = kept.expires.saturating_sub(LAST_SECONDS).unwrap_or(kept.expires);
+            return Step::Serve(kept, self.refresh_due.min(last));
         }
         if let Some(flight) = self.flying() {
             return Step::ServeOrWait(kept, None, flight.clone());
         }
         if self.bad_token(&token.hash, now).is_some() || !lives(token.good_until(), now) {
-            return Step::Serve(kept);
+            return Step::Serve(kept, now);
         }
         let (take_off, flight) = self.take_off(token.hold());
         Step::ServeOrWait(kept, Some(take_off), flight)

@@ -7,9 +7,10 @@ use podrole_identity::RoleArn;
 use tokio::time::timeout;
 
 use super::{
-    Entry, Keep, Kept, Key, Landed,
+    Keep, Kept, Key, Landed,
     entry::{Flight, TakeOff},
-    schedule, tend,
+    schedule,
+    slot::Slot,
 };
 use crate::{
     answer,
@@ -20,12 +21,13 @@ const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Keep {
     /// Fetches in a task of its own.
-    pub(super) fn take_off(&self, key: &Key, entry: &Arc<Entry>, take_off: TakeOff) {
-        let (keep, key, entry) = (self.clone(), key.clone(), Arc::clone(entry));
-        tokio::spawn(async move { keep.fly(key, entry, take_off).await });
+    pub(super) fn take_off(&self, slot: &Arc<Slot>, take_off: TakeOff) {
+        let (keep, slot) = (self.clone(), Arc::clone(slot));
+        tokio::spawn(async move { keep.fly(&slot, take_off).await });
     }
 
-    async fn fly(&self, key: Key, entry: Arc<Entry>, take_off: TakeOff) {
+    async fn fly(&self, slot: &Arc<Slot>, take_off: TakeOff) {
+        let key = &slot.key;
         let TakeOff { held, landed } = take_off;
         let asked = self.0.exchange.exchange(&key.session, &held.caller, &held.token);
         let asked = timeout(FLIGHT_TIMEOUT, asked).await;
@@ -38,11 +40,14 @@ impl Keep {
             Err(_) => Err(transient("Timeout", "the exchange took more than 15 s")),
         };
         let result = result.map(Arc::new).map_err(Arc::new);
-        self.report(&key, &result, now);
-        let tend = entry.lock().land(held.hash, &result, now, schedule::jitter());
+        self.report(key, &result, now);
+        let jitter = schedule::jitter();
+        let tend = slot.change(|state| state.land(held.hash, &result, now, jitter));
+        self.0.slots.weigh(key);
+        self.count();
         let _ = landed.send(Some((result, held.hash)));
         if tend {
-            tokio::spawn(tend::tend(Arc::downgrade(&self.0), key, Arc::downgrade(&entry)));
+            self.tend(slot, jiff::SignedDuration::ZERO);
         }
     }
 
@@ -65,7 +70,6 @@ impl Keep {
                 tracing::warn!(%account, role, fault, %error, "no credentials");
             }
         }
-        self.0.metrics.cached(self.len());
     }
 }
 

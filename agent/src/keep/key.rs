@@ -6,7 +6,21 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use podrole_identity::{Exchange as Kind, RoleArn, ServiceAccountRef};
 
-use crate::{exchange::SessionRequest, secret::Secret, token::Caller};
+use super::Again;
+use crate::{
+    exchange::{Hop, SessionRequest, Tag},
+    secret::Secret,
+    token::Caller,
+};
+
+/// How much is kept: so many sessions, so many bytes, whichever is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Sessions.
+    pub entries: usize,
+    /// What they weigh: answers, tokens and what is known of their users.
+    pub bytes: usize,
+}
 
 /// The SHA-256 of a token.
 pub type TokenHash = [u8; 32];
@@ -70,6 +84,18 @@ pub struct Kept {
     pub expires: Timestamp,
 }
 
+/// What a request is served.
+pub struct Served {
+    /// The credentials.
+    pub kept: Arc<Kept>,
+    /// How it came to them.
+    pub got: Got,
+    /// The pod has not had these before.
+    pub news: bool,
+    /// Until when the same may be served again without asking.
+    pub(crate) again: Option<Again>,
+}
+
 /// How a request came to its credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Got {
@@ -77,6 +103,40 @@ pub enum Got {
     Hit,
     /// AWS was asked, and the request waited.
     Fetched,
+}
+
+impl Key {
+    /// What its texts weigh, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let hop = |hop: &Hop| {
+            let role = hop.role.as_str().len();
+            size_of::<Hop>() + role + text(&hop.external_id) + text(&hop.policy)
+        };
+        let hops: usize = self.session.hops.iter().map(hop).sum();
+        let tag = |tag: &Tag| size_of::<Tag>() + tag.value.len();
+        let tags: usize = self.session.tags.iter().map(tag).sum();
+        let audiences: usize = self.audiences.iter().map(|it| size_of::<String>() + it.len()).sum();
+        let account = &self.service_account;
+        let account = account.namespace().len() + account.name().len();
+        let names = self.session.session_name.as_str().len() + self.service_account_uid.len();
+        size_of::<Self>() + hops + tags + audiences + account + names + text(&self.pod_uid)
+    }
+}
+
+impl Kept {
+    /// What it weighs, nearly.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.access_key_id.len() + self.role.as_str().len() + self.session_name.len();
+        size_of::<Self>() + self.body.len() + texts
+    }
+}
+
+impl Held {
+    /// What it weighs beside the caller, who is known elsewhere too.
+    pub(super) fn bytes(&self) -> usize {
+        self.token.expose().len()
+    }
 }
 
 impl Presented<'_> {

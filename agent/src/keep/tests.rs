@@ -20,6 +20,7 @@ mod refresh;
 mod sharing;
 
 const HOUR: i64 = 3600;
+const BOUNDS: Bounds = Bounds { entries: 100, bytes: 200_000 };
 
 type Answer = Result<Credentials, ExchangeError>;
 type Script = dyn Fn(usize, &str, Timestamp) -> Answer + Send + Sync;
@@ -95,7 +96,7 @@ fn bench_of(
     });
     let liveness = Liveness::on(Arc::new(pods.clone()), "n1");
     let exchange = Arc::clone(&aws) as Arc<dyn Exchange>;
-    let keep = Keep::new(exchange, liveness, clock.clone(), Metrics::default(), 100);
+    let keep = Keep::new(exchange, liveness, clock.clone(), Metrics::default(), BOUNDS);
     Bench { keep, aws, pods, clock }
 }
 
@@ -112,7 +113,7 @@ impl Bench {
         hash[..token.len()].copy_from_slice(token.as_bytes());
         let caller = Arc::new(caller);
         let presented = Presented { token, hash, caller: &caller, version: 0 };
-        self.keep.get(&key(), presented).await.map(|(kept, _)| kept)
+        self.keep.get(&key(), presented).await.map(|served| served.kept)
     }
 
     /// A request for a session that differs in one thing.
@@ -123,7 +124,7 @@ impl Bench {
         let (mut key, caller) = (key(), Arc::new(caller()));
         change(&mut key);
         let presented = Presented { token: "a", hash: [0; 32], caller: &caller, version: 0 };
-        self.keep.get(&key, presented).await.map(|(kept, _)| kept)
+        self.keep.get(&key, presented).await.map(|served| served.kept)
     }
 
     fn calls(&self) -> usize {

@@ -1,6 +1,12 @@
 //! The newest key set, and when to ask for a newer one.
 
-use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Release},
+    },
+};
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
@@ -29,8 +35,8 @@ struct Ring {
     current: ArcSwap<Keys>,
     /// When the source was asked last; held while it is asked.
     asked: Mutex<Timestamp>,
-    /// A key went since somebody looked.
-    lost_a_key: AtomicBool,
+    /// How often a key went.
+    losses: AtomicU64,
     file: Option<KeysFile>,
 }
 
@@ -70,7 +76,7 @@ impl KeyRing {
             clock,
             current: ArcSwap::from_pointee(keys),
             asked: Mutex::new(Timestamp::MIN),
-            lost_a_key: AtomicBool::new(false),
+            losses: AtomicU64::new(0),
             file,
         }))
     }
@@ -122,9 +128,14 @@ impl KeyRing {
         self.0.current.load().is_empty()
     }
 
-    /// Whether a key was withdrawn since this was asked last.
-    pub(crate) fn take_lost_a_key(&self) -> bool {
-        self.0.lost_a_key.load(Relaxed) && self.0.lost_a_key.swap(false, Relaxed)
+    /// How often keys were withdrawn: verdicts from before one of these are none any more.
+    pub(crate) fn losses(&self) -> u64 {
+        self.0.losses.load(Acquire)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lose_a_key(&self) {
+        self.0.losses.fetch_add(1, Release);
     }
 
     fn is_static(&self) -> bool {
@@ -141,13 +152,14 @@ impl Ring {
         }
         *asked = now;
         let newer = self.source.fetch(&self.clock).await?;
-        if !self.current.load().all_in(&newer) {
-            self.lost_a_key.store(true, Relaxed);
-        }
+        let lost = !self.current.load().all_in(&newer);
         if let Some(file) = &self.file {
             file.write(&newer);
         }
         self.current.store(Arc::new(newer));
+        if lost {
+            self.losses.fetch_add(1, Release);
+        }
         Ok(())
     }
 }

@@ -4,7 +4,13 @@ use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash as _, Hasher as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
+    },
     time::Duration,
 };
 
@@ -22,7 +28,13 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What stands for ServiceAccounts besides their annotations. Clones are the same list.
 #[derive(Clone)]
-pub struct Associations(Arc<ArcSwapOption<AssociationList>>);
+pub struct Associations(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    list: ArcSwapOption<AssociationList>,
+    changes: AtomicU64,
+}
 
 impl Default for Associations {
     /// An empty list: annotations alone count.
@@ -35,7 +47,8 @@ impl Associations {
     /// A list that is there.
     #[must_use]
     pub fn of(list: AssociationList) -> Self {
-        Self(Arc::new(ArcSwapOption::from_pointee(list)))
+        let inner = Inner { list: ArcSwapOption::from_pointee(list), ..Inner::default() };
+        Self(Arc::new(inner))
     }
 
     /// Follows the list in a file; `read` opens with the first good one.
@@ -48,7 +61,14 @@ impl Associations {
 
     /// Puts another list in place.
     pub fn set(&self, list: AssociationList) {
-        self.0.store(Some(Arc::new(list)));
+        self.0.list.store(Some(Arc::new(list)));
+        self.0.changes.fetch_add(1, Release);
+    }
+
+    /// How often another list was put in place.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Acquire)
     }
 
     /// The list as it stands.
@@ -56,7 +76,7 @@ impl Associations {
     /// # Errors
     /// When none could be read yet: then nobody can say what a ServiceAccount may become.
     pub fn current(&self) -> Result<Arc<AssociationList>, ResolveError> {
-        self.0.load_full().ok_or(ResolveError::NoList)
+        self.0.list.load_full().ok_or(ResolveError::NoList)
     }
 
     async fn keep_reading(self, path: PathBuf, read: Gate) {

@@ -1,17 +1,26 @@
 //! What was looked up a moment ago is not looked up again.
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
-use moka::{policy::EvictionPolicy, sync::Cache};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     LookupFault,
     lookup::{Found, Lookup},
 };
-use crate::clock::Clock;
+use crate::{
+    bounded::{Aged, Bounded},
+    clock::Clock,
+};
 
 /// How long an answer stands; what was deleted or changed ends within it, with time to spare of
 /// the 5 s that are promised.
@@ -20,13 +29,26 @@ const FRESH: SignedDuration = SignedDuration::from_secs(4);
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
 /// Of a request's 0.8 s, this much may go into asking.
 const TIMEOUT: Duration = Duration::from_millis(500);
-const MAX_NAMES: u64 = 4096;
+const MAX_NAMES: usize = 4096;
 
 /// Remembers what `live` said for 4 s, and the last that is known while it cannot be asked.
 pub struct Cached<L, K, V> {
     live: L,
     clock: Clock,
-    known: Cache<K, Arc<Mutex<Option<Known<V>>>>>,
+    known: Bounded<K, Arc<Name<V>>>,
+}
+
+/// What is known of a name.
+struct Name<V> {
+    asked: AtomicI64,
+    /// Held while asking, so that who comes meanwhile waits for the same answer.
+    known: Mutex<Option<Known<V>>>,
+}
+
+impl<V> Aged for Arc<Name<V>> {
+    fn asked(&self) -> i64 {
+        self.asked.load(Relaxed)
+    }
 }
 
 struct Known<V> {
@@ -43,16 +65,17 @@ where
     /// A memory before `live`.
     #[must_use]
     pub fn new(live: L, clock: Clock) -> Self {
-        let known =
-            Cache::builder().max_capacity(MAX_NAMES).eviction_policy(EvictionPolicy::lru()).build();
-        Self { live, clock, known }
+        Self { live, clock, known: Bounded::entries(MAX_NAMES) }
     }
 
     async fn look(&self, name: &K) -> Found<V> {
-        let known = self.known.get(name);
-        let known = known.unwrap_or_else(|| self.known.get_with(name.clone(), Arc::default));
-        // Held while asking, so that who comes meanwhile waits for the same answer.
-        let mut known = known.lock().await;
+        let now = self.clock.now();
+        let place = self.known.get(name).unwrap_or_else(|| {
+            let none = || Arc::new(Name { asked: 0.into(), known: Mutex::new(None) });
+            self.known.get_or_insert_with(name.clone(), none)
+        });
+        place.asked.store(now.as_millisecond(), Relaxed);
+        let mut known = place.known.lock().await;
         let now = self.clock.now();
         if let Some(known) = known.as_ref().filter(|known| now < known.stands_until) {
             return known.answer.clone();
@@ -83,6 +106,12 @@ where
 {
     fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>> {
         self.look(name).boxed()
+    }
+
+    fn stands(&self, name: &K) -> Option<Timestamp> {
+        let place = self.known.get(name)?;
+        let known = place.known.try_lock().ok()?;
+        known.as_ref().map(|known| known.stands_until)
     }
 }
 

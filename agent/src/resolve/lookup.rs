@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures::future::{BoxFuture, FutureExt as _, ready};
+use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
 
 use super::{LookupFault, NamespaceFacts, ServiceAccountFacts};
@@ -21,6 +22,11 @@ pub trait Lookup<K, V>: Send + Sync + 'static {
     /// # Errors
     /// When the cluster cannot be asked and nothing is known from before.
     fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>>;
+
+    /// Until when [`Self::find`] says the same; none where it is asked anew each time.
+    fn stands(&self, _: &K) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// Where ServiceAccounts are looked up.
@@ -78,5 +84,9 @@ pub struct Unguarded(Arc<NamespaceFacts>);
 impl Lookup<String, NamespaceFacts> for Unguarded {
     fn find<'a>(&'a self, _: &'a String) -> BoxFuture<'a, Found<NamespaceFacts>> {
         ready(Ok(Some(Arc::clone(&self.0)))).boxed()
+    }
+
+    fn stands(&self, _: &String) -> Option<Timestamp> {
+        Some(Timestamp::MAX)
     }
 }

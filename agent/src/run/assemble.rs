@@ -174,6 +174,7 @@ fn extras(
         },
         limit: PodLimit::per_second(args.pod_requests_per_second),
         notices: Some(notices),
+        max_bytes: args.max_cache_bytes,
     })
 }
 

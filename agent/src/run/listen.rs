@@ -27,7 +27,8 @@ pub(super) struct Listening {
 /// Takes the addresses first: a busy port is said before anything else starts.
 pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
     let limits = Limits {
-        head_bytes: 24 * 1024,
+        // More than may be sent, so that what is a little longer is refused in JSON.
+        head_bytes: 32 * 1024,
         connections_per_peer: args.connections_per_peer,
         ..Limits::default()
     };

@@ -21,7 +21,7 @@ use crate::{
     Agent, Extras, Parts,
     clock::Clock,
     exchange::{Exchange, web_identity::WebIdentity},
-    http::{Hosts, router},
+    http::{Front, Hosts},
     keys::{KeyRing, KeySource},
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
@@ -55,7 +55,7 @@ pub(crate) async fn world_with(
     let session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
     let mut extras = Extras::plain(exchange.kind(), &session_name, &rules);
     change(&mut extras);
-    let limits = Limits { head_bytes: 24 * 1024, ..Limits::default() };
+    let limits = Limits { head_bytes: 32 * 1024, ..Limits::default() };
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
     let address = server.address();
     let (pods, accounts) = (PodMap::default(), ServiceAccountMap::default());
@@ -73,7 +73,7 @@ pub(crate) async fn world_with(
         clock,
     };
     let agent = Agent::with(parts, extras);
-    tokio::spawn(server.run(router(Arc::clone(&agent)), CancellationToken::new()));
+    tokio::spawn(server.run(Front::of(&agent), CancellationToken::new()));
     let world = World { sts, address, agent, pods, accounts };
     world.set_pod(false);
     world.set_role(ROLE);

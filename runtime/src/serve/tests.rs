@@ -1,5 +1,5 @@
 use super::*;
-use axum::{Extension, routing::get};
+use axum::{Extension, Router, routing::get};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     time::Instant,

@@ -8,7 +8,7 @@ impl Bench {
         let mut hash = [0; 32];
         hash[..pod.len()].copy_from_slice(pod.as_bytes());
         let presented = Presented { token: pod, hash, caller: &caller, version };
-        self.keep.get(&key(), presented).await.map(|(kept, _)| kept)
+        self.keep.get(&key(), presented).await.map(|served| served.kept)
     }
 }
 
@@ -76,4 +76,62 @@ async fn when_aws_throttles_refreshes_wait_and_what_is_valid_is_served() {
     minutes(45).await;
     assert!(bench.get("a").await.is_ok());
     assert_eq!(bench.calls(), 5);
+}
+
+impl Bench {
+    /// What the pod that has the good token is served.
+    async fn served(&self) -> Served {
+        let caller = Arc::new(caller());
+        let presented = Presented { token: "a", hash: [0; 32], caller: &caller, version: 0 };
+        self.keep.get(&key(), presented).await.unwrap()
+    }
+
+    fn stands(&self, served: &Served) -> bool {
+        served.again.as_ref().is_some_and(|again| again.kept(self.clock.now()).is_some())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_stands_until_its_session_changes() {
+    let bench = bench(|_, _, now| an_hour(now));
+    assert!(bench.served().await.again.is_none(), "who waited asks once more");
+    let first = bench.served().await;
+    minutes(20).await;
+    assert!(bench.stands(&first));
+    minutes(10).await;
+    assert_eq!(bench.calls(), 2);
+    assert!(!bench.stands(&first), "it was refreshed");
+    let second = bench.served().await;
+    assert!(bench.stands(&second) && !Arc::ptr_eq(&first.kept, &second.kept));
+    bench.keep.pod_gone("pod-uid");
+    assert!(!bench.stands(&second), "its last pod is gone");
+    assert!(bench.served().await.again.is_none());
+    let third = bench.served().await;
+    for n in 0..150 {
+        let change = |key: &mut Key| key.service_account_uid = n.to_string();
+        assert!(bench.get_changed(change).await.is_ok());
+    }
+    assert!(!bench.stands(&third), "it was put out of the store");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_what_was_replaced() {
+    let bench = bench(|_, _, now| an_hour(now));
+    bench.served().await;
+    let served = bench.served().await;
+    let (kept, again) = (Arc::downgrade(&served.kept), served.again);
+    drop(served.kept);
+    minutes(30).await;
+    assert_eq!(bench.calls(), 2);
+    assert!(again.is_some() && kept.upgrade().is_none(), "only a memory of it is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_is_told_of_once_for_each_key() {
+    let bench = bench(|_, _, now| an_hour(now));
+    assert!(bench.served().await.news);
+    assert!(!bench.served().await.news);
+    minutes(30).await;
+    assert!(bench.served().await.news, "it was refreshed");
+    assert!(!bench.served().await.news);
 }

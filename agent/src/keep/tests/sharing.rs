@@ -144,3 +144,19 @@ async fn the_store_is_bounded() {
     }
     assert!(bench.keep.len() <= 100);
 }
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_bounded_too() {
+    let bench = bench(|_, _, now| {
+        let token = Secret::new("x".repeat(10_000));
+        Ok(Credentials { session_token: token, ..credentials(now + SignedDuration::from_hours(1)) })
+    });
+    for n in 0..30 {
+        let change = |key: &mut Key| key.service_account_uid = n.to_string();
+        assert!(bench.get_changed(change).await.is_ok());
+        assert!(bench.keep.bytes() <= BOUNDS.bytes + 12_000, "{}", bench.keep.bytes());
+    }
+    assert!((10..20).contains(&bench.keep.len()), "{}", bench.keep.len());
+    bench.keep.pod_gone("pod-uid");
+    assert_eq!((bench.keep.len(), bench.keep.bytes()), (0, 0));
+}
