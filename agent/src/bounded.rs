@@ -67,9 +67,9 @@ impl<K: Clone + Eq + Hash, V: Aged + Clone> Bounded<K, V> {
     }
 
     /// What is under `key`, or what `make` makes for it.
-    pub(crate) fn get_or_insert_with(&self, key: K, make: impl FnOnce() -> V) -> V {
+    pub(crate) fn get_or_insert_with(&self, key: &K, make: impl FnOnce() -> V) -> V {
         let mut inner = self.lock();
-        if let Some(slot) = inner.slots.get(&key) {
+        if let Some(slot) = inner.slots.get(key) {
             return slot.value.clone();
         }
         let value = make();
@@ -78,9 +78,9 @@ impl<K: Clone + Eq + Hash, V: Aged + Clone> Bounded<K, V> {
     }
 
     /// Puts `value` under `key`.
-    pub(crate) fn insert(&self, key: K, value: V) {
+    pub(crate) fn insert(&self, key: &K, value: V) {
         let mut inner = self.lock();
-        inner.take_out(&key);
+        inner.take_out(key);
         self.put(&mut inner, key, value);
     }
 
@@ -119,11 +119,11 @@ impl<K: Clone + Eq + Hash, V: Aged + Clone> Bounded<K, V> {
         self.lock().bytes
     }
 
-    fn put(&self, inner: &mut Inner<K, V>, key: K, value: V) {
+    fn put(&self, inner: &mut Inner<K, V>, key: &K, value: V) {
         let bytes = value.bytes();
         inner.bytes += bytes;
         inner.slots.insert(key.clone(), Slot { value, bytes });
-        self.shrink(inner, &key);
+        self.shrink(inner, key);
     }
 
     /// Makes room, but not of `newest`.
@@ -191,11 +191,11 @@ mod tests {
     fn who_was_asked_for_longest_ago_goes_first() {
         let memory = Bounded::entries(16);
         for n in 0..16 {
-            memory.insert(n, thing(i64::from(n), 0));
+            memory.insert(&n, thing(i64::from(n), 0));
         }
         let (first, second) = (memory.get(&0).unwrap(), memory.get(&1).unwrap());
         first.asked.store(100, SeqCst);
-        memory.insert(16, thing(0, 0));
+        memory.insert(&16, thing(0, 0));
         assert_eq!(memory.len(), 14, "an eighth at once");
         assert!(memory.get(&0).is_some() && memory.get(&16).is_some());
         assert!([1, 2, 3].iter().all(|gone| memory.get(gone).is_none()));
@@ -206,7 +206,7 @@ mod tests {
     fn bytes_are_bounded_too_as_they_grow() {
         let memory = Bounded::new(100, 1000);
         for n in 0..10 {
-            memory.insert(n, thing(i64::from(n), 100));
+            memory.insert(&n, thing(i64::from(n), 100));
         }
         assert_eq!((memory.len(), memory.bytes()), (10, 1000));
         let last = memory.get(&9).unwrap();
@@ -218,7 +218,7 @@ mod tests {
         memory.weigh(&9);
         assert_eq!(memory.len(), 1, "one that is larger than all room is held alone");
         memory.weigh(&0);
-        memory.insert(9, thing(0, 7));
+        memory.insert(&9, thing(0, 7));
         assert_eq!((memory.len(), memory.bytes()), (1, 7));
         assert!(last.left.load(SeqCst), "what is replaced leaves");
     }
@@ -226,8 +226,8 @@ mod tests {
     #[test]
     fn only_what_is_meant_is_taken_out() {
         let memory = Bounded::entries(4);
-        let one = memory.get_or_insert_with(1, || thing(0, 1));
-        let again = memory.get_or_insert_with(1, || thing(0, 1));
+        let one = memory.get_or_insert_with(&1, || thing(0, 1));
+        let again = memory.get_or_insert_with(&1, || thing(0, 1));
         assert!(Arc::ptr_eq(&one, &again));
         memory.remove_if(&1, |it| !Arc::ptr_eq(it, &one));
         assert_eq!(memory.values().len(), 1);

@@ -203,7 +203,7 @@ impl Keep {
             return slot;
         }
         let slot = Slot::new(key, now);
-        let slot = self.0.slots.get_or_insert_with(Arc::clone(&slot.key), || Arc::clone(&slot));
+        let slot = self.0.slots.get_or_insert_with(&slot.key, || Arc::clone(&slot));
         self.count();
         slot
     }

@@ -75,7 +75,7 @@ impl PodLimit {
         }
         let full = || Arc::new(Bucket::full(self.per_second, now));
         let known = self.buckets.get(pod_uid);
-        Some(known.unwrap_or_else(|| self.buckets.get_or_insert_with(pod_uid.into(), full)))
+        Some(known.unwrap_or_else(|| self.buckets.get_or_insert_with(&pod_uid.into(), full)))
     }
 }
 

@@ -86,7 +86,7 @@ impl Verifier {
         let asked = now.as_millisecond().into();
         let hit = ArcSwapOption::empty();
         let verdict = Arc::new(Verdict { hash, caller, losses, asked, hit });
-        self.verdicts.insert(hash, Arc::clone(&verdict));
+        self.verdicts.insert(&hash, Arc::clone(&verdict));
         Ok(verdict)
     }
 }

@@ -72,7 +72,7 @@ where
         let now = self.clock.now();
         let place = self.known.get(name).unwrap_or_else(|| {
             let none = || Arc::new(Name { asked: 0.into(), known: Mutex::new(None) });
-            self.known.get_or_insert_with(name.clone(), none)
+            self.known.get_or_insert_with(name, none)
         });
         place.asked.store(now.as_millisecond(), Relaxed);
         let mut known = place.known.lock().await;

@@ -6,20 +6,23 @@
 //! ```
 //!
 //! `cargo run --release -p podrole-bench-agent -- --agent target/release/podrole-agent` prints one
-//! table. Another agent that takes the same flags can be measured too; flags after `--` are added.
+//! table. Another agent can be measured too: one that takes our flags, or with `--speaks eks` one
+//! that takes those of EKS's Pod Identity Agent. Flags after `--` are added.
 #![forbid(unsafe_code)]
 
 mod bare;
+mod exchange;
 mod load;
 mod process;
 mod scenes;
+mod scripts;
 mod table;
 mod tokens;
 mod world;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures an agent
 #[derive(Parser, Debug)]
@@ -27,6 +30,10 @@ struct Args {
     /// The agent's binary; a release build
     #[arg(long, default_value = "target/release/podrole-agent", value_name = "FILE")]
     agent: PathBuf,
+
+    /// Whose flags it takes
+    #[arg(long, default_value = "podrole", value_name = "podrole|eks")]
+    speaks: Speaks,
 
     /// Seconds for each measurement of speed
     #[arg(long, default_value_t = 3)]
@@ -43,6 +50,15 @@ struct Args {
     /// More flags for the agent
     #[arg(last = true)]
     more: Vec<String>,
+}
+
+/// Whose flags an agent takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Speaks {
+    /// Ours
+    Podrole,
+    /// Those of EKS's Pod Identity Agent, which has one exchange: eks-auth
+    Eks,
 }
 
 #[tokio::main]

@@ -3,7 +3,6 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::Path,
     time::Duration,
 };
 
@@ -14,7 +13,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::world::World;
+use crate::{Args, exchange::Exchange, world::World};
 
 /// A server in a process of its own. It is killed when this goes.
 pub(crate) struct Target {
@@ -25,25 +24,14 @@ pub(crate) struct Target {
 impl Target {
     /// An agent with nothing in memory.
     pub(crate) async fn agent(
-        binary: &Path,
+        args: &Args,
         world: &World,
-        more: &[String],
+        exchange: Exchange,
     ) -> anyhow::Result<Self> {
-        let address = free()?;
-        let mut command = Command::new(binary);
-        command
-            .args(["--bind-hosts=127.0.0.1", "--metrics-address=127.0.0.1", "--metrics-port=0"])
-            .args(["--pod-liveness=off", "--keys-from=issuer", "--region=eu-west-1"])
-            .args(["--pod-requests-per-second=0", "--connections-per-peer=0"])
-            .args(["--max-cache-size=100000", "--log=warn"])
-            .arg(format!("--port={}", address.port()))
-            .arg(format!("--issuer={}", world.url))
-            .arg(format!("--sts-endpoint-url={}", world.url))
-            .arg("--kubeconfig")
-            .arg(world.kubeconfig())
-            .args(more);
+        let (address, others) = (free()?, [free()?.port(), free()?.port()]);
+        let command = exchange.command(args, world, address, others);
         let target = Self::start(command, address).await;
-        target.with_context(|| format!("{} (cargo build --release?)", binary.display()))
+        target.with_context(|| format!("{} (cargo build --release?)", args.agent.display()))
     }
 
     /// The same bytes from a bare server.
@@ -80,12 +68,16 @@ impl Target {
         Ok(Duration::from_millis((user + system) * 10))
     }
 
-    /// Memory in use, in MB.
-    pub(crate) fn rss(&self) -> anyhow::Result<f64> {
+    /// Memory in use, in MB; and how much of it is the program's own file.
+    pub(crate) fn rss(&self) -> anyhow::Result<String> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        let kilobytes: f64 = line.trim_end_matches("kB").trim().parse()?;
-        Ok(kilobytes / 1024.0)
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches("kB").trim().parse().ok()
+        };
+        let all: f64 = line("VmRSS:").context("VmRSS")?;
+        let file: f64 = line("RssFile:").context("RssFile")?;
+        Ok(format!("{:.1} MB ({:.1} MB of it the program)", all / 1024.0, file / 1024.0))
     }
 }
 

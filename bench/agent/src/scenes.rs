@@ -10,7 +10,8 @@ use tokio::{
 
 use crate::{
     Args,
-    load::{self, Connections},
+    exchange::Exchange,
+    load::{self, Connections, Outcome},
     process::Target,
     table::Table,
     world::{Sts, World},
@@ -19,7 +20,7 @@ use crate::{
 const HERD: usize = 64;
 
 async fn agent(args: &Args, world: &World) -> anyhow::Result<Target> {
-    Target::agent(&args.agent, world, &args.more).await
+    Target::agent(args, world, Exchange::usual(args)).await
 }
 
 /// Asks until it is served: the agent reads keys first.
@@ -40,7 +41,7 @@ pub(crate) async fn speed(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let (agent, bare) = (agent(args, world).await?, Target::bare().await?);
-    let token = world.token("app", "app-1")?;
+    let token = world.token(Exchange::usual(args), "app", "app-1")?;
     warm(&agent, &token).await?;
     for (kind, name) in [(Connections::Kept, "kept"), (Connections::New, "new")] {
         for connections in [1, 64, 512] {
@@ -49,12 +50,13 @@ pub(crate) async fn speed(
             table.row(
                 format!("warm, {connections} {name} connections"),
                 format!(
-                    "{:.0} req/s, {:.0} µs CPU (bare hyper: {:.0} req/s, {:.0} µs): {:.0} %",
+                    "{:.0} req/s, {:.1} µs CPU (bare hyper: {:.0} req/s, {:.1} µs): {:.0} %{}",
                     ours.per_second,
                     ours.cpu_micros,
                     limit.per_second,
                     limit.cpu_micros,
-                    100.0 * ours.per_second / limit.per_second
+                    100.0 * ours.per_second / limit.per_second,
+                    refused(&ours),
                 ),
             );
         }
@@ -69,56 +71,76 @@ pub(crate) async fn speed(
     Ok(())
 }
 
+fn refused(outcome: &Outcome) -> String {
+    let refused = outcome.refused;
+    if refused == 0 { String::new() } else { format!(", {refused} refused with 429") }
+}
+
 /// 64 callers, cold: tokens of 8 pods of one ServiceAccount.
 pub(crate) async fn herds(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
-    let agent = agent(args, world).await?;
-    warm(&agent, &world.token("first", "first")?).await?;
+    for exchange in Exchange::of(args) {
+        let agent = Target::agent(args, world, *exchange).await?;
+        warm(&agent, &world.token(*exchange, "first", "first")?).await?;
+        cold(world, &agent, *exchange, table).await?;
+        if *exchange == Exchange::WebIdentity {
+            poisoned(world, &agent, table).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn cold(
+    world: &World,
+    agent: &Target,
+    exchange: Exchange,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     for (mode, account, name) in [
         (Sts::Gives, "gives", "success"),
         (Sts::Denies, "denies", "denial"),
         (Sts::IsAway, "away", "503"),
     ] {
         world.script.set(mode);
-        let tokens = tokens(world, account)?;
-        let (answers, spread) = herd(world, &agent, &tokens).await?;
+        let tokens = tokens(world, exchange, account)?;
+        world.script.take_calls();
+        let (answers, spread) = herd(agent, &tokens).await?;
         let calls = world.script.take_calls();
         let line =
             format!("{calls} upstream calls, answers {answers}, last {spread:.1?} after first");
-        table.row(format!("64 callers, cold, {name}"), line);
+        table.row(format!("64 callers of 8 pods, cold, {}, {name}", exchange.name()), line);
     }
     world.script.set(Sts::Gives);
-    let tokens = tokens(world, "poisoned")?;
+    Ok(())
+}
+
+async fn poisoned(world: &World, agent: &Target, table: &mut Table) -> anyhow::Result<()> {
+    let tokens = tokens(world, Exchange::WebIdentity, "poisoned")?;
+    world.script.take_calls();
     world.script.hates(&tokens[0]);
     let bad = {
         let (address, token) = (agent.address, tokens[0].clone());
         tokio::spawn(async move { load::once(address, &token).await })
     };
     sleep(Duration::from_millis(10)).await;
-    let (answers, _) = herd(world, &agent, &tokens[8..]).await?;
+    let (answers, _) = herd(agent, &tokens[1..]).await?;
     let bad = bad.await.context("the leader")??;
     world.script.hates("");
     let line =
         format!("leader {bad}, followers {answers}, {} upstream calls", world.script.take_calls());
-    table.row("one bad token leads, good ones of 7 pods follow", line);
+    table.row("one bad token leads, 63 good ones follow", line);
     Ok(())
 }
 
-/// Pod by pod, eight tokens each: those of the first pod are one and the same.
-fn tokens(world: &World, account: &str) -> anyhow::Result<Vec<String>> {
-    let pods: anyhow::Result<Vec<String>> =
-        (0..8).map(|pod| world.token(account, &format!("{account}-{pod}"))).collect();
-    let pods = pods?;
-    Ok((0..HERD).map(|n| pods[n / 8].clone()).collect())
+/// Pod by pod, eight tokens each, all of them distinct.
+fn tokens(world: &World, exchange: Exchange, account: &str) -> anyhow::Result<Vec<String>> {
+    let token = |n: usize| {
+        let pod = format!("{account}-{}", n / 8);
+        world.tokens.token(exchange.audience(), account, &pod, n)
+    };
+    (0..HERD).map(token).collect()
 }
 
-async fn herd(
-    world: &World,
-    agent: &Target,
-    tokens: &[String],
-) -> anyhow::Result<(String, Duration)> {
-    if !tokens.is_empty() && tokens.len() == HERD {
-        world.script.take_calls();
-    }
+async fn herd(agent: &Target, tokens: &[String]) -> anyhow::Result<(String, Duration)> {
     let mut running = JoinSet::new();
     for token in tokens {
         let (address, token) = (agent.address, token.clone());
@@ -143,8 +165,8 @@ async fn herd(
 pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
     world.script.life.store(60, SeqCst);
     let agent = agent(args, world).await?;
-    warm(&agent, &world.token("first", "first")?).await?;
-    fill(world, &agent, "refreshed", 0..300).await?;
+    warm(&agent, &world.token(Exchange::usual(args), "first", "first")?).await?;
+    fill(args, world, &agent, "refreshed", 0..300).await?;
     world.script.take_times();
     let begun = Instant::now();
     sleep(Duration::from_secs(35)).await;
@@ -161,18 +183,19 @@ pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> 
 
 pub(crate) async fn memory(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
     let agent = agent(args, world).await?;
-    warm(&agent, &world.token("first", "first")?).await?;
-    table.row("memory, idle", format!("{:.1} MB", agent.rss()?));
+    warm(&agent, &world.token(Exchange::usual(args), "first", "first")?).await?;
+    table.row("memory, idle", agent.rss()?);
     let small = args.entries.min(2000);
-    fill(world, &agent, "kept", 0..small).await?;
-    table.row(format!("memory, {small} sessions"), format!("{:.1} MB", agent.rss()?));
-    fill(world, &agent, "kept", small..args.entries).await?;
-    table.row(format!("memory, {} sessions", args.entries), format!("{:.1} MB", agent.rss()?));
+    fill(args, world, &agent, "kept", 0..small).await?;
+    table.row(format!("memory, {small} sessions"), agent.rss()?);
+    fill(args, world, &agent, "kept", small..args.entries).await?;
+    table.row(format!("memory, {} sessions", args.entries), agent.rss()?);
     Ok(())
 }
 
 /// One session for each of so many ServiceAccounts, 32 at once.
 async fn fill(
+    args: &Args,
     world: &World,
     agent: &Target,
     name: &str,
@@ -181,7 +204,8 @@ async fn fill(
     let mut running = JoinSet::new();
     for number in numbers {
         let account = format!("{name}-{number}");
-        let (address, token) = (agent.address, world.token(&account, &account)?);
+        let (address, token) =
+            (agent.address, world.token(Exchange::usual(args), &account, &account)?);
         running.spawn(async move { load::once(address, &token).await });
         if running.len() >= 32 {
             let status = running.join_next().await.context("a task")???;

@@ -32,12 +32,18 @@ impl Tokens {
         }]})
     }
 
-    /// The token of a pod of the ServiceAccount `bench/<account>`.
-    pub(crate) fn token(&self, account: &str, pod: &str) -> anyhow::Result<String> {
+    /// A token of a pod of the ServiceAccount `bench/<account>`; another number, another token.
+    pub(crate) fn token(
+        &self,
+        audience: &str,
+        account: &str,
+        pod: &str,
+        number: usize,
+    ) -> anyhow::Result<String> {
         let now = podrole_runtime::clock::now().as_second();
         let header = json!({"alg": "ES256", "kid": "bench", "typ": "JWT"});
         let claims = json!({
-            "iss": self.issuer, "aud": ["sts.amazonaws.com"], "jti": pod,
+            "iss": self.issuer, "aud": [audience], "jti": format!("{pod} {number}"),
             "sub": format!("system:serviceaccount:bench:{account}"),
             "iat": now - 10, "nbf": now - 10, "exp": now + 86_400,
             "kubernetes.io": {

@@ -6,31 +6,25 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
-    time::Duration,
 };
 
 use anyhow::Context as _;
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::{get, post},
-};
-use jiff::{SignedDuration, Timestamp};
+use axum::{Json, Router, extract::Path, routing::get};
 use podrole_runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::tokens::Tokens;
+use crate::{exchange::Exchange, scripts, tokens::Tokens};
 
-/// What STS does.
+/// What STS and EKS Auth do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sts {
     Gives,
     Denies,
     IsAway,
+    RefusesTheToken,
 }
 
 pub(crate) struct World {
@@ -62,6 +56,17 @@ impl Script {
         token.clone_into(&mut bad);
     }
 
+    /// A call comes; what is done with it if it carries `token`?
+    pub(crate) fn call(&self, token: &str) -> Sts {
+        self.calls.fetch_add(1, SeqCst);
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        if !bad.is_empty() && token.contains(&*bad) {
+            return Sts::RefusesTheToken;
+        }
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many calls there were since this was asked last.
     pub(crate) fn take_calls(&self) -> usize {
         self.calls.swap(0, SeqCst)
@@ -87,8 +92,7 @@ impl World {
         });
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig(&url))?;
-        let router = router(&tokens, &url)
-            .merge(Router::new().route("/", post(sts)).with_state(Arc::clone(&script)));
+        let router = router(&tokens, &url).merge(scripts::router(Arc::clone(&script)));
         tokio::spawn(server.run(router, CancellationToken::new()));
         Ok(Self { tokens, url, script, folder })
     }
@@ -97,8 +101,14 @@ impl World {
         self.folder.path().join("kubeconfig")
     }
 
-    pub(crate) fn token(&self, account: &str, pod: &str) -> anyhow::Result<String> {
-        self.tokens.token(account, pod).context("a token")
+    /// The first token of a pod.
+    pub(crate) fn token(
+        &self,
+        exchange: Exchange,
+        account: &str,
+        pod: &str,
+    ) -> anyhow::Result<String> {
+        self.tokens.token(exchange.audience(), account, pod, 0).context("a token")
     }
 }
 
@@ -125,7 +135,9 @@ fn router(tokens: &Arc<Tokens>, url: &str) -> Router {
 
 async fn namespace(Path(name): Path<String>) -> Json<Value> {
     let kind = "PartialObjectMetadata";
-    Json(json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": {"name": name}}))
+    let permitted = json!({"podrole.io/permitted-roles": "arn:aws:iam::111122223333:role/*"});
+    let metadata = json!({"name": name, "annotations": permitted});
+    Json(json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata}))
 }
 
 async fn account(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
@@ -137,39 +149,4 @@ async fn account(Path((namespace, name)): Path<(String, String)>) -> Json<Value>
             "annotations": {"eks.amazonaws.com/role-arn": role},
         },
     }))
-}
-
-async fn sts(State(script): State<Arc<Script>>, body: String) -> (StatusCode, String) {
-    script.calls.fetch_add(1, SeqCst);
-    script.times.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
-    sleep(Duration::from_millis(50)).await;
-    let bad = script.bad.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if !bad.is_empty() && body.contains(&bad) {
-        return fault(StatusCode::BAD_REQUEST, "InvalidIdentityToken");
-    }
-    let mode = *script.mode.lock().unwrap_or_else(PoisonError::into_inner);
-    match mode {
-        Sts::Gives => (StatusCode::OK, session(script.life.load(SeqCst))),
-        Sts::Denies => fault(StatusCode::FORBIDDEN, "AccessDenied"),
-        Sts::IsAway => fault(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
-    }
-}
-
-fn fault(status: StatusCode, code: &str) -> (StatusCode, String) {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code></Error>");
-    (status, format!("<ErrorResponse>{error}</ErrorResponse>"))
-}
-
-fn session(life: u64) -> String {
-    let life = SignedDuration::from_secs(i64::try_from(life).unwrap_or(3600));
-    let expires: Timestamp = podrole_runtime::clock::now() + life;
-    // As long as AWS's are.
-    let token = "x".repeat(1000);
-    format!(
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
-         <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIABENCHBENCHBENCH</AccessKeyId>\
-         <SecretAccessKey>abcdefghijklmnopqrstuvwxyzabcdefghijklmn</SecretAccessKey>\
-         <SessionToken>{token}</SessionToken><Expiration>{expires:.0}</Expiration></Credentials>\
-         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-    )
 }
