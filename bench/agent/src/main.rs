@@ -43,6 +43,10 @@ struct Args {
     #[arg(long, default_value_t = 20_000)]
     entries: usize,
 
+    /// What is measured
+    #[arg(long, value_delimiter = ',', default_values = ["speed", "herds", "refreshes", "memory"])]
+    scenes: Vec<Scene>,
+
     /// Serves the same bytes and nothing else (this program starts itself so)
     #[arg(long, hide = true)]
     bare: bool,
@@ -50,6 +54,15 @@ struct Args {
     /// More flags for the agent
     #[arg(last = true)]
     more: Vec<String>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scene {
+    Speed,
+    Herds,
+    Refreshes,
+    Memory,
 }
 
 /// Whose flags an agent takes.
@@ -70,10 +83,14 @@ async fn main() -> anyhow::Result<()> {
     let life = Duration::from_secs(args.seconds);
     let world = world::World::start().await?;
     let mut table = table::Table::default();
-    scenes::speed(&args, &world, life, &mut table).await?;
-    scenes::herds(&args, &world, &mut table).await?;
-    scenes::refreshes(&args, &world, &mut table).await?;
-    scenes::memory(&args, &world, &mut table).await?;
+    for scene in &args.scenes {
+        match scene {
+            Scene::Speed => scenes::speed(&args, &world, life, &mut table).await?,
+            Scene::Herds => scenes::herds(&args, &world, &mut table).await?,
+            Scene::Refreshes => scenes::refreshes(&args, &world, &mut table).await?,
+            Scene::Memory => scenes::memory(&args, &world, &mut table).await?,
+        }
+    }
     println!("{table}");
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Target {
 
     async fn start(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {
         let child = command.kill_on_drop(true).spawn()?;
-        for _ in 0..200 {
+        for _ in 0..1200 {
             if TcpStream::connect(address).await.is_ok() {
                 return Ok(Self { child, address });
             }
