@@ -11,8 +11,8 @@ use crate::{
 
 /// Tells that the caller's pod was given what it is served, unless it has that already.
 pub fn issued(caller: &Caller, peer: Option<IpAddr>, served: &Served) {
-    let Served { kept, got, news, .. } = served;
-    if !news {
+    let Served { kept, got, .. } = served;
+    if !served.is_news(&caller.pod_uid) {
         return;
     }
     tracing::info!(

@@ -104,7 +104,6 @@ impl Keep {
         let sent = if self.0.exchange.sends_the_token() { token.token } else { "" };
         let token = Presented { token: sent, ..token };
         let slot = self.slot(key);
-        let pod = &token.caller.pod_uid;
         let mut got = Got::Hit;
         loop {
             let changes = slot.changes();
@@ -113,14 +112,15 @@ impl Keep {
                 Step::Serve(kept, until) => {
                     self.0.metrics.hit(got == Got::Hit);
                     let again = Again::new(&slot, &kept, changes, until);
-                    return Ok(Served { again: Some(again), ..serve(&slot, kept, pod, got) });
+                    return Ok(Served { again: Some(again), ..serve(slot, kept, got) });
                 }
                 Step::ServeOrWait(kept, take_off, flight) => {
                     if let Some(take_off) = take_off {
                         self.take_off(&slot, take_off);
                     }
                     self.0.metrics.hit(got == Got::Hit);
-                    return Ok(serve(&slot, self.fresher(kept, flight).await, pod, got));
+                    let kept = self.fresher(kept, flight).await;
+                    return Ok(serve(slot, kept, got));
                 }
                 Step::Refuse(error) => return Err(error),
                 Step::Wait(flight) => flight,
@@ -136,7 +136,7 @@ impl Keep {
                 Err(error) if error.fault == Fault::Token && hash != token.hash => {}
                 result => {
                     self.0.metrics.hit(false);
-                    return result.map(|kept| serve(&slot, kept, pod, got));
+                    return result.map(|kept| serve(slot, kept, got));
                 }
             }
         }
@@ -219,10 +219,8 @@ impl Keep {
     }
 }
 
-/// What `pod` is served; the first time it is told of.
-fn serve(slot: &Slot, kept: Arc<Kept>, pod: &str, got: Got) -> Served {
-    let news = slot.lock().tell(pod, &kept);
-    Served { kept, got, news, again: None }
+fn serve(slot: Arc<Slot>, kept: Arc<Kept>, got: Got) -> Served {
+    Served { kept, got, again: None, slot }
 }
 
 #[cfg(test)]

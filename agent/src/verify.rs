@@ -52,6 +52,12 @@ impl Verifier {
         Self { keys, rules, verdicts: Bounded::entries(VERDICTS) }
     }
 
+    /// The rules that tokens are held to.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// The verdict on a token that was found good before, if it stands.
     pub(crate) fn known(&self, token: &[u8], now: Timestamp) -> Result<Arc<Verdict>, TokenHash> {
         let hash = sha256(token);

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use podrole_identity::{Exchange as Kind, RoleArn, ServiceAccountRef};
 
-use super::Again;
+use super::{Again, slot::Slot};
 use crate::{
     exchange::{Hop, SessionRequest, Tag},
     secret::Secret,
@@ -90,10 +90,17 @@ pub struct Served {
     pub kept: Arc<Kept>,
     /// How it came to them.
     pub got: Got,
-    /// The pod has not had these before.
-    pub news: bool,
     /// Until when the same may be served again without asking.
     pub(crate) again: Option<Again>,
+    pub(super) slot: Arc<Slot>,
+}
+
+impl Served {
+    /// Whether it is news that the pod has these; from now on it is none.
+    #[must_use]
+    pub fn is_news(&self, pod_uid: &str) -> bool {
+        self.slot.lock().tell(pod_uid, &self.kept)
+    }
 }
 
 /// How a request came to its credentials.

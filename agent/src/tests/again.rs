@@ -76,7 +76,7 @@ fn pod(change: impl FnOnce(&mut PodFacts)) -> PodFacts {
 }
 
 fn guarded(permitted: Option<&str>) -> NamespaceFacts {
-    NamespaceFacts { permitted: PermittedRoles::read(permitted) }
+    NamespaceFacts { permitted: PermittedRoles::read(permitted), ..NamespaceFacts::default() }
 }
 
 impl World {

@@ -119,8 +119,9 @@ async fn nobody_keeps_what_was_replaced() {
     let bench = bench(|_, _, now| an_hour(now));
     bench.served().await;
     let served = bench.served().await;
-    let (kept, again) = (Arc::downgrade(&served.kept), served.again);
-    drop(served.kept);
+    let Served { kept: old, again, .. } = served;
+    let kept = Arc::downgrade(&old);
+    drop(old);
     minutes(30).await;
     assert_eq!(bench.calls(), 2);
     assert!(again.is_some() && kept.upgrade().is_none(), "only a memory of it is left");
@@ -129,9 +130,11 @@ async fn nobody_keeps_what_was_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_pod_is_told_of_once_for_each_key() {
     let bench = bench(|_, _, now| an_hour(now));
-    assert!(bench.served().await.news);
-    assert!(!bench.served().await.news);
+    bench.served().await;
+    let is_news = async || bench.served().await.is_news("pod-uid");
+    assert!(is_news().await, "what is fetched ahead is told of when it is asked for");
+    assert!(!is_news().await);
     minutes(30).await;
-    assert!(bench.served().await.news, "it was refreshed");
-    assert!(!bench.served().await.news);
+    assert!(is_news().await, "it was refreshed");
+    assert!(!is_news().await);
 }
