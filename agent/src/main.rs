@@ -4,7 +4,14 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use podrole_agent::{Args, Command, folder, health_socket};
+use podrole_agent::{
+    Args, Command, folder, health_socket,
+    secret::{WIPING, Wiping},
+};
+
+/// The engine and the SDKs copy tokens and keys on their way: those are wiped here.
+#[global_allocator]
+static ALLOCATOR: Wiping = WIPING;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,8 +1,16 @@
 //! Text that never shows: tokens and secret keys.
 
-use std::{fmt, sync::Arc};
+use std::{alloc::System, fmt, sync::Arc};
 
 use zeroize::Zeroizing;
+use zeroizing_alloc::ZeroAlloc;
+
+/// An allocator that wipes what is freed. Our own secrets wipe themselves; this is for the copies
+/// that the HTTP engine and the SDKs make of a request, an answer and what was read of them.
+pub type Wiping = ZeroAlloc<System>;
+
+/// The allocator of the daemon.
+pub const WIPING: Wiping = ZeroAlloc(System);
 
 /// A token or a secret key. It prints as `Secret`, and is wiped when its last clone goes.
 #[derive(Clone)]

@@ -7,3 +7,4 @@ mod leaks;
 mod newcomers;
 pub(crate) mod own_power;
 pub(crate) mod sts;
+mod wiped;
