@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What to do is decided in `entry`, which knows no I/O; this file and `tend` do it. An answer
-//! from memory comes with an [`Again`]: while that stands, the next one needs no look at all.
+//! from memory comes with an `Again`: while that stands, the next one needs no look at all.
 
 mod askers;
 mod entry;
