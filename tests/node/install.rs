@@ -16,6 +16,8 @@ use crate::{
 };
 
 const RELEASE: &str = "podrole";
+/// What the example runs, which no registry brings here: our image with the CLI has its name.
+const CLI: &str = "public.ecr.aws/aws-cli/aws-cli:2.31.0";
 /// The image that was built here, and what only these tests ask of the sandbox: HTTPS under STS's own name, and sessions short
 /// enough to be renewed while a test looks.
 const VALUES: &[&str] = &[
@@ -89,6 +91,8 @@ async fn certificate(stage: &Stage) -> anyhow::Result<()> {
 /// `kubectl apply -f examples/`: the example's pod says within a minute which role it has.
 pub(crate) async fn examples(stage: &Stage) -> Seen {
     let begun = tokio::time::Instant::now();
+    let tag = ["-n", "k8s.io", "image", "tag", "--force", "docker.io/local/python:test", CLI];
+    stage.cluster("exec", &[&["ctr"], &tag[..]].concat()).await?;
     let folder = project::root().join("examples");
     let apply = async || stage.kubectl(&["apply", "-f", folder.to_str().unwrap_or_default()]).await;
     if apply().await.is_err() {

@@ -154,7 +154,11 @@ async fn asked(
 }
 
 fn asking(sdk: &Sdk, way: &str) -> Value {
-    let mut container = container(sdk.name, sdk.image, &["/whoami", sdk.name]);
+    let whoami = ["/whoami", sdk.name];
+    // C++ takes AWS_ENDPOINT_URL for a host's name, and asks nobody.
+    let unset = ["env", "-u", "AWS_ENDPOINT_URL", "/whoami", sdk.name];
+    let command = if sdk.s3 && way == "web-identity" { &unset[..] } else { &whoami[..] };
+    let mut container = container(sdk.name, sdk.image, command);
     let mut env = Vec::new();
     if way == "none" {
         // Where podrole gives nothing, a region is what an SDK still needs to come as far as credentials.
