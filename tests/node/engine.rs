@@ -16,7 +16,6 @@ use crate::{
 };
 
 const OPERATOR: &str = include_str!("manifests/external-secrets.yaml");
-const MOTO: &str = include_str!("manifests/moto.yaml");
 const STORES: &str = include_str!("manifests/stores.yaml");
 const STRANGER: &str = include_str!("manifests/stranger.yaml");
 const EXTERNAL: &str = include_str!("manifests/external-secret.yaml");
@@ -30,7 +29,6 @@ print("put", flush=True)
 "#;
 
 pub(crate) async fn synced(stage: &Stage) -> Seen {
-    apply(stage, "moto", MOTO).await?;
     crds(stage).await?;
     stage.namespace("external-secrets", Some("enabled")).await?;
     let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
@@ -42,10 +40,7 @@ pub(crate) async fn synced(stage: &Stage) -> Seen {
         )
         .await?;
     stage.until_injected("external-secrets", "external-secrets").await?;
-    apply(stage, "operator", OPERATOR).await?;
-    stage
-        .kubectl(&["-n", "moto", "rollout", "status", "deployment/moto", "--timeout=120s"])
-        .await?;
+    stage.apply("operator", OPERATOR).await?;
     let put = stage
         .run_pod(
             "moto",
@@ -84,8 +79,8 @@ pub(crate) async fn synced(stage: &Stage) -> Seen {
     stage.service_account("engine", "app", &[("secret.podrole.io/from-pod", "/secrets")]).await?;
     waiting_app(stage).await?;
 
-    apply(stage, "stores", STORES).await?;
-    apply(stage, "external", EXTERNAL).await?;
+    stage.apply("stores", STORES).await?;
+    stage.apply("external", EXTERNAL).await?;
     let mut seen = Vec::new();
     for (secret, how) in [
         ("from-pod", "no auth, through the agent"),
@@ -95,7 +90,7 @@ pub(crate) async fn synced(stage: &Stage) -> Seen {
         synced_secret(stage, secret).await?;
         seen.push(format!("store with {how}: synced after {} s", begun.elapsed().as_secs()));
     }
-    apply(stage, "stranger", STRANGER).await?;
+    stage.apply("stranger", STRANGER).await?;
     seen.push(format!(
         "store whose ServiceAccount the trust policy does not name: {}",
         refusal(stage).await?
@@ -192,12 +187,5 @@ async fn crds(stage: &Stage) -> anyhow::Result<()> {
             "--timeout=60s",
         ])
         .await?;
-    Ok(())
-}
-
-async fn apply(stage: &Stage, name: &str, manifests: &str) -> anyhow::Result<()> {
-    let path = stage.state().join(format!("{name}.yaml"));
-    std::fs::write(&path, manifests)?;
-    stage.kubectl(&["apply", "-f", path.to_str().unwrap_or_default()]).await?;
     Ok(())
 }

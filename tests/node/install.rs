@@ -15,6 +15,8 @@ use crate::{
     stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage},
 };
 
+/// What the sandbox stands in front of.
+const MOTO: &str = include_str!("manifests/moto.yaml");
 const RELEASE: &str = "podrole";
 /// What the example runs, which no registry brings here: our image with the CLI has its name.
 const CLI: &str = "public.ecr.aws/aws-cli/aws-cli:2.31.0";
@@ -44,7 +46,11 @@ pub(crate) async fn installed(stage: &Stage) -> Seen {
         ])
         .await?;
     certificate(stage).await?;
+    stage.apply("moto", MOTO).await?;
     let notes = helm(stage, "install", &[]).await?;
+    stage
+        .kubectl(&["-n", "moto", "rollout", "status", "deployment/moto", "--timeout=120s"])
+        .await?;
     let notes = notes.split_once("NOTES:").map_or(notes.as_str(), |(_, notes)| notes).trim();
     Ok(format!(
         "ready; helm's notes:\n{}",

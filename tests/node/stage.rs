@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -76,6 +76,14 @@ impl Stage {
             command.env(name, self.state.join(folder));
         }
         output(command).await
+    }
+
+    /// Applies these manifests; they are kept as `name` in the node's folder.
+    pub(crate) async fn apply(&self, name: &str, manifests: &str) -> anyhow::Result<()> {
+        let path = self.state.join(format!("{name}.yaml"));
+        fs::write(&path, manifests)?;
+        self.kubectl(&["apply", "-f", path.to_str().unwrap_or_default()]).await?;
+        Ok(())
     }
 
     /// Starts or stops daemons of the node, or runs a command in it.
