@@ -212,6 +212,7 @@ fn class(sdk: Sdk, code: &str) -> String {
         (Sdk::Java, "") => "StsException".to_owned(),
         (Sdk::Rust, "") => "Unhandled".to_owned(),
         (Sdk::Go, _) => format!("*types.{modelled}"),
+        (Sdk::Go1, _) => "*awserr.requestError".to_owned(),
         _ => modelled,
     }
 }

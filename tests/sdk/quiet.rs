@@ -53,6 +53,8 @@ async fn a22_no_row_leaves_a_secret_in_the_log() {
     let forged = mint(&forged, APP, "sts.amazonaws.com", podrole_runtime::clock::now()).unwrap();
     let tokens = [stage.token(APP).unwrap(), stage.token(STRANGER).unwrap(), forged];
     for sdk in Sdk::wanted() {
+        // A line that another test's thread meets first, which logs nothing, may be taken for one that nobody wants.
+        tracing::callsite::rebuild_interest_cache();
         for token in &tokens {
             for way in [Way::Container, Way::WebIdentity] {
                 if way == Way::Container {

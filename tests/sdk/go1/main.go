@@ -1,9 +1,10 @@
 // One question to STS with whatever credentials the first AWS SDK for Go finds. It is at its end
 // of life, and still in thousands of images.
 //
-// usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE
+// usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE
 //
-// Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
+// Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
+// an empty one asks the same again, another has the next question's words with tabs between.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
@@ -34,21 +36,25 @@ type told struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | assume-role ROLE | web-identity ROLE TOKEN_FILE")
+		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE")
 		os.Exit(2)
 	}
 	// It knows no AWS_ENDPOINT_URL_STS.
 	settings := aws.NewConfig().WithEndpoint(os.Getenv("AWS_ENDPOINT_URL_STS"))
 	client := sts.New(session.Must(session.NewSession(settings)))
-	use(client)
+	words := os.Args[1:]
+	use(client, words)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		use(client)
+		if lines.Text() != "" {
+			words = strings.Split(lines.Text(), "\t")
+		}
+		use(client, words)
 	}
 }
 
-func use(client *sts.STS) {
+func use(client *sts.STS, words []string) {
 	started := time.Now()
-	arn, err := ask(client)
+	arn, err := ask(client, words)
 	answer := line{Arn: arn, Ms: time.Since(started).Milliseconds()}
 	if err != nil {
 		answer.Error = tell(err)
@@ -56,35 +62,45 @@ func use(client *sts.STS) {
 	json.NewEncoder(os.Stdout).Encode(answer)
 }
 
-func ask(client *sts.STS) (string, error) {
+func ask(client *sts.STS, words []string) (string, error) {
 	name := aws.String("whoami")
-	switch os.Args[1] {
+	switch words[0] {
 	case "caller-identity":
 		answer, err := client.GetCallerIdentity(&sts.GetCallerIdentityInput{})
 		if err != nil {
 			return "", err
 		}
 		return aws.StringValue(answer.Arn), nil
+	case "session-token":
+		answer, err := client.GetSessionToken(&sts.GetSessionTokenInput{})
+		if err != nil {
+			return "", err
+		}
+		return aws.StringValue(answer.Credentials.AccessKeyId)[:4], nil
 	case "assume-role":
-		answer, err := client.AssumeRole(&sts.AssumeRoleInput{RoleArn: &os.Args[2], RoleSessionName: name})
+		input := &sts.AssumeRoleInput{RoleArn: &words[1], RoleSessionName: name}
+		if len(words) > 2 {
+			input.Policy = &words[2]
+		}
+		answer, err := client.AssumeRole(input)
 		if err != nil {
 			return "", err
 		}
 		return aws.StringValue(answer.AssumedRoleUser.Arn), nil
 	case "web-identity":
-		token, err := os.ReadFile(os.Args[3])
+		token, err := os.ReadFile(words[2])
 		if err != nil {
 			return "", err
 		}
 		answer, err := client.AssumeRoleWithWebIdentity(&sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: &os.Args[2], RoleSessionName: name, WebIdentityToken: aws.String(string(token)),
+			RoleArn: &words[1], RoleSessionName: name, WebIdentityToken: aws.String(string(token)),
 		})
 		if err != nil {
 			return "", err
 		}
 		return aws.StringValue(answer.AssumedRoleUser.Arn), nil
 	}
-	return "", fmt.Errorf("no command %s", os.Args[1])
+	return "", fmt.Errorf("no command %s", words[0])
 }
 
 // A provider wraps what STS said; that is told.
