@@ -28,6 +28,9 @@ impl Tree {
         for file in files {
             let bytes = fs::read(from.join(file))?;
             tree.put(file, &bytes)?;
+            // Scripts stay programs.
+            let mode = fs::metadata(from.join(file))?.permissions();
+            fs::set_permissions(tree.root().join(file), mode)?;
         }
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
         fs::write(&manifest, names.join("\n"))?;
