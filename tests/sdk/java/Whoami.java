@@ -47,7 +47,7 @@ public final class Whoami {
         long started = System.nanoTime();
         String told;
         try {
-            told = "\"arn\":" + quoted(ask());
+            told = "\"arn\":" + Json.quoted(ask());
         } catch (Exception error) {
             told = "\"error\":" + told(error);
         }
@@ -85,28 +85,14 @@ public final class Whoami {
     }
 
     private static String told(Exception error) {
-        String told = "{\"class\":" + quoted(error.getClass().getSimpleName());
+        String told = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
         if (error instanceof AwsServiceException) {
             AwsServiceException aws = (AwsServiceException) error;
             if (aws.awsErrorDetails() != null) {
-                told += ",\"code\":" + quoted(aws.awsErrorDetails().errorCode());
+                told += ",\"code\":" + Json.quoted(aws.awsErrorDetails().errorCode());
             }
             told += ",\"status\":" + aws.statusCode();
         }
-        return told + ",\"message\":" + quoted(error.getMessage()) + "}";
-    }
-
-    private static String quoted(String text) {
-        StringBuilder json = new StringBuilder("\"");
-        for (char c : String.valueOf(text).toCharArray()) {
-            if (c == '"' || c == '\\') {
-                json.append('\\').append(c);
-            } else if (c < ' ') {
-                json.append(String.format("\\u%04x", (int) c));
-            } else {
-                json.append(c);
-            }
-        }
-        return json.append('"').toString();
+        return told + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
     }
 }

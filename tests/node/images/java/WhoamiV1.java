@@ -28,7 +28,7 @@ public final class WhoamiV1 {
         String told;
         try {
             String arn = sts.getCallerIdentity(new GetCallerIdentityRequest()).getArn();
-            told = "\"arn\":" + quoted(arn);
+            told = "\"arn\":" + Json.quoted(arn);
         } catch (Exception error) {
             told = "\"error\":" + told(error);
         }
@@ -37,25 +37,11 @@ public final class WhoamiV1 {
     }
 
     private static String told(Exception error) {
-        String told = "{\"class\":" + quoted(error.getClass().getSimpleName());
+        String told = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
         if (error instanceof AmazonServiceException) {
             AmazonServiceException aws = (AmazonServiceException) error;
-            told += ",\"code\":" + quoted(aws.getErrorCode()) + ",\"status\":" + aws.getStatusCode();
+            told += ",\"code\":" + Json.quoted(aws.getErrorCode()) + ",\"status\":" + aws.getStatusCode();
         }
-        return told + ",\"message\":" + quoted(error.getMessage()) + "}";
-    }
-
-    private static String quoted(String text) {
-        StringBuilder json = new StringBuilder("\"");
-        for (char c : String.valueOf(text).toCharArray()) {
-            if (c == '"' || c == '\\') {
-                json.append('\\').append(c);
-            } else if (c < ' ') {
-                json.append(String.format("\\u%04x", (int) c));
-            } else {
-                json.append(c);
-            }
-        }
-        return json.append('"').toString();
+        return told + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
     }
 }

@@ -3,63 +3,27 @@
 //
 // usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE
 //
-// Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
-// an empty one asks the same again, another has the next question's words with tabs between.
+// Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go/aws"
 	"github.com/aws/aws-sdk-go/aws/awserr"
 	"github.com/aws/aws-sdk-go/aws/session"
 	"github.com/aws/aws-sdk-go/service/sts"
+
+	"podrole.test/sdk/question"
 )
 
-type line struct {
-	Arn   string `json:"arn,omitempty"`
-	Error *told  `json:"error,omitempty"`
-	Ms    int64  `json:"ms"`
-}
-
-type told struct {
-	Class   string `json:"class"`
-	Code    string `json:"code,omitempty"`
-	Status  int    `json:"status,omitempty"`
-	Message string `json:"message"`
-}
-
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE")
-		os.Exit(2)
-	}
+	question.Needed()
 	// It knows no AWS_ENDPOINT_URL_STS.
 	settings := aws.NewConfig().WithEndpoint(os.Getenv("AWS_ENDPOINT_URL_STS"))
 	client := sts.New(session.Must(session.NewSession(settings)))
-	words := os.Args[1:]
-	use(client, words)
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if lines.Text() != "" {
-			words = strings.Split(lines.Text(), "\t")
-		}
-		use(client, words)
-	}
-}
-
-func use(client *sts.STS, words []string) {
-	started := time.Now()
-	arn, err := ask(client, words)
-	answer := line{Arn: arn, Ms: time.Since(started).Milliseconds()}
-	if err != nil {
-		answer.Error = tell(err)
-	}
-	json.NewEncoder(os.Stdout).Encode(answer)
+	question.Ask(func(words []string) (string, error) { return ask(client, words) }, tell)
 }
 
 func ask(client *sts.STS, words []string) (string, error) {
@@ -104,8 +68,8 @@ func ask(client *sts.STS, words []string) (string, error) {
 }
 
 // A provider wraps what STS said; that is told.
-func tell(err error) *told {
-	answer := &told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
+func tell(err error) *question.Told {
+	answer := &question.Told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
 	for err != nil {
 		known, ok := err.(awserr.Error)
 		if !ok {

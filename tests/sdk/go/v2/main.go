@@ -2,45 +2,26 @@
 //
 // usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE
 //
-// Prints one line of JSON, and one more, asked by the same client, for each line on standard input:
-// an empty one asks the same again, another has the next question's words with tabs between.
+// Prints one line of JSON, and one more, asked by the same client, for each line on standard input.
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"podrole.test/sdk/question"
 )
 
-type line struct {
-	Arn   string `json:"arn,omitempty"`
-	Error *told  `json:"error,omitempty"`
-	Ms    int64  `json:"ms"`
-}
-
-type told struct {
-	Class   string `json:"class"`
-	Code    string `json:"code,omitempty"`
-	Status  int    `json:"status,omitempty"`
-	Message string `json:"message"`
-}
-
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE")
-		os.Exit(2)
-	}
+	question.Needed()
 	ctx := context.Background()
 	settings, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -48,24 +29,7 @@ func main() {
 		os.Exit(2)
 	}
 	client := sts.NewFromConfig(settings)
-	words := os.Args[1:]
-	use(ctx, client, words)
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if lines.Text() != "" {
-			words = strings.Split(lines.Text(), "\t")
-		}
-		use(ctx, client, words)
-	}
-}
-
-func use(ctx context.Context, client *sts.Client, words []string) {
-	started := time.Now()
-	arn, err := ask(ctx, client, words)
-	answer := line{Arn: arn, Ms: time.Since(started).Milliseconds()}
-	if err != nil {
-		answer.Error = tell(err)
-	}
-	json.NewEncoder(os.Stdout).Encode(answer)
+	question.Ask(func(words []string) (string, error) { return ask(ctx, client, words) }, tell)
 }
 
 func ask(ctx context.Context, client *sts.Client, words []string) (string, error) {
@@ -109,8 +73,8 @@ func ask(ctx context.Context, client *sts.Client, words []string) (string, error
 	return "", fmt.Errorf("no command %s", words[0])
 }
 
-func tell(err error) *told {
-	answer := &told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
+func tell(err error) *question.Told {
+	answer := &question.Told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
 	var modelled smithy.APIError
 	if errors.As(err, &modelled) {
 		answer.Class, answer.Code = fmt.Sprintf("%T", modelled), modelled.ErrorCode()

@@ -1,7 +1,0 @@
-module podrole.test/sdk-v1
-
-go 1.24
-
-require github.com/aws/aws-sdk-go v1.55.5
-
-require github.com/jmespath/go-jmespath v0.4.0 // indirect
