@@ -29,7 +29,7 @@ use podrole_runtime::{
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
-    project,
+    project, wait,
 };
 use podrole_webhook::{InMemory, Metrics, Settings, Webhook};
 use serde_json::json;
@@ -51,6 +51,7 @@ const LIVES: Lives = Lives {
 };
 
 /// How long pods are made, 20 a second: until the first CA is gone, and a while longer.
+const PATIENCE: Duration = Duration::from_secs(30);
 const LOAD: Duration = Duration::from_secs(48);
 
 /// A webhook that is registered, and its certificates' Secret.
@@ -93,24 +94,14 @@ impl Stage {
         tokio::spawn(server.with_tls(tls).run(router, stop.clone()));
         namespace.service_account("app", &[]).await?;
         let stage = Self { namespace, stop, health };
-        stage.until("it became ready", async || stage.health.pending().is_empty()).await?;
-        stage.until("pods are injected", async || stage.pod_is_injected().await).await?;
+        wait::until("readiness", PATIENCE, async || Ok(stage.health.pending().is_empty())).await?;
+        wait::until("injection", PATIENCE, async || Ok(stage.pod_is_injected().await)).await?;
         Ok(stage)
     }
 
     async fn pod_is_injected(&self) -> bool {
         let pod = self.namespace.dry_run(plain_pod("app", "app")).await;
         pod.is_ok_and(|pod| !variables(&pod).is_empty())
-    }
-
-    async fn until(&self, what: &str, met: impl AsyncFn() -> bool) -> anyhow::Result<()> {
-        for _ in 0..300 {
-            if met().await {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("30 s went by until {what}")
     }
 
     fn configurations(&self) -> Api<MutatingWebhookConfiguration> {
@@ -195,10 +186,10 @@ async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
     stage.configurations().patch(&name, &PatchParams::default(), &patch).await.unwrap();
     let spoiled = Instant::now();
     let healed = async || {
-        let bundles = stage.bundles().await;
-        bundles.is_ok_and(|bundles| bundles.iter().all(|bundle| *bundle == published))
+        let bundles = stage.bundles().await?;
+        Ok(bundles.iter().all(|bundle| *bundle == published))
     };
-    stage.until("the bundle was healed", healed).await.unwrap();
+    wait::until("the bundle to be healed", PATIENCE, healed).await.unwrap();
     assert!(spoiled.elapsed() < Duration::from_secs(5), "{:?}", spoiled.elapsed());
     let now = stage.configurations().get(others.metadata.name.as_ref().unwrap()).await.unwrap();
     assert_eq!(now.webhooks, others.webhooks, "somebody else's bundle was changed");

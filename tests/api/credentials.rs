@@ -108,8 +108,7 @@ impl Stage {
     }
 
     async fn ask(&self, token: &str) -> anyhow::Result<(u16, Value)> {
-        let (status, body) = http::get(self.agent.address, "/v1/credentials", Some(token)).await?;
-        Ok((status, serde_json::from_str(&body)?))
+        http::credentials(self.agent.address, token).await
     }
 
     fn assumed(&self) -> String {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use podrole_certs::Authority;
 use podrole_runtime::clock::now;
-use podrole_tests::{cluster::Cluster, process::Process, project, trust};
+use podrole_tests::{cluster::Cluster, http, process::Process, project, trust, wait};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -42,7 +42,7 @@ impl Daemon {
 
     /// The value of a counter without labels.
     pub(crate) async fn counts(&self, name: &str) -> Option<u64> {
-        let (_, text) = crate::http::get(self.admin?, "/metrics", None).await.ok()?;
+        let (_, text) = http::get(self.admin?, "/metrics", None).await.ok()?;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 }
@@ -229,15 +229,8 @@ fn address(line: &Value, field: &str) -> Option<SocketAddr> {
 /// Waits until it says that it is ready.
 pub(crate) async fn until_ready(daemon: &Daemon) -> anyhow::Result<()> {
     let admin = daemon.admin.context("it has no /readyz")?;
-    let mut waited = Duration::ZERO;
-    while waited < PATIENCE {
-        if let Ok((200, _)) = crate::http::get(admin, "/readyz", None).await {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50)).await;
-        waited += Duration::from_millis(50);
-    }
-    bail!("it did not become ready: {}", daemon.log())
+    let ready = async || Ok(http::get(admin, "/readyz", None).await?.0 == 200);
+    wait::until("readiness", PATIENCE, ready).await.with_context(|| daemon.log())
 }
 
 /// The words that `program` prints with `variables` and nothing else in its environment.

@@ -9,8 +9,9 @@ mod cluster;
 #[cfg(test)]
 mod credentials;
 mod daemons;
-mod http;
 #[cfg(test)]
 mod in_cluster;
 #[cfg(test)]
 mod wire;
+
+use podrole_tests::http;

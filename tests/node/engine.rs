@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use serde_json::Value;
 
 use crate::{
+    pods::{container, pod},
     report::Seen,
-    stage::{self, Stage, container, pod},
+    stage::{self, Stage},
 };
 
 const OPERATOR: &str = include_str!("manifests/external-secrets.yaml");
@@ -49,16 +50,7 @@ pub(crate) async fn synced(stage: &Stage) -> Seen {
         )
         .await?;
     ensure!(put.logs["put"].contains("put"), "moto did not take the secret: {}", put.logs["put"]);
-    stage
-        .kubectl(&[
-            "-n",
-            "external-secrets",
-            "rollout",
-            "status",
-            "deployment/external-secrets",
-            "--timeout=120s",
-        ])
-        .await?;
+    stage.rolled_out("external-secrets", "deployment/external-secrets").await?;
 
     stage.namespace("engine", Some("enabled")).await?;
     // The role of `reader` comes into being for `reader`: to `stranger` it says no.

@@ -12,7 +12,7 @@ use crate::{
     load::pods_meanwhile,
     report::Seen,
     sdks::{self, STS},
-    stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage},
+    stage::{self, AGENT, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
 /// What the sandbox stands in front of.
@@ -48,9 +48,7 @@ pub(crate) async fn installed(stage: &Stage) -> Seen {
     certificate(stage).await?;
     stage.apply("moto", MOTO).await?;
     let notes = helm(stage, "install", &[]).await?;
-    stage
-        .kubectl(&["-n", "moto", "rollout", "status", "deployment/moto", "--timeout=120s"])
-        .await?;
+    stage.rolled_out("moto", "deployment/moto").await?;
     let notes = notes.split_once("NOTES:").map_or(notes.as_str(), |(_, notes)| notes).trim();
     Ok(format!(
         "ready; helm's notes:\n{}",
@@ -210,26 +208,8 @@ pub(crate) async fn plain(stage: &Stage) -> Seen {
             &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/plain")],
         )
         .await?;
-    stage
-        .kubectl(&[
-            "-n",
-            NAMESPACE,
-            "rollout",
-            "status",
-            "deployment/podrole-webhook",
-            "--timeout=120s",
-        ])
-        .await?;
-    stage
-        .kubectl(&[
-            "-n",
-            AGENT_NAMESPACE,
-            "rollout",
-            "status",
-            "daemonset/podrole-agent",
-            "--timeout=120s",
-        ])
-        .await?;
+    stage.rolled_out(NAMESPACE, WEBHOOK).await?;
+    stage.rolled_out(AGENT_NAMESPACE, AGENT).await?;
     stage.until_injected("plain", "app").await?;
     let said =
         stage.kubectl(&["delete", "-f", path.to_str().unwrap_or_default(), "--wait=false"]).await?;

@@ -7,7 +7,10 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::{sync::watch, time::interval};
 
-use crate::stage::{self, Stage, container, is_injected, pod};
+use crate::{
+    pods::{container, is_injected, pod, unscheduled},
+    stage::{self, Stage},
+};
 
 /// What became of the pods that were made meanwhile.
 #[derive(Debug, Default)]
@@ -44,10 +47,7 @@ async fn make(
     while !*stopped.borrow_and_update() {
         pace.tick().await;
         count += 1;
-        let mut manifest =
-            pod(&format!("load-{count}"), "app", &[container("app", "busybox", &["true"])]);
-        manifest["spec"]["schedulerName"] = "nobody".into();
-        let pod: Pod = serde_json::from_value(manifest)?;
+        let pod: Pod = serde_json::from_value(unscheduled(&format!("load-{count}")))?;
         let api = stage.api::<Pod>(namespace);
         under_way.spawn(async move { api.create(&kube::api::PostParams::default(), &pod).await });
     }

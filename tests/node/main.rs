@@ -9,11 +9,10 @@
 #![forbid(unsafe_code)]
 
 mod engine;
-#[path = "../api/http.rs"]
-mod http;
 mod install;
 mod load;
 mod opt_in;
+mod pods;
 mod report;
 mod restart;
 mod rotation;
@@ -25,6 +24,7 @@ mod upgrade;
 
 use std::process::ExitCode;
 
+use podrole_tests::http;
 use report::Report;
 use stage::Stage;
 use tokio::sync::OnceCell;

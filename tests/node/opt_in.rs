@@ -4,13 +4,13 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
+    pods::{is_injected, unscheduled},
     report::Seen,
-    stage::{self, NAMESPACE, Stage, container, is_injected, pod},
+    stage::{self, NAMESPACE, Stage, WEBHOOK},
 };
 
 const ROLE: &[(&str, &str)] =
     &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/opt-in")];
-const WEBHOOK: &str = "deployment/podrole-webhook";
 const KINDS: [(&str, Option<&str>); 3] =
     [("opt-none", None), ("opt-enabled", Some("enabled")), ("opt-required", Some("required"))];
 
@@ -56,24 +56,19 @@ async fn without_webhook(stage: &Stage) -> anyhow::Result<String> {
         anyhow::bail!("a pod without its identity was let into a `required` namespace")
     };
     let words = format!("{refusal:#}");
-    ensure!(
-        words.contains("required.podrole.io") || words.contains("podrole"),
-        "the refusal does not say who: {words}"
-    );
+    ensure!(words.contains("required.podrole.io"), "the refusal does not say who: {words}");
     Ok(words.chars().take(120).collect())
 }
 
 async fn create(stage: &Stage, namespace: &str, name: &str) -> anyhow::Result<Pod> {
-    let mut manifest = pod(name, "app", &[container("app", "busybox", &["true"])]);
-    manifest["spec"]["schedulerName"] = "nobody".into();
-    stage.create(namespace, manifest).await
+    stage.create(namespace, unscheduled(name)).await
 }
 
 /// Scales the webhook, and waits until that many of its pods are ready and all others gone: one that ends still answers for a while.
 async fn scale(stage: &Stage, replicas: usize) -> anyhow::Result<()> {
     let count = format!("--replicas={replicas}");
     stage.kubectl(&["-n", NAMESPACE, "scale", WEBHOOK, &count]).await?;
-    stage.kubectl(&["-n", NAMESPACE, "rollout", "status", WEBHOOK, "--timeout=120s"]).await?;
+    stage.rolled_out(NAMESPACE, WEBHOOK).await?;
     let pods = &[
         "-n",
         NAMESPACE,

@@ -3,9 +3,10 @@
 use anyhow::ensure;
 
 use crate::{
+    pods::{container, pod},
     report::Seen,
     sdks,
-    stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, container, pod},
+    stage::{self, AGENT, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
 /// The daemons in an order in which nothing finds what it needs, and in the usual one.
@@ -71,11 +72,9 @@ pub(crate) async fn restart(stage: &Stage) -> Seen {
 
 /// Waits until API server, node and podrole are back.
 async fn back(stage: &Stage) -> anyhow::Result<()> {
-    for (namespace, what) in [
-        (NAMESPACE, "deployment/podrole-webhook"),
-        (NAMESPACE, "deployment/podrole-sandbox"),
-        (AGENT_NAMESPACE, "daemonset/podrole-agent"),
-    ] {
+    for (namespace, what) in
+        [(NAMESPACE, WEBHOOK), (NAMESPACE, "deployment/podrole-sandbox"), (AGENT_NAMESPACE, AGENT)]
+    {
         stage::until(&format!("{what} to be back"), 240, async || {
             Ok(stage
                 .kubectl(&["-n", namespace, "rollout", "status", what, "--timeout=5s"])

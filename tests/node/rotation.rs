@@ -6,9 +6,10 @@ use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
+    pods::{container, pod},
     report::Seen,
     sdks,
-    stage::{Stage, container, pod},
+    stage::Stage,
 };
 
 /// Tokens live 600 s, Kubernetes's least, and the kubelet renews them at 80 %: beyond 600 s no call is signed with the first.

@@ -11,8 +11,9 @@ use podrole_tests::project;
 use serde_json::{Value, json};
 
 use crate::{
+    pods::{container, pod},
     report::Seen,
-    stage::{Stage, container, pod},
+    stage::Stage,
 };
 
 /// What STS is called here, as by every SDK's own rules.

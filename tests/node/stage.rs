@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use crate::pods::{container, is_injected, is_ready, pod};
+use anyhow::{Context as _, ensure};
 use k8s_openapi::{
     api::core::v1::{Namespace, Pod, ServiceAccount},
     serde::{Serialize, de::DeserializeOwned},
@@ -18,16 +19,15 @@ use kube::{
     api::{LogParams, ObjectMeta, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use podrole_tests::project;
+use podrole_tests::{project, wait};
 use serde_json::{Value, json};
-use tokio::{
-    process::Command,
-    time::{Instant, sleep},
-};
+use tokio::process::Command;
 
 /// Where the chart is installed, and where its agent is.
 pub(crate) const NAMESPACE: &str = "podrole";
 pub(crate) const AGENT_NAMESPACE: &str = "podrole-agent";
+pub(crate) const WEBHOOK: &str = "deployment/podrole-webhook";
+pub(crate) const AGENT: &str = "daemonset/podrole-agent";
 
 /// A node that `tests/node/cluster up` has brought up.
 pub(crate) struct Stage {
@@ -91,6 +91,18 @@ impl Stage {
         let mut command = Command::new(project::root().join("tests/node/cluster"));
         command.arg(verb).arg(&self.state).args(words);
         output(command).await
+    }
+
+    /// Waits until all pods of a Deployment or DaemonSet are as it says.
+    pub(crate) async fn rolled_out(&self, namespace: &str, what: &str) -> anyhow::Result<()> {
+        let words = ["-n", namespace, "rollout", "status", what, "--timeout=180s"];
+        self.kubectl(&words).await.map(drop)
+    }
+
+    /// Replaces all pods of a Deployment or DaemonSet.
+    pub(crate) async fn restarted(&self, namespace: &str, what: &str) -> anyhow::Result<()> {
+        self.kubectl(&["-n", namespace, "rollout", "restart", what]).await?;
+        self.rolled_out(namespace, what).await
     }
 
     /// The node's folder, where its logs are.
@@ -221,63 +233,13 @@ impl Stage {
     }
 }
 
-/// Whether the pod has either way's variables in its first container.
-pub(crate) fn is_injected(pod: &Pod) -> bool {
-    let ours = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-    let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-    let variables =
-        containers.first().and_then(|container| container.env.as_deref()).unwrap_or_default();
-    variables.iter().any(|variable| ours.contains(&variable.name.as_str()))
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions =
-        pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-/// A pod that is not started again when it ends.
-pub(crate) fn pod(name: &str, service_account: &str, containers: &[Value]) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "serviceAccountName": service_account,
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 1,
-            "containers": containers,
-        },
-    })
-}
-
-/// A container of one of the tests' own images.
-pub(crate) fn container(name: &str, image: &str, command: &[&str]) -> Value {
-    json!({"name": name, "image": format!("docker.io/local/{image}:test"), "imagePullPolicy": "Never", "command": command})
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-/// Asks every 200 ms until it is so; what fails while asking is told at the end.
+/// Looks until it is so, for so many seconds.
 pub(crate) async fn until(
     what: &str,
     seconds: u64,
     so: impl AsyncFn() -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut last = None;
-    while Instant::now() < end {
-        match so().await {
-            Ok(true) => return Ok(()),
-            Ok(false) => last = None,
-            Err(fault) => last = Some(fault),
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-    let said = last.map(|fault| format!(" ({fault:#})")).unwrap_or_default();
-    bail!("waited {seconds} s for {what}{said}")
+    wait::until(what, Duration::from_secs(seconds), so).await
 }
 
 /// Where `tests/kubernetes/build node` has put them.
@@ -294,4 +256,8 @@ async fn output(mut command: Command) -> anyhow::Result<String> {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{said}: {}\n{}", output.status, err.trim());
     Ok(out.into_owned())
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -1,6 +1,6 @@
 //! Whose tokens the agent takes: those of living pods of its own node.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::{
@@ -11,18 +11,18 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, PostParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     http,
+    pods::{container, pod},
     report::Seen,
-    stage::{self, Stage, container, pod},
+    stage::{self, Stage},
 };
 
 /// Where every SDK asks.
-const AGENT: &str = "169.254.170.23:80";
-const CREDENTIALS: &str = "/v1/credentials";
+const ADDRESS: &str = "169.254.170.23:80";
 const ROLE: &[(&str, &str)] =
     &[("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/tokens")];
 
@@ -55,7 +55,7 @@ pub(crate) async fn deleted_pod(stage: &Stage) -> Seen {
             return Ok(format!(
                 "its token, replayed from the host: 200 while it lived, 403 {} ms after it was gone ({before} answers later): {}",
                 gone.elapsed().as_millis(),
-                message(&body)
+                body["message"]
             ));
         }
         before += 1;
@@ -77,7 +77,7 @@ pub(crate) async fn foreign_node(stage: &Stage) -> Seen {
     let (status, body) = ask(&token).await?;
     Api::<Node>::all(stage.client.clone()).delete("node2", &DeleteParams::default()).await?;
     ensure!(status == 403, "{status}: {body}");
-    Ok(format!("403: {}", message(&body)))
+    Ok(format!("403: {}", body["message"]))
 }
 
 async fn bound_token(stage: &Stage, pod: &Pod) -> anyhow::Result<String> {
@@ -92,13 +92,6 @@ async fn bound_token(stage: &Stage, pod: &Pod) -> anyhow::Result<String> {
     Ok(minted.status.context("no token came back")?.token)
 }
 
-async fn ask(token: &str) -> anyhow::Result<(u16, String)> {
-    let agent: SocketAddr = AGENT.parse()?;
-    http::get(agent, CREDENTIALS, Some(token)).await
-}
-
-/// The message of one of the agent's refusals.
-fn message(body: &str) -> String {
-    let parsed: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    parsed["message"].as_str().unwrap_or(body).to_owned()
+async fn ask(token: &str) -> anyhow::Result<(u16, Value)> {
+    http::credentials(ADDRESS.parse()?, token).await
 }

@@ -7,13 +7,13 @@ use podrole_tests::project;
 use serde_json::{Value, json};
 
 use crate::{
+    pods::{container, pod},
     report::Seen,
-    stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, container, pod},
+    stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
 /// As EKS registers its own, for pods of every namespace; nobody answers.
 const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
-const WEBHOOK: &str = "deployment/podrole-webhook";
 
 /// What is wrong with an agent, its flags, its user, and what its log must say.
 const AGENTS: [(&str, &[&str], i64, &str); 3] = [
@@ -126,12 +126,8 @@ async fn unwilling_role(stage: &Stage) -> Seen {
 
 /// EKS's webhook in the same namespaces: both would inject, and the log says so.
 async fn beside_eks(stage: &Stage) -> Seen {
-    let path = stage.state().join("eks.yaml");
-    std::fs::write(&path, EKS)?;
-    let path = path.to_str().context("a path that is not UTF-8")?;
-    stage.kubectl(&["apply", "-f", path]).await?;
-    stage.kubectl(&["-n", NAMESPACE, "rollout", "restart", WEBHOOK]).await?;
-    stage.kubectl(&["-n", NAMESPACE, "rollout", "status", WEBHOOK, "--timeout=120s"]).await?;
+    stage.apply("eks", EKS).await?;
+    stage.restarted(NAMESPACE, WEBHOOK).await?;
     let newest = &[
         "-n",
         NAMESPACE,
@@ -145,6 +141,6 @@ async fn beside_eks(stage: &Stage) -> Seen {
     ];
     let name = stage.kubectl(newest).await?;
     let said = said(stage, NAMESPACE, &name, "webhook", "pod-identity-webhook").await;
-    stage.kubectl(&["delete", "-f", path]).await?;
+    stage.kubectl(&["delete", "mutatingwebhookconfiguration", "pod-identity-webhook"]).await?;
     Ok(format!("beside-eks: {}", said?))
 }

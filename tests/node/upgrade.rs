@@ -4,7 +4,7 @@ use crate::{
     install,
     load::{Asker, pods_meanwhile},
     report::Seen,
-    stage::{AGENT_NAMESPACE, NAMESPACE, Stage},
+    stage::{AGENT, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
 /// A namespace whose ServiceAccount `app` has a role of its own.
@@ -17,17 +17,11 @@ async fn prepared(stage: &Stage, namespace: &str) -> anyhow::Result<()> {
     stage.until_injected(namespace, "app").await
 }
 
-async fn restarted(stage: &Stage, namespace: &str, what: &str) -> anyhow::Result<()> {
-    stage.kubectl(&["-n", namespace, "rollout", "restart", what]).await?;
-    stage.kubectl(&["-n", namespace, "rollout", "status", what, "--timeout=180s"]).await?;
-    Ok(())
-}
-
 /// The agent replaced while a pod asks it 200 times a second on new connections.
 pub(crate) async fn agent(stage: &Stage) -> Seen {
     prepared(stage, "upgrade-agent").await?;
     let asker = Asker::start(stage, "upgrade-agent").await?;
-    restarted(stage, AGENT_NAMESPACE, "daemonset/podrole-agent").await?;
+    stage.restarted(AGENT_NAMESPACE, AGENT).await?;
     let (answers, slowest) = asker.stop().await?;
     Ok(format!(
         "{answers} of {answers} answers on new connections were 200 while the DaemonSet was replaced; the slowest took {slowest} ms"
@@ -37,12 +31,8 @@ pub(crate) async fn agent(stage: &Stage) -> Seen {
 /// The webhook replaced while 20 pods a second are made.
 pub(crate) async fn webhook(stage: &Stage) -> Seen {
     prepared(stage, "upgrade-webhook").await?;
-    let ((), made) = pods_meanwhile(
-        stage,
-        "upgrade-webhook",
-        restarted(stage, NAMESPACE, "deployment/podrole-webhook"),
-    )
-    .await?;
+    let ((), made) =
+        pods_meanwhile(stage, "upgrade-webhook", stage.restarted(NAMESPACE, WEBHOOK)).await?;
     made.none_missed()?;
     Ok(format!(
         "{} of {} pods injected while the Deployment was replaced",

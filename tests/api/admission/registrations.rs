@@ -7,11 +7,12 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use kube::{Api, api::PostParams};
-use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, registration};
-use tokio::time::sleep;
+use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, registration, wait};
 
 use super::{CONFIGURATION, ENABLED};
 use crate::{daemons, http};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ours for a namespace, under another name; nobody listens there.
 fn configuration(name: &str, namespace: &TestNamespace<'_>) -> MutatingWebhookConfiguration {
@@ -20,16 +21,6 @@ fn configuration(name: &str, namespace: &TestNamespace<'_>) -> MutatingWebhookCo
     let mut filled = filled.unwrap();
     filled.metadata.name = Some(name.to_owned());
     filled
-}
-
-async fn until(what: &str, met: impl AsyncFn() -> bool) {
-    for _ in 0..300 {
-        if met().await {
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    panic!("30 s went by until {what}");
 }
 
 #[tokio::test]
@@ -94,7 +85,8 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
         // It was gone before it was ready.
         Err(fault) => assert!(fault.to_string().contains(&sentence), "{fault}"),
         Ok(later) => {
-            until("the later one ended", async || later.daemon.has_ended()).await;
+            let ended = async || Ok(later.daemon.has_ended());
+            wait::until("the later one's end", PATIENCE, ended).await.unwrap();
             assert!(later.daemon.log().contains(&sentence), "{}", later.daemon.log());
         }
     }
@@ -102,14 +94,15 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     let first = daemons::webhook(cluster, &[&flag(&names[0])]).await.unwrap();
     // Its certificate is from files, and nobody has put their CA there.
     let unproved = "API servers will not get through";
-    until(unproved, async || first.daemon.log().contains(unproved)).await;
+    let told = async || Ok(first.daemon.log().contains(unproved));
+    wait::until(unproved, PATIENCE, told).await.unwrap();
     for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
         let line = format!("podrole_foreign_webhooks{line}");
         let shown = async || {
-            let scrape = http::get(first.admin, "/metrics", None).await;
-            scrape.is_ok_and(|(_, text)| text.contains(&line))
+            let (_, text) = http::get(first.admin, "/metrics", None).await?;
+            Ok(text.contains(&line))
         };
-        until(&line, shown).await;
+        wait::until(&line, PATIENCE, shown).await.unwrap();
     }
     let log = first.daemon.log();
     assert!(!first.daemon.has_ended(), "{log}");

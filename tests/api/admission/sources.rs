@@ -8,9 +8,10 @@ use kube::{
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
+    wait,
 };
 use serde_json::json;
-use tokio::time::{Duration, sleep};
+use tokio::time::Duration;
 
 use super::{ENABLED, REQUIRED, register, variables};
 use crate::daemons::{self, role};
@@ -22,13 +23,9 @@ async fn has(namespace: &TestNamespace<'_>, account: &str, variable: &str) -> bo
 
 /// Waits until pods of `account` have `variable`, or have it no longer.
 async fn until(namespace: &TestNamespace<'_>, account: &str, variable: &str, wanted: bool) {
-    for _ in 0..150 {
-        if has(namespace, account, variable).await == wanted {
-            return;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{account}: {variable} is not {wanted}");
+    let what = format!("{account}: {variable} to be {wanted}");
+    let so = async || Ok(has(namespace, account, variable).await == wanted);
+    wait::until(&what, Duration::from_secs(15), so).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The API server goes away: who is known is served, who is not is told so, and a restart verifies.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -13,12 +13,9 @@ use crate::{
 };
 use podrole_tests::{cluster::Cluster, namespace::plain_pod};
 
+/// For the cluster to be heard of again.
+const PATIENCE: Duration = Duration::from_secs(20);
 const AUDIENCE: &str = "sts.amazonaws.com";
-
-async fn ask(agent: SocketAddr, token: &str) -> (u16, Value) {
-    let (status, body) = http::get(agent, "/v1/credentials", Some(token)).await.unwrap();
-    (status, serde_json::from_str(&body).unwrap())
-}
 
 /// An agent whose way to the API server is `wire`, and that keeps the keys in `folder`.
 async fn agent(stage: &Stage, wire: &Wire, folder: &Path) -> Daemon {
@@ -36,18 +33,6 @@ async fn token(stage: &Stage, name: &str, account: &str, node: Option<&str>) -> 
     stage.namespace.bound_token(&pod, AUDIENCE, 3600).await.unwrap()
 }
 
-async fn until(agent: SocketAddr, token: &str, wanted: u16) -> Value {
-    let begun = Instant::now();
-    loop {
-        let (status, body) = ask(agent, token).await;
-        if status == wanted {
-            return body;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{status} is not {wanted}: {body}");
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
 #[tokio::test]
 async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
     let stage = Stage::start("away").await.unwrap();
@@ -59,7 +44,7 @@ async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
     let agent = agent(&stage, &wire, folder.path()).await;
     daemons::until_ready(&agent).await.unwrap();
     let known = token(&stage, "known", "app", Some(NODE)).await;
-    assert_eq!(ask(agent.address, &known).await.0, 200, "{}", agent.log());
+    assert_eq!(http::credentials(agent.address, &known).await.unwrap().0, 200, "{}", agent.log());
 
     wire.cut();
     // They come to be behind the agent's back.
@@ -77,7 +62,7 @@ async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
             (&there, 403, json!("PodNotServed")),
             (&stranger, 503, json!("TryAgain")),
         ] {
-            let (answered, body) = ask(agent.address, token).await;
+            let (answered, body) = http::credentials(agent.address, token).await.unwrap();
             assert_eq!((answered, &body["code"]), (status, &code), "{body}\n{}", agent.log());
         }
         sleep(Duration::from_millis(200)).await;
@@ -88,11 +73,12 @@ async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
     let again = self::agent(&stage, &wire, folder.path()).await;
     let (head, _) = known.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", "A".repeat(342));
-    let (status, body) = ask(again.address, &forged).await;
+    let (status, body) = http::credentials(again.address, &forged).await.unwrap();
     assert_eq!((status, &body["code"]), (400, &json!("InvalidToken")), "{body}");
-    let (status, body) = ask(again.address, &known).await;
+    let (status, body) = http::credentials(again.address, &known).await.unwrap();
     assert_eq!((status, &body["code"]), (503, &json!("TryAgain")), "{body}");
     wire.mend();
-    until(again.address, &known, 200).await;
-    until(again.address, &stranger, 403).await;
+    for (token, status) in [(&known, 200), (&stranger, 403)] {
+        http::credentials_until(again.address, token, status, PATIENCE).await.unwrap();
+    }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::{Api, ResourceExt as _, api::DeleteParams};
+
+use podrole_tests::wait;
 
 use super::Stage;
 use crate::{daemons::role, http};
@@ -22,15 +25,9 @@ async fn a_deleted_pods_token_is_good_for_sts_and_not_for_the_agent() {
     let pods = Api::<Pod>::namespaced(stage.namespace.client(), stage.namespace.name());
     let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     pods.delete(&pod.name_any(), &now).await.unwrap();
-    let mut refused = stage.ask(&token).await.unwrap();
-    for _ in 0..50 {
-        if refused.0 == 403 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        refused = stage.ask(&token).await.unwrap();
-    }
-    assert_eq!(refused.0, 403, "a deleted pod was served for 5 s: {}", refused.1);
+    // It is served for 5 s at most.
+    let (agent, patience) = (stage.agent.address, Duration::from_secs(5));
+    http::credentials_until(agent, &token, 403, patience).await.unwrap();
     assert_eq!(ask_sts(&stage, &token).await.unwrap(), 200, "{}", stage.sandbox.log());
 }
 
@@ -53,16 +50,16 @@ async fn a_deleted_service_account_is_served_no_longer_and_its_successor_is_anot
         Api::namespaced(stage.namespace.client(), stage.namespace.name());
     accounts.delete("app", &DeleteParams::default()).await.unwrap();
     let until = async |status: u16, code: &str| {
-        let begun = tokio::time::Instant::now();
-        loop {
-            let (answered, body) = stage.ask(&token).await.unwrap();
-            if (answered, body["code"].as_str()) == (status, Some(code)) {
-                return;
-            }
-            let late = begun.elapsed() > Duration::from_millis(5500);
-            assert!(!late, "{answered} is not {status}: {body}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        wait::until(code, Duration::from_millis(5500), async || {
+            let (answered, body) = stage.ask(&token).await?;
+            ensure!(
+                (answered, body["code"].as_str()) == (status, Some(code)),
+                "{answered}: {body}"
+            );
+            Ok(true)
+        })
+        .await
+        .unwrap();
     };
     until(404, "NoRole").await;
     stage.service_account("app", "container").await.unwrap();

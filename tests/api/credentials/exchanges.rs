@@ -138,23 +138,16 @@ impl Stage {
     }
 
     async fn ask(&self, token: &str) -> (u16, Value) {
-        let asked = http::get(self.agent.address, "/v1/credentials", Some(token)).await;
-        let (status, body) = asked.unwrap();
-        (status, serde_json::from_str(&body).unwrap())
+        http::credentials(self.agent.address, token).await.unwrap()
     }
 
     /// Asks until the answer has this status, at most 5 s.
     async fn until(&self, token: &str, wanted: u16) -> Value {
-        let mut last = (0, Value::Null);
-        for _ in 0..50 {
-            last = self.ask(token).await;
-            if last.0 == wanted {
-                return last.1;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        let logs = format!("{}\n{}", self.agent.log(), self.sandbox.log());
-        panic!("{} is not {wanted}: {}\n{logs}", last.0, last.1);
+        let patience = std::time::Duration::from_secs(5);
+        let body = http::credentials_until(self.agent.address, token, wanted, patience).await;
+        body.unwrap_or_else(|fault| {
+            panic!("{fault:#}\n{}\n{}", self.agent.log(), self.sandbox.log())
+        })
     }
 
     /// Who the credentials say that their bearer is.

@@ -77,7 +77,8 @@ async fn a_replacement_loses_no_request_of_1000_a_second() {
     let folder = stage.folder.path();
     let first = start(folder, "first", 0, stage.sandbox.address).await.unwrap();
     let address = first.address;
-    until_served(address, &token).await;
+    let patience = Duration::from_secs(5);
+    http::credentials_until(address, &token, 200, patience).await.unwrap();
 
     let failed = Arc::new(AtomicUsize::new(0));
     let load = tokio::spawn(load(address, Arc::clone(&token), Arc::clone(&failed)));
@@ -93,17 +94,8 @@ async fn a_replacement_loses_no_request_of_1000_a_second() {
         std::fs::read_to_string(folder.join("second"))
     );
     assert!(sent >= 2000, "{sent}");
-    until_served(address, &token).await;
-}
-
-async fn until_served(address: SocketAddr, token: &str) {
-    for _ in 0..100 {
-        if let Ok((200, _)) = http::get(address, "/v1/credentials", Some(token)).await {
-            return;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the agent serves nobody");
+    let patience = Duration::from_secs(5);
+    http::credentials_until(address, &token, 200, patience).await.unwrap();
 }
 
 /// A new connection each millisecond, as often as it takes for a replacement and then some.

@@ -10,26 +10,23 @@ use kube::{
     Api, ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
 };
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use serde_json::json;
 
 use super::{Stage, make_node};
-use crate::daemons::{self, ACCOUNT, role};
+use crate::{
+    daemons::{self, ACCOUNT, role},
+    http,
+};
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
+    wait,
 };
 
-/// Looks again until something is there, for 10 s.
+/// What comes to be there within 10 s.
 async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what} did not come to pass");
-        sleep(Duration::from_millis(100)).await;
-    }
+    let patience = Duration::from_secs(10);
+    wait::found(what, patience, async || Ok(look().await)).await.unwrap()
 }
 
 async fn events_on(namespace: &TestNamespace<'_>, pod: &Pod) -> Vec<Event> {
@@ -77,14 +74,12 @@ async fn a_token_from_another_address_than_its_pods_is_told_or_refused() {
         let status = json!({"status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
         api.patch_status("app", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     };
-    let ask = async || -> (u16, Value) {
-        let answer = crate::http::get(strict.address, "/v1/credentials", Some(&token)).await;
-        let (status, body) = answer.unwrap();
-        (status, serde_json::from_str(&body).unwrap())
-    };
     move_to("10.1.2.3").await;
-    let (_, body) =
-        until("the refusal", async || Some(ask().await).filter(|answer| answer.0 == 403)).await;
+    let answers = async |status| {
+        let patience = Duration::from_secs(10);
+        http::credentials_until(strict.address, &token, status, patience).await.unwrap()
+    };
+    let body = answers(403).await;
     assert_eq!(body["code"], "PodNotServed", "{body}");
     assert!(body["message"].as_str().unwrap().contains("does not come from"), "{body}");
     // Where it only warns, the pod is served, and the metric tells.
@@ -94,7 +89,7 @@ async fn a_token_from_another_address_than_its_pods_is_told_or_refused() {
     })
     .await;
     move_to("127.0.0.1").await;
-    until("the yes", async || Some(ask().await).filter(|answer| answer.0 == 200)).await;
+    answers(200).await;
 }
 
 #[tokio::test]

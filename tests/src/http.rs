@@ -1,0 +1,60 @@
+//! A GET by hand, so that a test sees the answer as it came.
+
+use std::{net::SocketAddr, time::Duration};
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::wait;
+
+/// The status and the body of `GET path`; `authorization` is sent as it is.
+///
+/// # Errors
+/// When there is no whole answer.
+pub async fn get(
+    address: SocketAddr,
+    path: &str,
+    authorization: Option<&str>,
+) -> anyhow::Result<(u16, String)> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let mut request = Request::get(path).header("host", address.to_string());
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// What the agent answers to who asks for credentials with this token.
+///
+/// # Errors
+/// When it does not answer, or not in JSON.
+pub async fn credentials(agent: SocketAddr, token: &str) -> anyhow::Result<(u16, Value)> {
+    let (status, body) = get(agent, "/v1/credentials", Some(token)).await?;
+    Ok((status, serde_json::from_str(&body)?))
+}
+
+/// Asks until the answer has this status, and gives its body.
+///
+/// # Errors
+/// When it has another for as long as `patience`; the last one is told.
+pub async fn credentials_until(
+    agent: SocketAddr,
+    token: &str,
+    wanted: u16,
+    patience: Duration,
+) -> anyhow::Result<Value> {
+    wait::found(&format!("status {wanted}"), patience, async || {
+        let (status, body) = credentials(agent, token).await?;
+        anyhow::ensure!(status == wanted, "{status}: {body}");
+        Ok(Some(body))
+    })
+    .await
+}
