@@ -94,7 +94,7 @@ pub struct Args {
     #[arg(long)]
     pub audience: Vec<Audience>,
 
-    /// An issuer that is believed; repeatable, for migrations [default: the API server's]
+    /// An issuer that is believed; repeatable, for migrations [default: the one that the API server names, and for a day those that it named before]
     #[arg(long, value_name = "URL")]
     pub issuer: Vec<String>,
 

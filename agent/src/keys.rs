@@ -1,30 +1,44 @@
 //! The cluster's public keys: read, never made here.
 //!
 //! [`Keys`] is a set as it was published; [`KeySource`] says where sets come from; [`KeyRing`]
-//! holds the newest one and asks again when a token names a key that is not in it.
+//! holds the newest one and asks again when a token names a key that is not in it, or an issuer
+//! that the API server may have begun to use.
 
 mod algorithm;
 mod file;
 mod ring;
 mod source;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{
     DecodingKey,
     jwk::{AlgorithmParameters, Jwk, PublicKeyUse},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use algorithm::Algorithm;
 pub use file::KeysFile;
 pub use ring::{KeyRing, VerifyError};
 pub use source::{KeySource, KeysFault};
 
+/// An issuer that the API server names no more is believed this much longer: tokens of its name
+/// live a day at most, and are still good to the API server.
+const FORMER_ISSUER: SignedDuration = SignedDuration::from_hours(24);
+
 /// A key set, and when it was published at the latest.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     keys: Vec<Key>,
+    /// Those that the API server named beside its keys, the newest first.
+    issuers: Vec<Named>,
     fetched: Timestamp,
+}
+
+/// An issuer, and when the API server named it last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Named {
+    issuer: String,
+    last: Timestamp,
 }
 
 /// One public key with all that it may be used for.
@@ -64,12 +78,48 @@ impl Keys {
         if keys.is_empty() {
             return Err(KeySetError(()));
         }
-        Ok(Self { keys, fetched })
+        Ok(Self { keys, issuers: Vec::new(), fetched })
     }
 
     /// A set to add to.
     pub(crate) fn read_none(fetched: Timestamp) -> Self {
-        Self { keys: Vec::new(), fetched }
+        Self { keys: Vec::new(), issuers: Vec::new(), fetched }
+    }
+
+    /// The same set, whose publisher signs in this issuer's name.
+    #[must_use]
+    pub(crate) fn naming(mut self, issuer: String) -> Self {
+        self.issuers = vec![Named { issuer, last: self.fetched }];
+        self
+    }
+
+    /// The same set, in place of `former`, whose issuers stay for as long as their tokens may live.
+    #[must_use]
+    pub(crate) fn instead_of(mut self, former: &Self) -> Self {
+        let fetched = self.fetched;
+        let lives = |it: &&Named| fetched.duration_since(it.last) < FORMER_ISSUER;
+        for named in former.issuers.iter().filter(lives) {
+            if !self.names(&named.issuer) {
+                self.issuers.push(named.clone());
+            }
+        }
+        self
+    }
+
+    /// The keys of one issuer alone, as old as the set.
+    pub(crate) fn of_issuer(&self, issuer: &str) -> Self {
+        let keys = self.keys.iter().filter(|key| key.issuer() == Some(issuer));
+        Self { keys: keys.cloned().collect(), issuers: Vec::new(), fetched: self.fetched }
+    }
+
+    /// Whether the API server signs in this issuer's name, or did lately.
+    pub(crate) fn names(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|named| named.issuer == issuer)
+    }
+
+    /// The issuer that the API server named last.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuers.first().map(|named| named.issuer.as_str())
     }
 
     /// Both sets together, as old as the older one.
@@ -98,11 +148,11 @@ impl Keys {
         keys.filter(move |key| id.is_none() || key.id.as_deref() == id)
     }
 
-    /// Whether every key of `self` is in `newer` too.
+    /// Whether every key and issuer of `self` is in `newer` too.
     pub(crate) fn all_in(&self, newer: &Self) -> bool {
         let same = |a: &Key, b: &Key| a.published == b.published && a.issuer == b.issuer;
         let keep = |key: &Key| newer.keys.iter().any(|other| same(key, other));
-        self.keys.iter().all(keep)
+        self.keys.iter().all(keep) && self.issuers.iter().all(|it| newer.names(&it.issuer))
     }
 }
 

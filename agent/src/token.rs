@@ -45,7 +45,8 @@ pub struct Caller {
 /// What a token must say.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The issuers that are believed; more than one while a cluster changes its issuer.
+    /// The issuers that are believed; more than one while a cluster changes its issuer. Where
+    /// none is given, the key set names one.
     pub issuers: Vec<String>,
     /// The audiences that are taken.
     pub audiences: Vec<Audience>,
@@ -83,11 +84,14 @@ pub enum TokenError {
     /// The signature is not of that key.
     #[error("the token's signature is not this cluster's; use the token that the kubelet mounted")]
     Signature,
-    /// The issuer is not one of ours.
+    /// The issuer is not one of ours, as far as they are known.
     #[error(
         "the token's issuer is not this cluster's; start the agent with --issuer, or use a token of this cluster"
     )]
-    Issuer,
+    Issuer {
+        /// The token's own `iat`, proved or not.
+        issued: Option<Timestamp>,
+    },
     /// The audience is another.
     #[error("the token is for another audience; its volume must ask for the audience {wanted}")]
     Audience {
@@ -128,7 +132,8 @@ struct Header {
 /// Checks `token` in every way that needs no other system.
 ///
 /// # Errors
-/// The first check that failed. [`TokenError::UnknownKey`] may pass with newer keys.
+/// The first check that failed. [`TokenError::UnknownKey`] may pass with newer keys, and
+/// [`TokenError::Issuer`] where they name the issuer.
 pub fn verify(
     token: &str,
     keys: &Keys,
@@ -150,9 +155,12 @@ pub fn verify(
         return Err(TokenError::Malformed);
     }
     let issuer = signer(keys, &header, algorithm, signed, signature)?;
+    let claims: Claims = decode(payload)?;
     match issuer {
-        Some(issuer) => claims::check(decode(payload)?, issuer, rules, now),
-        None => Err(unknown_key(payload, rules)),
+        Some(issuer) => claims::check(claims, issuer, keys, rules, now),
+        // Of whoever is not believed no key is looked for.
+        None if !claims.is_of(keys, rules) => Err(TokenError::Issuer { issued: claims.issued() }),
+        None => Err(TokenError::UnknownKey { issued: claims.issued() }),
     }
 }
 
@@ -181,15 +189,6 @@ fn signer<'a>(
         }
     }
     fault.map_or(Ok(None), Err)
-}
-
-/// No key set that is still to come speaks for an issuer that is not believed.
-fn unknown_key(payload: &str, rules: &Rules) -> TokenError {
-    match decode::<Claims>(payload) {
-        Ok(claims) if !claims.is_of(&rules.issuers) => TokenError::Issuer,
-        Ok(claims) => TokenError::UnknownKey { issued: claims.issued() },
-        Err(fault) => fault,
-    }
 }
 
 #[cfg(test)]

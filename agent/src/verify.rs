@@ -52,10 +52,10 @@ impl Verifier {
         Self { keys, rules, verdicts: Bounded::entries(VERDICTS) }
     }
 
-    /// The rules that tokens are held to.
-    #[must_use]
-    pub fn rules(&self) -> &Rules {
-        &self.rules
+    /// The issuer of the tokens that pods get now, as far as it is known.
+    pub(crate) fn issuer(&self) -> String {
+        let given = self.rules.issuers.first().cloned();
+        given.or_else(|| self.keys.issuer()).unwrap_or_default()
     }
 
     /// The verdict on a token that was found good before, if it stands.

@@ -1,4 +1,4 @@
-//! A wire to the API server that a test can cut and mend.
+//! A wire to the API server that a test can cut and mend, and lead to another one.
 
 use std::{
     net::SocketAddr,
@@ -15,29 +15,36 @@ use tokio::{
 /// While it is cut, connections end at once.
 pub(crate) struct Wire {
     address: SocketAddr,
-    cut: watch::Sender<bool>,
+    there: SocketAddr,
+    open: watch::Sender<Option<SocketAddr>>,
 }
 
 impl Wire {
     pub(crate) async fn to(cluster: &Cluster) -> anyhow::Result<Self> {
-        let there: SocketAddr = cluster.url().trim_start_matches("https://").parse()?;
+        let there = address_of(cluster)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (cut, state) = watch::channel(false);
+        let (open, state) = watch::channel(Some(there));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(carry(stream, there, state.clone()));
+                tokio::spawn(carry(stream, state.clone()));
             }
         });
-        Ok(Self { address, cut })
+        Ok(Self { address, there, open })
     }
 
     pub(crate) fn cut(&self) {
-        self.cut.send_replace(true);
+        self.open.send_replace(None);
     }
 
     pub(crate) fn mend(&self) {
-        self.cut.send_replace(false);
+        self.open.send_replace(Some(self.there));
+    }
+
+    /// Ends the connections, as an API server that stops; new ones come to another.
+    pub(crate) fn lead_to(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        self.open.send_replace(Some(address_of(cluster)?));
+        Ok(())
     }
 
     /// The cluster's kubeconfig, but by this wire.
@@ -49,15 +56,16 @@ impl Wire {
     }
 }
 
-async fn carry(mut here: TcpStream, there: SocketAddr, mut cut: watch::Receiver<bool>) {
-    if *cut.borrow() {
-        return;
-    }
-    let Ok(mut there) = TcpStream::connect(there).await else {
-        return;
-    };
+fn address_of(cluster: &Cluster) -> anyhow::Result<SocketAddr> {
+    Ok(cluster.url().trim_start_matches("https://").parse()?)
+}
+
+async fn carry(mut here: TcpStream, mut open: watch::Receiver<Option<SocketAddr>>) {
+    let there = *open.borrow_and_update();
+    let Some(there) = there else { return };
+    let Ok(mut there) = TcpStream::connect(there).await else { return };
     tokio::select! {
         _ = copy_bidirectional(&mut here, &mut there) => {}
-        _ = cut.wait_for(|cut| *cut) => {}
+        _ = open.changed() => {}
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! What a row leaves to others: A15's half hour passes in `tests/agent`, on a clock that jumps; how
 //! long A24's answers take is read in `bench/agent`; that the webhook leaves A25's pod alone is in
-//! its own tests; W8's hour is part of A8. W10 speaks of a broker before STS, and there is none: the
+//! its own tests; W8's hour is part of A8, its hint is seen in `tests/api`. W10 speaks of a broker before STS, and there is none: the
 //! row is about the file.
 #![forbid(unsafe_code)]
 

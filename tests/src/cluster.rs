@@ -20,15 +20,26 @@ use crate::process::{self, Process};
 /// The issuer of the shared cluster's tokens: Kubernetes's own default.
 pub const ISSUER: &str = "https://kubernetes.default.svc";
 
-/// A running API server. Both processes end when it is dropped, or when the test binary ends.
+/// A running API server. Its processes end when it is dropped, or when the test binary ends.
 #[derive(Debug)]
 pub struct Cluster {
     /// Stopped first: it would wait a minute for etcd.
     api: Process,
-    etcd: Process,
+    /// None where it has a predecessor, whose etcd it uses.
+    etcd: Option<Process>,
     folder: PathBuf,
     url: String,
     issuer: String,
+    shared: Shared,
+}
+
+/// What the API servers of one cluster share.
+#[derive(Clone, Debug)]
+struct Shared {
+    etcd_url: String,
+    /// The folder of the first, where its certificate and the administrator's token are.
+    first: PathBuf,
+    admin: String,
 }
 
 impl Cluster {
@@ -49,6 +60,15 @@ impl Cluster {
     pub async fn start(issuer: &str) -> anyhow::Result<Self> {
         podrole_runtime::crypto::install();
         start::start(issuer).await
+    }
+
+    /// Another API server of the same cluster, as a control plane has one while it is renewed: it makes tokens with a new
+    /// key, in the name of `issuer`, and takes those of its predecessor's own issuer and key too.
+    ///
+    /// # Errors
+    /// As [`Cluster::shared`].
+    pub async fn successor(&self, issuer: &str) -> anyhow::Result<Self> {
+        start::successor(self, issuer).await
     }
 
     /// A client that may do everything. Each test makes its own: a client belongs to the runtime
@@ -87,7 +107,7 @@ impl Cluster {
     /// The PEM file of the CA that its certificate stands on.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
-        self.folder.join(files::CA)
+        self.shared.first.join(files::CA)
     }
 
     /// The issuer that its tokens name.

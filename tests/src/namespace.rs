@@ -76,6 +76,14 @@ impl TestNamespace<'_> {
         self.client.clone()
     }
 
+    /// The same namespace, by another API server of its cluster.
+    ///
+    /// # Errors
+    /// When that one's kubeconfig is gone.
+    pub async fn by<'a>(&self, cluster: &'a Cluster) -> anyhow::Result<TestNamespace<'a>> {
+        Ok(TestNamespace { cluster, client: cluster.client().await?, name: self.name.clone() })
+    }
+
     /// Makes the ServiceAccount `name`.
     ///
     /// # Errors

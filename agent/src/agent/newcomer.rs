@@ -60,7 +60,7 @@ impl Agent {
             pod_name: pod.name.clone(),
             pod_uid: pod.uid.clone(),
             node: None,
-            issuer: self.verifier.rules().issuers.first().cloned().unwrap_or_default(),
+            issuer: self.verifier.issuer(),
             audiences: vec![self.exchange.kind().audience().to_string()],
             listed_audience: true,
             expires: Timestamp::MAX,

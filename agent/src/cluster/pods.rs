@@ -67,7 +67,10 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
         strip(pod);
     };
     let api: Api<Pod> = Api::all(client.clone());
-    let config = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
+    // From the API server's memory, which knows pods by node, as the kubelet asks too: a thousand agents that start at once
+    // must not have etcd read every pod a thousand times. What is new since comes by the watch.
+    let config = watcher::Config::default().any_semantic();
+    let config = config.fields(&format!("spec.nodeName={node}"));
     let pods = watcher(api, config).default_backoff().modify(look);
     let pods = reflector(writer, pods);
     let mut present = Present::default();

@@ -45,6 +45,9 @@ impl Keep {
         let tend = slot.change(|state| state.land(held.hash, &result, now, jitter));
         self.0.slots.weigh(key);
         self.count();
+        if tend {
+            hint(key, &result);
+        }
         let _ = landed.send(Some((result, held.hash)));
         if tend {
             self.tend(slot, jiff::SignedDuration::ZERO);
@@ -70,6 +73,19 @@ impl Keep {
                 tracing::warn!(%account, role, fault, %error, "no credentials");
             }
         }
+    }
+}
+
+/// Says once of a session that it is a short one.
+fn hint(key: &Key, result: &Result<Arc<Kept>, Arc<ExchangeError>>) {
+    if let Ok(kept) = result
+        && schedule::is_short(kept.issued, kept.expires)
+    {
+        let (account, role) = (&key.service_account, kept.role.as_str());
+        tracing::warn!(
+            %account, role,
+            "a session of 15 minutes or less: SDKs for Python and .NET ask for it at each use; give it 1800 s or more"
+        );
     }
 }
 

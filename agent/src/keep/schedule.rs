@@ -22,6 +22,11 @@ pub fn refresh_at(issued: Timestamp, expires: Timestamp, jitter: f64) -> Timesta
     issued.saturating_add(due).unwrap_or(expires)
 }
 
+/// Whether SDKs find it near its end from its beginning.
+pub(super) fn is_short(issued: Timestamp, expires: Timestamp) -> bool {
+    expires.duration_since(issued) <= SHORT
+}
+
 /// Refuses credentials that are at their end already.
 pub(super) fn lasting(expires: Timestamp, now: Timestamp) -> Result<(), ExchangeError> {
     let lasts = expires.duration_since(now) > LAST_SECONDS;
@@ -70,6 +75,12 @@ mod tests {
         assert_eq!((due(-3.0), due(7.0)), (1296, 1728));
         assert_eq!(refresh_at(expires, issued, 0.5), expires);
         assert!((0.0..=1.0).contains(&jitter()));
+    }
+
+    #[test]
+    fn a_quarter_of_an_hour_is_short() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(is_short(at(0), at(900)) && !is_short(at(0), at(901)));
     }
 
     #[test]

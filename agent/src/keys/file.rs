@@ -10,12 +10,12 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Keys};
+use super::{Key, Keys, Named};
 
 /// No file of ours is larger, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// A file with keys.
+/// A file with keys, for issuers that are given, or for those that the API server names.
 #[derive(Clone, Debug)]
 pub struct KeysFile {
     path: PathBuf,
@@ -26,6 +26,8 @@ pub struct KeysFile {
 struct Content {
     fetched: Timestamp,
     issuers: Vec<String>,
+    #[serde(default)]
+    named: Vec<Named>,
     keys: Vec<Published>,
 }
 
@@ -48,13 +50,7 @@ impl KeysFile {
         Self { issuers, ..self }
     }
 
-    /// The issuers that were believed when it was written.
-    #[must_use]
-    pub fn issuers(&self) -> Option<Vec<String>> {
-        self.read().map(|content| content.issuers).filter(|issuers| !issuers.is_empty())
-    }
-
-    /// The keys in it, if it is whole and for the issuers that are believed now.
+    /// The keys in it, if it is whole and for the same issuers.
     #[must_use]
     pub fn keys(&self) -> Option<Keys> {
         let content = self.read()?;
@@ -63,7 +59,7 @@ impl KeysFile {
         }
         let read = |published: Published| Key::read(published.key, published.issuer.as_deref());
         let keys: Vec<Key> = content.keys.into_iter().filter_map(read).collect();
-        Some(Keys { keys, fetched: content.fetched })
+        Some(Keys { keys, issuers: content.named, fetched: content.fetched })
     }
 
     fn read(&self) -> Option<Content> {
@@ -84,6 +80,7 @@ impl KeysFile {
         let content = Content {
             fetched: keys.fetched,
             issuers: self.issuers.clone(),
+            named: keys.issuers.clone(),
             keys: keys.keys.iter().map(published).collect(),
         };
         let written = serde_json::to_vec(&content).map_err(io::Error::from);
@@ -137,7 +134,6 @@ mod tests {
             assert!(ring.verify(&token, &rules(), now()).await.is_ok());
         }
         assert!(ring.verify(&STRANGER.token("RS256", &claims()), &rules(), now()).await.is_err());
-        assert_eq!(file.issuers(), Some(vec![ISSUER.to_owned()]));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
@@ -150,6 +146,6 @@ mod tests {
         assert!(other.keys().is_none());
         let whole = fs::read(folder.path().join("keys.json")).unwrap();
         fs::write(folder.path().join("keys.json"), &whole[..whole.len() / 2]).unwrap();
-        assert!(file.keys().is_none() && file.issuers().is_none());
+        assert!(file.keys().is_none());
     }
 }

@@ -47,8 +47,8 @@ pub enum VerifyError {
     /// It is the token's fault, and stays so.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Its key is not known yet; it may be soon.
-    #[error("the token's signing key is not known here yet; try again in a few seconds")]
+    /// Its key or its issuer is not known yet; it may be soon.
+    #[error("the token's signing key or issuer is not known here yet; try again in a few seconds")]
     KeyPending,
 }
 
@@ -92,21 +92,27 @@ impl KeyRing {
         now: Timestamp,
     ) -> Result<Caller, VerifyError> {
         let first = token::verify(token, &self.0.current.load(), rules, now);
-        let Err(TokenError::UnknownKey { issued }) = first else {
-            return Ok(first?);
-        };
-        if self.is_static() {
+        if !first.as_ref().is_err_and(|fault| self.may_pass(fault).is_some()) {
             return Ok(first?);
         }
         if let Err(fault) = self.refetch().await {
-            tracing::warn!(%fault, "an unknown key, and no newer set");
+            tracing::warn!(%fault, "an unknown key or issuer, and no newer set");
         }
         let keys = self.0.current.load();
-        match token::verify(token, &keys, rules, now) {
-            Err(TokenError::UnknownKey { .. }) if !is_final(issued, keys.fetched()) => {
-                Err(VerifyError::KeyPending)
-            }
-            second => Ok(second?),
+        let second = token::verify(token, &keys, rules, now);
+        let issued = second.as_ref().err().and_then(|fault| self.may_pass(fault));
+        match issued {
+            Some(issued) if !is_final(issued, keys.fetched()) => Err(VerifyError::KeyPending),
+            _ => Ok(second?),
+        }
+    }
+
+    /// For a fault that a newer set may mend: when the token was made, by its own account.
+    fn may_pass(&self, fault: &TokenError) -> Option<Option<Timestamp>> {
+        match fault {
+            TokenError::UnknownKey { issued } if !self.is_static() => Some(*issued),
+            TokenError::Issuer { issued } if self.0.source.names_the_issuer() => Some(*issued),
+            _ => None,
         }
     }
 
@@ -120,6 +126,12 @@ impl KeyRing {
         // In its own task: the answer is for everybody, though the asker may hang up.
         let fetch = tokio::spawn(async move { ring.refetch().await });
         fetch.await.unwrap_or(Ok(()))
+    }
+
+    /// The issuer that the API server names, where it is asked for it.
+    #[must_use]
+    pub fn issuer(&self) -> Option<String> {
+        self.0.current.load().issuer().map(str::to_owned)
     }
 
     /// Whether there are no keys at all.
@@ -151,8 +163,12 @@ impl Ring {
             return Ok(());
         }
         *asked = now;
-        let newer = self.source.fetch(&self.clock).await?;
-        let lost = !self.current.load().all_in(&newer);
+        let former = self.current.load_full();
+        let newer = self.source.fetch(&former, &self.clock).await?.instead_of(&former);
+        if let Some(issuer) = newer.issuer().filter(|named| !former.names(named)) {
+            tracing::info!(issuer, "the API server's issuer");
+        }
+        let lost = !former.all_in(&newer);
         if let Some(file) = &self.file {
             file.write(&newer);
         }

@@ -1,5 +1,6 @@
 //! Where key sets come from.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Keys;
@@ -13,6 +14,8 @@ pub enum KeySource {
     Issuers(Vec<String>),
     /// The API server's `/openid/v1/jwks`; its keys stand for every issuer of the rules.
     ApiServer(Cluster),
+    /// The same, and the issuer that the API server names: it may come to name another.
+    ApiServerAndIssuer(Cluster),
 }
 
 /// A key set that could not be had.
@@ -30,30 +33,68 @@ struct Discovery {
 }
 
 impl KeySource {
-    /// Asks for the set as it is now.
+    /// Asks for the set as it is now. Of several issuers, one that cannot be asked keeps what
+    /// `former` has of it.
     ///
     /// # Errors
-    /// When it cannot be had, or is no key set.
-    pub async fn fetch(&self, clock: &Clock) -> Result<Keys, KeysFault> {
+    /// When nothing can be had, or what comes is no key set.
+    pub async fn fetch(&self, former: &Keys, clock: &Clock) -> Result<Keys, KeysFault> {
         // The set is as old as the question, not as the answer.
         let asked = clock.now();
         match self {
             Self::Static(keys) => Ok(keys.clone()),
             Self::Issuers(issuers) => {
-                let mut all = Keys::read_none(asked);
-                for issuer in issuers {
+                let asked_all = issuers.iter().map(async |issuer| {
                     let keys = discover(issuer).await;
                     let keys = keys.and_then(|json| read(&json, Some(issuer), asked));
-                    all = all.and(keys.map_err(|reason| fault(issuer, reason))?);
-                }
-                Ok(all)
+                    (issuer, keys.map_err(|reason| fault(issuer, reason)))
+                });
+                all_that_came(futures::future::join_all(asked_all).await, former, asked)
             }
-            Self::ApiServer(cluster) => {
-                let json = cluster.get("/openid/v1/jwks").await;
-                json.and_then(|json| read(json.as_bytes(), None, asked))
-                    .map_err(|reason| fault("the API server's /openid/v1/jwks", reason))
+            Self::ApiServer(cluster) => published(cluster, asked).await,
+            Self::ApiServerAndIssuer(cluster) => {
+                let (issuer, keys) = tokio::join!(cluster.issuer(), published(cluster, asked));
+                let place = "the API server's /.well-known/openid-configuration";
+                let issuer = issuer.map_err(|reason| fault(place, reason))?;
+                Ok(keys?.naming(issuer))
             }
         }
+    }
+
+    /// Whether the set says which issuer is believed.
+    pub(crate) fn names_the_issuer(&self) -> bool {
+        matches!(self, Self::ApiServerAndIssuer(_))
+    }
+}
+
+async fn published(cluster: &Cluster, asked: Timestamp) -> Result<Keys, KeysFault> {
+    let json = cluster.get("/openid/v1/jwks").await;
+    json.and_then(|json| read(json.as_bytes(), None, asked))
+        .map_err(|reason| fault("the API server's /openid/v1/jwks", reason))
+}
+
+/// One issuer that is away, an old one perhaps, must not take the others' tokens along. As long as
+/// it is, the set counts as old as what is known of it, so that no unknown key of its is final.
+fn all_that_came(
+    answers: Vec<(&String, Result<Keys, KeysFault>)>,
+    former: &Keys,
+    asked: Timestamp,
+) -> Result<Keys, KeysFault> {
+    let mut all = Keys::read_none(asked);
+    let mut faults = Vec::new();
+    let several = answers.len() > 1;
+    for (issuer, keys) in answers {
+        all = all.and(keys.unwrap_or_else(|fault| {
+            if several {
+                tracing::warn!(%fault, "this issuer's keys in hand stay");
+            }
+            faults.push(fault);
+            former.of_issuer(issuer)
+        }));
+    }
+    match faults.pop() {
+        Some(fault) if all.is_empty() || !several => Err(fault),
+        _ => Ok(all),
     }
 }
 
@@ -61,7 +102,7 @@ fn fault(place: &str, reason: String) -> KeysFault {
     KeysFault { place: place.to_owned(), reason }
 }
 
-fn read(json: &[u8], issuer: Option<&str>, asked: jiff::Timestamp) -> Result<Keys, String> {
+fn read(json: &[u8], issuer: Option<&str>, asked: Timestamp) -> Result<Keys, String> {
     Keys::read(json, issuer, asked).map_err(|fault| fault.to_string())
 }
 

@@ -43,10 +43,7 @@ pub(super) async fn agent(
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await;
     let cluster = cluster.map_err(anyhow::Error::msg)?;
     let exchange = exchange(args, health, &clock)?;
-    let file = args.keys_cache.clone().map(KeysFile::at);
-    let issuers = issuers(args, &cluster, file.as_ref()).await;
-    let file = file.map(|file| file.of_issuers(issuers.clone()));
-    let keys = keys(args, &cluster, file, &clock, health);
+    let keys = keys(args, &cluster, &clock, health);
     let watched = watched(args, &cluster, health);
     let liveness = match &watched {
         Some((pods, node)) => Liveness::on(Arc::clone(&pods.pods), node),
@@ -57,7 +54,7 @@ pub(super) async fn agent(
     let own_audiences = args.exchange == Kind::WebIdentity;
     let parts = Parts {
         keys,
-        rules: Rules { issuers, audiences: args.audiences(), own_audiences },
+        rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
         service_accounts: Arc::new(Cached::new(accounts, clock.clone())),
         liveness,
         exchange,
@@ -117,14 +114,14 @@ async fn find_first(own: OwnCredentials) {
     }
 }
 
-fn keys(
-    args: &Args,
-    cluster: &Cluster,
-    file: Option<KeysFile>,
-    clock: &Clock,
-    health: &Health,
-) -> KeyRing {
+fn keys(args: &Args, cluster: &Cluster, clock: &Clock, health: &Health) -> KeyRing {
+    let file = args.keys_cache.clone().map(KeysFile::at);
+    let file = file.map(|file| file.of_issuers(args.issuer.clone()));
     let source = match args.keys_from {
+        // Without an issuer nothing can be verified; the API server knows its own.
+        KeysFrom::ApiServer if args.issuer.is_empty() => {
+            KeySource::ApiServerAndIssuer(cluster.clone())
+        }
         KeysFrom::ApiServer => KeySource::ApiServer(cluster.clone()),
         KeysFrom::Issuer => KeySource::Issuers(args.issuer.clone()),
     };
@@ -190,27 +187,6 @@ fn sessions(args: &Args) -> anyhow::Result<Sessions> {
         session_name: args.session_name.clone(),
         audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange.audience()),
     })
-}
-
-/// The issuers that are believed. Without one nothing can be verified, so it is waited for; while
-/// the API server is away, those of the last start count.
-async fn issuers(args: &Args, cluster: &Cluster, file: Option<&KeysFile>) -> Vec<String> {
-    if !args.issuer.is_empty() {
-        return args.issuer.clone();
-    }
-    loop {
-        match cluster.issuer().await {
-            Ok(issuer) => return vec![issuer],
-            Err(fault) => {
-                if let Some(before) = file.and_then(KeysFile::issuers) {
-                    tracing::warn!(%fault, "the API server does not name its issuer; the last one counts");
-                    return before;
-                }
-                tracing::warn!(%fault, "the API server does not name its issuer; give --issuer");
-                sleep(RETRY).await;
-            }
-        }
-    }
 }
 
 /// Reads the keys again and again, so that a withdrawn one goes.

@@ -5,6 +5,7 @@ use podrole_identity::ServiceAccountRef;
 use serde::Deserialize;
 
 use super::{Caller, Rules, SKEW, TokenError};
+use crate::keys::Keys;
 
 #[derive(Deserialize)]
 pub(super) struct Claims {
@@ -47,9 +48,9 @@ struct Node {
 }
 
 impl Claims {
-    /// Whether they name one of these issuers, which proves nothing.
-    pub(super) fn is_of(&self, issuers: &[String]) -> bool {
-        self.iss.as_ref().is_some_and(|named| issuers.contains(named))
+    /// Whether they name an issuer that is believed, which proves nothing.
+    pub(super) fn is_of(&self, keys: &Keys, rules: &Rules) -> bool {
+        self.iss.as_ref().is_some_and(|named| rules.issuers.contains(named) || keys.names(named))
     }
 
     pub(super) fn issued(&self) -> Option<Timestamp> {
@@ -57,19 +58,22 @@ impl Claims {
     }
 }
 
-/// Holds the claims against the rules. `issuer` is set when the key stands for that one alone.
+/// Holds the claims against the rules, and against the issuers that the key set names. `issuer` is
+/// set when the key stands for that one alone.
 pub(super) fn check(
     claims: Claims,
     issuer: Option<&str>,
+    keys: &Keys,
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Caller, TokenError> {
     if claims.legacy.is_some() {
         return Err(TokenError::Legacy);
     }
+    let (believed, issued) = (claims.is_of(keys, rules), claims.issued());
     let named = claims.iss.ok_or(TokenError::Missing("iss"))?;
-    if !rules.issuers.contains(&named) || issuer.is_some_and(|only| only != named) {
-        return Err(TokenError::Issuer);
+    if !believed || issuer.is_some_and(|only| only != named) {
+        return Err(TokenError::Issuer { issued });
     }
     let expires = check_times(claims.exp, claims.nbf, now)?;
     let audiences = read_audiences(claims.aud)?;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::tests::fixture::{
-    EC256, EC384, EC521, RSA, STRANGER, Signer, at, caller, claims, forged, jwks, keys, now, rules,
+    EC256, EC384, EC521, ISSUER, RSA, STRANGER, Signer, at, caller, claims, forged, jwks, keys,
+    now, rules,
 };
 use serde_json::{Value, json};
 
@@ -120,12 +121,13 @@ fn a_signature_of_another_key_is_refused() {
 
 #[test]
 fn an_unknown_key_is_told_apart() {
+    let foreign_issuer = TokenError::Issuer { issued: Some(at(-10)) };
     let token = EC256.token("ES256", &claims());
     let unknown = TokenError::UnknownKey { issued: Some(at(-10)) };
     assert_eq!(verify(&token, &keys(&[&RSA]), &rules(), now()), Err(unknown));
     // Whoever made it is not believed, whatever the key is.
     let foreign = EC256.token("ES256", &with("/iss", "https://other.example".into()));
-    assert_eq!(verify(&foreign, &keys(&[&RSA]), &rules(), now()), Err(TokenError::Issuer));
+    assert_eq!(verify(&foreign, &keys(&[&RSA]), &rules(), now()), Err(foreign_issuer));
     let nameless = RSA.token_with(&json!({"alg": "RS256"}), &claims());
     assert_eq!(verify(&nameless, &keys(&[&EC256, &RSA]), &rules(), now()), Ok(caller()));
 }
@@ -137,7 +139,8 @@ fn a_key_of_one_issuer_does_not_speak_for_another() {
     let mut rules = rules();
     rules.issuers.push("https://other.example".to_owned());
     let token = RSA.token("RS256", &claims());
-    assert_eq!(verify(&token, &keys, &rules, now()), Err(TokenError::Issuer));
+    let refused = TokenError::Issuer { issued: Some(at(-10)) };
+    assert_eq!(verify(&token, &keys, &rules, now()), Err(refused));
     let token = RSA.token("RS256", &with("/iss", "https://other.example".into()));
     assert!(verify(&token, &keys, &rules, now()).is_ok());
 }
@@ -145,8 +148,22 @@ fn a_key_of_one_issuer_does_not_speak_for_another() {
 #[test]
 fn the_issuer_is_one_of_the_list() {
     for issuer in ["https://issuer.example/", "https://other.example", ""] {
-        assert_eq!(check(&with("/iss", issuer.into())), Err(TokenError::Issuer), "{issuer}");
+        let refused = Err(TokenError::Issuer { issued: Some(at(-10)) });
+        assert_eq!(check(&with("/iss", issuer.into())), refused, "{issuer}");
     }
+}
+
+#[test]
+fn an_issuer_that_the_key_set_names_is_believed_too() {
+    let mut rules = rules();
+    rules.issuers.clear();
+    let token = RSA.token("RS256", &claims());
+    let refused = TokenError::Issuer { issued: Some(at(-10)) };
+    let other = keys(&[&RSA]).naming("https://other.example".to_owned());
+    assert_eq!(verify(&token, &other, &rules, now()), Err(refused.clone()));
+    assert_eq!(verify(&token, &keys(&[&RSA]), &rules, now()), Err(refused));
+    let named = keys(&[&RSA]).naming(ISSUER.to_owned());
+    assert_eq!(verify(&token, &named, &rules, now()), Ok(caller()));
 }
 
 #[test]

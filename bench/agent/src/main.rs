@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod bare;
+mod crowd;
 mod exchange;
 mod load;
 mod process;
@@ -43,6 +44,10 @@ struct Args {
     #[arg(long, default_value_t = 20_000)]
     entries: usize,
 
+    /// Agents that start at once in the scene `crowd`; each takes about 5 MB
+    #[arg(long, default_value_t = 1000)]
+    agents: usize,
+
     /// What is measured
     #[arg(long, value_delimiter = ',', default_values = ["speed", "herds", "refreshes", "memory"])]
     scenes: Vec<Scene>,
@@ -63,6 +68,7 @@ enum Scene {
     Herds,
     Refreshes,
     Memory,
+    Crowd,
 }
 
 /// Whose flags an agent takes.
@@ -89,6 +95,7 @@ async fn main() -> anyhow::Result<()> {
             Scene::Herds => scenes::herds(&args, &world, &mut table).await?,
             Scene::Refreshes => scenes::refreshes(&args, &world, &mut table).await?,
             Scene::Memory => scenes::memory(&args, &world, &mut table).await?,
+            Scene::Crowd => crowd::crowd(&args, &mut table).await?,
         }
     }
     println!("{table}");

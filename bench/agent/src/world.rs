@@ -112,7 +112,7 @@ impl World {
     }
 }
 
-fn kubeconfig(url: &str) -> String {
+pub(crate) fn kubeconfig(url: &str) -> String {
     // JSON is YAML.
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "bench",

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
+    wait,
 };
 
 const OTHER_ACCOUNT: &str = "444455556666";
@@ -178,6 +179,15 @@ async fn assume_role_tags_the_session_and_follows_the_list() {
     let body = stage.until(&token, 200).await;
     let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/base/{namespace}.app");
     assert_eq!(stage.whoami(&body).await, arn);
+    assert!(!stage.agent.log().contains("a session of 15 minutes or less"));
+    let mut short = entry("app", "base");
+    short["durationSeconds"] = 900.into();
+    stage.associate(&json!([short]));
+    let hinted = async || {
+        stage.ask(&token).await;
+        Ok(stage.agent.log().contains("a session of 15 minutes or less"))
+    };
+    wait::until("the hint", std::time::Duration::from_secs(5), hinted).await.unwrap();
     stage.associate(&json!([]));
     stage.until(&token, 404).await;
 

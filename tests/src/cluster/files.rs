@@ -10,21 +10,29 @@ use std::{
 use anyhow::Context as _;
 use serde_json::json;
 
+pub(super) const CERTIFICATES: &str = "certs";
 pub(super) const CA: &str = "certs/apiserver.crt";
 pub(super) const KUBECONFIG: &str = "kubeconfig";
 pub(super) const SIGNING_KEY: &str = "sa.key";
 pub(super) const VERIFYING_KEY: &str = "sa.pub";
 pub(super) const TOKENS: &str = "tokens.csv";
 
-/// Writes the key pair that ServiceAccount tokens are signed with, and the administrator's token.
+/// Writes the key pair that ServiceAccount tokens are signed with.
 ///
 /// # Errors
 /// When a key cannot be made or a file not be written.
-pub(super) fn write_keys(folder: &Path, token: &str) -> anyhow::Result<()> {
+pub(super) fn write_keys(folder: &Path) -> anyhow::Result<()> {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)
         .context("cannot make the key that signs tokens")?;
     write_private(&folder.join(SIGNING_KEY), &pair.serialize_pem())?;
-    write_private(&folder.join(VERIFYING_KEY), &pair.public_key_pem())?;
+    write_private(&folder.join(VERIFYING_KEY), &pair.public_key_pem())
+}
+
+/// Writes the administrator's token.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_user(folder: &Path, token: &str) -> anyhow::Result<()> {
     let user = format!("{token},admin,admin,\"system:masters\"\n");
     write_private(&folder.join(TOKENS), &user)
 }

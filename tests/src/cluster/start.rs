@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep};
 
-use super::{Cluster, files};
+use super::{Cluster, Shared, files};
 use crate::{process::Process, project};
 
 /// How long an API server may take; 7 s is usual, and a loaded machine takes longer.
@@ -22,9 +22,19 @@ const TRIES: usize = 3;
 /// Starts etcd and kube-apiserver in a new folder, and waits until the API is ready.
 pub(super) async fn start(issuer: &str) -> anyhow::Result<Cluster> {
     let binaries = binaries()?;
+    ready_one(|| first(&binaries, issuer)).await
+}
+
+/// Starts another kube-apiserver on the same etcd, and waits until it is ready.
+pub(super) async fn successor(former: &Cluster, issuer: &str) -> anyhow::Result<Cluster> {
+    let binaries = binaries()?;
+    ready_one(|| second(&binaries, former, issuer)).await
+}
+
+async fn ready_one(launch: impl Fn() -> anyhow::Result<Cluster>) -> anyhow::Result<Cluster> {
     let mut tries = 1;
     loop {
-        let cluster = launch(&binaries, issuer)?;
+        let cluster = launch()?;
         let Err(fault) = until_ready(&cluster).await else {
             return Ok(cluster);
         };
@@ -45,25 +55,28 @@ fn binaries() -> anyhow::Result<PathBuf> {
     }
 }
 
-fn launch(binaries: &Path, issuer: &str) -> anyhow::Result<Cluster> {
-    let folder = tempfile::Builder::new().prefix("podrole-cluster-").tempdir()?.keep(); // the processes' guardians remove it: they outlive us
+fn first(binaries: &Path, issuer: &str) -> anyhow::Result<Cluster> {
+    let folder = folder()?;
     let [client, peer, port] = free_ports()?;
-    let (etcd_url, url) = (local("http", client), local("https", port));
-    let token = files::random_token()?;
-    files::write_keys(&folder, &token)?;
-    let api = api(binaries, &folder, &etcd_url, port, issuer);
+    let etcd_url = local("http", client);
     let etcd = etcd(binaries, &folder, &etcd_url, &local("http", peer));
     let etcd = Process::start("etcd", &folder, &etcd)?;
-    let cluster = Cluster {
-        api: Process::start("kube-apiserver", &folder, &api)?,
-        etcd,
-        folder,
-        url,
-        issuer: issuer.to_owned(),
-    };
-    let (file, ca) = (cluster.kubeconfig(), cluster.ca_file());
-    files::write_kubeconfig(&file, &cluster.url, &ca, &token)?;
-    Ok(cluster)
+    let shared = Shared { etcd_url, first: folder.clone(), admin: files::random_token()? };
+    files::write_user(&folder, &shared.admin)?;
+    api(binaries, folder, port, shared, &[issuer.to_owned()], &[], Some(etcd))
+}
+
+fn second(binaries: &Path, former: &Cluster, issuer: &str) -> anyhow::Result<Cluster> {
+    let [port] = free_ports()?;
+    let mut issuers = vec![issuer.to_owned()];
+    issuers.extend((former.issuer() != issuer).then(|| former.issuer().to_owned()));
+    let key = [former.folder.join(files::VERIFYING_KEY)];
+    api(binaries, folder()?, port, former.shared.clone(), &issuers, &key, None)
+}
+
+/// The processes' guardians remove it: they outlive us.
+fn folder() -> anyhow::Result<PathBuf> {
+    Ok(tempfile::Builder::new().prefix("podrole-cluster-").tempdir()?.keep())
 }
 
 fn etcd(binaries: &Path, folder: &Path, url: &str, peers: &str) -> Command {
@@ -76,25 +89,55 @@ fn etcd(binaries: &Path, folder: &Path, url: &str, peers: &str) -> Command {
     etcd
 }
 
+/// Starts the API server. It makes tokens of the first issuer with a new key, and takes those of all issuers and of the
+/// keys in the files `former` too.
+fn api(
+    binaries: &Path,
+    folder: PathBuf,
+    port: u16,
+    shared: Shared,
+    issuers: &[String],
+    former: &[PathBuf],
+    etcd: Option<Process>,
+) -> anyhow::Result<Cluster> {
+    files::write_keys(&folder)?;
+    let url = local("https", port);
+    let command = api_command(binaries, &folder, port, &shared, issuers, former);
+    let api = Process::start("kube-apiserver", &folder, &command)?;
+    let issuer = issuers.first().cloned().unwrap_or_default();
+    let cluster = Cluster { api, etcd, folder, url, issuer, shared };
+    let (file, ca) = (cluster.kubeconfig(), cluster.ca_file());
+    files::write_kubeconfig(&file, &cluster.url, &ca, &cluster.shared.admin)?;
+    Ok(cluster)
+}
+
 /// Admission plugins are the defaults, as in a cluster that nobody has tuned.
-fn api(binaries: &Path, folder: &Path, etcd: &str, port: u16, issuer: &str) -> Command {
+fn api_command(
+    binaries: &Path,
+    folder: &Path,
+    port: u16,
+    shared: &Shared,
+    issuers: &[String],
+    former: &[PathBuf],
+) -> Command {
     let mut api = Command::new(binaries.join("kube-apiserver"));
-    api.args(["--etcd-servers", etcd])
+    api.args(["--etcd-servers", &shared.etcd_url])
         .args(["--bind-address", "127.0.0.1"])
         .args(["--secure-port", &port.to_string()])
-        .args(["--service-account-issuer", issuer])
         .args(["--service-cluster-ip-range", "10.250.0.0/16"])
         .args(["--authorization-mode", "RBAC"])
         .args(["--endpoint-reconciler-type", "none"]) // nobody looks it up through a Service
         .arg("--allow-privileged=true");
-    for (flag, name) in [
-        ("--cert-dir", "certs"),
-        ("--service-account-key-file", files::VERIFYING_KEY),
-        ("--service-account-signing-key-file", files::SIGNING_KEY),
-        ("--token-auth-file", files::TOKENS),
-    ] {
-        api.arg(flag).arg(folder.join(name));
+    for issuer in issuers {
+        api.args(["--service-account-issuer", issuer]);
     }
+    let own = folder.join(files::VERIFYING_KEY);
+    for key in former.iter().chain([&own]) {
+        api.arg("--service-account-key-file").arg(key);
+    }
+    api.arg("--service-account-signing-key-file").arg(folder.join(files::SIGNING_KEY));
+    api.arg("--cert-dir").arg(shared.first.join(files::CERTIFICATES));
+    api.arg("--token-auth-file").arg(shared.first.join(files::TOKENS));
     api
 }
 
@@ -105,10 +148,8 @@ async fn until_ready(cluster: &Cluster) -> anyhow::Result<()> {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
-        for (name, process) in [("etcd", &cluster.etcd), ("kube-apiserver", &cluster.api)] {
-            if process.has_ended() {
-                bail!("{name} ended early: {}", last_line(&process.log()));
-            }
+        if let Some((name, process)) = cluster.processes().find(|(_, it)| it.has_ended()) {
+            bail!("{name} ended early: {}", last_line(&process.log()));
         }
         if Instant::now() > deadline {
             return Err(fault).context(format!("the API server was not ready in {PATIENCE:?}"));
@@ -128,10 +169,13 @@ async fn ready(cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 impl Cluster {
+    fn processes(&self) -> impl Iterator<Item = (&str, &Process)> {
+        let etcd = self.etcd.iter().map(|etcd| ("etcd", etcd));
+        etcd.chain([("kube-apiserver", &self.api)])
+    }
+
     fn lost_a_port(&self) -> bool {
-        [&self.etcd, &self.api]
-            .iter()
-            .any(|process| process.log().contains("address already in use"))
+        self.processes().any(|(_, process)| process.log().contains("address already in use"))
     }
 }
 

@@ -84,7 +84,7 @@ async fn a_flood_of_unknown_keys_asks_once_in_5_seconds() {
 async fn a_young_token_of_a_foreign_issuer_is_refused_at_once_and_asks_nobody() {
     let issuer = issuer(vec![RSA.jwk()]).await;
     let verdict = issuer.verify(&EC256.token("ES256", &claims())).await;
-    assert_eq!(verdict, Err(TokenError::Issuer.into()));
+    assert_eq!(verdict, Err(TokenError::Issuer { issued: Some(at(-10)) }.into()));
     assert_eq!(issuer.asked.load(SeqCst), 0);
 }
 
@@ -135,4 +135,41 @@ async fn keys_that_never_change_are_final_at_once() {
 fn a_set_of_two_is_as_old_as_the_older() {
     let read = |at| Keys::read(&jwks(&[RSA.jwk()]), None, at).unwrap();
     assert_eq!(read(at(5)).and(read(at(3))).fetched(), at(3));
+}
+
+#[test]
+fn a_former_issuer_is_believed_for_a_day() {
+    let day = 24 * 3600;
+    let set = |issuer: &str, time| {
+        Keys::read(&jwks(&[RSA.jwk()]), None, at(time)).unwrap().naming(issuer.to_owned())
+    };
+    let before = set("a", 0).instead_of(&set("z", -day));
+    assert!(before.names("a") && !before.names("z"), "z's last token has ended");
+    let after = set("b", day - 1).instead_of(&before);
+    assert_eq!(after.issuer(), Some("b"));
+    assert!(after.names("a") && before.all_in(&after));
+    let later = set("b", day).instead_of(&after);
+    assert!(later.names("b") && !later.names("a"));
+    assert!(!after.all_in(&later), "verdicts on a's tokens are none any more");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_does_not_take_the_others_along() {
+    let issuer = issuer(vec![EC256.jwk()]).await;
+    let away = "http://127.0.0.1:1".to_owned();
+    let time = Arc::clone(&issuer.time);
+    let clock = Clock::new(move || Timestamp::from_second(time.load(SeqCst)).unwrap());
+    let source = KeySource::Issuers(vec![away.clone(), issuer.url.clone()]);
+    let ring = KeyRing::new(source, clock);
+    let both = Rules { issuers: vec![away.clone(), issuer.url.clone()], ..rules() };
+    assert!(ring.verify(&issuer.token(), &both, now()).await.is_ok());
+    // Its keys may be published yet, so its tokens are not refused for good, however old.
+    issuer.time.store(NOW + 600, SeqCst);
+    let mut claims = claims();
+    claims["iss"] = away.into();
+    let token = RSA.token("RS256", &claims);
+    assert_eq!(ring.verify(&token, &both, at(600)).await, Err(VerifyError::KeyPending));
+    // None of them: what is there stays.
+    let gone = KeySource::Issuers(vec!["http://127.0.0.1:1".to_owned(); 2]);
+    assert!(KeyRing::new(gone, Clock::new(now)).refetch().await.is_err());
 }
