@@ -30,12 +30,16 @@
 //! ```
 
 mod file;
+mod manifest;
 
 use std::time::Duration;
 
 use podrole_identity::{AccountId, RoleArn};
 
-use self::file::{AccountFile, AccountKey, ClusterFile, File};
+use self::{
+    file::{AccountFile, AccountKey, ClusterFile, File},
+    manifest::Manifest,
+};
 use crate::accounts::{Accounts, User};
 
 /// What a sandbox starts with.
@@ -58,6 +62,16 @@ pub enum ConfigError {
         column: u64,
         /// What is wrong.
         reason: String,
+    },
+    /// A manifest that is not a ConfigMap with one file.
+    #[error(
+        "a manifest of kind {kind:?} with {files} files; give the sandbox's file, or a ConfigMap that holds it alone"
+    )]
+    Manifest {
+        /// Its kind.
+        kind: String,
+        /// How many files it holds.
+        files: usize,
     },
     /// A role's or user's ARN is of another account than the one that it stands under.
     #[error("{arn} stands under account {account}; move it under its own account")]
@@ -100,13 +114,17 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the YAML (or JSON) of a sandbox's file.
+    /// Reads the YAML (or JSON) of a sandbox's file, or of a ConfigMap with that one file.
     ///
     /// # Errors
     /// When it cannot be read, with line and reason; when a role stands under a wrong account or
     /// name, or has a session duration that IAM does not allow.
     pub fn read(yaml: &str) -> Result<Self, ConfigError> {
-        let file: File = serde_saphyr::from_str(yaml).map_err(|fault| unreadable(&fault))?;
+        let manifest: Manifest =
+            serde_saphyr::from_str(yaml).map_err(|fault| unreadable(&fault))?;
+        let held = manifest.file()?;
+        let file = serde_saphyr::from_str(held.as_deref().unwrap_or(yaml));
+        let file: File = file.map_err(|fault| unreadable(&fault))?;
         let mut accounts = Accounts::default();
         for (AccountKey(id), account) in file.accounts {
             put_account(&mut accounts, &id, account)?;

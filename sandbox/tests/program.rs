@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sandbox/sandbox.yaml");
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sandbox.yaml");
 const FREE: &str = "127.0.0.1:0";
 const ISSUER: &str = "http://127.0.0.1:4566";
 

@@ -72,6 +72,28 @@ fn a_file_is_read() {
 }
 
 #[test]
+fn a_config_map_may_hold_the_file() {
+    let held = |kind: &str, files: &[(&str, &str)]| {
+        let data: std::collections::BTreeMap<_, _> = files.iter().copied().collect();
+        let metadata = serde_json::json!({"name": "sandbox"});
+        let map = serde_json::json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data});
+        Config::read(&map.to_string())
+    };
+    let config = held("ConfigMap", &[("sandbox.yaml", FILE)]).unwrap();
+    assert!(config.accounts.cluster("111122223333", "eu-west-1", "shop").is_some());
+    for (kind, files) in [
+        ("Secret", &[("sandbox.yaml", FILE)][..]),
+        ("ConfigMap", &[]),
+        ("ConfigMap", &[("a", FILE), ("b", FILE)]),
+    ] {
+        let fault = held(kind, files).unwrap_err().to_string();
+        assert!(fault.contains("a ConfigMap that holds it alone"), "{fault}");
+    }
+    let fault = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
+    assert!(fault.starts_with("line 1"), "{fault}");
+}
+
+#[test]
 fn a_fault_names_its_line_and_reason() {
     for (from, to, line, reason) in [
         ("roles:", "rolls:", 17, "rolls"),
