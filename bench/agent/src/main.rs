@@ -44,7 +44,7 @@ struct Args {
     #[arg(long, default_value_t = 20_000)]
     entries: usize,
 
-    /// Agents that start at once in the scene `crowd`; each takes about 5 MB
+    /// Agents that start at once in the scene `crowd`; each takes about 3 MB
     #[arg(long, default_value_t = 1000)]
     agents: usize,
 
