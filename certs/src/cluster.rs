@@ -128,8 +128,16 @@ impl Cluster {
         let mutating = self.heal::<MutatingWebhookConfiguration>(bundle).await?;
         let name = || self.place.configuration.clone();
         let mutating = mutating.ok_or_else(|| ClusterError::NoConfiguration(name()))?;
-        let validating = self.heal::<ValidatingWebhookConfiguration>(bundle).await?;
-        Ok(mutating || validating.unwrap_or(false))
+        // It only warns: what keeps it from being put right keeps nobody from being injected.
+        let validating = match self.heal::<ValidatingWebhookConfiguration>(bundle).await {
+            Ok(healed) => healed.unwrap_or(false),
+            Err(ClusterError::Conflict) => false,
+            Err(fault) => {
+                tracing::warn!(%fault, "the caBundle of our validating configuration is not looked after");
+                false
+            }
+        };
+        Ok(mutating || validating)
     }
 
     /// None where there is no such configuration.

@@ -21,6 +21,8 @@ use crate::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many looks in a row that lost against somebody else's write are no chance any more.
+const CONFLICTS: u32 = 15;
 
 /// Why certificates are not as they should be; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub async fn own(
     stop: CancellationToken,
 ) -> Arc<ServerConfig> {
     let cluster = Cluster::new(client, place);
-    let mut own = Own { cluster, lives, certified, expires, known: None };
+    let mut own = Own { cluster, lives, certified, expires, known: None, conflicts: 0 };
     let leaf = loop {
         match own.first().await {
             Ok(leaf) => break leaf,
@@ -64,6 +66,14 @@ pub async fn own(
     config
 }
 
+/// How a look went.
+enum Looked {
+    /// The API server has what is served.
+    Published,
+    /// It was not to be had.
+    Alone,
+}
+
 struct Own {
     cluster: Cluster,
     lives: Lives,
@@ -71,6 +81,8 @@ struct Own {
     expires: Expires,
     /// The CAs as they were last, for a Secret that somebody spoiled.
     known: Option<Generations>,
+    /// How many looks in a row lost against somebody else's write.
+    conflicts: u32,
 }
 
 impl Own {
@@ -83,12 +95,9 @@ impl Own {
     async fn keep(mut self, mut leaf: Leaf) {
         loop {
             match self.look(&mut leaf).await {
-                Ok(()) => self.certified.open(),
-                Err(OwnError::Cluster(ClusterError::Conflict)) => {}
-                // What was proved stays proved while the API server is away.
-                Err(fault @ OwnError::Cluster(_)) => {
-                    tracing::warn!(%fault, "the certificates are not looked after");
-                }
+                Ok(Looked::Published) => self.certified.open(),
+                // What was proved stays proved while the API server is away, and nothing more is.
+                Ok(Looked::Alone) => {}
                 Err(fault) => {
                     self.certified.close();
                     tracing::error!(%fault, "the certificates are not in order");
@@ -98,17 +107,50 @@ impl Own {
         }
     }
 
-    async fn look(&mut self, leaf: &mut Leaf) -> Result<(), OwnError> {
+    /// Does what is due; without the API server, what can be done with the CAs that are known: its
+    /// absence must not outlast our certificate.
+    async fn look(&mut self, leaf: &mut Leaf) -> Result<Looked, OwnError> {
+        match self.published().await {
+            Ok(generations) => {
+                self.conflicts = 0;
+                self.serve(leaf, &generations).map(|()| Looked::Published)
+            }
+            Err(OwnError::Cluster(fault)) => {
+                self.tell(&fault);
+                let known = self.known.clone();
+                let served = known.map_or(Ok(()), |known| self.serve(leaf, &known));
+                served.map(|()| Looked::Alone)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The CAs as they stand, which our configurations have by now.
+    async fn published(&mut self) -> Result<Generations, OwnError> {
         let generations = self.generations().await?;
-        let (names, bundle) = (self.cluster.names(), generations.bundle());
-        if self.cluster.publish(&bundle).await? {
+        if self.cluster.publish(&generations.bundle()).await? {
             tracing::info!("the caBundle of our webhook configurations was put right");
         }
-        if leaf.renew(&generations, &names, now(), &self.lives)? {
+        Ok(generations)
+    }
+
+    /// Serves a certificate that is not old, and proves it.
+    fn serve(&self, leaf: &mut Leaf, generations: &Generations) -> Result<(), OwnError> {
+        let names = self.cluster.names();
+        if leaf.renew(generations, &names, now(), &self.lives)? {
             tracing::info!("a new serving certificate");
         }
         let name = names.first().map(String::as_str).unwrap_or_default();
-        prove(leaf.config(), &bundle, name).map_err(OwnError::Proof)
+        prove(leaf.config(), &generations.bundle(), name).map_err(OwnError::Proof)
+    }
+
+    fn tell(&mut self, fault: &ClusterError) {
+        let lost = matches!(fault, ClusterError::Conflict);
+        self.conflicts = if lost { self.conflicts + 1 } else { 0 };
+        // One that loses does so to another replica, which did the same.
+        if !lost || self.conflicts.is_multiple_of(CONFLICTS) {
+            tracing::warn!(%fault, "the certificates are not looked after");
+        }
     }
 
     /// The CAs as they stand, after the step that is due.

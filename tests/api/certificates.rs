@@ -17,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api,
-    api::{ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use podrole_certs::{Authority, Expires, Lives, Place, own};
 use podrole_identity::{AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountRef};
@@ -59,6 +59,7 @@ struct Stage {
     namespace: TestNamespace<'static>,
     stop: CancellationToken,
     health: Health,
+    expires: Expires,
 }
 
 impl Stage {
@@ -76,16 +77,11 @@ impl Stage {
         namespace.register_webhook(&yaml, &base, b"").await?;
 
         let (stop, health) = (CancellationToken::new(), Health::default());
-        let place = Place {
-            namespace: namespace.name().to_owned(),
-            secret: SECRET.to_owned(),
-            names: vec!["127.0.0.1".to_owned()],
-            configuration: format!("podrole-{}", namespace.name()),
-        };
+        let (place, expires) = (place(&namespace), Expires::default());
         let starts = (0..replicas).map(|_| {
             let (client, place) = (namespace.client(), place.clone());
             let gate = health.gate("the serving certificate");
-            own(client, place, lives, gate, Expires::default(), stop.clone())
+            own(client, place, lives, gate, expires.clone(), stop.clone())
         });
         let tls = futures::future::join_all(starts).await.swap_remove(0);
         let webhook = Webhook::new(accounts(&namespace)?, Settings::default(), Metrics::default());
@@ -93,7 +89,7 @@ impl Stage {
         let router = podrole_webhook::router(Arc::new(webhook)).layer(map_response(closing));
         tokio::spawn(server.with_tls(tls).run(router, stop.clone()));
         namespace.service_account("app", &[]).await?;
-        let stage = Self { namespace, stop, health };
+        let stage = Self { namespace, stop, health, expires };
         wait::until("readiness", PATIENCE, async || Ok(stage.health.pending().is_empty())).await?;
         wait::until("injection", PATIENCE, async || Ok(stage.pod_is_injected().await)).await?;
         Ok(stage)
@@ -150,6 +146,16 @@ async fn make_secret(namespace: &TestNamespace<'_>) -> anyhow::Result<()> {
     let secrets = Api::<Secret>::namespaced(namespace.client(), namespace.name());
     secrets.create(&PostParams::default(), &secret).await?;
     Ok(())
+}
+
+/// Where the certificates of the namespace's webhook are, and what they are for.
+fn place(namespace: &TestNamespace<'_>) -> Place {
+    Place {
+        namespace: namespace.name().to_owned(),
+        secret: SECRET.to_owned(),
+        names: vec!["127.0.0.1".to_owned()],
+        configuration: format!("podrole-{}", namespace.name()),
+    }
 }
 
 async fn closing(mut response: Response) -> Response {
@@ -221,6 +227,39 @@ async fn a_ca_is_rotated_under_load_with_no_pod_missed() {
     let last = stage.published().await.unwrap();
     assert!(!last.contains(first.trim()), "the first CA is still trusted");
     assert!(pods >= 950, "only {pods} pods were made, and 20 a second are 960");
+}
+
+/// A Secret that is gone, or a right that was taken: until it is put right, what is served does not end.
+#[tokio::test]
+async fn a_leaf_is_renewed_though_the_secret_is_gone() {
+    let lives = Lives { leaf: Duration::from_secs(9), ..Lives::default() };
+    let stage = Stage::start("gone", 1, lives).await.unwrap();
+    let secrets = Api::<Secret>::namespaced(stage.namespace.client(), stage.namespace.name());
+    secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
+    // Longer than the certificate that was there, and its successor.
+    let begun = Instant::now();
+    while begun.elapsed() < 2 * lives.leaf {
+        // The API server may keep a connection for longer than the certificate lives.
+        assert!(stage.expires.in_seconds(now()) > 0, "after {:?}", begun.elapsed());
+        assert!(stage.health.pending().is_empty(), "after {:?}", begun.elapsed());
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert!(stage.pod_is_injected().await);
+}
+
+/// No API server would get through where nobody told it whom to trust.
+#[tokio::test]
+async fn who_cannot_prove_it_is_never_ready() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("unproved", &[]).await.unwrap();
+    make_secret(&namespace).await.unwrap();
+    let (stop, health) = (CancellationToken::new(), Health::default());
+    let gate = health.gate("the serving certificate");
+    let (client, lives) = (namespace.client(), Lives::default());
+    own(client, place(&namespace), lives, gate, Expires::default(), stop.clone()).await;
+    sleep(Duration::from_secs(5)).await;
+    assert!(!health.pending().is_empty(), "there is no configuration with its CA");
+    stop.cancel();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A wire to the API server that a test can cut and mend, and lead to another one.
+//! A wire to the API server that a test can cut, stall and mend, and lead to another one.
 
 use std::{
     net::SocketAddr,
@@ -12,11 +12,18 @@ use tokio::{
     sync::watch,
 };
 
-/// While it is cut, connections end at once.
+/// While it is cut, connections end at once; while it is stalled, they say nothing.
 pub(crate) struct Wire {
     address: SocketAddr,
     there: SocketAddr,
-    open: watch::Sender<Option<SocketAddr>>,
+    way: watch::Sender<Way>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    To(SocketAddr),
+    Cut,
+    Stalled,
 }
 
 impl Wire {
@@ -24,26 +31,31 @@ impl Wire {
         let there = address_of(cluster)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (open, state) = watch::channel(Some(there));
+        let (way, state) = watch::channel(Way::To(there));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(carry(stream, state.clone()));
             }
         });
-        Ok(Self { address, there, open })
+        Ok(Self { address, there, way })
     }
 
     pub(crate) fn cut(&self) {
-        self.open.send_replace(None);
+        self.way.send_replace(Way::Cut);
     }
 
     pub(crate) fn mend(&self) {
-        self.open.send_replace(Some(self.there));
+        self.way.send_replace(Way::To(self.there));
+    }
+
+    /// As where a firewall or a dead node swallows what is sent.
+    pub(crate) fn stall(&self) {
+        self.way.send_replace(Way::Stalled);
     }
 
     /// Ends the connections, as an API server that stops; new ones come to another.
     pub(crate) fn lead_to(&self, cluster: &Cluster) -> anyhow::Result<()> {
-        self.open.send_replace(Some(address_of(cluster)?));
+        self.way.send_replace(Way::To(address_of(cluster)?));
         Ok(())
     }
 
@@ -60,12 +72,17 @@ fn address_of(cluster: &Cluster) -> anyhow::Result<SocketAddr> {
     Ok(cluster.url().trim_start_matches("https://").parse()?)
 }
 
-async fn carry(mut here: TcpStream, mut open: watch::Receiver<Option<SocketAddr>>) {
-    let there = *open.borrow_and_update();
-    let Some(there) = there else { return };
-    let Ok(mut there) = TcpStream::connect(there).await else { return };
-    tokio::select! {
-        _ = copy_bidirectional(&mut here, &mut there) => {}
-        _ = open.changed() => {}
+async fn carry(mut here: TcpStream, mut way: watch::Receiver<Way>) {
+    let first = *way.borrow_and_update();
+    // Held until the end, so that neither side hears of it.
+    let mut there = None;
+    if let Way::To(address) = first {
+        let Ok(stream) = TcpStream::connect(address).await else { return };
+        let there = there.insert(stream);
+        tokio::select! {
+            _ = copy_bidirectional(&mut here, there) => return,
+            _ = way.changed() => {}
+        }
     }
+    let _ = way.wait_for(|way| *way != Way::Stalled).await;
 }

@@ -125,12 +125,15 @@ impl<S: ServiceAccounts> Webhook<S> {
         account: &ServiceAccountRef,
         patience: Duration,
     ) -> Result<Binding, LookupFault> {
+        let begun = tokio::time::Instant::now();
         let found = self.accounts.find(account, patience).await?;
         let binding = self.sources.bind(account, found)?;
         if binding.grant().is_none() {
             return Ok(binding);
         }
-        let permitted = self.permitted_roles(account.namespace(), patience).await?;
+        // What one look-up took, the next has no more: the API server waits for both.
+        let left = patience.saturating_sub(begun.elapsed());
+        let permitted = self.permitted_roles(account.namespace(), left).await?;
         Ok(binding.guarded(&permitted))
     }
 }

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// Of a request's 0.8 s, this much may go into asking for a pod.
-const POD_TIMEOUT: Duration = Duration::from_millis(500);
+const POD_TIMEOUT: Duration = Duration::from_millis(300);
 /// A pod that the watch does not have is asked for once in this time.
 const MISS: Duration = Duration::from_secs(1);
 
@@ -115,12 +115,12 @@ impl Greeted {
     }
 }
 
-/// Which pods are there, so that one that goes while the watch is broken is missed.
+/// Which pods are there and have not ended, each UID by its name, so that one that goes while the
+/// watch is broken is missed.
 #[derive(Default)]
 struct Present {
-    uids: HashSet<String>,
-    listing: HashSet<String>,
-    by_name: HashMap<String, String>,
+    pods: HashMap<String, String>,
+    listing: HashMap<String, String>,
 }
 
 impl Present {
@@ -128,36 +128,46 @@ impl Present {
     fn see(&mut self, event: &Event<Pod>) -> Vec<String> {
         match event {
             Event::Init => self.listing.clear(),
+            Event::InitApply(pod) if has_ended(pod) => {}
             Event::InitApply(pod) => {
-                self.listing.insert(uid(pod));
+                self.listing.insert(name(pod), uid(pod));
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listing);
-                let before = std::mem::replace(&mut self.uids, listed);
-                return before.into_iter().filter(|uid| !self.uids.contains(uid)).collect();
+                let before = std::mem::replace(&mut self.pods, listed);
+                let now: HashSet<&String> = self.pods.values().collect();
+                return before.into_values().filter(|uid| !now.contains(uid)).collect();
             }
-            Event::Apply(pod) => return self.apply(pod),
+            // It asks no more, though its object may lie there for days: a finished Job's.
+            Event::Apply(pod) if has_ended(pod) => {
+                return self.pods.remove(&name(pod)).into_iter().collect();
+            }
+            // A name that comes back with another UID is another pod: a StatefulSet's next.
+            Event::Apply(pod) => {
+                let before = self.pods.insert(name(pod), uid(pod));
+                return before.into_iter().filter(|before| *before != uid(pod)).collect();
+            }
             Event::Delete(pod) => {
-                self.uids.remove(&uid(pod));
-                return vec![uid(pod)];
+                let (name, uid) = (name(pod), uid(pod));
+                if self.pods.get(&name) == Some(&uid) {
+                    self.pods.remove(&name);
+                }
+                return vec![uid];
             }
         }
         Vec::new()
     }
+}
 
-    /// A name that comes back with another UID is another pod: a StatefulSet's next.
-    fn apply(&mut self, pod: &Pod) -> Vec<String> {
-        let metadata = &pod.metadata;
-        let name = format!(
-            "{}/{}",
-            metadata.namespace.as_deref().unwrap_or_default(),
-            metadata.name.as_deref().unwrap_or_default()
-        );
-        self.uids.insert(uid(pod));
-        let before = self.by_name.insert(name, uid(pod));
-        let before = before.filter(|before| *before != uid(pod) && self.uids.remove(before));
-        before.into_iter().collect()
-    }
+fn name(pod: &Pod) -> String {
+    let metadata = &pod.metadata;
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn uid(pod: &Pod) -> String {
@@ -181,11 +191,10 @@ fn strip(pod: &mut Pod) {
 
 fn facts(pod: &Pod) -> PodFacts {
     let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
-    let phase = status.and_then(|status| status.phase.as_deref());
     let addresses = status.and_then(|status| status.pod_ips.as_deref()).unwrap_or_default();
     PodFacts {
         uid: uid(pod),
-        finished: matches!(phase, Some("Succeeded" | "Failed")),
+        finished: has_ended(pod),
         gone_at: pod.metadata.deletion_timestamp.as_ref().map(|at| at.0),
         node: spec.and_then(|spec| spec.node_name.clone()),
         addresses: addresses.iter().filter_map(|address| address.ip.parse().ok()).collect(),
@@ -268,5 +277,22 @@ mod tests {
         present.see(&Event::Init);
         present.see(&Event::InitApply(pod("c", "4")));
         assert_eq!(present.see(&Event::InitDone), ["2"]);
+        assert_eq!(present.see(&Event::Delete(pod("c", "3"))), ["3"], "an older one's end");
+        assert_eq!(present.see(&Event::Delete(pod("c", "4"))), ["4"]);
+        assert!(present.pods.is_empty(), "names are forgotten with their pods");
+    }
+
+    #[test]
+    fn a_pod_that_has_ended_is_gone_though_its_object_stays() {
+        let mut present = Present::default();
+        let mut job = pod("job", "1");
+        assert!(present.see(&Event::Apply(job.clone())).is_empty());
+        job.status.as_mut().unwrap().phase = Some("Succeeded".to_owned());
+        assert_eq!(present.see(&Event::Apply(job.clone())), ["1"]);
+        assert!(present.see(&Event::Apply(job.clone())).is_empty(), "it is told once");
+        for event in [Event::Init, Event::InitApply(job), Event::InitDone] {
+            assert!(present.see(&event).is_empty());
+        }
+        assert!(present.pods.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use podrole_identity::Exchange as Kind;
 
 use super::{
-    Credentials, Exchange, ExchangeError, Fault, SessionRequest,
+    Credentials, Exchange, ExchangeError, SessionRequest,
     own::OwnCredentials,
     sts::{Place, Sts},
     web_identity::no_role,
@@ -29,9 +29,7 @@ impl AssumeRole {
         let keys = self.own.get().await?;
         let name = &session.session_name;
         let first = self.sts.with_keys(first, name, &session.tags, &keys).await;
-        if first.as_ref().is_err_and(|error| error.fault == Fault::Ours) {
-            self.own.distrust(keys.access_key_id()).await;
-        }
+        self.own.hear(&keys, &first).await;
         self.sts.chain(session, first?).await
     }
 }

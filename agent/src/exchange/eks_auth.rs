@@ -97,9 +97,7 @@ impl EksAuth {
             ExchangeError::new(Fault::Transient, code, "EKS Auth gave no usable answer")
         })?;
         let read = answer::read(&answer, caller, token);
-        if read.as_ref().is_err_and(|error| error.fault == Fault::Ours) {
-            self.own.distrust(keys.access_key_id()).await;
-        }
+        self.own.hear(&keys, &read).await;
         read
     }
 

@@ -30,6 +30,8 @@ const WITHOUT_END: SignedDuration = SignedDuration::from_mins(1);
 /// A source that fails is left alone for so long while there are credentials in hand.
 const PAUSE: SignedDuration = SignedDuration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Found again, credentials that AWS refused make nobody ready for so long, unless AWS takes them.
+const DOUBT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Where the agent's own credentials come from. Clones share what was found.
 #[derive(Clone)]
@@ -38,8 +40,20 @@ pub struct OwnCredentials(Arc<Inner>);
 struct Inner {
     find: Box<dyn Fn() -> SharedCredentialsProvider + Send + Sync>,
     clock: Clock,
-    known: Mutex<Option<Known>>,
+    state: Mutex<State>,
     good: Gate,
+}
+
+#[derive(Default)]
+struct State {
+    known: Option<Known>,
+    doubt: Option<Doubt>,
+}
+
+/// Credentials that AWS refused.
+struct Doubt {
+    access_key_id: String,
+    until: Timestamp,
 }
 
 #[derive(Clone)]
@@ -78,8 +92,8 @@ impl OwnCredentials {
         clock: Clock,
         good: Gate,
     ) -> Self {
-        let known = Mutex::default();
-        Self(Arc::new(Inner { find: Box::new(find), clock, known, good }))
+        let state = Mutex::default();
+        Self(Arc::new(Inner { find: Box::new(find), clock, state, good }))
     }
 
     /// The credentials as they are now.
@@ -87,18 +101,30 @@ impl OwnCredentials {
     /// # Errors
     /// When there are none: our fault, with the mend in the log.
     pub async fn get(&self) -> Result<Credentials, ExchangeError> {
-        let mut known = self.0.known.lock().await;
+        let mut state = self.0.state.lock().await;
         let now = self.0.clock.now();
-        if let Some(known) = known.as_ref().filter(|known| now < known.again) {
-            return Ok(known.keys.clone());
+        if let Some(keys) = state.known.as_ref().filter(|known| now < known.again) {
+            let keys = keys.keys.clone();
+            self.open(&mut state, &keys, now);
+            return Ok(keys);
         }
         match self.find().await {
             Ok(keys) => {
-                self.0.good.open();
                 let again = find_again(&keys, now);
-                Ok(known.insert(Known { keys, again }).keys.clone())
+                state.known = Some(Known { keys: keys.clone(), again });
+                self.open(&mut state, &keys, now);
+                Ok(keys)
             }
-            Err(fault) => self.without(&mut known, &fault, now),
+            Err(fault) => self.without(&mut state.known, &fault, now),
+        }
+    }
+
+    /// There are credentials; whether that makes us ready.
+    fn open(&self, state: &mut State, keys: &Credentials, now: Timestamp) {
+        let doubted = |doubt: &Doubt| doubt.access_key_id == keys.access_key_id();
+        if !state.doubt.as_ref().is_some_and(|doubt| doubted(doubt) && now < doubt.until) {
+            state.doubt = None;
+            self.0.good.open();
         }
     }
 
@@ -128,13 +154,32 @@ impl OwnCredentials {
         found.map_err(|fault| one_line(&fault))
     }
 
-    /// AWS refused these: the next call finds others, and until then we are not ready.
-    pub async fn distrust(&self, access_key_id: &str) {
-        let mut known = self.0.known.lock().await;
-        if known.as_ref().is_some_and(|known| known.keys.access_key_id() == access_key_id) {
+    /// Learns of these credentials from what came of a call with them.
+    pub async fn hear<T>(&self, keys: &Credentials, said: &Result<T, ExchangeError>) {
+        match said.as_ref().map_err(|error| error.fault) {
+            Ok(_) => self.judged(keys.access_key_id(), false).await,
+            Err(Fault::Ours) => self.judged(keys.access_key_id(), true).await,
+            // That says nothing of them.
+            Err(_) => {}
+        }
+    }
+
+    /// What AWS said to these. If it refused them, the next call finds others; until there are some, or AWS takes
+    /// these, or 5 minutes are over, we are not ready.
+    async fn judged(&self, access_key_id: &str, refused: bool) {
+        let mut state = self.0.state.lock().await;
+        let current = |known: &Known| known.keys.access_key_id() == access_key_id;
+        if !state.known.as_ref().is_some_and(current) {
+            return;
+        }
+        if refused {
             tracing::warn!(access_key_id, "AWS refuses the agent's own credentials");
-            *known = None;
+            let until = self.0.clock.now().saturating_add(DOUBT).unwrap_or(Timestamp::MAX);
+            let access_key_id = access_key_id.to_owned();
+            *state = State { known: None, doubt: Some(Doubt { access_key_id, until }) };
             self.0.good.close();
+        } else if state.doubt.take().is_some() {
+            self.0.good.open();
         }
     }
 }

@@ -28,7 +28,7 @@ const FRESH: SignedDuration = SignedDuration::from_secs(4);
 /// How long a cluster that did not answer is left alone when nothing is known.
 const AWAY: SignedDuration = SignedDuration::from_secs(1);
 /// Of a request's 0.8 s, this much may go into asking.
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(300);
 const MAX_NAMES: usize = 4096;
 
 /// Remembers what `live` said for 4 s, and the last that is known while it cannot be asked.

@@ -82,3 +82,25 @@ async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
         http::credentials_until(again.address, token, status, PATIENCE).await.unwrap();
     }
 }
+
+/// Nothing comes back, and nothing says so: what is known is served in the time that SDKs give us.
+#[tokio::test]
+async fn known_pods_are_served_while_the_api_server_says_nothing() {
+    let stage = Stage::start("stalled").await.unwrap();
+    let cluster = Cluster::shared().await.unwrap();
+    stage.service_account("app", "container").await.unwrap();
+    let (wire, folder) = (Wire::to(cluster).await.unwrap(), tempfile::tempdir().unwrap());
+    let agent = agent(&stage, &wire, folder.path()).await;
+    daemons::until_ready(&agent).await.unwrap();
+    let known = token(&stage, "known", "app", Some(NODE)).await;
+    assert_eq!(http::credentials(agent.address, &known).await.unwrap().0, 200, "{}", agent.log());
+    wire.stall();
+    // What was looked up is believed for 4 s; each of these asks anew.
+    for _ in 0..3 {
+        sleep(Duration::from_secs(5)).await;
+        let begun = Instant::now();
+        let (status, body) = http::credentials(agent.address, &known).await.unwrap();
+        assert_eq!(status, 200, "{body}\n{}", agent.log());
+        assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+    }
+}

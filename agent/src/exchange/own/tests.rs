@@ -93,15 +93,48 @@ async fn what_is_in_hand_outlives_a_source_that_is_away_and_then_we_are_not_read
     assert!(world.key().await.is_ok() && world.is_ready());
 }
 
+fn keys(access_key_id: &str) -> Credentials {
+    Credentials::new(access_key_id, "s", None, None, "test")
+}
+
+fn refusal(fault: Fault) -> Result<(), ExchangeError> {
+    Err(ExchangeError::new(fault, "Code", "why"))
+}
+
 #[tokio::test]
 async fn what_aws_refuses_is_thrown_away() {
     let world = world(Some(3600));
     assert_eq!(world.key().await.unwrap(), "AKIA0");
-    world.own.distrust("AKIA-of-before").await;
+    world.own.hear(&keys("AKIA-of-before"), &refusal(Fault::Ours)).await;
+    world.own.hear(&keys("AKIA0"), &refusal(Fault::Role)).await;
     assert_eq!(world.key().await.unwrap(), "AKIA0");
-    world.own.distrust("AKIA0").await;
+    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
     assert!(!world.is_ready());
     assert_eq!(world.key().await.unwrap(), "AKIA1");
+    assert!(world.is_ready());
+}
+
+#[tokio::test]
+async fn the_same_credentials_found_again_make_nobody_ready_before_aws_takes_them() {
+    let world = world(Some(3600));
+    let again = async || {
+        world.asked.store(0, SeqCst);
+        assert_eq!(world.key().await.unwrap(), "AKIA0");
+    };
+    again().await;
+    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
+    again().await;
+    world.time.store(299, SeqCst);
+    again().await;
+    assert!(!world.is_ready(), "they are the refused ones");
+    world.own.hear(&keys("AKIA0"), &Ok(())).await;
+    assert!(world.is_ready(), "AWS takes them now");
+    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
+    again().await;
+    assert!(!world.is_ready());
+    // Where no pod asks, nobody finds out: it is tried.
+    world.time.store(600, SeqCst);
+    again().await;
     assert!(world.is_ready());
 }
 
