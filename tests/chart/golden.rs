@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 9] = [
+pub(crate) const MODES: [(&str, &[&str]); 11] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -31,6 +31,16 @@ pub(crate) const MODES: [(&str, &[&str]); 9] = [
     ),
     ("host-network", &["webhook.hostNetwork=true", "webhook.port=9443"]),
     ("ipv6", &["ipv6=true"]),
+    (
+        "monitored",
+        &[
+            "monitoring.serviceMonitor=true",
+            "monitoring.rules=true",
+            "monitoring.dashboard=true",
+            "monitoring.labels.release=prometheus",
+        ],
+    ),
+    ("pod-monitors", &["monitoring.podMonitor=true"]),
     (
         "web-identity-alone",
         &[

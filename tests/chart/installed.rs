@@ -21,7 +21,7 @@ use crate::{golden::MODES, helm, objects};
 /// There is room for one podrole in a cluster, and the chart insists on it.
 static ONE: Mutex<()> = Mutex::const_new(());
 /// Modes with objects of kinds that are not Kubernetes's own.
-const FOREIGN: [&str; 1] = ["cert-manager"];
+const FOREIGN: [&str; 3] = ["cert-manager", "monitored", "pod-monitors"];
 
 /// helm's `verb` for the release in the namespace `podrole`.
 fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String> {

@@ -75,6 +75,10 @@ async fn in_the_child_no_line_holds_a_secret() {
     for part in [
         "credentials issued",
         "pod_uid=\"pod-uid\"",
+        "service_account=shop/app",
+        "role=\"arn:aws:iam::",
+        "session_name=\"shop.app\"",
+        " expires=20",
         "access_key_id=\"ASIAFROMSTS\"",
         "got=\"fetch\"",
     ] {

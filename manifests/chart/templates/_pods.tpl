@@ -16,6 +16,8 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "podrole.imageOf" -}}
 image: {{ include "podrole.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- /* Why one ended is its last line: `kubectl describe pod` shows it. */}}
+terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
 {{/* "podrole.args" (list . FLAGS MORE): flags, one a line, with those for logs and more from the values; as strings, since

@@ -34,7 +34,7 @@ matchConditions:
       'kubernetes.io/config.mirror' in object.metadata.annotations)
 rules:
   - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE], scope: Namespaced}
-  # What `kubectl debug` adds; such a container gets what the pod's others have, and is never refused.
+  # What `kubectl debug` adds; such a container gets what the pod's others have, and we never refuse it.
   - apiGroups: [""]
     apiVersions: [v1]
     resources: [pods/ephemeralcontainers]
