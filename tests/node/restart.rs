@@ -45,6 +45,8 @@ pub(crate) async fn restart(stage: &Stage) -> Seen {
     for (round, order) in ORDERS.iter().enumerate() {
         // Every process of the node's, pods' too, but the first: that holds the namespaces.
         let _ = stage.cluster("exec", &["sh", "-c", "kill -KILL -1"]).await;
+        // Until they are gone: one that is dying still would not be started.
+        stage.cluster("stop", order).await?;
         stage.cluster("start", order).await?;
         let begun = tokio::time::Instant::now();
         back(stage).await?;
