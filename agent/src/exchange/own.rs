@@ -3,7 +3,10 @@
 //! The one file that names the SDK's providers. The container provider is not among them: on a
 //! node of ours it would lead back to this very agent.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{self, Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use aws_config::{
     environment::EnvironmentVariableCredentialsProvider,
@@ -40,14 +43,10 @@ pub struct OwnCredentials(Arc<Inner>);
 struct Inner {
     find: Box<dyn Fn() -> SharedCredentialsProvider + Send + Sync>,
     clock: Clock,
-    state: Mutex<State>,
+    known: Mutex<Option<Known>>,
+    /// Apart from the rest: who was served does not wait while others are found.
+    doubt: sync::Mutex<Option<Doubt>>,
     good: Gate,
-}
-
-#[derive(Default)]
-struct State {
-    known: Option<Known>,
-    doubt: Option<Doubt>,
 }
 
 /// Credentials that AWS refused.
@@ -92,8 +91,8 @@ impl OwnCredentials {
         clock: Clock,
         good: Gate,
     ) -> Self {
-        let state = Mutex::default();
-        Self(Arc::new(Inner { find: Box::new(find), clock, state, good }))
+        let (known, doubt) = (Mutex::default(), sync::Mutex::default());
+        Self(Arc::new(Inner { find: Box::new(find), clock, known, doubt, good }))
     }
 
     /// The credentials as they are now.
@@ -101,29 +100,32 @@ impl OwnCredentials {
     /// # Errors
     /// When there are none: our fault, with the mend in the log.
     pub async fn get(&self) -> Result<Credentials, ExchangeError> {
-        let mut state = self.0.state.lock().await;
+        let mut known = self.0.known.lock().await;
         let now = self.0.clock.now();
-        if let Some(keys) = state.known.as_ref().filter(|known| now < known.again) {
-            let keys = keys.keys.clone();
-            self.open(&mut state, &keys, now);
-            return Ok(keys);
+        if let Some(known) = known.as_ref().filter(|known| now < known.again) {
+            self.open(&known.keys, now);
+            return Ok(known.keys.clone());
         }
         match self.find().await {
             Ok(keys) => {
+                self.open(&keys, now);
                 let again = find_again(&keys, now);
-                state.known = Some(Known { keys: keys.clone(), again });
-                self.open(&mut state, &keys, now);
-                Ok(keys)
+                Ok(known.insert(Known { keys, again }).keys.clone())
             }
-            Err(fault) => self.without(&mut state.known, &fault, now),
+            Err(fault) => self.without(&mut known, &fault, now),
         }
     }
 
-    /// There are credentials; whether that makes us ready.
-    fn open(&self, state: &mut State, keys: &Credentials, now: Timestamp) {
-        let doubted = |doubt: &Doubt| doubt.access_key_id == keys.access_key_id();
-        if !state.doubt.as_ref().is_some_and(|doubt| doubted(doubt) && now < doubt.until) {
-            state.doubt = None;
+    fn doubt(&self) -> MutexGuard<'_, Option<Doubt>> {
+        self.0.doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There are credentials, which makes us ready unless AWS refused these lately.
+    fn open(&self, keys: &Credentials, now: Timestamp) {
+        let mut doubt = self.doubt();
+        let stands = |doubt: &Doubt| doubt.is_of(keys) && now < doubt.until;
+        if !doubt.as_ref().is_some_and(stands) {
+            *doubt = None;
             self.0.good.open();
         }
     }
@@ -154,33 +156,36 @@ impl OwnCredentials {
         found.map_err(|fault| one_line(&fault))
     }
 
-    /// Learns of these credentials from what came of a call with them.
+    /// Learns of these credentials from what came of a call with them. If AWS refused them, the next call finds others;
+    /// until there are some, or AWS takes these, or 5 minutes are over, we are not ready.
     pub async fn hear<T>(&self, keys: &Credentials, said: &Result<T, ExchangeError>) {
         match said.as_ref().map_err(|error| error.fault) {
-            Ok(_) => self.judged(keys.access_key_id(), false).await,
-            Err(Fault::Ours) => self.judged(keys.access_key_id(), true).await,
+            Ok(_) => {
+                if self.doubt().take_if(|doubt| doubt.is_of(keys)).is_some() {
+                    self.0.good.open();
+                }
+            }
+            Err(Fault::Ours) => self.distrust(keys.access_key_id()).await,
             // That says nothing of them.
             Err(_) => {}
         }
     }
 
-    /// What AWS said to these. If it refused them, the next call finds others; until there are some, or AWS takes
-    /// these, or 5 minutes are over, we are not ready.
-    async fn judged(&self, access_key_id: &str, refused: bool) {
-        let mut state = self.0.state.lock().await;
-        let current = |known: &Known| known.keys.access_key_id() == access_key_id;
-        if !state.known.as_ref().is_some_and(current) {
-            return;
-        }
-        if refused {
+    async fn distrust(&self, access_key_id: &str) {
+        let mut known = self.0.known.lock().await;
+        if known.as_ref().is_some_and(|known| known.keys.access_key_id() == access_key_id) {
             tracing::warn!(access_key_id, "AWS refuses the agent's own credentials");
+            *known = None;
             let until = self.0.clock.now().saturating_add(DOUBT).unwrap_or(Timestamp::MAX);
-            let access_key_id = access_key_id.to_owned();
-            *state = State { known: None, doubt: Some(Doubt { access_key_id, until }) };
+            *self.doubt() = Some(Doubt { access_key_id: access_key_id.to_owned(), until });
             self.0.good.close();
-        } else if state.doubt.take().is_some() {
-            self.0.good.open();
         }
+    }
+}
+
+impl Doubt {
+    fn is_of(&self, keys: &Credentials) -> bool {
+        self.access_key_id == keys.access_key_id()
     }
 }
 

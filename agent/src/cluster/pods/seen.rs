@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use podrole_identity::variable;
 
+use super::has_ended;
 use crate::node::{Seen, Way};
 
 const INJECTION_LABEL: &str = "podrole.io/injection";
@@ -17,9 +18,7 @@ const VOLUMES: [&str; 2] = ["aws-iam-token", "eks-pod-identity-token"];
 /// A pod as it is first seen; none when it has ended or will.
 pub(super) fn seen(pod: &Pod) -> Option<Seen> {
     let (metadata, spec) = (&pod.metadata, pod.spec.as_ref()?);
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    let over =
-        metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed"));
+    let over = metadata.deletion_timestamp.is_some() || has_ended(pod);
     let account = spec.service_account_name.as_deref().unwrap_or("default");
     let account = format!("{}/{account}", metadata.namespace.as_deref()?);
     (!over).then_some(())?;
