@@ -101,7 +101,7 @@ impl Agent {
     /// The success body for the bearer of `token`, who speaks from `peer`.
     ///
     /// # Errors
-    /// With whose fault it is and what mends it.
+    /// With whose error it is and what mends it.
     pub async fn credentials(&self, token: &str, peer: Option<IpAddr>) -> Result<Bytes, Refusal> {
         let verdict = self.verifier.verify(token, self.clock.now()).await?;
         let served = self.serve(&verdict, token, peer).await;

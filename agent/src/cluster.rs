@@ -60,7 +60,7 @@ impl Cluster {
         };
         config.read_timeout = Some(READ_TIMEOUT);
         let client = Client::try_from(config);
-        let client = client.map_err(|fault| format!("the Kubernetes client: {fault}"))?;
+        let client = client.map_err(|error| format!("the Kubernetes client: {error}"))?;
         Ok(Self { client })
     }
 
@@ -70,9 +70,9 @@ impl Cluster {
     /// One line that says what went wrong.
     pub async fn get(&self, path: &str) -> Result<String, String> {
         let request = http::Request::get(path).body(Vec::new());
-        let request = request.map_err(|fault| fault.to_string())?;
+        let request = request.map_err(|error| error.to_string())?;
         match timeout(TIMEOUT, self.client.request_text(request)).await {
-            Ok(body) => body.map_err(|fault| one_line(&fault)),
+            Ok(body) => body.map_err(|error| one_line(&error)),
             Err(_) => Err("no answer within 5 s".to_owned()),
         }
     }
@@ -118,14 +118,14 @@ impl Cluster {
 }
 
 async fn read_kubeconfig(path: &Path) -> Result<Config, String> {
-    let failed = |fault| format!("--kubeconfig {}: {fault}", path.display());
+    let failed = |error| format!("--kubeconfig {}: {error}", path.display());
     let file = Kubeconfig::read_from(path).map_err(failed)?;
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
     config.map_err(failed)
 }
 
-fn one_line(fault: &dyn std::error::Error) -> String {
-    let cause = fault.source().map(|cause| format!(": {cause}"));
-    let text = format!("{fault}{}", cause.unwrap_or_default());
+fn one_line(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    let text = format!("{error}{}", cause.unwrap_or_default());
     text.replace(char::is_control, " ").chars().take(300).collect()
 }

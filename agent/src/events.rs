@@ -29,7 +29,7 @@ pub struct Notice {
     pub action: &'static str,
     /// A word for programs.
     pub reason: &'static str,
-    /// Whose fault it is and the mend.
+    /// Whose error it is and the mend.
     pub message: String,
 }
 

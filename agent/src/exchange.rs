@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use podrole_identity::{Exchange as Kind, RoleArn, SessionName};
 
 use crate::{secret::Secret, token::Caller};
-pub use classify::{Fault, classify};
+pub use classify::{ErrorKind, classify};
 pub(crate) use eks_endpoint::partition;
 
 /// What is asked of AWS: a session's name, and the roles to become one after the other.
@@ -81,8 +81,8 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ExchangeError {
-    /// Whose fault it is.
-    pub fault: Fault,
+    /// Whose error it is.
+    pub kind: ErrorKind,
     /// AWS's own code, or a word for what happened on the way.
     pub code: String,
     /// AWS's own text. For the log only: it may name other principals.
@@ -107,7 +107,7 @@ pub trait Exchange: Send + Sync + 'static {
     /// Asks once; ends within 15 s.
     ///
     /// # Errors
-    /// With whose fault it is.
+    /// With whose error it is.
     fn exchange<'a>(
         &'a self,
         session: &'a SessionRequest,
@@ -127,11 +127,11 @@ impl SessionRequest {
 impl ExchangeError {
     /// An error whose texts are cut to what fits a log line and have no control characters.
     #[must_use]
-    pub fn new(fault: Fault, code: &str, message: &str) -> Self {
+    pub fn new(kind: ErrorKind, code: &str, message: &str) -> Self {
         let clean = |text: &str, most: usize| -> String {
             text.chars().filter(|c| !c.is_control()).take(most).collect()
         };
-        Self { fault, code: clean(code, 64), message: clean(message, 512), hop: 0 }
+        Self { kind, code: clean(code, 64), message: clean(message, 512), hop: 0 }
     }
 
     /// The same, on the way to another role.

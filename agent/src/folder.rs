@@ -15,12 +15,12 @@ use std::{
 /// # Errors
 /// When it is somebody else's already or cannot be changed; the text names the mend.
 pub fn prepare(folder: &Path, owner: u32) -> Result<(), String> {
-    let failed = |fault: std::io::Error| {
-        let needs = match fault.kind() {
+    let failed = |error: std::io::Error| {
+        let needs = match error.kind() {
             ErrorKind::PermissionDenied => "; it takes root with the capability CHOWN",
             _ => "",
         };
-        format!("--folder {}: {fault}{needs}", folder.display())
+        format!("--folder {}: {error}{needs}", folder.display())
     };
     fs::create_dir_all(folder).map_err(failed)?;
     let found = fs::symlink_metadata(folder).map_err(failed)?;

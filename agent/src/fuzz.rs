@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
 use crate::{
-    exchange::{Credentials, Exchange as _, ExchangeError, Fault, Hop, SessionRequest},
+    exchange::{Credentials, ErrorKind, Exchange as _, ExchangeError, Hop, SessionRequest},
     exchange::{sts::Place, web_identity::WebIdentity},
     outbound::Outbound,
     secret::Secret,
@@ -153,7 +153,7 @@ proptest! {
                 let whole = ask(200, whole.as_bytes()).unwrap();
                 prop_assert_eq!(format!("{given:?}"), format!("{whole:?}"));
             }
-            Err(error) => prop_assert_eq!(error.fault, Fault::Transient),
+            Err(error) => prop_assert_eq!(error.kind, ErrorKind::Transient),
         }
     }
 

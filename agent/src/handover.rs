@@ -39,8 +39,8 @@ const WORD: &[u8] = b"1";
 pub fn inherit(path: &Path) -> Vec<TcpListener> {
     match try_inherit(path) {
         Ok(listeners) => listeners,
-        Err(fault) => {
-            tracing::debug!(%fault, "no predecessor hands its sockets over");
+        Err(error) => {
+            tracing::debug!(%error, "no predecessor hands its sockets over");
             Vec::new()
         }
     }
@@ -78,16 +78,16 @@ fn listener(socket: OwnedFd) -> Option<TcpListener> {
 /// # Errors
 /// When the Unix socket cannot be made; the text names the mend.
 pub fn offer(path: &Path, listeners: Vec<TcpListener>) -> Result<(), String> {
-    let failed = |fault: io::Error| {
-        format!("--handover {}: {fault}; its folder must be there and ours alone", path.display())
+    let failed = |error: io::Error| {
+        format!("--handover {}: {error}; its folder must be there and ours alone", path.display())
     };
     let socket = bind(path).map_err(failed)?;
     tokio::spawn(async move {
         loop {
             match socket.accept().await {
                 Ok((stream, _)) => hand_over(&stream, &listeners),
-                Err(fault) => {
-                    tracing::warn!(%fault, "a successor could not be heard");
+                Err(error) => {
+                    tracing::warn!(%error, "a successor could not be heard");
                     tokio::time::sleep(PATIENCE).await;
                 }
             }
@@ -112,7 +112,7 @@ fn hand_over(stream: &tokio::net::UnixStream, listeners: &[TcpListener]) {
     let handed = send(stream, listeners);
     match handed {
         Ok(()) => tracing::info!(sockets = listeners.len(), "a successor has our sockets too"),
-        Err(fault) => tracing::warn!(%fault, "a successor could not be given our sockets"),
+        Err(error) => tracing::warn!(%error, "a successor could not be given our sockets"),
     }
 }
 

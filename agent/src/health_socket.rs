@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// When the socket cannot be made; the text names the mend.
 pub fn serve(path: &Path, health: Health) -> Result<(), String> {
     let _ = std::fs::remove_file(path);
-    let socket = UnixListener::bind(path).map_err(|fault| {
-        format!("--health-socket {}: {fault}; its folder must be there and ours", path.display())
+    let socket = UnixListener::bind(path).map_err(|error| {
+        format!("--health-socket {}: {error}; its folder must be there and ours", path.display())
     })?;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = socket.accept().await {
@@ -51,7 +51,7 @@ pub async fn ask(path: &Path) -> Result<(), String> {
     match asked {
         Ok(answer) if answer == READY => Ok(()),
         Ok(answer) => Err(answer),
-        Err(fault) => Err(format!("{}: {fault}", path.display())),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 

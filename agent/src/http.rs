@@ -175,8 +175,8 @@ fn check_host(uri: &Uri, headers: &HeaderMap, hosts: &Hosts) -> Result<(), Error
     }
     let message = "the request names another host; ask 169.254.170.23, [fd00:ec2::23] or the \
                    address that the agent is bound to";
-    let fault = || answer::error(403, "WrongHost", message);
-    seen.then_some(()).ok_or_else(fault)
+    let error = || answer::error(403, "WrongHost", message);
+    seen.then_some(()).ok_or_else(error)
 }
 
 fn no_token(message: &str) -> ErrorAnswer {

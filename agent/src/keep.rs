@@ -31,7 +31,7 @@ use tokio::{
 use crate::{
     bounded::Bounded,
     clock::Clock,
-    exchange::{Exchange, ExchangeError, Fault},
+    exchange::{ErrorKind, Exchange, ExchangeError},
     metrics::Metrics,
     node::Liveness,
 };
@@ -133,7 +133,7 @@ impl Keep {
             let (result, hash) = landing(flight).await?;
             match result {
                 // Another's token was bad; that says nothing of ours.
-                Err(error) if error.fault == Fault::Token && hash != token.hash => {}
+                Err(error) if error.kind == ErrorKind::Token && hash != token.hash => {}
                 result => {
                     self.0.metrics.hit(false);
                     return result.map(|kept| serve(slot, kept, got));

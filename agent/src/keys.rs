@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use algorithm::Algorithm;
 pub use file::KeysFile;
 pub use ring::{KeyRing, VerifyError};
-pub use source::{KeySource, KeysFault};
+pub use source::{KeySource, KeysError};
 
 /// An issuer that the API server names no more is believed this much longer: tokens of its name
 /// live a day at most, and are still good to the API server.

@@ -11,7 +11,7 @@
 //!
 //! The decisions are pure ([`token::verify`], [`node::alive`], [`resolve::decide`],
 //! [`keep::refresh_at`], [`exchange::classify()`]); what does I/O asks them. A [`Refusal`] says
-//! whose fault it is and what mends it. Secrets are [`secret::Secret`]s and never print.
+//! whose error it is and what mends it. Secrets are [`secret::Secret`]s and never print.
 #![forbid(unsafe_code)]
 
 mod again;

@@ -53,7 +53,7 @@ pub async fn keep(
     once: bool,
     shutdown: CancellationToken,
 ) -> Result<(), String> {
-    let failed = |fault: std::io::Error| format!("netlink: {fault}");
+    let failed = |error: std::io::Error| format!("netlink: {error}");
     let (connection, handle, _) = rtnetlink::new_connection().map_err(failed)?;
     tokio::spawn(connection);
     let mut first = true;
@@ -61,8 +61,8 @@ pub async fn keep(
         let done = timeout(PATIENCE, ensure(&handle, addresses, first)).await;
         let done = done.unwrap_or_else(|_| Err("the kernel does not answer".to_owned()));
         match done {
-            Err(fault) if first => return Err(fault),
-            Err(fault) => tracing::error!(fault, "the node's addresses cannot be put back"),
+            Err(error) if first => return Err(error),
+            Err(error) => tracing::error!(error, "the node's addresses cannot be put back"),
             Ok(()) => {}
         }
         if once {
@@ -117,7 +117,7 @@ fn todo(seen: &Seen, address: IpAddr) -> Todo {
 }
 
 async fn look(handle: &Handle) -> Result<Seen, String> {
-    let failed = |fault: rtnetlink::Error| format!("the node's links cannot be read: {fault}");
+    let failed = |error: rtnetlink::Error| format!("the node's links cannot be read: {error}");
     let mut seen = Seen::default();
     let links: Vec<_> = handle.link().get().execute().try_collect().await.map_err(failed)?;
     for link in links {
@@ -145,7 +145,7 @@ async fn make_link(handle: &Handle, first: bool) {
     let made = handle.link().add(LinkDummy::new(LINK).up().build()).execute().await;
     match made {
         Ok(()) => tracing::info!(link = LINK, "made"),
-        Err(fault) if first => tracing::info!(%fault, "no link of our own; lo will do"),
+        Err(error) if first => tracing::info!(%error, "no link of our own; lo will do"),
         Err(_) => {}
     }
 }
@@ -159,14 +159,14 @@ async fn put(handle: &Handle, address: IpAddr, link: u32, first: bool) -> Result
     }
     match request.execute().await {
         Ok(()) => tracing::info!(%address, "the node has this address"),
-        Err(fault) if address.is_ipv6() => {
+        Err(error) if address.is_ipv6() => {
             if first {
-                tracing::warn!(%address, %fault, "this IPv6 address is not to be had");
+                tracing::warn!(%address, %error, "this IPv6 address is not to be had");
             }
         }
-        Err(fault) => {
+        Err(error) => {
             return Err(format!(
-                "{address} cannot be put on the node: {fault}; it takes the capability NET_ADMIN \
+                "{address} cannot be put on the node: {error}; it takes the capability NET_ADMIN \
                  and the host's network"
             ));
         }

@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let started = podrole_runtime::logging::init(&args.log_args()).map_err(anyhow::Error::msg);
     let ended = match (started, args.command.clone()) {
-        (Err(fault), _) => Err(fault),
+        (Err(error), _) => Err(error),
         (Ok(()), None) => podrole_agent::run(args).await,
         (Ok(()), Some(Command::Health { socket })) => {
             health_socket::ask(&socket).await.map_err(anyhow::Error::msg)
@@ -27,15 +27,15 @@ async fn main() -> ExitCode {
         (Ok(()), Some(Command::Setup { bind_hosts, once, folder, owner })) => {
             match folder.map_or(Ok(()), |folder| folder::prepare(&folder, owner)) {
                 Ok(()) => podrole_agent::setup(&bind_hosts, once).await,
-                Err(fault) => Err(anyhow::Error::msg(fault)),
+                Err(error) => Err(anyhow::Error::msg(error)),
             }
         }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
+        Err(error) => {
             // The logs may not exist yet.
-            eprintln!("podrole-agent: {fault:#}");
+            eprintln!("podrole-agent: {error:#}");
             ExitCode::FAILURE
         }
     }

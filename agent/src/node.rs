@@ -11,7 +11,7 @@ use std::{
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{resolve::LookupFault, token::Caller};
+use crate::{resolve::LookupError, token::Caller};
 pub use seen::{Seen, Way, was_missed};
 
 /// A pod that shuts down in good order still needs credentials for so long.
@@ -43,7 +43,7 @@ pub trait Pods: Send + Sync + 'static {
     fn find<'a>(
         &'a self,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>>;
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>>;
 
     /// How often what [`Self::find`] says may have changed; none where nobody counts.
     fn changes(&self) -> Option<u64> {
@@ -66,7 +66,7 @@ pub enum NodeError {
     Elsewhere,
     /// Nothing is known of it and the cluster cannot be asked.
     #[error("{0}; it is tried again with the next request")]
-    Unknown(#[from] LookupFault),
+    Unknown(#[from] LookupError),
 }
 
 /// Whether the caller's pod is alive and on the node `here`.
@@ -100,11 +100,11 @@ pub fn alive(
 ///
 /// # Errors
 /// When it names another node, or none.
-pub fn without_cluster(caller: &Caller, here: &str, fault: LookupFault) -> Result<(), NodeError> {
+pub fn without_cluster(caller: &Caller, here: &str, error: LookupError) -> Result<(), NodeError> {
     match caller.node.as_deref() {
         Some(node) if node == here => Ok(()),
         Some(_) => Err(NodeError::Elsewhere),
-        None => Err(NodeError::Unknown(fault)),
+        None => Err(NodeError::Unknown(error)),
     }
 }
 
@@ -155,7 +155,7 @@ impl Liveness {
                 alive(caller, pod.as_ref(), &watched.here, now)?;
                 Ok(pod)
             }
-            Err(fault) => without_cluster(caller, &watched.here, fault).map(|()| None),
+            Err(error) => without_cluster(caller, &watched.here, error).map(|()| None),
         }
     }
 }
@@ -194,7 +194,7 @@ impl Pods for PodMap {
     fn find<'a>(
         &'a self,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>> {
         ready(Ok(self.lock().pods.get(&caller.pod_uid).cloned())).boxed()
     }
 

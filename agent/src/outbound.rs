@@ -56,8 +56,8 @@ impl Outbound {
         let Some(path) = path else {
             return Ok(Self::default());
         };
-        let told = |fault: &str| format!("AWS_CA_BUNDLE {}: {fault}", path.display());
-        let pem = std::fs::read(path).map_err(|fault| told(&fault.to_string()))?;
+        let told = |error: &str| format!("AWS_CA_BUNDLE {}: {error}", path.display());
+        let pem = std::fs::read(path).map_err(|error| told(&error.to_string()))?;
         let marker = b"-----BEGIN CERTIFICATE-----";
         if !pem.windows(marker.len()).any(|part| part == marker) {
             return Err(told("it holds no certificate in PEM form"));
@@ -150,7 +150,7 @@ pub(crate) async fn send(
 ) -> Result<Answer, &'static str> {
     let answer = connector.call(request).await;
     let answer =
-        answer.map_err(|fault| if fault.is_timeout() { "Timeout" } else { "Unreachable" })?;
+        answer.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
     let status = answer.status().as_u16();
     let error_type = answer.headers().get("x-amzn-errortype").map(str::to_owned);
     let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
@@ -168,11 +168,11 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
 
 async fn try_get(url: &str) -> Result<Vec<u8>, String> {
     let connector = Outbound::default().sender();
-    let request = HttpRequest::get(url).map_err(|fault| fault.to_string())?;
+    let request = HttpRequest::get(url).map_err(|error| error.to_string())?;
     let answer = connector.call(request).await;
-    let answer = answer.map_err(|fault| {
-        let cause = std::error::Error::source(&fault).map(ToString::to_string);
-        cause.unwrap_or_else(|| fault.to_string())
+    let answer = answer.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        cause.unwrap_or_else(|| error.to_string())
     })?;
     if answer.status().as_u16() != 200 {
         return Err(format!("status {}", answer.status().as_u16()));

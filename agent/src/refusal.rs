@@ -7,14 +7,14 @@ use std::sync::Arc;
 use podrole_identity::Exchange as Kind;
 
 use crate::{
-    exchange::{ExchangeError, Fault, SessionRequest},
+    exchange::{ErrorKind, ExchangeError, SessionRequest},
     keys::VerifyError,
     node::NodeError,
     resolve::ResolveError,
     token::{Caller, TokenError},
 };
 
-/// The end of a request without credentials. The type says whose fault it is; the status, the
+/// The end of a request without credentials. The type says whose error it is; the status, the
 /// code and the message follow from it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,7 +68,7 @@ impl Refusal {
             Self::Node(NodeError::Unknown(_)) => 503,
             Self::Node(_) | Self::Peer => 403,
             Self::Resolve(error) => error.status(),
-            Self::Exchange(error, _) => error.fault.status(),
+            Self::Exchange(error, _) => error.kind.status(),
         }
     }
 
@@ -86,10 +86,10 @@ impl Refusal {
             (Self::Token(_), _) => "InvalidToken",
             (Self::Node(_) | Self::Peer, _) => "PodNotServed",
             (Self::Resolve(error), _) => error.code(),
-            (Self::Exchange(error, _), _) => match error.fault {
-                Fault::NoAssociation => "NoRole",
-                Fault::Role => "AccessDenied",
-                Fault::Token => "InvalidToken",
+            (Self::Exchange(error, _), _) => match error.kind {
+                ErrorKind::NoAssociation => "NoRole",
+                ErrorKind::Role => "AccessDenied",
+                ErrorKind::Token => "InvalidToken",
                 _ => "InvalidRequest",
             },
             (Self::StillFetching | Self::TooOften, _) => "TryAgain",
@@ -107,13 +107,13 @@ impl Refusal {
             Self::Peer => "peer",
             Self::TooOften => "rate",
             Self::Resolve(error) => error.outcome(),
-            Self::Exchange(error, _) => match error.fault {
-                Fault::NoAssociation => "association",
-                Fault::Role => "aws-role",
-                Fault::Token => "aws-token",
-                Fault::Transient => "aws-transient",
-                Fault::Ours => "ours",
-                Fault::Request => "aws-other",
+            Self::Exchange(error, _) => match error.kind {
+                ErrorKind::NoAssociation => "association",
+                ErrorKind::Role => "aws-role",
+                ErrorKind::Token => "aws-token",
+                ErrorKind::Transient => "aws-transient",
+                ErrorKind::Ours => "ours",
+                ErrorKind::Request => "aws-other",
             },
             Self::StillFetching => "slow",
         }

@@ -9,8 +9,8 @@
 mod associations;
 mod cached;
 mod error;
-mod fault;
 mod lookup;
+mod lookup_error;
 mod session;
 
 use podrole_identity::{PermittedRoles, ServiceAccountAnnotations};
@@ -20,10 +20,10 @@ pub use associations::Associations;
 pub(crate) use associations::version;
 pub use cached::Cached;
 pub use error::ResolveError;
-pub use fault::LookupFault;
 pub use lookup::{
     Found, Lookup, LookupMap, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
 };
+pub use lookup_error::LookupError;
 pub use session::{Asked, ClusterId, ClusterIdError, Decision, Sessions, check_permitted};
 
 /// What is known of a ServiceAccount.

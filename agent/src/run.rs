@@ -81,8 +81,8 @@ pub async fn setup(addresses: &[IpAddr], once: bool) -> anyhow::Result<()> {
 async fn admin(address: SocketAddr, inherited: bool) -> anyhow::Result<Option<Server>> {
     match Server::bind(address, Limits::default()).await {
         Ok(server) => Ok(Some(server)),
-        Err(fault) if inherited && fault.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(fault) => Err(anyhow::Error::msg(fault.to_string())),
+        Err(error) if inherited && error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(anyhow::Error::msg(error.to_string())),
     }
 }
 

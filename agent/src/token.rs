@@ -178,17 +178,17 @@ fn signer<'a>(
     signed: &str,
     signature: &str,
 ) -> Result<Option<Option<&'a str>>, TokenError> {
-    let mut fault = None;
+    let mut error = None;
     for key in keys.named(header.kid.as_deref()) {
         if !key.signs_with(algorithm) {
-            fault.get_or_insert(TokenError::Algorithm);
+            error.get_or_insert(TokenError::Algorithm);
         } else if key.verify(algorithm, signed.as_bytes(), signature) {
             return Ok(Some(key.issuer()));
         } else {
-            fault = Some(TokenError::Signature);
+            error = Some(TokenError::Signature);
         }
     }
-    fault.map_or(Ok(None), Err)
+    error.map_or(Ok(None), Err)
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Cluster {
     ) -> Result<(), ClusterError> {
         let mut secret = shared.secret;
         let kept = serde_json::to_vec(generations);
-        let kept = kept.map_err(|fault| ClusterError::Other(fault.to_string()))?;
+        let kept = kept.map_err(|error| ClusterError::Other(error.to_string()))?;
         let bundle = generations.bundle().into_bytes();
         let data = secret.data.get_or_insert_with(BTreeMap::new);
         data.insert(KEPT.to_owned(), ByteString(kept));
@@ -132,8 +132,8 @@ impl Cluster {
         let validating = match self.heal::<ValidatingWebhookConfiguration>(bundle).await {
             Ok(healed) => healed.unwrap_or(false),
             Err(ClusterError::Conflict) => false,
-            Err(fault) => {
-                tracing::warn!(%fault, "the caBundle of our validating configuration is not looked after");
+            Err(error) => {
+                tracing::warn!(%error, "the caBundle of our validating configuration is not looked after");
                 false
             }
         };
@@ -148,13 +148,13 @@ impl Cluster {
         let (api, name) = (Api::<K>::all(self.client.clone()), &self.place.configuration);
         let Some(found) = bounded(api.get_opt(name)).await? else { return Ok(None) };
         let found = serde_json::to_value(&found);
-        let found = found.map_err(|fault| ClusterError::Other(fault.to_string()))?;
+        let found = found.map_err(|error| ClusterError::Other(error.to_string()))?;
         let operations = healing(&found, bundle);
         if operations.is_empty() {
             return Ok(Some(false));
         }
         let patch = serde_json::from_value(Value::Array(operations));
-        let patch = patch.map_err(|fault| ClusterError::Other(fault.to_string()))?;
+        let patch = patch.map_err(|error| ClusterError::Other(error.to_string()))?;
         let patch = Patch::Json::<()>(patch);
         bounded(api.patch(name, &PatchParams::default(), &patch)).await?;
         Ok(Some(true))
@@ -189,7 +189,7 @@ async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Cl
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 409 | 422) => {
             Err(ClusterError::Conflict)
         }
-        Ok(Err(fault)) => Err(ClusterError::Other(fault.to_string())),
+        Ok(Err(error)) => Err(ClusterError::Other(error.to_string())),
         Err(_) => Err(ClusterError::Slow),
     }
 }

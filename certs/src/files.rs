@@ -21,22 +21,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum FilesError {
     /// A file cannot be read.
-    #[error("cannot read {}: {fault}; name a PEM file, or mount the Secret that has it", path.display())]
+    #[error("cannot read {}: {error}; name a PEM file, or mount the Secret that has it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        fault: std::io::Error,
+        error: std::io::Error,
     },
     /// The files' content cannot be served.
-    #[error("{} and {}: {fault}", certificate.display(), key.display())]
+    #[error("{} and {}: {error}", certificate.display(), key.display())]
     Pair {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
         /// What is wrong with them.
-        fault: PairError,
+        error: PairError,
     },
     /// TLS itself cannot be set up.
     #[error("TLS: {0}")]
@@ -55,10 +55,10 @@ pub async fn watch_files(
     shutdown: CancellationToken,
 ) -> Result<Arc<ServerConfig>, FilesError> {
     let pair = read(certificate, key).await?;
-    let failed = |fault| FilesError::Pair {
+    let failed = |error| FilesError::Pair {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
-        fault,
+        error,
     };
     let serving = Serving::new(&pair).map_err(failed)?;
     let config = serving.server_config()?;
@@ -88,8 +88,8 @@ async fn follow(
         ticks.tick().await;
         let pair = match read(certificate, key).await {
             Ok(pair) => pair,
-            Err(fault) => {
-                tracing::warn!(%fault, "the certificate served so far is served on");
+            Err(error) => {
+                tracing::warn!(%error, "the certificate served so far is served on");
                 continue;
             }
         };
@@ -102,9 +102,9 @@ async fn follow(
                 expires.note(pair.ends());
                 served = pair;
             }
-            Err(fault) => {
+            Err(error) => {
                 let file = certificate.display();
-                tracing::warn!(%file, %fault, "the certificate served so far is served on");
+                tracing::warn!(%file, %error, "the certificate served so far is served on");
                 refused = Some(pair);
             }
         }
@@ -114,7 +114,7 @@ async fn follow(
 async fn read(certificate: &Path, key: &Path) -> Result<Pair, FilesError> {
     let text = async |path: &Path| {
         let read = tokio::fs::read_to_string(path).await;
-        read.map_err(|fault| FilesError::Read { path: path.to_owned(), fault })
+        read.map_err(|error| FilesError::Read { path: path.to_owned(), error })
     };
     Ok(Pair::from_pem(text(certificate).await?, text(key).await?))
 }

@@ -52,7 +52,7 @@ pub async fn own(
     let leaf = loop {
         match own.first().await {
             Ok(leaf) => break leaf,
-            Err(fault) => tracing::warn!(%fault, "there is no serving certificate yet"),
+            Err(error) => tracing::warn!(%error, "there is no serving certificate yet"),
         }
         sleep(LOOK_EVERY).await;
     };
@@ -98,9 +98,9 @@ impl Own {
                 Ok(Looked::Published) => self.certified.open(),
                 // What was proved stays proved while the API server is away, and nothing more is.
                 Ok(Looked::Alone) => {}
-                Err(fault) => {
+                Err(error) => {
                     self.certified.close();
-                    tracing::error!(%fault, "the certificates are not in order");
+                    tracing::error!(%error, "the certificates are not in order");
                 }
             }
             sleep(LOOK_EVERY).await;
@@ -115,13 +115,13 @@ impl Own {
                 self.conflicts = 0;
                 self.serve(leaf, &generations).map(|()| Looked::Published)
             }
-            Err(OwnError::Cluster(fault)) => {
-                self.tell(&fault);
+            Err(OwnError::Cluster(error)) => {
+                self.tell(&error);
                 let known = self.known.clone();
                 let served = known.map_or(Ok(()), |known| self.serve(leaf, &known));
                 served.map(|()| Looked::Alone)
             }
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 
@@ -144,12 +144,12 @@ impl Own {
         prove(leaf.config(), &generations.bundle(), name).map_err(OwnError::Proof)
     }
 
-    fn tell(&mut self, fault: &ClusterError) {
-        let lost = matches!(fault, ClusterError::Conflict);
+    fn tell(&mut self, error: &ClusterError) {
+        let lost = matches!(error, ClusterError::Conflict);
         self.conflicts = if lost { self.conflicts + 1 } else { 0 };
         // One that loses does so to another replica, which did the same.
         if !lost || self.conflicts.is_multiple_of(CONFLICTS) {
-            tracing::warn!(%fault, "the certificates are not looked after");
+            tracing::warn!(%error, "the certificates are not looked after");
         }
     }
 

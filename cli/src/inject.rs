@@ -9,7 +9,7 @@ use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use podrole_identity::{AnnotationPrefix, CredentialPath};
+use podrole_identity::{AnnotationPrefix, CredentialProvider};
 use podrole_webhook::{InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster};
 
 use crate::manifests::{Manifests, Source};
@@ -48,7 +48,7 @@ pub(crate) struct InjectArgs {
 
     /// The way of pods whose ServiceAccount does not choose: web-identity or container
     #[arg(long, default_value_t, value_name = "PATH")]
-    credentials: CredentialPath,
+    credentials: CredentialProvider,
 
     /// The region that containers are told, unless they know one
     #[arg(long, value_name = "REGION")]
@@ -93,8 +93,8 @@ pub(crate) async fn run(args: InjectArgs) -> ExitCode {
             anstream::print!("{text}");
             ExitCode::SUCCESS
         }
-        Err(fault) => {
-            anstream::eprintln!("podrole: {fault:#}");
+        Err(error) => {
+            anstream::eprintln!("podrole: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -34,8 +34,8 @@ fn main() -> ExitCode {
     let command = Podrole::parse().command;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(fault) => {
-            eprintln!("podrole: {fault}");
+        Err(error) => {
+            eprintln!("podrole: {error}");
             return ExitCode::FAILURE;
         }
     };

@@ -93,20 +93,20 @@ impl Manifests {
 
 /// The documents of a file.
 pub(crate) fn documents(source: &Source) -> Result<Vec<Value>, ManifestError> {
-    let failed = |fault: &serde_saphyr::Error| ManifestError {
+    let failed = |error: &serde_saphyr::Error| ManifestError {
         file: source.file.clone(),
-        place: fault
+        place: error
             .location()
             .map(|at| format!(", line {}, column {}", at.line(), at.column()))
             .unwrap_or_default(),
-        reason: reason(fault),
+        reason: reason(error),
     };
-    serde_saphyr::from_multiple(&source.text).map_err(|fault| failed(&fault))
+    serde_saphyr::from_multiple(&source.text).map_err(|error| failed(&error))
 }
 
-/// The fault without the place, which stands before it, and without the drawn excerpt.
-fn reason(fault: &serde_saphyr::Error) -> String {
-    let told = fault.without_snippet().to_string();
+/// The error without the place, which stands before it, and without the drawn excerpt.
+fn reason(error: &serde_saphyr::Error) -> String {
+    let told = error.without_snippet().to_string();
     let told = told.lines().next().unwrap_or("it is no YAML").trim().to_owned();
     match told.split_once(" at line ") {
         Some((reason, _)) => reason.trim_end_matches([',', ':']).to_owned(),
@@ -155,7 +155,7 @@ pub(crate) fn workload(kind: &str, document: &Value) -> Result<Option<Workload>,
 
 fn account(namespace: &str, name: &str) -> Result<ServiceAccountRef, String> {
     ServiceAccountRef::new(namespace, name)
-        .map_err(|fault| format!("ServiceAccount {namespace}/{name}: {fault}"))
+        .map_err(|error| format!("ServiceAccount {namespace}/{name}: {error}"))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {

@@ -8,8 +8,8 @@ use podrole_sandbox::SandboxArgs;
 pub(crate) async fn run(args: SandboxArgs) -> ExitCode {
     match podrole_sandbox::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("podrole sandbox: {fault:#}");
+        Err(error) => {
+            eprintln!("podrole sandbox: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -55,14 +55,14 @@ pub(crate) async fn ask() -> Answer {
             account: identity.account().unwrap_or_default().to_owned(),
             user_id: identity.user_id().unwrap_or_default().to_owned(),
         },
-        Err(fault) => refused(&fault),
+        Err(error) => refused(&error),
     }
 }
 
 /// AWS's own error where there is one in the chain of causes; else the whole chain, since the SDK
 /// says the useful thing last.
-fn refused(fault: &(dyn Error + 'static)) -> Answer {
-    let mut chain = std::iter::successors(Some(fault), cause);
+fn refused(error: &(dyn Error + 'static)) -> Answer {
+    let mut chain = std::iter::successors(Some(error), cause);
     if let Some((code, message)) = chain.clone().find_map(aws_error) {
         return Answer::Refused { message: format!("{code}: {message}"), code: Some(code) };
     }
@@ -74,14 +74,14 @@ fn refused(fault: &(dyn Error + 'static)) -> Answer {
     Answer::Refused { code: None, message }
 }
 
-fn cause<'a>(fault: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    (*fault).source()
+fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    (*error).source()
 }
 
 /// AWS's code and message, where this link of the chain is AWS's answer.
-fn aws_error(fault: &(dyn Error + 'static)) -> Option<(String, String)> {
-    let web_identity = fault.downcast_ref::<AssumeRoleWithWebIdentityError>();
-    let identity = fault.downcast_ref::<GetCallerIdentityError>();
+fn aws_error(error: &(dyn Error + 'static)) -> Option<(String, String)> {
+    let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>();
+    let identity = error.downcast_ref::<GetCallerIdentityError>();
     let meta = web_identity.map(AssumeRoleWithWebIdentityError::meta);
     let meta = meta.or(identity.map(GetCallerIdentityError::meta))?;
     let (code, message) = (meta.code()?, meta.message().unwrap_or_default());

@@ -4,7 +4,10 @@ mod reader;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use crate::{Audience, ContainerList, CredentialPath, Extras, RoleArn, Secrets, TokenExpiration};
+use crate::{
+    Audience, ContainerList, CredentialProvider, OptInAnnotations, RoleArn, Secrets,
+    TokenExpiration,
+};
 pub(crate) use reader::{Reader, read_bool};
 
 /// Says on a ServiceAccount which way its pods go: `web-identity` or `container`.
@@ -33,7 +36,7 @@ pub struct Problem {
     /// Its value, cut to what fits a line.
     pub value: String,
     /// What is wrong with it, or what is used instead.
-    pub fault: String,
+    pub error: String,
 }
 
 /// What a ServiceAccount says of its pods' identity.
@@ -50,13 +53,13 @@ pub struct ServiceAccountAnnotations {
     /// The token's life.
     pub token_expiration: Option<TokenExpiration>,
     /// The way its pods go.
-    pub credentials: Option<CredentialPath>,
+    pub credentials: Option<CredentialProvider>,
     /// Containers that are left alone.
     pub skip_containers: ContainerList,
     /// The only containers that are given anything, unless empty.
     pub include_containers: ContainerList,
     /// What is added to containers beside the identity.
-    pub extras: Extras,
+    pub opt_in: OptInAnnotations,
     /// Secrets for the containers.
     pub secrets: Secrets,
     /// Whether the API server would refuse Secrets that the ServiceAccount does not list.
@@ -75,7 +78,7 @@ pub struct PodAnnotations {
     /// The only containers that are given anything, unless empty.
     pub include_containers: ContainerList,
     /// What is added to containers beside the identity; it goes before the ServiceAccount's.
-    pub extras: Extras,
+    pub opt_in: OptInAnnotations,
     /// Secrets for the containers; for one alias they go before the ServiceAccount's.
     pub secrets: Secrets,
     /// All that was said and could not be used.
@@ -109,18 +112,18 @@ impl AnnotationPrefix {
 }
 
 impl Problem {
-    fn new(annotation: &str, value: &str, fault: impl fmt::Display) -> Self {
+    fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
         let mut shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
         if shown.len() < value.len() {
             shown.push_str("..");
         }
-        Self { annotation: annotation.to_owned(), value: shown, fault: fault.to_string() }
+        Self { annotation: annotation.to_owned(), value: shown, error: error.to_string() }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} \"{}\": {}", self.annotation, self.value, self.fault)
+        write!(f, "{} \"{}\": {}", self.annotation, self.value, self.error)
     }
 }
 
@@ -134,7 +137,7 @@ impl ServiceAccountAnnotations {
         let (role, bad_role) = match named.map(|value| value.parse::<RoleArn>()) {
             None => (None, None),
             Some(Ok(role)) => (Some(role), None),
-            Some(Err(fault)) => (None, named.map(|value| Problem::new(&role_key, value, fault))),
+            Some(Err(error)) => (None, named.map(|value| Problem::new(&role_key, value, error))),
         };
         Self {
             role,
@@ -145,7 +148,7 @@ impl ServiceAccountAnnotations {
             credentials: reader.read(CREDENTIALS_ANNOTATION, str::parse),
             skip_containers: reader.containers(&prefix.key("skip-containers")),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
-            extras: Extras::read(&mut reader),
+            opt_in: OptInAnnotations::read(&mut reader),
             secrets: Secrets::read(&mut reader),
             enforces_mountable_secrets: annotations
                 .get(ENFORCE_MOUNTABLE_SECRETS_ANNOTATION)
@@ -178,7 +181,7 @@ impl PodAnnotations {
             token_expiration: reader.token_expiration(),
             skip_containers: reader.containers(&prefix.key("skip-containers")),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
-            extras: Extras::read(&mut reader),
+            opt_in: OptInAnnotations::read(&mut reader),
             secrets: Secrets::read(&mut reader),
             problems: reader.problems,
         }

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_name() {
-        for (text, fault) in [
+        for (text, error) in [
             ("", ArnError::NotAnArn),
             ("app", ArnError::NotAnArn),
             ("arm:aws:iam::111122223333:role/app", ArnError::NotAnArn),
@@ -219,7 +219,7 @@ mod tests {
             ("arn:aws:iam::111122223333:role//app", ArnError::Path),
             ("arn:aws:iam::111122223333:role/té/app", ArnError::Path),
         ] {
-            assert_eq!(text.parse::<RoleArn>().unwrap_err(), fault, "{text}");
+            assert_eq!(text.parse::<RoleArn>().unwrap_err(), error, "{text}");
         }
         let long = format!("arn:aws:iam::111122223333:role/{}", "a".repeat(65));
         assert_eq!(long.parse::<RoleArn>().unwrap_err(), ArnError::Name);

@@ -43,12 +43,12 @@ pub enum AssociationListError {
     #[error("the association list is not what it should be: {0}")]
     Form(#[from] serde_json::Error),
     /// An entry is wrong in itself.
-    #[error("identity {index} of the association list: {fault}")]
+    #[error("identity {index} of the association list: {error}")]
     Entry {
         /// The place in the list, from 0.
         index: usize,
         /// What is wrong there.
-        fault: String,
+        error: String,
     },
 }
 
@@ -76,7 +76,7 @@ impl RawAssociation {
     fn check(self) -> Result<Association, String> {
         let role = |arn: Option<String>, field: &str| {
             let checked = arn.map(|arn| arn.parse::<RoleArn>()).transpose();
-            checked.map_err(|fault| format!("{field}: {fault}"))
+            checked.map_err(|error| format!("{field}: {error}"))
         };
         if self.duration_seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
             return Err("durationSeconds: 900 to 43200 are allowed".to_owned());
@@ -87,14 +87,14 @@ impl RawAssociation {
         let session_name = self.session_name.map(|name| name.parse()).transpose();
         Ok(Association {
             service_account: ServiceAccountRef::new(&self.namespace, &self.service_account)
-                .map_err(|fault| fault.to_string())?,
+                .map_err(|error| error.to_string())?,
             role: role(self.role_arn, "roleArn")?,
             target_role: role(self.target_role_arn, "targetRoleArn")?,
             external_id: self.external_id,
             disable_session_tags: self.disable_session_tags,
             policy: self.policy,
             duration_seconds: self.duration_seconds,
-            session_name: session_name.map_err(|fault| format!("sessionName: {fault}"))?,
+            session_name: session_name.map_err(|error| format!("sessionName: {error}"))?,
         })
     }
 }
@@ -112,7 +112,7 @@ impl AssociationList {
         let mut associations = HashMap::new();
         for (index, entry) in raw.identities.into_iter().enumerate() {
             let checked = entry.check();
-            let checked = checked.map_err(|fault| AssociationListError::Entry { index, fault })?;
+            let checked = checked.map_err(|error| AssociationListError::Entry { index, error })?;
             associations.entry(checked.service_account.clone()).or_insert(checked);
         }
         Ok(Self { associations })

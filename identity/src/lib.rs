@@ -20,9 +20,9 @@ mod audience;
 mod compose;
 mod container_list;
 mod expiration;
-mod extras;
-mod path;
+mod opt_in;
 mod permitted_roles;
+mod provider;
 mod secret;
 mod service_account;
 mod session_name;
@@ -42,14 +42,14 @@ pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
     TokenExpiration,
 };
-pub use extras::{
-    DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, Extras, REGION_ANNOTATION,
+pub use opt_in::{
+    DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,
     SESSION_NAME_ANNOTATION,
 };
-pub use path::{CREDENTIALS_PATH, CredentialPath, DEFAULT_FULL_URI, TokenVolume};
 pub use permitted_roles::{
     PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
 };
-pub use secret::{SECRET_ANNOTATION_PREFIX, SecretItem, SecretWish, Secrets};
+pub use provider::{CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume};
+pub use secret::{DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretItem, Secrets};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_name::{SessionName, SessionNameError, SessionNameTemplate};

@@ -27,11 +27,11 @@ pub struct RolePattern(String);
 
 /// Why a guard-rail cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{PERMITTED_ROLES_ANNOTATION}, pattern {place}: {fault}")]
+#[error("{PERMITTED_ROLES_ANNOTATION}, pattern {place}: {error}")]
 pub struct PermittedRolesError {
     /// The pattern's place, from 1.
     place: usize,
-    fault: ArnError,
+    error: ArnError,
 }
 
 impl PermittedRoles {
@@ -44,11 +44,11 @@ impl PermittedRoles {
         let patterns = text.split(|c: char| c == ',' || c.is_whitespace());
         let patterns = patterns.filter(|pattern| !pattern.is_empty()).zip(1..);
         let read = patterns.map(|(pattern, place)| {
-            RolePattern::read(pattern).map_err(|fault| PermittedRolesError { place, fault })
+            RolePattern::read(pattern).map_err(|error| PermittedRolesError { place, error })
         });
         match read.collect() {
             Ok(patterns) => Self::Only(patterns),
-            Err(fault) => Self::Malformed(fault),
+            Err(error) => Self::Malformed(error),
         }
     }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_permits_none_and_is_told() {
-        for (pattern, fault) in [
+        for (pattern, error) in [
             ("*", ArnError::NotAnArn),
             ("app", ArnError::NotAnArn),
             ("arn:aws:iam::*", ArnError::NotAnArn),
@@ -179,7 +179,7 @@ mod tests {
             let text = format!("{APP}, {pattern}");
             let read = PermittedRoles::read(Some(&text));
             assert!(!read.permits(&APP.parse().unwrap()), "{pattern}");
-            assert_eq!(read, PermittedRoles::Malformed(PermittedRolesError { place: 2, fault }));
+            assert_eq!(read, PermittedRoles::Malformed(PermittedRolesError { place: 2, error }));
         }
     }
 

@@ -18,11 +18,11 @@ pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
 /// The Secrets that an object asks for, by alias. An empty value asks for nothing, and on a pod
 /// takes back what its ServiceAccount asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Secrets(BTreeMap<String, Vec<SecretWish>>);
+pub struct Secrets(BTreeMap<String, Vec<DesiredSecret>>);
 
 /// One Secret as containers shall see it: as files, as variables, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretWish {
+pub struct DesiredSecret {
     /// The Secret's name.
     pub secret_name: String,
     /// Where its files are mounted.
@@ -105,17 +105,17 @@ impl Secrets {
     }
 
     /// Each wish, with the whole key of its annotation.
-    pub fn wishes(&self) -> impl Iterator<Item = (String, &SecretWish)> {
+    pub fn wishes(&self) -> impl Iterator<Item = (String, &DesiredSecret)> {
         self.0.iter().flat_map(|(alias, wishes)| {
             wishes.iter().map(move |wish| (format!("{SECRET_ANNOTATION_PREFIX}{alias}"), wish))
         })
     }
 }
 
-fn wishes(alias: &str, value: &str) -> Result<Vec<SecretWish>, String> {
-    let json = |fault: serde_json::Error| {
+fn wishes(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, String> {
+    let json = |error: serde_json::Error| {
         // Without the place in the text: an annotation is one line.
-        let told = fault.to_string();
+        let told = error.to_string();
         told.split(" at line ").next().unwrap_or_default().to_owned()
     };
     let raw = match value.trim() {
@@ -143,7 +143,7 @@ impl RawWish {
         }
     }
 
-    fn check(self, alias: &str) -> Result<SecretWish, String> {
+    fn check(self, alias: &str) -> Result<DesiredSecret, String> {
         let secret_name = self.secret_name.unwrap_or_else(|| alias.to_owned());
         check::secret_name(&secret_name)?;
         if self.mount_path.is_none() && self.env.is_none() {
@@ -156,7 +156,7 @@ impl RawWish {
         self.sub_path.as_deref().map_or(Ok(()), |path| check::below("subPath", path))?;
         self.env.as_deref().map_or(Ok(()), check::env_prefix)?;
         let items = self.items.into_iter().map(RawItem::check);
-        Ok(SecretWish {
+        Ok(DesiredSecret {
             secret_name,
             mount_path: self.mount_path,
             sub_path: self.sub_path,

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn what_kubernetes_refuses_is_refused() {
         use ServiceAccountError::{Form, Name, Namespace, Subject};
-        for (text, fault) in [
+        for (text, error) in [
             ("shop", Form),
             ("/app", Namespace),
             ("Shop/app", Namespace),
@@ -140,16 +140,16 @@ mod tests {
             ("shop/a..b", Name),
             ("shop/a:b", Name),
         ] {
-            assert_eq!(text.parse::<ServiceAccountRef>(), Err(fault), "{text}");
+            assert_eq!(text.parse::<ServiceAccountRef>(), Err(error), "{text}");
         }
-        for (subject, fault) in [
+        for (subject, error) in [
             ("", Subject),
             ("system:node:a", Subject),
             ("system:serviceaccount:shop", Subject),
             ("system:serviceaccount::app", Namespace),
             ("system:serviceaccount:shop:a:b", Name),
         ] {
-            assert_eq!(ServiceAccountRef::from_subject(subject), Err(fault), "{subject}");
+            assert_eq!(ServiceAccountRef::from_subject(subject), Err(error), "{subject}");
         }
     }
 }

@@ -30,11 +30,11 @@ pub enum LogFormat {
 /// When the filter cannot be read, or logs were started before; the text names the mend.
 pub fn init(args: &LogArgs) -> Result<(), String> {
     let filter = EnvFilter::try_new(&args.log)
-        .map_err(|fault| format!("--log {}: {fault}; try `info` or `debug`", args.log))?;
+        .map_err(|error| format!("--log {}: {error}; try `info` or `debug`", args.log))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match args.log_format {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
         LogFormat::Text => logs.with_target(false).try_init(),
     };
-    started.map_err(|fault| format!("logs: {fault}"))
+    started.map_err(|error| format!("logs: {error}"))
 }

@@ -74,15 +74,15 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// What kind of fault it is.
+    /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
 }
 
-fn mend(fault: &io::Error) -> &'static str {
-    match fault.kind() {
+fn mend(error: &io::Error) -> &'static str {
+    match error.kind() {
         io::ErrorKind::AddrInUse => "; choose another port, or stop what holds this one",
         io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
         io::ErrorKind::PermissionDenied => {
@@ -198,9 +198,9 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
             let _ = stream.set_nodelay(true);
             Some((stream, peer))
         }
-        Err(fault) => {
+        Err(error) => {
             // Out of file descriptors, mostly: trying at once would only burn the processor.
-            tracing::warn!(%fault, "a connection could not be accepted");
+            tracing::warn!(%error, "a connection could not be accepted");
             sleep(Duration::from_millis(100)).await;
             None
         }

@@ -16,7 +16,7 @@ pub trait ServiceAccounts: Send + Sync + 'static {
         &self,
         account: &ServiceAccountRef,
         patience: Duration,
-    ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupFault>> + Send;
+    ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupError>> + Send;
 
     /// What a namespace permits its pods to become. It is told or given up within `patience`.
     ///
@@ -26,14 +26,14 @@ pub trait ServiceAccounts: Send + Sync + 'static {
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> impl Future<Output = Result<PermittedRoles, LookupFault>> + Send;
+    ) -> impl Future<Output = Result<PermittedRoles, LookupError>> + Send;
 }
 
-/// Why a ServiceAccount or a namespace could not be looked up. The fault is the cluster's or ours,
+/// Why a ServiceAccount or a namespace could not be looked up. The error is the cluster's or ours,
 /// never the pod's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum LookupFault {
+pub enum LookupError {
     /// Something that says who pods are has not been read for the first time.
     #[error("who pods are is not all read yet; create the pod again in a few seconds")]
     Unsynced,
@@ -81,7 +81,7 @@ impl ServiceAccounts for InMemory {
         &self,
         account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         Ok(self.accounts.get(account).cloned())
     }
 
@@ -89,7 +89,7 @@ impl ServiceAccounts for InMemory {
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         Ok(self.permitted.get(namespace).cloned().unwrap_or_default())
     }
 }

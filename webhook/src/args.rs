@@ -7,7 +7,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::Parser;
 use podrole_identity::{
-    AccountId, AnnotationPrefix, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange,
+    AccountId, AnnotationPrefix, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange,
     RoleComposer, TokenExpiration, TokenVolume,
 };
 use podrole_runtime::logging::LogArgs;
@@ -53,7 +53,7 @@ pub struct Args {
 
     /// The way of pods whose ServiceAccount does not choose: web-identity or container
     #[arg(long, default_value_t, value_name = "PATH")]
-    pub credentials: CredentialPath,
+    pub credentials: CredentialProvider,
 
     /// How the agent trades tokens, from which the container path's audience follows:
     /// web-identity, assume-role or eks-auth
@@ -202,7 +202,7 @@ impl Args {
             endpoint_url: self.endpoint_url.clone(),
             web_identity_volume: TokenVolume {
                 mount_path: self.token_mount_path.clone(),
-                ..CredentialPath::WebIdentity.token_volume()
+                ..CredentialProvider::WebIdentity.token_volume()
             },
             container_volume: TokenVolume {
                 name: self.container_credentials_token_volume_name.clone(),

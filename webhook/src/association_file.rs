@@ -53,14 +53,14 @@ struct File {
 
 impl File {
     fn take(&mut self, text: std::io::Result<String>, listed: &Gate) {
-        let text = text.map_err(|fault| fault.kind());
+        let text = text.map_err(|error| error.kind());
         if self.last.as_ref() == Some(&text) {
             return;
         }
         let file = self.path.display();
         let read = read(&text);
-        if let Err(fault) = &read {
-            tracing::warn!(%file, fault, "the last good association list is used on");
+        if let Err(error) = &read {
+            tracing::warn!(%file, error, "the last good association list is used on");
         }
         self.metrics.source_problems(Source::Associations, usize::from(read.is_err()));
         if let Ok(list) = read {
@@ -75,9 +75,9 @@ impl File {
 /// A file that is not there is an empty list, as with EKS's webhook.
 fn read(text: &Result<String, ErrorKind>) -> Result<AssociationList, String> {
     match text {
-        Ok(text) => AssociationList::read(text).map_err(|fault| fault.to_string()),
+        Ok(text) => AssociationList::read(text).map_err(|error| error.to_string()),
         Err(ErrorKind::NotFound) => Ok(AssociationList::default()),
-        Err(fault) => Err(fault.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

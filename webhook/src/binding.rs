@@ -1,7 +1,7 @@
 //! Who a pod is in AWS: what is known of its ServiceAccount, settled.
 
 use podrole_identity::{
-    Association, CredentialPath, PERMITTED_ROLES_ANNOTATION, PermittedRoles, RoleArn,
+    Association, CredentialProvider, PERMITTED_ROLES_ANNOTATION, PermittedRoles, RoleArn,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
 
@@ -44,7 +44,7 @@ pub struct Grant {
     /// The role to go on to from there.
     pub target_role: Option<RoleArn>,
     /// The way to it, where the source chooses.
-    pub path: Option<CredentialPath>,
+    pub path: Option<CredentialProvider>,
 }
 
 /// Where an identity comes from.
@@ -107,7 +107,7 @@ impl Binding {
             source: Source::Associations,
             role: association.role.clone().or_else(|| said.role.clone()),
             target_role: association.target_role.clone(),
-            path: Some(CredentialPath::Container),
+            path: Some(CredentialProvider::Container),
         });
         Self { account: account.clone(), identity, said }
     }
@@ -128,7 +128,7 @@ impl Binding {
             source: Source::ConfigMap,
             role: Some(entry.role.clone()),
             target_role: None,
-            path: Some(CredentialPath::WebIdentity),
+            path: Some(CredentialProvider::WebIdentity),
         });
         Self { account: account.clone(), identity, said }
     }
@@ -144,8 +144,8 @@ impl Binding {
 
     fn forbidden_by(&self, permitted: &PermittedRoles) -> Option<String> {
         let grant = self.grant()?;
-        if let PermittedRoles::Malformed(fault) = permitted {
-            return Some(fault.to_string());
+        if let PermittedRoles::Malformed(error) = permitted {
+            return Some(error.to_string());
         }
         let role = grant.roles().find(|role| !permitted.permits(role))?;
         let namespace = self.account.namespace();
@@ -169,7 +169,7 @@ impl Binding {
 
     /// The way that these pods go.
     #[must_use]
-    pub fn path(&self, settings: &Settings) -> Option<CredentialPath> {
+    pub fn path(&self, settings: &Settings) -> Option<CredentialProvider> {
         self.grant().map(|grant| grant.path(settings))
     }
 
@@ -183,7 +183,7 @@ impl Binding {
 }
 
 impl Grant {
-    pub(crate) fn path(&self, settings: &Settings) -> CredentialPath {
+    pub(crate) fn path(&self, settings: &Settings) -> CredentialProvider {
         self.path.unwrap_or(settings.credentials)
     }
 

@@ -15,11 +15,11 @@ use podrole_runtime::health::Gate;
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
-pub(crate) use registrations::{ListFault, registered};
+pub(crate) use registrations::{ListError, registered};
 pub use registrations::{UnregisterError, unregister};
 
 use crate::{
-    LookupFault, Metrics, Reading, ServiceAccounts,
+    LookupError, Metrics, Reading, ServiceAccounts,
     cache::Seen,
     config_map::RoleMap,
     crowd::{Live, Told},
@@ -108,7 +108,7 @@ impl ServiceAccounts for Watched {
         &self,
         account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         let found = self.lookup.look(account, patience).await?;
         Ok(found.map(Arc::unwrap_or_clone))
     }
@@ -117,14 +117,14 @@ impl ServiceAccounts for Watched {
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         self.guard_rails.permitted(namespace, patience).await
     }
 }
 
 /// What is at the bottom of an error: the client's own text stops at "client error".
-fn root(fault: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(fault), |fault| fault.source());
+fn root(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
     causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
@@ -141,7 +141,7 @@ impl Live for Cluster {
         async move {
             // Without a resourceVersion the answer is the latest.
             let meta = accounts.get_metadata_opt(account.name()).await;
-            let meta = meta.map_err(|fault| failed(&fault, "a ServiceAccount"))?;
+            let meta = meta.map_err(|error| failed(&error, "a ServiceAccount"))?;
             Ok(meta.map(|meta| follow::seen(meta, &self.reading)))
         }
     }
@@ -149,12 +149,12 @@ impl Live for Cluster {
     fn list(
         &self,
         namespace: &str,
-    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupFault>> + Send {
+    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupError>> + Send {
         let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
         async move {
             // Whole, and without a resourceVersion: the latest.
             let listed = accounts.list_metadata(&ListParams::default()).await;
-            let listed = listed.map_err(|fault| failed(&fault, "a namespace's ServiceAccounts"))?;
+            let listed = listed.map_err(|error| failed(&error, "a namespace's ServiceAccounts"))?;
             let known = listed.items.into_iter().filter_map(|meta| {
                 let account = follow::account(&meta).ok()?;
                 Some((account, follow::seen(meta, &self.reading)))
@@ -168,11 +168,11 @@ impl LiveNamespace for Cluster {
     async fn permitted_roles(
         &self,
         namespace: &str,
-    ) -> Result<Option<PermittedRoles>, LookupFault> {
+    ) -> Result<Option<PermittedRoles>, LookupError> {
         let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
-        let meta = meta.map_err(|fault| {
-            failed(&fault, "a Namespace");
-            LookupFault::Namespace
+        let meta = meta.map_err(|error| {
+            failed(&error, "a Namespace");
+            LookupError::Namespace
         })?;
         Ok(meta.as_ref().map(follow::permitted))
     }
@@ -183,7 +183,7 @@ impl ServiceAccounts for Cluster {
         &self,
         account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         let found = self.read(account).await?;
         Ok(found.map(|seen| Arc::unwrap_or_clone(seen.said)))
     }
@@ -192,16 +192,16 @@ impl ServiceAccounts for Cluster {
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         let permitted = LiveNamespace::permitted_roles(self, namespace).await?;
-        permitted.ok_or(LookupFault::Namespace)
+        permitted.ok_or(LookupError::Namespace)
     }
 }
 
-fn failed(fault: &kube::Error, what: &'static str) -> LookupFault {
-    let cause = root(fault);
-    tracing::warn!(%fault, cause, "{what} could not be read");
-    LookupFault::Failed
+fn failed(error: &kube::Error, what: &'static str) -> LookupError {
+    let cause = root(error);
+    tracing::warn!(%error, cause, "{what} could not be read");
+    LookupError::Failed
 }
 
 #[cfg(test)]

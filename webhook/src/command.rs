@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use podrole_identity::CredentialPath;
+use podrole_identity::CredentialProvider;
 use podrole_runtime::config;
 
 use crate::{Args, cluster, run::run};
@@ -48,7 +48,7 @@ struct Unregister {
 /// Does what the process's command line says. A failure is one line on standard error.
 pub async fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match cli.task {
         Some(Task::Unregister(task)) => unregister(&task).await,
         None if cli.print_config => {
@@ -59,9 +59,9 @@ pub async fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
+        Err(error) => {
             // One line for people: anyhow's own form would add a backtrace.
-            eprintln!("podrole-webhook: {fault:#}");
+            eprintln!("podrole-webhook: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -78,7 +78,7 @@ async fn unregister(task: &Unregister) -> anyhow::Result<()> {
 /// The flags, and what follows from them.
 fn configuration(args: &Args, matches: &ArgMatches) -> String {
     let settings = args.settings();
-    let audience = settings.audience_of(CredentialPath::Container, None);
+    let audience = settings.audience_of(CredentialProvider::Container, None);
     let effective = [
         ("token-expiration", settings.token_expiration.seconds().to_string()),
         ("sts-regional-endpoint", settings.sts_regional_endpoints.to_string()),

@@ -53,8 +53,8 @@ pub(crate) fn update(
             metrics.source_problems(Source::ConfigMap, problems.len());
             roles.set(map);
         }
-        Err(fault) => {
-            tracing::warn!(fault, "ConfigMap {NAME} is no JSON map; what it held before counts");
+        Err(error) => {
+            tracing::warn!(error, "ConfigMap {NAME} is no JSON map; what it held before counts");
             metrics.source_problems(Source::ConfigMap, 1);
             roles.set_if_first(RoleMap::default());
         }
@@ -72,11 +72,11 @@ impl RoleMap {
     ) -> Result<(Self, Vec<String>), String> {
         let text = if text.trim().is_empty() { "{}" } else { text };
         let raw: Map<String, Value> =
-            serde_json::from_str(text).map_err(|fault| fault.to_string())?;
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
         let (mut map, mut problems) = (Self::default(), Vec::new());
         for (key, value) in raw {
             let read = map.add(&key, &value, composer);
-            problems.extend(read.err().map(|fault| format!("{}: {fault}", shown(&key))));
+            problems.extend(read.err().map(|error| format!("{}: {error}", shown(&key))));
         }
         Ok((map, problems))
     }
@@ -91,7 +91,7 @@ impl RoleMap {
         let entry = RoleEntry::read(value, composer)?;
         // The namespace of any is checked as one that it could be.
         let checked = if namespace == ANY { "any" } else { namespace };
-        let account = ServiceAccountRef::new(checked, name).map_err(|fault| fault.to_string())?;
+        let account = ServiceAccountRef::new(checked, name).map_err(|error| error.to_string())?;
         if namespace == ANY {
             self.anywhere.insert(name.to_owned(), entry);
         } else {
@@ -126,11 +126,11 @@ impl RoleEntry {
             Some(value) => Some(value.as_i64().ok_or("TokenExpiration is no whole number")?),
         };
         Ok(Self {
-            role: role.parse().map_err(|fault| format!("RoleARN: {fault}"))?,
+            role: role.parse().map_err(|error| format!("RoleARN: {error}"))?,
             audience: text("Audience")?
                 .map(str::parse)
                 .transpose()
-                .map_err(|fault| format!("Audience: {fault}"))?,
+                .map_err(|error| format!("Audience: {error}"))?,
             sts_regional_endpoints: match field("UseRegionalSTS") {
                 None => None,
                 Some(value) => Some(value.as_bool().ok_or("UseRegionalSTS is no boolean")?),

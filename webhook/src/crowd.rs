@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    LookupFault, Metrics, budget::Budget, cache::Seen, flights::lock, lookup::SharedCache,
+    LookupError, Metrics, budget::Budget, cache::Seen, flights::lock, lookup::SharedCache,
     metrics::LiveRead,
 };
 
@@ -27,7 +27,7 @@ use crate::{
 const ONE_BY_ONE: usize = 8;
 
 /// What a live read told.
-pub(crate) type Told = Result<Option<Seen>, LookupFault>;
+pub(crate) type Told = Result<Option<Seen>, LookupError>;
 
 /// Asks the API server itself. The cluster does, and tests do.
 pub(crate) trait Live: Send + Sync + 'static {
@@ -38,7 +38,7 @@ pub(crate) trait Live: Send + Sync + 'static {
     fn list(
         &self,
         namespace: &str,
-    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupFault>> + Send;
+    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupError>> + Send;
 }
 
 /// Someone who waits for a list, and how to tell them; nothing where the budget is spent.
@@ -120,7 +120,7 @@ impl<L: Live> Reads<L> {
 
     async fn read_one(&self, account: &ServiceAccountRef, patience: Duration) -> Told {
         let told = timeout(patience, self.0.live.read(account)).await;
-        let told = told.unwrap_or(Err(LookupFault::TooSlow));
+        let told = told.unwrap_or(Err(LookupError::TooSlow));
         if let Ok(seen) = &told {
             self.0.cache.answered([(account.clone(), seen.clone())]);
         }
@@ -146,7 +146,7 @@ impl<L: Live> Reads<L> {
             sleep(wait).await;
             let waiting = self.waiting(&namespace);
             let listed = timeout(patience, self.0.live.list(&namespace)).await;
-            self.tell(waiting, &listed.unwrap_or(Err(LookupFault::TooSlow)));
+            self.tell(waiting, &listed.unwrap_or(Err(LookupError::TooSlow)));
         }
     }
 
@@ -177,7 +177,7 @@ impl<L: Live> Reads<L> {
     fn tell(
         &self,
         waiting: Vec<Waiting>,
-        listed: &Result<HashMap<ServiceAccountRef, Seen>, LookupFault>,
+        listed: &Result<HashMap<ServiceAccountRef, Seen>, LookupError>,
     ) {
         if let Ok(listed) = listed {
             let with_role = listed.iter().filter(|(_, seen)| seen.said.names_role());
@@ -189,7 +189,7 @@ impl<L: Live> Reads<L> {
         for (account, tell) in waiting {
             let told = match listed {
                 Ok(listed) => Ok(listed.get(&account).cloned()),
-                Err(fault) => Err(*fault),
+                Err(error) => Err(*error),
             };
             // Whoever has given up is not told.
             drop(tell.send(Some(told)));

@@ -33,12 +33,12 @@ pub(crate) struct Instance {
 /// Why that cannot be known.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "--compose-role-arn: the instance metadata at {url} does not tell the account ({fault}); give \
+    "--compose-role-arn: the instance metadata at {url} does not tell the account ({error}); give \
      --aws-account-id"
 )]
 pub(crate) struct InstanceError {
     url: String,
-    fault: String,
+    error: String,
 }
 
 #[derive(Deserialize)]
@@ -50,17 +50,17 @@ struct Document {
 
 /// Asks the metadata service at `url`, a few times.
 pub(crate) async fn read(url: &str) -> Result<Instance, InstanceError> {
-    let mut fault = String::new();
+    let mut error = String::new();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             sleep(Duration::from_millis(500)).await;
         }
         match ask(url).await {
             Ok(instance) => return Ok(instance),
-            Err(said) => fault = said,
+            Err(said) => error = said,
         }
     }
-    Err(InstanceError { url: url.to_owned(), fault })
+    Err(InstanceError { url: url.to_owned(), error })
 }
 
 /// By the newer protocol alone: first a token, then with it the document.
@@ -87,11 +87,11 @@ async fn send(
     let request = request.map_err(|_| "the token cannot be sent back")?;
     let address = (host.trim_matches(['[', ']']), url.port_u16().unwrap_or(80));
     let answer = async {
-        let stream = TcpStream::connect(address).await.map_err(|fault| fault.to_string())?;
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         let connection = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = connection.map_err(|fault| fault.to_string())?;
+        let (mut sender, connection) = connection.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
-        let answer = sender.send_request(request).await.map_err(|fault| fault.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
         if !answer.status().is_success() {
             return Err(format!("it answers {}", answer.status()));
         }
@@ -143,8 +143,8 @@ mod tests {
     async fn what_is_no_metadata_service_names_the_mend() {
         for url in [service(r#"{"accountId":"1","region":"x"}"#).await, "http://127.0.0.1:1".into()]
         {
-            let fault = read(&url).await.unwrap_err().to_string();
-            assert!(fault.contains(&url) && fault.ends_with("give --aws-account-id"), "{fault}");
+            let error = read(&url).await.unwrap_err().to_string();
+            assert!(error.contains(&url) && error.ends_with("give --aws-account-id"), "{error}");
         }
     }
 }

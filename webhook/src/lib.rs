@@ -46,7 +46,7 @@ mod tls;
 mod validate;
 mod webhook;
 
-pub use accounts::{InMemory, LookupFault, ServiceAccounts};
+pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
 pub use command::main;
 pub use config_map::{RoleEntry, RoleMap};

@@ -10,7 +10,7 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::{
     Metrics,
-    cluster::{Client, ListFault, registered},
+    cluster::{Client, ListError, registered},
     rivals::{self, Kind, Registered, Rival},
 };
 
@@ -55,9 +55,9 @@ pub(crate) async fn look_out(
                     started = true;
                 }
             }
-            Err(fault) => {
-                tell([fault.to_string()], &mut told);
-                started |= matches!(fault, ListFault::Forbidden);
+            Err(error) => {
+                tell([error.to_string()], &mut told);
+                started |= matches!(error, ListError::Forbidden);
             }
         }
         sleep(if started || looks > SOON_TIMES { LATER } else { SOON }).await;
@@ -68,10 +68,10 @@ pub(crate) async fn look_out(
 fn unproved(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<String> {
     let ours = all.iter().filter(|registered| registered.name == own);
     let failed = ours.flat_map(|ours| &ours.entries).filter_map(|entry| {
-        let fault = prove(tls, &entry.bundle, &entry.host).err()?;
+        let error = prove(tls, &entry.bundle, &entry.host).err()?;
         Some(format!(
             "API servers will not get through: {own}, {}: the caBundle does not prove what is \
-             served as {} ({fault}); put the CA there, with cert-manager by its annotation \
+             served as {} ({error}); put the CA there, with cert-manager by its annotation \
              inject-ca-from",
             entry.name, entry.host
         ))

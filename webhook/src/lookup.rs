@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    LookupFault, Metrics,
+    LookupError, Metrics,
     cache::{Cache, Known, Seen},
     crowd::{Live, Reads},
     flights::{Flights, lock},
@@ -53,7 +53,7 @@ pub(crate) struct Lookup<L> {
     flights: Flights<ServiceAccountRef, Landed>,
 }
 
-type Found = Result<Option<Arc<ServiceAccountAnnotations>>, LookupFault>;
+type Found = Result<Option<Arc<ServiceAccountAnnotations>>, LookupError>;
 
 /// What a flight brings; `None` where the budget did not allow it.
 type Landed = Option<Found>;
@@ -68,7 +68,7 @@ impl<L: Live> Lookup<L> {
         // From here on no change is missed.
         let changes = self.cache.changed.subscribe();
         let known = match self.cache.look(account) {
-            Known::Unsynced => return Err(LookupFault::Unsynced),
+            Known::Unsynced => return Err(LookupError::Unsynced),
             Known::Said(said) => return Ok(said),
             Known::NoRole(said) => Some(said),
             Known::Never => None,
@@ -79,8 +79,8 @@ impl<L: Live> Lookup<L> {
             (Ok(found), _) => found,
             // The cache is believed; the metric has said so.
             (Err(_), Some(said)) if over_budget => Ok(Some(said)),
-            (Err(_), None) if over_budget => Err(LookupFault::Busy),
-            (Err(_), _) => Err(LookupFault::TooSlow),
+            (Err(_), None) if over_budget => Err(LookupError::Busy),
+            (Err(_), _) => Err(LookupError::TooSlow),
         }
     }
 
@@ -105,7 +105,7 @@ impl<L: Live> Lookup<L> {
                     match landed.map(|landed| landed.clone().flatten()) {
                         Ok(Some(found)) => return self.newest(account, found),
                         Ok(None) => *over_budget = true,
-                        Err(_) => return Err(LookupFault::Failed),
+                        Err(_) => return Err(LookupError::Failed),
                     }
                 }
                 Ok(()) = changes.changed() => {

@@ -5,7 +5,7 @@ mod labels;
 
 use std::time::Duration;
 
-use podrole_identity::CredentialPath;
+use podrole_identity::CredentialProvider;
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
@@ -72,7 +72,12 @@ impl Metrics {
         registry.register_collector(Box::new(self.ages.clone()));
     }
 
-    pub(crate) fn reviewed(&self, route: Route, path: Option<CredentialPath>, outcome: &Outcome) {
+    pub(crate) fn reviewed(
+        &self,
+        route: Route,
+        path: Option<CredentialProvider>,
+        outcome: &Outcome,
+    ) {
         self.count_review(route, path, outcome.as_str(), outcome.reason());
     }
 
@@ -84,13 +89,13 @@ impl Metrics {
     fn count_review(
         &self,
         route: Route,
-        path: Option<CredentialPath>,
+        path: Option<CredentialProvider>,
         outcome: &'static str,
         reason: Reason,
     ) {
         let labels = ReviewLabels {
             route: Word(route.as_str()),
-            path: Word(path.map_or("none", CredentialPath::as_str)),
+            path: Word(path.map_or("none", CredentialProvider::as_str)),
             outcome: Word(outcome),
             reason: Word(reason.as_str()),
         };

@@ -11,7 +11,7 @@ mod secrets;
 mod wish;
 
 use json_patch::PatchOperation;
-use podrole_identity::{CredentialPath, EKS_POD_IDENTITY_LABEL, PodAnnotations};
+use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL, PodAnnotations};
 use serde_json::json;
 
 use crate::{
@@ -76,7 +76,7 @@ struct Plan<'a> {
     operations: Vec<PatchOperation>,
     warnings: Vec<String>,
     /// The containers that have the other path's credentials already.
-    others: Option<(CredentialPath, Vec<String>)>,
+    others: Option<(CredentialProvider, Vec<String>)>,
     /// Why nothing is done, where nothing is.
     idle: Reason,
     /// A container has its identity, from now or from before.
@@ -136,7 +136,7 @@ impl<'a> Plan<'a> {
         let mut operations = Vec::new();
         let mut volumes = Array::new(&["spec", "volumes"], self.pod.spec.volumes.is_empty());
         if let Some(wish) = &self.wish {
-            if self.served && wish.path == CredentialPath::Container {
+            if self.served && wish.path == CredentialProvider::Container {
                 operations.extend(label(self.pod));
             }
             if self.mounted && self.pod.volume(&wish.volume.name).is_none() {
@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
 }
 
 /// One warning for all containers that have the other path already.
-fn stay((path, containers): (CredentialPath, Vec<String>)) -> String {
+fn stay((path, containers): (CredentialProvider, Vec<String>)) -> String {
     let names = containers.join(", ");
     match containers.as_slice() {
         [_] => format!("container {names} has {path} credentials already; they stay"),

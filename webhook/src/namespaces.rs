@@ -11,7 +11,7 @@ use podrole_identity::PermittedRoles;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    LookupFault,
+    LookupError,
     budget::Budget,
     flights::{Flights, lock},
 };
@@ -22,7 +22,7 @@ pub(crate) trait LiveNamespace: Send + Sync + 'static {
     fn permitted_roles(
         &self,
         namespace: &str,
-    ) -> impl Future<Output = Result<Option<PermittedRoles>, LookupFault>> + Send;
+    ) -> impl Future<Output = Result<Option<PermittedRoles>, LookupError>> + Send;
 }
 
 /// The namespaces that are known. Clones are the same.
@@ -73,7 +73,7 @@ pub(crate) struct GuardRails<L> {
     known: Namespaces,
     live: Arc<L>,
     budget: Arc<Mutex<Budget>>,
-    flights: Flights<String, Result<PermittedRoles, LookupFault>>,
+    flights: Flights<String, Result<PermittedRoles, LookupError>>,
 }
 
 impl<L: LiveNamespace> GuardRails<L> {
@@ -82,13 +82,13 @@ impl<L: LiveNamespace> GuardRails<L> {
         Self { known, live: Arc::new(live), budget, flights: Flights::default() }
     }
 
-    /// What a namespace permits. A namespace that is not known, and cannot be, is a fault and never
+    /// What a namespace permits. A namespace that is not known, and cannot be, is a error and never
     /// a yes.
     pub(crate) async fn permitted(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         if let Some(permitted) = self.known.look(namespace) {
             return Ok(permitted);
         }
@@ -96,16 +96,16 @@ impl<L: LiveNamespace> GuardRails<L> {
             let (known, live) = (self.known.clone(), Arc::clone(&self.live));
             let (budget, namespace) = (Arc::clone(&self.budget), namespace.to_owned());
             async move {
-                lock(&budget).take(Instant::now(), Duration::ZERO).ok_or(LookupFault::Busy)?;
+                lock(&budget).take(Instant::now(), Duration::ZERO).ok_or(LookupError::Busy)?;
                 let read = live.permitted_roles(&namespace).await?;
-                let permitted = read.ok_or(LookupFault::Namespace)?;
+                let permitted = read.ok_or(LookupError::Namespace)?;
                 known.put(namespace, permitted.clone());
                 Ok(permitted)
             }
         });
         let landed = timeout(patience, flight.wait_for(Option::is_some)).await;
         let landed = landed.map(|landed| landed.ok().and_then(|landed| landed.clone()));
-        landed.ok().flatten().unwrap_or(Err(LookupFault::Namespace))
+        landed.ok().flatten().unwrap_or(Err(LookupError::Namespace))
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
         async fn permitted_roles(
             &self,
             namespace: &str,
-        ) -> Result<Option<PermittedRoles>, LookupFault> {
+        ) -> Result<Option<PermittedRoles>, LookupError> {
             self.0.fetch_add(1, SeqCst);
             tokio::task::yield_now().await;
             Ok((namespace == "shop").then(|| PermittedRoles::read(Some(""))))
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(permitted, Ok(PermittedRoles::Only(Vec::new())));
         }
         assert_eq!(asked.load(SeqCst), 1);
-        assert_eq!(rails.permitted("nowhere", LONG).await, Err(LookupFault::Namespace));
+        assert_eq!(rails.permitted("nowhere", LONG).await, Err(LookupError::Namespace));
     }
 
     #[tokio::test]
@@ -163,7 +163,7 @@ mod tests {
         let mut busy = 0;
         for index in 0..60 {
             let told = rails.permitted(&format!("n-{index}"), LONG).await;
-            busy += usize::from(told == Err(LookupFault::Busy));
+            busy += usize::from(told == Err(LookupError::Busy));
         }
         assert!(busy >= 10 && asked.load(SeqCst) <= 50, "{busy}");
     }

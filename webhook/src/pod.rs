@@ -168,7 +168,7 @@ fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
         return Err(PodError { line: 1, column: 1 });
     }
     serde_json::from_str(json)
-        .map_err(|fault| PodError { line: fault.line(), column: fault.column() })
+        .map_err(|error| PodError { line: error.line(), column: error.column() })
 }
 
 impl PodView {

@@ -88,7 +88,7 @@ pub enum BadReview {
         /// The answer's uid.
         uid: String,
         /// What is wrong, for its author.
-        fault: &'static str,
+        error: &'static str,
     },
     /// It has none: this is no review at all.
     Unanswerable,
@@ -118,7 +118,7 @@ impl<'a> Review<'a> {
         let Ok(review) = serde_json::from_slice::<Self>(body) else {
             return Err(BadReview::salvaged(body, "the AdmissionReview cannot be read"));
         };
-        let fault = if review.kind != KIND {
+        let error = if review.kind != KIND {
             "this is no AdmissionReview"
         } else if !VERSIONS.contains(&&*review.api_version) {
             "this AdmissionReview is neither v1 nor v1beta1"
@@ -127,7 +127,7 @@ impl<'a> Review<'a> {
         } else {
             return Ok(review);
         };
-        Err(BadReview::salvaged(body, fault))
+        Err(BadReview::salvaged(body, error))
     }
 
     /// The version to answer in.
@@ -154,11 +154,11 @@ impl Request<'_> {
 }
 
 impl BadReview {
-    fn salvaged(body: &[u8], fault: &'static str) -> Self {
-        Self::answerable(body, fault).unwrap_or(Self::Unanswerable)
+    fn salvaged(body: &[u8], error: &'static str) -> Self {
+        Self::answerable(body, error).unwrap_or(Self::Unanswerable)
     }
 
-    fn answerable(body: &[u8], fault: &'static str) -> Option<Self> {
+    fn answerable(body: &[u8], error: &'static str) -> Option<Self> {
         let remains: Remains = serde_json::from_slice(body).ok()?;
         let Uid { uid } = serde_json::from_str(remains.request?.get()).ok()?;
         let version = remains
@@ -168,7 +168,7 @@ impl BadReview {
         is_uid(&uid).then(|| Self::Answerable {
             version: version.unwrap_or_else(|| VERSIONS[0].to_owned()),
             uid,
-            fault,
+            error,
         })
     }
 }

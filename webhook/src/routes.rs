@@ -110,11 +110,11 @@ async fn body(request: Request) -> Result<Bytes, Response> {
     }
     match timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(fault)) if fault.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let mend = "the review is over 6 MiB; make the pod smaller";
             Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, mend))
         }
-        Ok(Err(fault)) => Err(refuse(fault.status(), "the body did not arrive whole")),
+        Ok(Err(error)) => Err(refuse(error.status(), "the body did not arrive whole")),
         Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
     }
 }

@@ -1,7 +1,7 @@
 //! What the cluster's administrator decided, for all pods.
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialPath, DEFAULT_FULL_URI, Exchange,
+    AnnotationPrefix, Annotations, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange,
     RoleComposer, ServiceAccountAnnotations, TokenExpiration, TokenVolume,
 };
 
@@ -34,7 +34,7 @@ pub struct Settings {
     /// What makes ARNs of bare role names.
     pub composer: Option<RoleComposer>,
     /// The way of pods whose ServiceAccount does not choose.
-    pub credentials: CredentialPath,
+    pub credentials: CredentialProvider,
     /// How the agent trades tokens; the container path's audience follows from it.
     pub exchange: Exchange,
     /// The audience of web identity's tokens.
@@ -62,15 +62,15 @@ impl Default for Settings {
         Self {
             annotation_prefix: AnnotationPrefix::default(),
             composer: None,
-            credentials: CredentialPath::default(),
+            credentials: CredentialProvider::default(),
             exchange: Exchange::default(),
             audience: Audience::sts(),
             token_expiration: TokenExpiration::default(),
             region: None,
             sts_regional_endpoints: false,
             endpoint_url: None,
-            web_identity_volume: CredentialPath::WebIdentity.token_volume(),
-            container_volume: CredentialPath::Container.token_volume(),
+            web_identity_volume: CredentialProvider::WebIdentity.token_volume(),
+            container_volume: CredentialProvider::Container.token_volume(),
             container_full_uri: DEFAULT_FULL_URI.to_owned(),
             container_audience: None,
         }
@@ -86,24 +86,24 @@ impl Settings {
 
     /// Where a path's token stands.
     #[must_use]
-    pub fn volume(&self, path: CredentialPath) -> &TokenVolume {
+    pub fn volume(&self, path: CredentialProvider) -> &TokenVolume {
         match path {
-            CredentialPath::WebIdentity => &self.web_identity_volume,
-            CredentialPath::Container => &self.container_volume,
+            CredentialProvider::WebIdentity => &self.web_identity_volume,
+            CredentialProvider::Container => &self.container_volume,
         }
     }
 
     /// The audience of a path's token. `own` is the ServiceAccount's: it counts wherever the token
     /// goes to STS, whose OIDC provider may list another audience for it.
     #[must_use]
-    pub fn audience_of(&self, path: CredentialPath, own: Option<&Audience>) -> Audience {
+    pub fn audience_of(&self, path: CredentialProvider, own: Option<&Audience>) -> Audience {
         match (path, &self.container_audience, self.exchange) {
-            (CredentialPath::WebIdentity, _, _) => own.unwrap_or(&self.audience).clone(),
-            (CredentialPath::Container, Some(audience), _) => audience.clone(),
-            (CredentialPath::Container, None, Exchange::WebIdentity) => {
+            (CredentialProvider::WebIdentity, _, _) => own.unwrap_or(&self.audience).clone(),
+            (CredentialProvider::Container, Some(audience), _) => audience.clone(),
+            (CredentialProvider::Container, None, Exchange::WebIdentity) => {
                 own.cloned().unwrap_or_else(|| self.exchange.audience())
             }
-            (CredentialPath::Container, None, exchange) => exchange.audience(),
+            (CredentialProvider::Container, None, exchange) => exchange.audience(),
         }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn audience(
-        path: CredentialPath,
+        path: CredentialProvider,
         exchange: Exchange,
         own: Option<&str>,
         fixed: Option<&str>,
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_audience_is_the_service_accounts_then_the_flags_then_the_exchanges() {
-        use CredentialPath::{Container, WebIdentity};
+        use CredentialProvider::{Container, WebIdentity};
         for (path, exchange, own, fixed, expected) in [
             (WebIdentity, Exchange::WebIdentity, None, None, "flag"),
             (WebIdentity, Exchange::EksAuth, Some("own"), None, "own"),

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use podrole_identity::{AssociationList, ServiceAccountAnnotations, ServiceAccountRef};
 
-use crate::{LookupFault, binding::Binding, config_map::RoleMap};
+use crate::{LookupError, binding::Binding, config_map::RoleMap};
 
 /// The newest of something that is read anew from time to time; nothing before the first time.
 /// Clones are the same.
@@ -66,10 +66,10 @@ impl Sources {
         &self,
         account: &ServiceAccountRef,
         said: Option<ServiceAccountAnnotations>,
-    ) -> Result<Binding, LookupFault> {
+    ) -> Result<Binding, LookupError> {
         let said = said.unwrap_or_default();
         if let Some(list) = &self.associations {
-            let list = list.get().ok_or(LookupFault::Unsynced)?;
+            let list = list.get().ok_or(LookupError::Unsynced)?;
             if let Some(association) = list.find(account) {
                 return Ok(Binding::associated(account, association, said));
             }
@@ -78,7 +78,7 @@ impl Sources {
             return Ok(Binding::annotated(account, said));
         }
         if let Some(roles) = &self.config_map {
-            let roles = roles.get().ok_or(LookupFault::Unsynced)?;
+            let roles = roles.get().ok_or(LookupError::Unsynced)?;
             if let Some(entry) = roles.find(account) {
                 return Ok(Binding::mapped(account, entry, said));
             }

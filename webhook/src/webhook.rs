@@ -4,10 +4,10 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{CredentialPath, PermittedRoles, ServiceAccountRef};
+use podrole_identity::{CredentialProvider, PermittedRoles, ServiceAccountRef};
 
 use crate::{
-    LookupFault, Metrics, Outcome, Reason, ServiceAccounts, Settings,
+    LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
     binding::Binding,
     metrics::Route,
     mutate::mutate,
@@ -71,7 +71,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         self.accounts.permitted_roles(namespace, patience).await
     }
 
@@ -106,14 +106,14 @@ impl<S: ServiceAccounts> Webhook<S> {
     ) -> Decision {
         let binding = match self.bind(&account, patience).await {
             Ok(binding) => binding,
-            Err(fault) => return Decision::about(account, unknown(fault)),
+            Err(error) => return Decision::about(account, unknown(error)),
         };
         if binding.is_idle() && !head.asks_for_secrets() {
             return Decision::about(account, Outcome::skip(Reason::NoRole));
         }
         let outcome = match PodView::read(json) {
             Ok(pod) => mutate(&pod, &binding, &self.settings, jitter(uid)),
-            Err(fault) => unreadable(&fault.to_string()),
+            Err(error) => unreadable(&error.to_string()),
         };
         let audit = Audit { path: binding.path(&self.settings), role: binding.role().cloned() };
         Decision { outcome, audit, account: Some(account) }
@@ -124,7 +124,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         &self,
         account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Binding, LookupFault> {
+    ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
         let found = self.accounts.find(account, patience).await?;
         let binding = self.sources.bind(account, found)?;
@@ -155,7 +155,7 @@ impl Decision {
             service_account = account.map(ServiceAccountRef::name),
             outcome = self.outcome.as_str(),
             reason = self.outcome.reason().as_str(),
-            path = self.audit.path.map(CredentialPath::as_str),
+            path = self.audit.path.map(CredentialProvider::as_str),
             "review"
         );
     }
@@ -222,8 +222,8 @@ async fn answer<S: ServiceAccounts>(
             };
             (review.version().to_owned(), review.request.uid.into_owned(), decision)
         }
-        Err(BadReview::Answerable { version, uid, fault }) => {
-            (version, uid, Decision::without_account(unreadable(fault)))
+        Err(BadReview::Answerable { version, uid, error }) => {
+            (version, uid, Decision::without_account(unreadable(error)))
         }
         Err(BadReview::Unanswerable) => {
             webhook.metrics.rejected(question.route());

@@ -28,7 +28,7 @@ impl Agent {
         while let Some(pod) = newcomers.recv().await {
             for _ in 0..TRIES {
                 match self.greet(&pod).await {
-                    Err(fault) if fault.status() == 503 => sleep(AWAY).await,
+                    Err(error) if error.status() == 503 => sleep(AWAY).await,
                     _ => break,
                 }
             }

@@ -4,10 +4,10 @@ use podrole_identity::Exchange as Kind;
 
 use super::*;
 use crate::{
-    exchange::{ExchangeError, Fault, Hop, SessionRequest, Tag},
+    exchange::{ErrorKind, ExchangeError, Hop, SessionRequest, Tag},
     keys::VerifyError,
     node::NodeError,
-    resolve::{LookupFault, ResolveError},
+    resolve::{LookupError, ResolveError},
     tests::fixture::{ROLE, caller, credentials},
     token::TokenError,
 };
@@ -33,15 +33,15 @@ fn an_error_has_both_spellings() {
     );
 }
 
-fn exchange(fault: Fault) -> Refusal {
-    let error = ExchangeError::new(fault, "Code", "arn:aws:iam::999:user/somebody-else");
+fn exchange(kind: ErrorKind) -> Refusal {
+    let error = ExchangeError::new(kind, "Code", "arn:aws:iam::999:user/somebody-else");
     let session = session(Kind::WebIdentity);
     Refusal::exchange(Arc::new(error), Kind::WebIdentity, &caller(), &session)
 }
 
 /// What a chain of two roles is refused on the way to one of them.
 fn denied(kind: Kind, hop: usize) -> String {
-    let error = ExchangeError::new(Fault::Role, "AccessDenied", "").at(hop);
+    let error = ExchangeError::new(ErrorKind::Role, "AccessDenied", "").at(hop);
     Refusal::exchange(Arc::new(error), kind, &caller(), &session(kind)).to_string()
 }
 
@@ -68,7 +68,7 @@ fn session(kind: Kind) -> SessionRequest {
 #[test]
 fn the_status_follows_from_whose_fault_it_is() {
     let account = || caller().service_account;
-    let away = || LookupFault("away".to_owned());
+    let away = || LookupError("away".to_owned());
     for (refusal, status, code) in [
         (Refusal::Token(TokenError::Expired.into()), 400, "InvalidToken"),
         (Refusal::Token(TokenError::NoPod.into()), 403, "InvalidToken"),
@@ -81,12 +81,12 @@ fn the_status_follows_from_whose_fault_it_is() {
         (Refusal::Resolve(ResolveError::OtherAccount(account())), 403, "ServiceAccountReplaced"),
         (Refusal::Resolve(ResolveError::Audience { wanted: "a".to_owned() }), 400, "InvalidToken"),
         (Refusal::Resolve(ResolveError::Lookup(away())), 503, "TryAgain"),
-        (exchange(Fault::NoAssociation), 404, "NoRole"),
-        (exchange(Fault::Role), 403, "AccessDenied"),
-        (exchange(Fault::Token), 400, "InvalidToken"),
-        (exchange(Fault::Request), 400, "InvalidRequest"),
-        (exchange(Fault::Transient), 503, "TryAgain"),
-        (exchange(Fault::Ours), 503, "TryAgain"),
+        (exchange(ErrorKind::NoAssociation), 404, "NoRole"),
+        (exchange(ErrorKind::Role), 403, "AccessDenied"),
+        (exchange(ErrorKind::Token), 400, "InvalidToken"),
+        (exchange(ErrorKind::Request), 400, "InvalidRequest"),
+        (exchange(ErrorKind::Transient), 503, "TryAgain"),
+        (exchange(ErrorKind::Ours), 503, "TryAgain"),
         (Refusal::StillFetching, 503, "TryAgain"),
         (Refusal::TooOften, 503, "TryAgain"),
         (Refusal::Peer, 403, "PodNotServed"),
@@ -107,7 +107,7 @@ fn the_status_follows_from_whose_fault_it_is() {
 
 #[test]
 fn a_denial_says_what_the_trust_policy_must_contain() {
-    let message = exchange(Fault::Role).to_string();
+    let message = exchange(ErrorKind::Role).to_string();
     for part in [
         "arn:aws:iam::111122223333:oidc-provider/issuer.example",
         "issuer.example:sub is system:serviceaccount:shop:app",
@@ -154,7 +154,7 @@ fn a_denial_of_ekss_names_what_eks_needs() {
 
 #[test]
 fn a_session_that_is_too_large_names_the_mend() {
-    let error = ExchangeError::new(Fault::Request, "PackedPolicyTooLarge", "");
+    let error = ExchangeError::new(ErrorKind::Request, "PackedPolicyTooLarge", "");
     let kind = Kind::AssumeRole;
     let refusal = Refusal::exchange(Arc::new(error), kind, &caller(), &session(kind));
     must_say(&refusal.to_string(), &["disableSessionTags"]);

@@ -1,4 +1,4 @@
-//! Flags held against each other: each fault names its mend.
+//! Flags held against each other: each error names its mend.
 
 use std::net::IpAddr;
 

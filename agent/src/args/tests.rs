@@ -14,14 +14,14 @@ fn what_does_not_go_together_is_said() {
     assert_eq!(check(&["--node-name", ""]), Err(ArgsError::NoNodeName));
     let off = ["--pod-liveness", "off"];
     assert_eq!(check(&off), Err(ArgsError::LivenessOff));
-    for (hosts, fault) in [
+    for (hosts, error) in [
         ("127.0.0.1", None),
         ("localhost,[::1]", None),
         ("127.0.0.1,0.0.0.0", Some(ArgsError::LivenessOff)),
         ("10.0.0.1", Some(ArgsError::LivenessOff)),
     ] {
         let flags = [&off[..], &["-b", hosts]].concat();
-        assert_eq!(check(&flags).err(), fault, "{hosts}");
+        assert_eq!(check(&flags).err(), error, "{hosts}");
     }
     let issuer = [&node[..], &["--keys-from", "issuer"]].concat();
     assert_eq!(check(&issuer), Err(ArgsError::NoIssuer));

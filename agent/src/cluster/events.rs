@@ -29,7 +29,7 @@ pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receive
         let params = PostParams::default();
         match timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(fault)) => tracing::info!(fault = %one_line(&fault), "no Event was written"),
+            Ok(Err(error)) => tracing::info!(error = %one_line(&error), "no Event was written"),
             Err(_) => tracing::info!("no Event was written: no answer within 2 s"),
         }
         sleep(PAUSE).await;

@@ -14,7 +14,7 @@ use podrole_identity::{
 };
 
 use super::one_line;
-use crate::resolve::{Found, Lookup, LookupFault, NamespaceFacts, ServiceAccountFacts};
+use crate::resolve::{Found, Lookup, LookupError, NamespaceFacts, ServiceAccountFacts};
 
 /// With this label a namespace asks that its pods be given their identities.
 const INJECTION_LABEL: &str = "podrole.io/injection";
@@ -37,7 +37,7 @@ impl LiveServiceAccounts {
 
     async fn look(&self, account: &ServiceAccountRef) -> Found<ServiceAccountFacts> {
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), account.namespace());
-        let found = api.get_opt(account.name()).await.map_err(|fault| away(&fault))?;
+        let found = api.get_opt(account.name()).await.map_err(|error| away(&error))?;
         Ok(found.map(|found| {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
@@ -55,7 +55,7 @@ impl LiveNamespaces {
     }
 
     async fn look(&self, name: &str) -> Found<NamespaceFacts> {
-        let found = self.api.get_metadata_opt(name).await.map_err(|fault| away(&fault))?;
+        let found = self.api.get_metadata_opt(name).await.map_err(|error| away(&error))?;
         Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
 }
@@ -65,14 +65,14 @@ fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
     let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
     let asks_for_injection = label.is_some_and(|it| it == "enabled" || it == "required");
     let permitted = PermittedRoles::read(said.map(String::as_str));
-    if let PermittedRoles::Malformed(fault) = &permitted {
-        tracing::warn!(namespace = name, %fault, "the guard-rail cannot be read and permits no role");
+    if let PermittedRoles::Malformed(error) = &permitted {
+        tracing::warn!(namespace = name, %error, "the guard-rail cannot be read and permits no role");
     }
     NamespaceFacts { permitted, asks_for_injection }
 }
 
-fn away(fault: &kube::Error) -> LookupFault {
-    LookupFault(one_line(fault))
+fn away(error: &kube::Error) -> LookupError {
+    LookupError(one_line(error))
 }
 
 impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {

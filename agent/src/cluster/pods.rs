@@ -35,7 +35,7 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{NodesPods, one_line};
 use crate::{
     node::{PodFacts, Pods},
-    resolve::LookupFault,
+    resolve::LookupError,
     token::Caller,
 };
 
@@ -84,8 +84,8 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
                 greeted.forget(&uid);
                 drop(gone.send(uid));
             }),
-            Err(fault) => {
-                tracing::warn!(fault = %one_line(&fault), "the watch of pods broke off; it begins anew");
+            Err(error) => {
+                tracing::warn!(error = %one_line(&error), "the watch of pods broke off; it begins anew");
             }
         }
         futures::future::ready(())
@@ -203,7 +203,7 @@ fn facts(pod: &Pod) -> PodFacts {
 }
 
 impl WatchedPods {
-    async fn look(&self, caller: &Caller) -> Result<Option<PodFacts>, LookupFault> {
+    async fn look(&self, caller: &Caller) -> Result<Option<PodFacts>, LookupError> {
         let namespace = caller.service_account.namespace();
         let watched = ObjectRef::new(&caller.pod_name).within(namespace);
         let watched = self.store.get(&watched).map(|pod| facts(&pod));
@@ -215,8 +215,8 @@ impl WatchedPods {
         }
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let live = timeout(POD_TIMEOUT, api.get_opt(&caller.pod_name)).await;
-        let live = live.map_err(|_| LookupFault("no answer".to_owned()))?;
-        let live = live.map_err(|fault| LookupFault(one_line(&fault)))?;
+        let live = live.map_err(|_| LookupError("no answer".to_owned()))?;
+        let live = live.map_err(|error| LookupError(one_line(&error)))?;
         let live = live.as_ref().map(facts);
         self.misses.insert(caller.pod_uid.clone(), live.clone());
         Ok(live)
@@ -227,7 +227,7 @@ impl Pods for WatchedPods {
     fn find<'a>(
         &'a self,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
+    ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>> {
         self.look(caller).boxed()
     }
 

@@ -21,8 +21,8 @@ use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::{
-    Credentials, Exchange, ExchangeError, Fault, SessionRequest, eks_endpoint, own::OwnCredentials,
-    sts::Place,
+    Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest, eks_endpoint,
+    own::OwnCredentials, sts::Place,
 };
 use crate::{clock::Clock, outbound, outbound::Outbound, secret::Secret, token::Caller};
 
@@ -73,7 +73,7 @@ impl EksAuth {
         loop {
             let asked = self.ask_once(caller, token).await;
             match asked {
-                Err(error) if error.fault == Fault::Transient && tries < TRIES => {
+                Err(error) if error.kind == ErrorKind::Transient && tries < TRIES => {
                     sleep(pause).await;
                     (tries, pause) = (tries + 1, pause * 2);
                 }
@@ -90,11 +90,11 @@ impl EksAuth {
         let keys = self.own.get().await?;
         let request = self.request(token, &keys).ok_or_else(|| {
             let message = "the request could not be made; check --region and --cluster-name";
-            ExchangeError::new(Fault::Ours, "BadRequestSettings", message)
+            ExchangeError::new(ErrorKind::Ours, "BadRequestSettings", message)
         })?;
         let answer = outbound::send(&self.sender, request).await;
         let answer = answer.map_err(|code| {
-            ExchangeError::new(Fault::Transient, code, "EKS Auth gave no usable answer")
+            ExchangeError::new(ErrorKind::Transient, code, "EKS Auth gave no usable answer")
         })?;
         let read = answer::read(&answer, caller, token);
         self.own.hear(&keys, &read).await;

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use podrole_runtime::health::Gate;
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{ExchangeError, Fault};
+use super::{ErrorKind, ExchangeError};
 use crate::{clock::Clock, outbound::Outbound};
 
 /// Credentials are found anew so long before they end.
@@ -98,7 +98,7 @@ impl OwnCredentials {
     /// The credentials as they are now.
     ///
     /// # Errors
-    /// When there are none: our fault, with the mend in the log.
+    /// When there are none: our error, with the mend in the log.
     pub async fn get(&self) -> Result<Credentials, ExchangeError> {
         let mut known = self.0.known.lock().await;
         let now = self.0.clock.now();
@@ -112,7 +112,7 @@ impl OwnCredentials {
                 let again = find_again(&keys, now);
                 Ok(known.insert(Known { keys, again }).keys.clone())
             }
-            Err(fault) => self.without(&mut known, &fault, now),
+            Err(error) => self.without(&mut known, &error, now),
         }
     }
 
@@ -134,10 +134,10 @@ impl OwnCredentials {
     fn without(
         &self,
         known: &mut Option<Known>,
-        fault: &str,
+        error: &str,
         now: Timestamp,
     ) -> Result<Credentials, ExchangeError> {
-        tracing::warn!(fault, "the agent's own AWS credentials cannot be found");
+        tracing::warn!(error, "the agent's own AWS credentials cannot be found");
         if let Some(known) = known.as_mut().filter(|known| !is_over(&known.keys, now)) {
             known.again = now.saturating_add(PAUSE).unwrap_or(now);
             return Ok(known.keys.clone());
@@ -146,26 +146,26 @@ impl OwnCredentials {
         self.0.good.close();
         let message = "the agent has no AWS credentials of its own; give it an instance role, \
                        AWS_ACCESS_KEY_ID, or AWS_PROFILE";
-        Err(ExchangeError::new(Fault::Ours, "NoOwnCredentials", message))
+        Err(ExchangeError::new(ErrorKind::Ours, "NoOwnCredentials", message))
     }
 
     async fn find(&self) -> Result<Credentials, String> {
         let provider = (self.0.find)();
         let found = timeout(TIMEOUT, provider.provide_credentials()).await;
         let found = found.map_err(|_| "no answer within 5 s".to_owned())?;
-        found.map_err(|fault| one_line(&fault))
+        found.map_err(|error| one_line(&error))
     }
 
     /// Learns of these credentials from what came of a call with them. If AWS refused them, the next call finds others;
     /// until there are some, or AWS takes these, or 5 minutes are over, we are not ready.
     pub async fn hear<T>(&self, keys: &Credentials, said: &Result<T, ExchangeError>) {
-        match said.as_ref().map_err(|error| error.fault) {
+        match said.as_ref().map_err(|error| error.kind) {
             Ok(_) => {
                 if self.doubt().take_if(|doubt| doubt.is_of(keys)).is_some() {
                     self.0.good.open();
                 }
             }
-            Err(Fault::Ours) => self.distrust(keys.access_key_id()).await,
+            Err(ErrorKind::Ours) => self.distrust(keys.access_key_id()).await,
             // That says nothing of them.
             Err(_) => {}
         }
@@ -216,8 +216,8 @@ impl ProvideCredentials for Never {
     where
         Self: 'a,
     {
-        let fault = "the agent does not take container credentials: it would ask itself";
-        future::ProvideCredentials::ready(Err(CredentialsError::invalid_configuration(fault)))
+        let error = "the agent does not take container credentials: it would ask itself";
+        future::ProvideCredentials::ready(Err(CredentialsError::invalid_configuration(error)))
     }
 }
 
@@ -238,9 +238,9 @@ fn is_over(keys: &Credentials, now: Timestamp) -> bool {
     end(keys).is_some_and(|end| end <= now)
 }
 
-fn one_line(fault: &dyn std::error::Error) -> String {
-    let cause = fault.source().map(|cause| format!(": {cause}"));
-    let text = format!("{fault}{}", cause.unwrap_or_default());
+fn one_line(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    let text = format!("{error}{}", cause.unwrap_or_default());
     text.replace(char::is_control, " ").chars().take(300).collect()
 }
 

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::http::Response;
 use jiff::Timestamp;
 use podrole_identity::{Exchange as Kind, SessionName};
 
-use super::{Credentials, ExchangeError, Fault, Hop, SessionRequest, Tag, classify};
+use super::{Credentials, ErrorKind, ExchangeError, Hop, SessionRequest, Tag, classify};
 use crate::{outbound::Outbound, secret::Secret};
 
 /// What AWS allows on a hop that is signed with a role's credentials, a minute less for a target.
@@ -95,7 +95,7 @@ impl Sts {
                 .set_duration_seconds(seconds(duration));
             async move {
                 let answer = call.send().await;
-                let answer = answer.map_err(|fault| read_error(self.kind, &fault, Some(token)))?;
+                let answer = answer.map_err(|error| read_error(self.kind, &error, Some(token)))?;
                 read(answer.credentials, answer.assumed_role_user.as_ref(), hop, name)
             }
         };
@@ -125,7 +125,7 @@ impl Sts {
             let call = call.customize().config_override(keys);
             async move {
                 let answer = call.send().await;
-                let answer = answer.map_err(|fault| read_error(self.kind, &fault, None))?;
+                let answer = answer.map_err(|error| read_error(self.kind, &error, None))?;
                 read(answer.credentials, answer.assumed_role_user.as_ref(), hop, name)
             }
         };
@@ -156,10 +156,10 @@ impl Sts {
     }
 }
 
-/// The credentials of the way are AWS's own and a moment old: they are never the fault of ours.
+/// The credentials of the way are AWS's own and a moment old: they are never the error of ours.
 fn on_the_way(error: ExchangeError) -> ExchangeError {
-    let fault = if error.fault == Fault::Ours { Fault::Transient } else { error.fault };
-    ExchangeError { fault, ..error }
+    let kind = if error.kind == ErrorKind::Ours { ErrorKind::Transient } else { error.kind };
+    ExchangeError { kind, ..error }
 }
 
 fn at(config: Builder, place: &Place) -> Builder {
@@ -198,7 +198,7 @@ fn read(
 ) -> Result<Credentials, ExchangeError> {
     let unusable = || {
         let message = "STS answered without usable credentials";
-        ExchangeError::new(Fault::Transient, "UnreadableAnswer", message)
+        ExchangeError::new(ErrorKind::Transient, "UnreadableAnswer", message)
     };
     let given = given.ok_or_else(unusable)?;
     let empty = [&given.access_key_id, &given.secret_access_key, &given.session_token];
@@ -239,30 +239,31 @@ fn signed_role(arn: &str) -> Option<(&str, &str, &str)> {
 
 fn read_error<E: ProvideErrorMetadata>(
     kind: Kind,
-    fault: &SdkError<E, Response>,
+    error: &SdkError<E, Response>,
     token: Option<&Secret>,
 ) -> ExchangeError {
-    let transient = |code| ExchangeError::new(Fault::Transient, code, "STS gave no usable answer");
-    match fault {
+    let transient =
+        |code| ExchangeError::new(ErrorKind::Transient, code, "STS gave no usable answer");
+    match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code().unwrap_or_default();
             let message = answer.err().message().unwrap_or_default();
-            let fault = classify(kind, status, code, message);
+            let error = classify(kind, status, code, message);
             // An endpoint that echoes what it was sent must not bring the token into the log.
             let message = match token {
                 Some(token) => message.replace(token.expose(), "<token>"),
                 None => message.to_owned(),
             };
-            ExchangeError::new(fault, code, &message)
+            ExchangeError::new(error, code, &message)
         }
         SdkError::ConstructionFailure(_) => {
             let message = "the request could not be made; check --region and --sts-endpoint-url";
-            ExchangeError::new(Fault::Ours, "BadRequestSettings", message)
+            ExchangeError::new(ErrorKind::Ours, "BadRequestSettings", message)
         }
         SdkError::TimeoutError(_) => transient("Timeout"),
-        SdkError::DispatchFailure(fault) => {
-            transient(if fault.is_timeout() { "Timeout" } else { "Unreachable" })
+        SdkError::DispatchFailure(error) => {
+            transient(if error.is_timeout() { "Timeout" } else { "Unreachable" })
         }
         _ => transient("UnreadableAnswer"),
     }

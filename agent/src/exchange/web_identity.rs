@@ -4,7 +4,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use podrole_identity::Exchange as Kind;
 
 use super::{
-    Credentials, Exchange, ExchangeError, Fault, SessionRequest,
+    Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest,
     sts::{Place, Sts},
 };
 use crate::{outbound::Outbound, secret::Secret, token::Caller};
@@ -45,7 +45,7 @@ impl WebIdentity {
 
 /// Nobody asks so: roles are resolved before.
 pub(super) fn no_role() -> ExchangeError {
-    ExchangeError::new(Fault::NoAssociation, "NoRole", "no role was asked for")
+    ExchangeError::new(ErrorKind::NoAssociation, "NoRole", "no role was asked for")
 }
 
 impl Exchange for WebIdentity {

@@ -11,7 +11,7 @@ use super::{
     hold::Hold,
     schedule::{LAST_SECONDS, SECOND_OPINION, refresh_at, retry_after},
 };
-use crate::exchange::{ExchangeError, Fault};
+use crate::exchange::{ErrorKind, ExchangeError};
 
 /// So many bad tokens are remembered for a key; two already hold it.
 const BAD_TOKENS: usize = 16;
@@ -66,7 +66,7 @@ pub(super) enum Look {
     Refresh(Held),
     /// No token is good enough to refresh with.
     NoToken,
-    /// Nothing is kept, but a fault is remembered.
+    /// Nothing is kept, but a error is remembered.
     Rest,
     /// Nothing is left.
     Over,
@@ -154,10 +154,12 @@ impl State {
         self.flight = None;
         match result {
             Ok(kept) => self.renew(kept, jitter),
-            Err(error) => match error.fault {
-                Fault::Token => self.token_fault(hash, error, now),
-                Fault::Role | Fault::Request | Fault::NoAssociation => self.key_fault(error, now),
-                Fault::Transient | Fault::Ours => self.retry_later(now),
+            Err(error) => match error.kind {
+                ErrorKind::Token => self.token_fault(hash, error, now),
+                ErrorKind::Role | ErrorKind::Request | ErrorKind::NoAssociation => {
+                    self.key_fault(error, now);
+                }
+                ErrorKind::Transient | ErrorKind::Ours => self.retry_later(now),
             },
         }
         self.kept.is_some() && !std::mem::replace(&mut self.tended, true)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     answer,
-    exchange::{Credentials, ExchangeError, Fault},
+    exchange::{Credentials, ErrorKind, ExchangeError},
 };
 
 const FLIGHT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -64,13 +64,13 @@ impl Keep {
                 tracing::info!(%account, role, expires = %kept.expires, "credentials fetched");
             }
             Err(error) => {
-                let fault = error.fault.as_str();
-                self.0.metrics.upstream(key.exchange, fault);
+                let kind = error.kind.as_str();
+                self.0.metrics.upstream(key.exchange, kind);
                 if error.is_throttling() {
                     self.0.pace.slow_down(now);
                 }
                 let role = key.session.role(error.hop).map(RoleArn::as_str);
-                tracing::warn!(%account, role, fault, %error, "no credentials");
+                tracing::warn!(%account, role, kind, %error, "no credentials");
             }
         }
     }
@@ -108,5 +108,5 @@ pub(super) async fn landing(mut flight: Flight) -> Result<Landed, Arc<ExchangeEr
 }
 
 pub(super) fn transient(code: &str, message: &str) -> ExchangeError {
-    ExchangeError::new(Fault::Transient, code, message)
+    ExchangeError::new(ErrorKind::Transient, code, message)
 }

@@ -1,4 +1,4 @@
-//! A fault that is remembered for a while.
+//! A error that is remembered for a while.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::schedule::hold_for;
 use crate::exchange::ExchangeError;
 
-/// Until its time is over, callers get this fault without anybody being asked.
+/// Until its time is over, callers get this error without anybody being asked.
 pub(super) struct Hold {
     error: Arc<ExchangeError>,
     until: Timestamp,
@@ -21,12 +21,12 @@ impl Hold {
         Self { error: Arc::clone(error), until: now.saturating_add(pause).unwrap_or(now), pause }
     }
 
-    /// The fault, while it is held.
+    /// The error, while it is held.
     pub(super) fn stands(&self, now: Timestamp) -> Option<Arc<ExchangeError>> {
         (now < self.until).then(|| Arc::clone(&self.error))
     }
 
-    /// Whether another fault is the same in AWS's words.
+    /// Whether another error is the same in AWS's words.
     pub(super) fn is_like(&self, other: &ExchangeError) -> bool {
         self.error.code == other.code
     }

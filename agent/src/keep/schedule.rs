@@ -30,16 +30,16 @@ pub(super) fn is_short(issued: Timestamp, expires: Timestamp) -> bool {
 /// Refuses credentials that are at their end already.
 pub(super) fn lasting(expires: Timestamp, now: Timestamp) -> Result<(), ExchangeError> {
     let lasts = expires.duration_since(now) > LAST_SECONDS;
-    let fault = || transient("TooShort", "the credentials end within 10 s");
-    lasts.then_some(()).ok_or_else(fault)
+    let error = || transient("TooShort", "the credentials end within 10 s");
+    lasts.then_some(()).ok_or_else(error)
 }
 
-/// How long a fault is held: 2 s, doubling to 60 s.
+/// How long a error is held: 2 s, doubling to 60 s.
 pub(super) fn hold_for(before: Option<SignedDuration>) -> SignedDuration {
     doubled(before, 2, 60)
 }
 
-/// How long a refresh waits after a transient fault: 5 s, doubling to 60 s.
+/// How long a refresh waits after a transient error: 5 s, doubling to 60 s.
 pub(super) fn retry_after(before: Option<SignedDuration>) -> SignedDuration {
     doubled(before, 5, 60)
 }

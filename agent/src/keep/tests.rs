@@ -158,8 +158,8 @@ fn an_hour(now: Timestamp) -> Answer {
     Ok(credentials(now + SignedDuration::from_secs(HOUR)))
 }
 
-fn fail(fault: Fault) -> Answer {
-    Err(ExchangeError::new(fault, "Code", "text"))
+fn fail(kind: ErrorKind) -> Answer {
+    Err(ExchangeError::new(kind, "Code", "text"))
 }
 
 async fn minutes(minutes: u64) {

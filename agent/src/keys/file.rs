@@ -85,9 +85,9 @@ impl KeysFile {
         };
         let written = serde_json::to_vec(&content).map_err(io::Error::from);
         let written = written.and_then(|json| replace(&self.path, &json));
-        if let Err(fault) = written {
+        if let Err(error) = written {
             let file = self.path.display();
-            tracing::warn!(%file, %fault, "--keys-cache cannot be written");
+            tracing::warn!(%file, %error, "--keys-cache cannot be written");
         }
     }
 }

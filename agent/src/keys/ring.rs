@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{KeySource, Keys, KeysFault, KeysFile};
+use super::{KeySource, Keys, KeysError, KeysFile};
 use crate::{
     clock::Clock,
     token::{self, Caller, Rules, TokenError},
@@ -44,7 +44,7 @@ struct Ring {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// It is the token's fault, and stays so.
+    /// It is the token's error, and stays so.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// Its key or its issuer is not known yet; it may be soon.
@@ -92,24 +92,24 @@ impl KeyRing {
         now: Timestamp,
     ) -> Result<Caller, VerifyError> {
         let first = token::verify(token, &self.0.current.load(), rules, now);
-        if !first.as_ref().is_err_and(|fault| self.may_pass(fault).is_some()) {
+        if !first.as_ref().is_err_and(|error| self.may_pass(error).is_some()) {
             return Ok(first?);
         }
-        if let Err(fault) = self.refetch().await {
-            tracing::warn!(%fault, "an unknown key or issuer, and no newer set");
+        if let Err(error) = self.refetch().await {
+            tracing::warn!(%error, "an unknown key or issuer, and no newer set");
         }
         let keys = self.0.current.load();
         let second = token::verify(token, &keys, rules, now);
-        let issued = second.as_ref().err().and_then(|fault| self.may_pass(fault));
+        let issued = second.as_ref().err().and_then(|error| self.may_pass(error));
         match issued {
             Some(issued) if !is_final(issued, keys.fetched()) => Err(VerifyError::KeyPending),
             _ => Ok(second?),
         }
     }
 
-    /// For a fault that a newer set may mend: when the token was made, by its own account.
-    fn may_pass(&self, fault: &TokenError) -> Option<Option<Timestamp>> {
-        match fault {
+    /// For a error that a newer set may mend: when the token was made, by its own account.
+    fn may_pass(&self, error: &TokenError) -> Option<Option<Timestamp>> {
+        match error {
             TokenError::UnknownKey { issued } if !self.is_static() => Some(*issued),
             TokenError::Issuer { issued } if self.0.source.names_the_issuer() => Some(*issued),
             _ => None,
@@ -121,7 +121,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// When the source was asked now and failed. The set in hand stays.
-    pub async fn refetch(&self) -> Result<(), KeysFault> {
+    pub async fn refetch(&self) -> Result<(), KeysError> {
         let ring = Arc::clone(&self.0);
         // In its own task: the answer is for everybody, though the asker may hang up.
         let fetch = tokio::spawn(async move { ring.refetch().await });
@@ -156,7 +156,7 @@ impl KeyRing {
 }
 
 impl Ring {
-    async fn refetch(&self) -> Result<(), KeysFault> {
+    async fn refetch(&self) -> Result<(), KeysError> {
         let mut asked = self.asked.lock().await;
         let now = self.clock.now();
         if now.duration_since(*asked) < BETWEEN_FETCHES {

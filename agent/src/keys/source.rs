@@ -21,7 +21,7 @@ pub enum KeySource {
 /// A key set that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cluster's keys cannot be read from {place}: {reason}")]
-pub struct KeysFault {
+pub struct KeysError {
     place: String,
     reason: String,
 }
@@ -38,7 +38,7 @@ impl KeySource {
     ///
     /// # Errors
     /// When nothing can be had, or what comes is no key set.
-    pub async fn fetch(&self, former: &Keys, clock: &Clock) -> Result<Keys, KeysFault> {
+    pub async fn fetch(&self, former: &Keys, clock: &Clock) -> Result<Keys, KeysError> {
         // The set is as old as the question, not as the answer.
         let asked = clock.now();
         match self {
@@ -47,7 +47,7 @@ impl KeySource {
                 let asked_all = issuers.iter().map(async |issuer| {
                     let keys = discover(issuer).await;
                     let keys = keys.and_then(|json| read(&json, Some(issuer), asked));
-                    (issuer, keys.map_err(|reason| fault(issuer, reason)))
+                    (issuer, keys.map_err(|reason| error(issuer, reason)))
                 });
                 all_that_came(futures::future::join_all(asked_all).await, former, asked)
             }
@@ -55,7 +55,7 @@ impl KeySource {
             Self::ApiServerAndIssuer(cluster) => {
                 let (issuer, keys) = tokio::join!(cluster.issuer(), published(cluster, asked));
                 let place = "the API server's /.well-known/openid-configuration";
-                let issuer = issuer.map_err(|reason| fault(place, reason))?;
+                let issuer = issuer.map_err(|reason| error(place, reason))?;
                 Ok(keys?.naming(issuer))
             }
         }
@@ -67,43 +67,43 @@ impl KeySource {
     }
 }
 
-async fn published(cluster: &Cluster, asked: Timestamp) -> Result<Keys, KeysFault> {
+async fn published(cluster: &Cluster, asked: Timestamp) -> Result<Keys, KeysError> {
     let json = cluster.get("/openid/v1/jwks").await;
     json.and_then(|json| read(json.as_bytes(), None, asked))
-        .map_err(|reason| fault("the API server's /openid/v1/jwks", reason))
+        .map_err(|reason| error("the API server's /openid/v1/jwks", reason))
 }
 
 /// One issuer that is away, an old one perhaps, must not take the others' tokens along. As long as
 /// it is, the set counts as old as what is known of it, so that no unknown key of its is final.
 fn all_that_came(
-    answers: Vec<(&String, Result<Keys, KeysFault>)>,
+    answers: Vec<(&String, Result<Keys, KeysError>)>,
     former: &Keys,
     asked: Timestamp,
-) -> Result<Keys, KeysFault> {
+) -> Result<Keys, KeysError> {
     let mut all = Keys::read_none(asked);
     let mut faults = Vec::new();
     let several = answers.len() > 1;
     for (issuer, keys) in answers {
-        all = all.and(keys.unwrap_or_else(|fault| {
+        all = all.and(keys.unwrap_or_else(|error| {
             if several {
-                tracing::warn!(%fault, "this issuer's keys in hand stay");
+                tracing::warn!(%error, "this issuer's keys in hand stay");
             }
-            faults.push(fault);
+            faults.push(error);
             former.of_issuer(issuer)
         }));
     }
     match faults.pop() {
-        Some(fault) if all.is_empty() || !several => Err(fault),
+        Some(error) if all.is_empty() || !several => Err(error),
         _ => Ok(all),
     }
 }
 
-fn fault(place: &str, reason: String) -> KeysFault {
-    KeysFault { place: place.to_owned(), reason }
+fn error(place: &str, reason: String) -> KeysError {
+    KeysError { place: place.to_owned(), reason }
 }
 
 fn read(json: &[u8], issuer: Option<&str>, asked: Timestamp) -> Result<Keys, String> {
-    Keys::read(json, issuer, asked).map_err(|fault| fault.to_string())
+    Keys::read(json, issuer, asked).map_err(|error| error.to_string())
 }
 
 /// The JWKS that an issuer's discovery document names.

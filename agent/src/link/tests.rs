@@ -36,8 +36,8 @@ async fn the_addresses_are_made_and_put_back() {
         .output();
     let output = child.await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let fault = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("put back"), "{text} {fault}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("put back"), "{text} {error}");
 }
 
 #[tokio::test]

@@ -47,8 +47,8 @@ fn a_pod_of_another_node_is_not_served() {
 struct Away;
 
 impl Pods for Away {
-    fn find<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Option<PodFacts>, LookupFault>> {
-        ready(Err(LookupFault("away".to_owned()))).boxed()
+    fn find<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>> {
+        ready(Err(LookupError("away".to_owned()))).boxed()
     }
 }
 
@@ -56,12 +56,12 @@ impl Pods for Away {
 async fn while_the_cluster_is_away_the_token_must_name_this_node() {
     let liveness = Liveness::on(Arc::new(Away), "n1");
     assert!(liveness.check(&caller(), now()).await.is_ok());
-    for (node, fault) in [
-        (None, NodeError::Unknown(LookupFault("away".to_owned()))),
+    for (node, error) in [
+        (None, NodeError::Unknown(LookupError("away".to_owned()))),
         (Some("n2".to_owned()), NodeError::Elsewhere),
     ] {
         let caller = Caller { node, ..caller() };
-        assert_eq!(liveness.check(&caller, now()).await, Err(fault));
+        assert_eq!(liveness.check(&caller, now()).await, Err(error));
     }
 }
 

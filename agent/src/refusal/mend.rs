@@ -3,7 +3,7 @@
 use podrole_identity::{Exchange as Kind, RoleArn};
 
 use crate::{
-    exchange::{ExchangeError, Fault, SessionRequest},
+    exchange::{ErrorKind, ExchangeError, SessionRequest},
     token::Caller,
 };
 
@@ -15,15 +15,15 @@ pub(super) fn mend(
     session: &SessionRequest,
 ) -> String {
     let account = &caller.service_account;
-    match error.fault {
-        Fault::Role => role_mend(error.hop, kind, caller, session),
-        Fault::Token => token_mend(kind, caller, session),
-        Fault::NoAssociation => {
+    match error.kind {
+        ErrorKind::Role => role_mend(error.hop, kind, caller, session),
+        ErrorKind::Token => token_mend(kind, caller, session),
+        ErrorKind::NoAssociation => {
             format!("EKS has no Pod Identity association for {account}; create one")
         }
-        Fault::Request => request_mend(error, session),
-        Fault::Transient => "AWS cannot be asked just now; try again".to_owned(),
-        Fault::Ours => "the agent cannot use AWS just now; see its log on this node".to_owned(),
+        ErrorKind::Request => request_mend(error, session),
+        ErrorKind::Transient => "AWS cannot be asked just now; try again".to_owned(),
+        ErrorKind::Ours => "the agent cannot use AWS just now; see its log on this node".to_owned(),
     }
 }
 

@@ -93,27 +93,27 @@ impl Associations {
 
     fn take(&self, path: &Path, content: Result<String, String>, read: &Gate) {
         let list = content
-            .and_then(|text| AssociationList::read(&text).map_err(|fault| fault.to_string()));
+            .and_then(|text| AssociationList::read(&text).map_err(|error| error.to_string()));
         match list {
             Ok(list) => {
                 tracing::info!(file = %path.display(), entries = list.len(), "associations read");
                 self.set(list);
                 read.open();
             }
-            Err(fault) => {
+            Err(error) => {
                 let file = path.display();
-                tracing::error!(%file, fault, "the association list cannot be used; the last good one stays");
+                tracing::error!(%file, error, "the association list cannot be used; the last good one stays");
             }
         }
     }
 }
 
 async fn read_file(path: &Path) -> Result<String, String> {
-    let size = tokio::fs::metadata(path).await.map_err(|fault| fault.to_string())?.len();
+    let size = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
     if size > MAX_BYTES {
         return Err("it is larger than 8 MiB".to_owned());
     }
-    tokio::fs::read_to_string(path).await.map_err(|fault| fault.to_string())
+    tokio::fs::read_to_string(path).await.map_err(|error| error.to_string())
 }
 
 fn hash(content: &Result<String, String>) -> u64 {

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
-    LookupFault,
+    LookupError,
     lookup::{Found, Lookup},
 };
 use crate::{
@@ -81,7 +81,7 @@ where
             return known.answer.clone();
         }
         let asked = timeout(TIMEOUT, self.live.find(name)).await;
-        let asked = asked.unwrap_or_else(|_| Err(LookupFault("no answer".to_owned())));
+        let asked = asked.unwrap_or_else(|_| Err(LookupError("no answer".to_owned())));
         let before = known.take().map(|known| known.answer);
         let newer = judge(before, asked, self.clock.now());
         known.insert(newer).answer.clone()
@@ -140,7 +140,7 @@ mod tests {
                 let asked = self.0.0.fetch_add(1, SeqCst);
                 tokio::task::yield_now().await;
                 if self.0.1.load(SeqCst) == 1 {
-                    return Err(LookupFault("away".to_owned()));
+                    return Err(LookupError("away".to_owned()));
                 }
                 Ok(Some(Arc::new(ServiceAccountFacts {
                     uid: asked.to_string(),

@@ -2,7 +2,7 @@
 
 use podrole_identity::{Problem, RoleArn, ServiceAccountRef};
 
-use super::LookupFault;
+use super::LookupError;
 
 /// Why a caller has no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum ResolveError {
     },
     /// Something is not known just now.
     #[error("{0}; it is tried again with the next request")]
-    Lookup(#[from] LookupFault),
+    Lookup(#[from] LookupError),
     /// The namespace is not known yet.
     #[error("namespace {0} is not known here yet; it is tried again with the next request")]
     NoNamespace(String),

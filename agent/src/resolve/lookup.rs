@@ -10,10 +10,10 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
 
-use super::{LookupFault, NamespaceFacts, ServiceAccountFacts};
+use super::{LookupError, NamespaceFacts, ServiceAccountFacts};
 
 /// What a look-up ends with: none when there is no such thing.
-pub type Found<V> = Result<Option<Arc<V>>, LookupFault>;
+pub type Found<V> = Result<Option<Arc<V>>, LookupError>;
 
 /// Where values are looked up by name.
 pub trait Lookup<K, V>: Send + Sync + 'static {

@@ -197,8 +197,8 @@ async fn renew(keys: KeyRing, read: Gate) {
                 read.open();
                 sleep(KEYS_LIFE).await;
             }
-            Err(fault) => {
-                tracing::warn!(%fault, "the keys in hand stay");
+            Err(error) => {
+                tracing::warn!(%error, "the keys in hand stay");
                 sleep(RETRY).await;
             }
         }

@@ -43,11 +43,11 @@ pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
         }
         match Server::bind(address, limits).await {
             Ok(server) => listening.servers.push(server),
-            Err(fault) if host.is_ipv6() => {
-                tracing::warn!(%fault, "this IPv6 address is not served");
+            Err(error) if host.is_ipv6() => {
+                tracing::warn!(%error, "this IPv6 address is not served");
             }
             // Its text tells the cause already; a chain would tell it twice.
-            Err(fault) => return Err(anyhow::Error::msg(fault.to_string())),
+            Err(error) => return Err(anyhow::Error::msg(error.to_string())),
         }
     }
     anyhow::ensure!(
@@ -74,7 +74,7 @@ fn take(theirs: &mut Vec<TcpListener>, wanted: SocketAddr, limits: Limits) -> Op
     };
     let place = theirs.iter().position(fits)?;
     let taken = Server::take_over(theirs.swap_remove(place), limits);
-    taken.inspect_err(|fault| tracing::warn!(%fault, "a predecessor's socket is of no use")).ok()
+    taken.inspect_err(|error| tracing::warn!(%error, "a predecessor's socket is of no use")).ok()
 }
 
 impl Listening {

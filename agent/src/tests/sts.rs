@@ -19,7 +19,7 @@ struct Inner {
     url: String,
     calls: AtomicUsize,
     delay: AtomicU64,
-    fault: Mutex<Option<(u16, &'static str)>>,
+    error: Mutex<Option<(u16, &'static str)>>,
     /// Faults of questions that contain a text.
     faults: Mutex<Vec<(&'static str, u16, &'static str)>>,
     seen: Mutex<Vec<String>>,
@@ -33,7 +33,7 @@ impl Sts {
             url: format!("http://{}", server.address()),
             calls: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
-            fault: Mutex::default(),
+            error: Mutex::default(),
             faults: Mutex::default(),
             seen: Mutex::default(),
         }));
@@ -56,7 +56,7 @@ impl Sts {
     }
 
     pub(crate) fn fails_with(&self, status: u16, code: &'static str) {
-        *self.0.fault.lock().unwrap() = Some((status, code));
+        *self.0.error.lock().unwrap() = Some((status, code));
     }
 
     /// Questions that contain `part` fail.
@@ -65,7 +65,7 @@ impl Sts {
     }
 
     pub(crate) fn works_again(&self) {
-        *self.0.fault.lock().unwrap() = None;
+        *self.0.error.lock().unwrap() = None;
         self.0.faults.lock().unwrap().clear();
     }
 
@@ -86,10 +86,10 @@ async fn answer(
     let key = key.unwrap_or_default();
     sts.0.seen.lock().unwrap().push(format!("{body}&signed={signed}&key={key}"));
     tokio::time::sleep(Duration::from_millis(sts.0.delay.load(SeqCst))).await;
-    let fault = *sts.0.fault.lock().unwrap();
+    let error = *sts.0.error.lock().unwrap();
     let faults = sts.0.faults.lock().unwrap().clone();
     let at = faults.iter().find(|(part, ..)| body.contains(part));
-    if let Some((status, code)) = fault.or(at.map(|(_, status, code)| (*status, *code))) {
+    if let Some((status, code)) = error.or(at.map(|(_, status, code)| (*status, *code))) {
         // An STS that repeats what it was sent, as none should.
         let body = body.replace('&', "&amp;");
         let xml = format!(

@@ -201,7 +201,7 @@ fn times_have_60_seconds_of_skew_and_no_more() {
 
 #[test]
 fn what_is_missing_is_named() {
-    for (pointer, fault) in [
+    for (pointer, error) in [
         ("/exp", TokenError::Missing("exp")),
         ("/iss", TokenError::Missing("iss")),
         ("/aud", TokenError::Missing("aud")),
@@ -213,9 +213,9 @@ fn what_is_missing_is_named() {
         ("/kubernetes.io/pod/uid", TokenError::Malformed),
         ("/kubernetes.io/serviceaccount/uid", TokenError::Malformed),
     ] {
-        assert_eq!(check(&with(pointer, Value::Null)), Err(fault), "{pointer}");
+        assert_eq!(check(&with(pointer, Value::Null)), Err(error), "{pointer}");
     }
-    for (pointer, fault) in [
+    for (pointer, error) in [
         ("/kubernetes.io/pod/uid", TokenError::NoPod),
         ("/kubernetes.io/pod/name", TokenError::NoPod),
         (
@@ -223,7 +223,7 @@ fn what_is_missing_is_named() {
             TokenError::Missing("kubernetes.io/serviceaccount/uid"),
         ),
     ] {
-        assert_eq!(check(&with(pointer, "".into())), Err(fault), "{pointer}");
+        assert_eq!(check(&with(pointer, "".into())), Err(error), "{pointer}");
     }
     assert_eq!(check(&with("/kubernetes.io/pod/name", "a/../b".into())), Err(TokenError::NoPod));
 }

@@ -167,8 +167,8 @@ async fn files_are_followed_through_a_kubelets_swap() {
 async fn a_missing_file_is_named() {
     let missing = Path::new("/nonexistent/tls.crt");
     let (expires, stop) = (Expires::default(), CancellationToken::new());
-    let fault = watch_files(missing, missing, expires, stop).await.unwrap_err();
-    assert!(fault.to_string().starts_with("cannot read /nonexistent/tls.crt"), "{fault}");
+    let error = watch_files(missing, missing, expires, stop).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nonexistent/tls.crt"), "{error}");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use std::{
 
 use podrole_agent::resolve::{ServiceAccountFacts, ServiceAccountMap};
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialPath, PermittedRoles, RoleArn,
+    AnnotationPrefix, Annotations, Audience, CredentialProvider, PermittedRoles, RoleArn,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
-use podrole_webhook::{LookupFault, ServiceAccounts};
+use podrole_webhook::{LookupError, ServiceAccounts};
 
 use super::Failure;
 
@@ -52,7 +52,7 @@ impl Accounts {
     }
 
     /// The way that a ServiceAccount's pods go.
-    pub(crate) fn path(&self, account: &ServiceAccountRef) -> CredentialPath {
+    pub(crate) fn path(&self, account: &ServiceAccountRef) -> CredentialProvider {
         let annotations = self.annotations(account).unwrap_or_default();
         read(&annotations).credentials.unwrap_or_default()
     }
@@ -85,7 +85,7 @@ impl Accounts {
         account: &ServiceAccountRef,
     ) -> Result<ServiceAccountRef, Failure> {
         let stranger = ServiceAccountRef::new(account.namespace(), "podrole-demo-stranger");
-        let stranger = stranger.map_err(|fault| Failure::ours("a ServiceAccount", &fault))?;
+        let stranger = stranger.map_err(|error| Failure::ours("a ServiceAccount", &error))?;
         self.put(&stranger, self.annotations(account).unwrap_or_default());
         Ok(stranger)
     }
@@ -110,7 +110,7 @@ impl ServiceAccounts for Accounts {
         &self,
         account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         Ok(self.annotations(account).map(|annotations| read(&annotations)))
     }
 
@@ -118,7 +118,7 @@ impl ServiceAccounts for Accounts {
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         Ok(PermittedRoles::Any)
     }
 }

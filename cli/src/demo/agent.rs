@@ -28,7 +28,7 @@ pub(crate) async fn router(
     let clock = Clock::default();
     let issuers = vec![issuer.url().to_owned()];
     let keys = KeyRing::new(KeySource::Issuers(issuers.clone()), clock.clone());
-    keys.refetch().await.map_err(|fault| Failure::ours("the agent's keys", &fault))?;
+    keys.refetch().await.map_err(|error| Failure::ours("the agent's keys", &error))?;
     let rules =
         Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
     let endpoint = format!("http://{sts}");

@@ -37,14 +37,14 @@ impl ApiServer {
         name: &str,
         ca_bundle_pem: &str,
     ) -> Result<Self, Failure> {
-        let failed = |fault: &dyn std::fmt::Display| Failure::ours("the caBundle", fault);
+        let failed = |error: &dyn std::fmt::Display| Failure::ours("the caBundle", error);
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_bundle_pem.as_bytes()) {
-            let certificate = certificate.map_err(|fault| failed(&fault))?;
-            roots.add(certificate).map_err(|fault| failed(&fault))?;
+            let certificate = certificate.map_err(|error| failed(&error))?;
+            roots.add(certificate).map_err(|error| failed(&error))?;
         }
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let name = ServerName::try_from(name.to_owned()).map_err(|fault| failed(&fault))?;
+        let name = ServerName::try_from(name.to_owned()).map_err(|error| failed(&error))?;
         Ok(Self { address, name, tls: TlsConnector::from(Arc::new(config)) })
     }
 
@@ -52,7 +52,7 @@ impl ApiServer {
     pub(crate) async fn create(&self, namespace: &str, pod: &Value) -> Result<Reviewed, Failure> {
         let review = review(namespace, pod);
         let answer = self.post("/mutate?timeout=3s", review.to_string()).await;
-        let answer = answer.map_err(|fault| Failure::ours("the AdmissionReview", &fault))?;
+        let answer = answer.map_err(|error| Failure::ours("the AdmissionReview", &error))?;
         let response = answer.get("response").unwrap_or(&Value::Null);
         if response.get("uid") != review.pointer("/request/uid") {
             return Err(Failure::ours("the AdmissionReview", &"the answer has another uid"));
@@ -63,10 +63,10 @@ impl ApiServer {
         }
         let warnings = super::kubelet::list(response, "warnings");
         let warnings = warnings.filter_map(Value::as_str).map(str::to_owned).collect();
-        let patch = patch(response).map_err(|fault| Failure::ours("the patch", &fault))?;
+        let patch = patch(response).map_err(|error| Failure::ours("the patch", &error))?;
         let mut patched = pod.clone();
         json_patch::patch(&mut patched, &patch)
-            .map_err(|fault| Failure::ours("the patch", &fault))?;
+            .map_err(|error| Failure::ours("the patch", &error))?;
         let patch = serde_json::to_value(&patch).unwrap_or_default();
         Ok(Reviewed { pod: patched, patch, warnings })
     }

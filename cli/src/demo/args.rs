@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use podrole_identity::CredentialPath;
+use podrole_identity::CredentialProvider;
 
 /// See a pod become an IAM role, on this machine: no cluster, no AWS account, no root, no network
 ///
@@ -54,13 +54,13 @@ pub(crate) enum PathChoice {
 
 impl DemoArgs {
     /// The ways to go; `own` is the one that the ServiceAccount chooses.
-    pub(crate) fn paths(&self, own: CredentialPath) -> Vec<CredentialPath> {
+    pub(crate) fn paths(&self, own: CredentialProvider) -> Vec<CredentialProvider> {
         match self.path {
-            Some(PathChoice::WebIdentity) => vec![CredentialPath::WebIdentity],
-            Some(PathChoice::Container) => vec![CredentialPath::Container],
+            Some(PathChoice::WebIdentity) => vec![CredentialProvider::WebIdentity],
+            Some(PathChoice::Container) => vec![CredentialProvider::Container],
             None if !self.command.is_empty() => vec![own],
             None | Some(PathChoice::Both) => {
-                vec![CredentialPath::WebIdentity, CredentialPath::Container]
+                vec![CredentialProvider::WebIdentity, CredentialProvider::Container]
             }
         }
     }

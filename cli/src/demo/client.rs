@@ -35,8 +35,8 @@ fn variables(container: &Value) -> Variables {
 
 /// Runs `podrole whoami` with the variables and nothing else.
 pub(crate) async fn whoami(variables: &Variables) -> Result<Answer, Failure> {
-    let failed = |fault: &dyn std::fmt::Display| Failure::ours("the AWS SDK", fault);
-    let program = std::env::current_exe().map_err(|fault| failed(&fault))?;
+    let failed = |error: &dyn std::fmt::Display| Failure::ours("the AWS SDK", error);
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let output = Command::new(program)
         .args(["whoami", "--json"])
         .env_clear()
@@ -44,9 +44,9 @@ pub(crate) async fn whoami(variables: &Variables) -> Result<Answer, Failure> {
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|fault| failed(&fault))?;
+        .map_err(|error| failed(&error))?;
     serde_json::from_slice(&output.stdout)
-        .map_err(|fault| failed(&format!("{fault}; {}", String::from_utf8_lossy(&output.stderr))))
+        .map_err(|error| failed(&format!("{error}; {}", String::from_utf8_lossy(&output.stderr))))
 }
 
 /// Runs the person's own command as the pod: its variables replace every AWS variable of this
@@ -73,8 +73,8 @@ pub(crate) async fn own_command(
         child.env(name, no_proxy(std::env::var(name).ok()));
     }
     child.envs(variables);
-    child.status().await.map_err(|fault| {
-        let why = format!("{program}: {fault}");
+    child.status().await.map_err(|error| {
+        let why = format!("{program}: {error}");
         Failure::new("the command", why, "install it, or name it with its whole path")
     })
 }

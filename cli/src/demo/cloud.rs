@@ -23,13 +23,13 @@ pub(crate) fn create_role(
     trusted: &[ServiceAccountRef],
     audiences: &[Audience],
 ) -> Result<(), Failure> {
-    let failed = |fault: &dyn std::fmt::Display| Failure::ours("creating the role", fault);
-    let account: AccountId = role.account().parse().map_err(|fault| failed(&fault))?;
+    let failed = |error: &dyn std::fmt::Display| Failure::ours("creating the role", error);
+    let account: AccountId = role.account().parse().map_err(|error| failed(&error))?;
     let provider = Provider::new(issuer.url(), audiences.to_vec());
     sandbox.register_provider(&account, provider);
     let policy = trust_policy(issuer.url(), role, trusted, audiences);
-    let policy = Policy::read(&policy.to_string()).map_err(|fault| failed(&fault))?;
-    sandbox.put_role(Role::new(role.clone(), policy)).map_err(|fault| failed(&fault))
+    let policy = Policy::read(&policy.to_string()).map_err(|error| failed(&error))?;
+    sandbox.put_role(Role::new(role.clone(), policy)).map_err(|error| failed(&error))
 }
 
 fn trust_policy(

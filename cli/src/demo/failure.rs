@@ -23,7 +23,7 @@ impl Failure {
 
     /// A failure that is podrole's own.
     pub(crate) fn ours(step: &str, why: &dyn fmt::Display) -> Self {
-        let mend = "this is podrole's own fault: please report it with this text";
+        let mend = "this is podrole's own error: please report it with this text";
         Self::new(step, why, mend)
     }
 }

@@ -3,7 +3,7 @@
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use podrole_identity::{CREDENTIALS_PATH, CredentialPath, variable};
+use podrole_identity::{CREDENTIALS_PATH, CredentialProvider, variable};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -27,7 +27,7 @@ const EXPECTED: [(Forgery, &str, &str); 3] = [
 pub(crate) async fn show(
     stage: &Stage,
     workload: &Workload,
-    path: CredentialPath,
+    path: CredentialProvider,
     variables: &Variables,
     report: &Report,
 ) -> Result<Vec<Refusal>, Failure> {
@@ -37,10 +37,10 @@ pub(crate) async fn show(
         let before = stage.decisions().len();
         let token = stage.forge(workload, forgery)?;
         let (expected, mut refusal) = match path {
-            CredentialPath::WebIdentity => {
+            CredentialProvider::WebIdentity => {
                 (by_sts, through_the_sdk(stage, variables, forgery, &token).await?)
             }
-            CredentialPath::Container => {
+            CredentialProvider::Container => {
                 (by_agent, through_the_agent(stage, forgery, &token).await?)
             }
         };
@@ -79,7 +79,7 @@ async fn through_the_agent(
     token: &str,
 ) -> Result<Refusal, Failure> {
     let answer = ask_agent(stage, token).await;
-    let (status, body) = answer.map_err(|fault| Failure::ours("asking the agent", &fault))?;
+    let (status, body) = answer.map_err(|error| Failure::ours("asking the agent", &error))?;
     let message = body.get("message").and_then(Value::as_str).unwrap_or("no message").to_owned();
     Ok(Refusal { token: forgery.to_string(), error: status.to_string(), message, reason: None })
 }

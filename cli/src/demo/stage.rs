@@ -5,7 +5,7 @@ mod start;
 use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use podrole_identity::{
-    AnnotationPrefix, Audience, CREDENTIALS_ANNOTATION, CREDENTIALS_PATH, CredentialPath,
+    AnnotationPrefix, Audience, CREDENTIALS_ANNOTATION, CREDENTIALS_PATH, CredentialProvider,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
 use podrole_runtime::clock::now;
@@ -56,14 +56,14 @@ pub(crate) enum Forgery {
 impl Stage {
     /// Starts everything on free ports of 127.0.0.1.
     pub(crate) async fn start(manifests: &Manifests) -> Result<Self, Failure> {
-        let folder = TempDir::with_prefix("podrole-demo-").map_err(|fault| {
-            Failure::new("the demo's folder", fault, "make room in the temporary folder ($TMPDIR)")
+        let folder = TempDir::with_prefix("podrole-demo-").map_err(|error| {
+            Failure::new("the demo's folder", error, "make room in the temporary folder ($TMPDIR)")
         })?;
         let shutdown = CancellationToken::new();
         let sandbox_server = bind("the sandbox").await?;
         let sandbox_address = sandbox_server.address();
         let issuer = Issuer::generate(&format!("http://{sandbox_address}/oidc"))
-            .map_err(|fault| Failure::ours("the sandbox's issuer", &fault))?;
+            .map_err(|error| Failure::ours("the sandbox's issuer", &error))?;
         let sandbox = cloud::sandbox(issuer.clone());
         tokio::spawn(sandbox_server.run(sandbox.router(), shutdown.clone()));
 
@@ -134,7 +134,7 @@ impl Stage {
     pub(crate) fn choose_path(
         &self,
         account: &ServiceAccountRef,
-        path: CredentialPath,
+        path: CredentialProvider,
         report: &Report,
     ) {
         if self.accounts.path(account) != path {
@@ -156,7 +156,7 @@ impl Stage {
         let token =
             self.mint(&self.issuer, account, &wanted.audience, wanted.expiration_seconds)?;
         kubelet::write(self.folder.path(), &wanted.file, &token)
-            .map_err(|fault| Failure::new("writing the token", fault, "make room in $TMPDIR"))
+            .map_err(|error| Failure::new("writing the token", error, "make room in $TMPDIR"))
     }
 
     /// A token that must not work, for the audience that a good one would have.
@@ -168,12 +168,12 @@ impl Stage {
         match forgery {
             Forgery::Key => {
                 let impostor = self.issuer.impostor();
-                let impostor = impostor.map_err(|fault| Failure::ours("an impostor", &fault))?;
+                let impostor = impostor.map_err(|error| Failure::ours("an impostor", &error))?;
                 self.mint(&impostor, account, &audience, 3600)
             }
             Forgery::Audience => {
                 let other = "vault.example.org".parse();
-                let other = other.map_err(|fault| Failure::ours("an audience", &fault))?;
+                let other = other.map_err(|error| Failure::ours("an audience", &error))?;
                 self.mint(&self.issuer, account, &other, 3600)
             }
             Forgery::ServiceAccount => {
@@ -187,7 +187,7 @@ impl Stage {
     pub(crate) fn write_forgery(&self, token: &str) -> Result<String, Failure> {
         let file = self.folder.path().join("forged-token");
         kubelet::write(self.folder.path(), &file, token)
-            .map_err(|fault| Failure::new("writing the token", fault, "make room in $TMPDIR"))?;
+            .map_err(|error| Failure::new("writing the token", error, "make room in $TMPDIR"))?;
         Ok(file.display().to_string())
     }
 
@@ -220,7 +220,7 @@ impl Stage {
                 uid: "5d0e3f0a-0000-4000-8000-000000000002".into(),
             }),
         };
-        issuer.mint(&request, now()).map_err(|fault| Failure::ours("a token", &fault))
+        issuer.mint(&request, now()).map_err(|error| Failure::ours("a token", &error))
     }
 }
 

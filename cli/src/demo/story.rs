@@ -2,7 +2,7 @@
 
 use std::{io::Read as _, path::Path, process::ExitCode};
 
-use podrole_identity::{AnnotationPrefix, CredentialPath, ServiceAccountAnnotations};
+use podrole_identity::{AnnotationPrefix, CredentialProvider, ServiceAccountAnnotations};
 
 use super::{
     DemoArgs, Failure, client, diff, kubelet,
@@ -51,9 +51,9 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
             std::fs::read_to_string(path)
         };
         let file = path.display().to_string();
-        text.map(|text| Source { file: file.clone(), text }).map_err(|fault| {
+        text.map(|text| Source { file: file.clone(), text }).map_err(|error| {
             let mend = "name a file of YAML or JSON that can be read";
-            Failure::new("reading the manifests", format!("{file}: {fault}"), mend)
+            Failure::new("reading the manifests", format!("{file}: {error}"), mend)
         })
     };
     let sources = if args.filename.is_empty() {
@@ -62,8 +62,8 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
     } else {
         args.filename.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?
     };
-    Manifests::read(&sources).map_err(|fault| {
-        Failure::new("reading the manifests", fault, "correct the file at that place")
+    Manifests::read(&sources).map_err(|error| {
+        Failure::new("reading the manifests", error, "correct the file at that place")
     })
 }
 
@@ -116,7 +116,7 @@ fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Resu
     }
 }
 
-fn own_path(workload: &Workload, manifests: &Manifests) -> CredentialPath {
+fn own_path(workload: &Workload, manifests: &Manifests) -> CredentialProvider {
     let annotations = manifests.service_accounts.get(&workload.service_account);
     let read = |annotations| {
         ServiceAccountAnnotations::read(annotations, &AnnotationPrefix::default()).credentials
@@ -128,7 +128,7 @@ fn own_path(workload: &Workload, manifests: &Manifests) -> CredentialPath {
 struct Scene<'a> {
     stage: &'a Stage,
     workload: &'a Workload,
-    path: CredentialPath,
+    path: CredentialProvider,
 }
 
 impl Scene<'_> {
@@ -144,7 +144,7 @@ impl Scene<'_> {
         let variables = client::injected(&workload.pod, &reviewed.pod)
             .ok_or_else(|| not_injected(workload, &reviewed.warnings))?;
         for wanted in kubelet::wanted_tokens(&workload.pod, &reviewed.pod)
-            .map_err(|fault| Failure::ours("the kubelet's tokens", &fault))?
+            .map_err(|error| Failure::ours("the kubelet's tokens", &error))?
         {
             stage.write_token(workload, &wanted)?;
             let (audience, life) = (&wanted.audience, wanted.expiration_seconds);
@@ -204,10 +204,10 @@ impl Scene<'_> {
     }
 }
 
-fn in_words(path: CredentialPath) -> &'static str {
+fn in_words(path: CredentialProvider) -> &'static str {
     match path {
-        CredentialPath::WebIdentity => "web identity: SDK -> STS",
-        CredentialPath::Container => "container credentials: SDK -> agent -> STS",
+        CredentialProvider::WebIdentity => "web identity: SDK -> STS",
+        CredentialProvider::Container => "container credentials: SDK -> agent -> STS",
     }
 }
 

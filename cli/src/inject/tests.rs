@@ -130,6 +130,6 @@ async fn lists_and_pods_without_metadata_of_their_own_are_served() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_named() {
-    let fault = inject_text(&["kind: Deployment\nmetadata: {name: a}"], &[]).await.unwrap_err();
-    assert!(fault.to_string().contains("/spec/template"), "{fault}");
+    let error = inject_text(&["kind: Deployment\nmetadata: {name: a}"], &[]).await.unwrap_err();
+    assert!(error.to_string().contains("/spec/template"), "{error}");
 }

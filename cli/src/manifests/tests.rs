@@ -1,4 +1,4 @@
-//! What files may hold, and how a fault in them is told.
+//! What files may hold, and how a error in them is told.
 
 use super::*;
 

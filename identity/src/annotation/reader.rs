@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let value = self.annotations.get(key)?;
-        read(value).map_err(|fault| self.problems.push(Problem::new(key, value, fault))).ok()
+        read(value).map_err(|error| self.problems.push(Problem::new(key, value, error))).ok()
     }
 
     pub(super) fn token_expiration(&mut self) -> Option<TokenExpiration> {

@@ -22,7 +22,7 @@ fn all_of_a_service_account_is_read() {
     assert_eq!(read.audience.unwrap().as_str(), "my.audience");
     assert_eq!(read.sts_regional_endpoints, Some(false));
     assert_eq!(read.token_expiration.unwrap().seconds(), 3600);
-    assert_eq!(read.credentials, Some(CredentialPath::Container));
+    assert_eq!(read.credentials, Some(CredentialProvider::Container));
     assert!(read.skip_containers.names("logs"));
     assert!(read.include_containers.names("app"));
     assert!(read.problems.is_empty() && read.bad_role.is_none());

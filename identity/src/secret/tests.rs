@@ -13,7 +13,7 @@ fn read(pairs: &[(&str, &str)]) -> (Secrets, Vec<Problem>) {
     (Secrets::read(&mut reader), reader.problems)
 }
 
-fn one(value: &str) -> SecretWish {
+fn one(value: &str) -> DesiredSecret {
     let (secrets, problems) = read(&[("db", value)]);
     assert!(problems.is_empty(), "{problems:?}");
     let wishes: Vec<_> = secrets.wishes().collect();

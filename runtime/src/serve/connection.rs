@@ -94,7 +94,7 @@ impl<A: Answerer> Connection<A> {
         };
         match timeout(self.handshake, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.http(stream, peer, seat).await,
-            Ok(Err(fault)) => tracing::debug!(%peer, %fault, "a TLS handshake failed"),
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
@@ -150,8 +150,8 @@ impl<A: Answerer> Connection<A> {
                 connection.await
             }
         };
-        if let Err(fault) = ended {
-            tracing::debug!(%peer, %fault, "a connection ended early");
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
 }

@@ -25,10 +25,10 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn a_busy_port_names_the_mend() {
     let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default()).await.unwrap();
-    let Err(fault) = Server::bind(first.address(), Limits::default()).await else {
+    let Err(error) = Server::bind(first.address(), Limits::default()).await else {
         panic!("the port was taken twice");
     };
-    assert!(fault.to_string().contains("choose another port"), "{fault}");
+    assert!(error.to_string().contains("choose another port"), "{error}");
 }
 
 #[tokio::test]

@@ -40,12 +40,12 @@ fn a_bad_role_is_not_nobody() {
 
 #[test]
 fn the_service_account_chooses_the_path_before_the_flag() {
-    let container = Settings { credentials: CredentialPath::Container, ..Settings::default() };
+    let container = Settings { credentials: CredentialProvider::Container, ..Settings::default() };
     let silent = binding(&[ROLE]);
-    assert_eq!(silent.path(&Settings::default()), Some(CredentialPath::WebIdentity));
-    assert_eq!(silent.path(&container), Some(CredentialPath::Container));
+    assert_eq!(silent.path(&Settings::default()), Some(CredentialProvider::WebIdentity));
+    assert_eq!(silent.path(&container), Some(CredentialProvider::Container));
     let chooses = binding(&[ROLE, ("podrole.io/credentials", "web-identity")]);
-    assert_eq!(chooses.path(&container), Some(CredentialPath::WebIdentity));
+    assert_eq!(chooses.path(&container), Some(CredentialProvider::WebIdentity));
     assert_eq!(binding(&[]).path(&container), None);
 }
 

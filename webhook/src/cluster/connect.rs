@@ -10,17 +10,17 @@ use kube::{
 /// How long the API server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Why the cluster cannot be reached. The fault is in our own configuration.
+/// Why the cluster cannot be reached. The error is in our own configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The kubeconfig cannot be used.
-    #[error("--kubeconfig {path}: {fault}")]
+    #[error("--kubeconfig {path}: {error}")]
     Kubeconfig {
         /// The file.
         path: String,
         /// What is wrong with it.
-        fault: String,
+        error: String,
     },
     /// The URL is none.
     #[error("--kube-api {url}: write the API server's URL, like https://10.0.0.1:6443")]
@@ -47,7 +47,7 @@ pub async fn connect(
 ) -> Result<Client, ConnectError> {
     let mut config = config(kubeconfig, kube_api).await?;
     config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).map_err(|fault| ConnectError::Client(fault.to_string()))
+    Client::try_from(config).map_err(|error| ConnectError::Client(error.to_string()))
 }
 
 async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Config, ConnectError> {
@@ -60,12 +60,12 @@ async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Con
     let Some(path) = kubeconfig.filter(|path| !path.as_os_str().is_empty()) else {
         return match url {
             Some(url) => Ok(Config::new(url)),
-            None => Config::infer().await.map_err(|fault| ConnectError::Nowhere(fault.to_string())),
+            None => Config::infer().await.map_err(|error| ConnectError::Nowhere(error.to_string())),
         };
     };
-    let failed = |fault: kube::config::KubeconfigError| ConnectError::Kubeconfig {
+    let failed = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
         path: path.display().to_string(),
-        fault: fault.to_string(),
+        error: error.to_string(),
     };
     let file = Kubeconfig::read_from(path).map_err(failed)?;
     let options = KubeConfigOptions::default();

@@ -43,10 +43,10 @@ async fn follow<T: fmt::Debug>(
                 take(event);
                 metrics.heard(what);
             }
-            Err(fault) => {
+            Err(error) => {
                 metrics.interrupted(what);
-                let cause = super::root(&fault);
-                tracing::warn!(%fault, cause, "the watch over {} was interrupted", what.as_str());
+                let cause = super::root(&error);
+                tracing::warn!(%error, cause, "the watch over {} was interrupted", what.as_str());
             }
         }
     }

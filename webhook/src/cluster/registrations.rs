@@ -20,7 +20,7 @@ use crate::{
 
 /// Why the configurations could not be listed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ListFault {
+pub(crate) enum ListError {
     /// We may not.
     #[error(
         "other webhooks that inject are not looked for; allow `list` of \
@@ -34,11 +34,11 @@ pub(crate) enum ListFault {
 
 /// Why a configuration of ours is still there.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind} {name} could not be deleted: {fault}")]
+#[error("{kind} {name} could not be deleted: {error}")]
 pub struct UnregisterError {
     kind: String,
     name: String,
-    fault: String,
+    error: String,
 }
 
 /// Deletes both of our configurations, so that no API server calls us any more. Gives a line for
@@ -63,21 +63,21 @@ where
         Err(kube::Error::Api(status)) if status.code == 404 => {
             Ok(format!("{kind} {name}: was not there"))
         }
-        Err(fault) => Err(UnregisterError {
+        Err(error) => Err(UnregisterError {
             kind: kind.into_owned(),
             name: name.to_owned(),
-            fault: super::root(&fault),
+            error: super::root(&error),
         }),
     }
 }
 
 /// All configurations that may change objects.
-pub(crate) async fn registered(client: &Client) -> Result<Vec<Registered>, ListFault> {
+pub(crate) async fn registered(client: &Client) -> Result<Vec<Registered>, ListError> {
     let api = Api::<MutatingWebhookConfiguration>::all(client.clone());
     match api.list(&ListParams::default()).await {
         Ok(list) => Ok(list.items.into_iter().map(configuration).collect()),
-        Err(kube::Error::Api(status)) if status.code == 403 => Err(ListFault::Forbidden),
-        Err(fault) => Err(ListFault::Other(super::root(&fault))),
+        Err(kube::Error::Api(status)) if status.code == 403 => Err(ListError::Forbidden),
+        Err(error) => Err(ListError::Other(super::root(&error))),
     }
 }
 

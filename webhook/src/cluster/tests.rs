@@ -104,7 +104,7 @@ async fn role_of(accounts: &impl ServiceAccounts, name: &str) -> String {
     match accounts.find(&account, Duration::from_secs(5)).await {
         Ok(Some(said)) => said.role.map_or("no role".into(), |role| role.name().to_owned()),
         Ok(None) => "missing".to_owned(),
-        Err(fault) => format!("{fault:?}"),
+        Err(error) => format!("{error:?}"),
     }
 }
 
@@ -133,7 +133,7 @@ async fn the_list_the_watch_and_live_reads_are_one() {
         ("shop", Ok(PermittedRoles::Only(Vec::new()))),
         ("free", Ok(PermittedRoles::Any)),
         ("new", Ok(PermittedRoles::read(Some("*")))),
-        ("broken", Err(LookupFault::Namespace)),
+        ("broken", Err(LookupError::Namespace)),
     ] {
         let told = accounts.permitted_roles(namespace, Duration::from_secs(5)).await;
         assert_eq!(told, permitted, "{namespace}");
@@ -158,9 +158,9 @@ async fn who_may_not_list_configurations_says_so_and_goes_on() {
     let (events, _keep) = broadcast::channel(8);
     let url = api_server(events).await;
     let client = connect(None, Some(&url)).await.unwrap();
-    let fault = registered(&client).await.unwrap_err();
-    assert!(matches!(fault, ListFault::Forbidden), "{fault}");
-    assert!(fault.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
+    let error = registered(&client).await.unwrap_err();
+    assert!(matches!(error, ListError::Forbidden), "{error}");
+    assert!(error.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
     let metrics = Metrics::default();
     let looking = crate::lookout::look_out(&client, "podrole", &metrics, None);
     assert!(timeout(Duration::from_millis(300), looking).await.is_err(), "it ended the process");
@@ -173,9 +173,9 @@ async fn a_configuration_that_cannot_be_used_names_the_mend() {
         (Some("/does/not/exist"), None, "--kubeconfig /does/not/exist"),
         (None, Some("10.0.0.1"), "like https://10.0.0.1:6443"),
     ] {
-        let Err(fault) = connect(kubeconfig.map(Path::new), url).await else {
+        let Err(error) = connect(kubeconfig.map(Path::new), url).await else {
             panic!("{kubeconfig:?} {url:?} was used");
         };
-        assert!(fault.to_string().contains(word), "{fault}");
+        assert!(error.to_string().contains(word), "{error}");
     }
 }

@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 struct Server {
     /// What is told of every ServiceAccount that is not among `there`.
-    answer: Result<Option<Seen>, LookupFault>,
+    answer: Result<Option<Seen>, LookupError>,
     there: Arc<Mutex<HashMap<ServiceAccountRef, Seen>>>,
     after: Duration,
     asked: Arc<AtomicUsize>,
@@ -24,7 +24,7 @@ struct Server {
 }
 
 impl Live for Server {
-    async fn read(&self, account: &ServiceAccountRef) -> Result<Option<Seen>, LookupFault> {
+    async fn read(&self, account: &ServiceAccountRef) -> Result<Option<Seen>, LookupError> {
         self.asked.fetch_add(1, SeqCst);
         let there = lock(&self.there).get(account).cloned();
         sleep(self.after).await;
@@ -34,7 +34,7 @@ impl Live for Server {
     async fn list(
         &self,
         _namespace: &str,
-    ) -> Result<HashMap<ServiceAccountRef, Seen>, LookupFault> {
+    ) -> Result<HashMap<ServiceAccountRef, Seen>, LookupError> {
         self.listed.fetch_add(1, SeqCst);
         let there = lock(&self.there).clone();
         sleep(self.after).await;
@@ -51,7 +51,7 @@ fn seen(version: u64, role: &str) -> Seen {
     Seen { version, said: Arc::new(said) }
 }
 
-fn server(answer: Result<Option<Seen>, LookupFault>, after: Duration) -> Server {
+fn server(answer: Result<Option<Seen>, LookupError>, after: Duration) -> Server {
     let (there, asked, listed) = Default::default();
     Server { answer, there, after, asked, listed }
 }
@@ -78,13 +78,13 @@ async fn role_of(lookup: &Lookup<Server>, name: &str, patience: Duration) -> Str
             Some(role) => role.name().to_owned(),
             None => "no role".to_owned(),
         },
-        Err(fault) => format!("{fault:?}"),
+        Err(error) => format!("{error:?}"),
     }
 }
 
 #[tokio::test]
 async fn a_role_in_the_cache_needs_no_live_read() {
-    let server = server(Err(LookupFault::Failed), Duration::ZERO);
+    let server = server(Err(LookupError::Failed), Duration::ZERO);
     assert_eq!(role_of(&lookup(&server, "app"), "app", LONG).await, "app");
     assert_eq!(server.asked.load(SeqCst), 0);
 }
@@ -134,7 +134,7 @@ async fn a_reader_who_gives_up_does_not_end_the_read_for_others() {
 
 #[tokio::test]
 async fn a_broken_or_slow_server_is_a_fault() {
-    let broken = server(Err(LookupFault::Failed), Duration::ZERO);
+    let broken = server(Err(LookupError::Failed), Duration::ZERO);
     assert_eq!(role_of(&lookup(&broken, ""), "app", LONG).await, "Failed");
     let slow = server(Ok(None), Duration::from_secs(60));
     let patience = Duration::from_millis(50);
@@ -232,7 +232,7 @@ async fn a_list_that_is_under_way_does_not_answer_who_asks_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_fails_is_a_fault_for_all_who_wait() {
-    let server = server(Err(LookupFault::Failed), Duration::ZERO);
+    let server = server(Err(LookupError::Failed), Duration::ZERO);
     let lookup = lookup(&server, "");
     let names: Vec<String> = (0..50).map(|index| format!("app-{index}")).collect();
     let all = names.iter().map(|name| role_of(&lookup, name, LONG));

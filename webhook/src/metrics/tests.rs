@@ -8,7 +8,7 @@ use super::*;
 fn a_scrape_tells_reviews_times_caches_and_rivals() {
     let (metrics, mut registry) = (Metrics::default(), Registry::default());
     metrics.register(&mut registry);
-    let path = Some(CredentialPath::WebIdentity);
+    let path = Some(CredentialProvider::WebIdentity);
     metrics.reviewed(Route::Enabled, path, &Outcome::skip(Reason::NothingToAdd));
     metrics.rejected(Route::Required);
     metrics.took(Route::Enabled, Duration::from_micros(300));

@@ -1,6 +1,6 @@
 //! One container: whether it is ours to complete, and what it lacks.
 
-use podrole_identity::{CredentialPath, TokenVolume, variable};
+use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
     operations::{ContainerPatch, POD_NAME, parts},
@@ -15,7 +15,7 @@ pub(super) enum Verdict {
     LeaveAlone(String),
     /// It has the other path's credentials, complete; the pod is told once for all of its
     /// containers.
-    HasOther(CredentialPath),
+    HasOther(CredentialProvider),
     /// It is given what it lacks, perhaps nothing.
     Complete(Lacks),
 }
@@ -80,7 +80,7 @@ fn lacks(container: &Container, wish: &Wish, mount: Option<&Mount>, has_pair: bo
     if !has_pair {
         lacks.variables.extend(wish.pair.iter().cloned());
     }
-    if wish.path == CredentialPath::Container {
+    if wish.path == CredentialProvider::Container {
         let exceptions = proxy::exceptions(container);
         lacks.variables.extend(exceptions.variables);
         lacks.values = exceptions.values;
@@ -109,15 +109,16 @@ fn user_decided<'a>(container: &'a Container, wish: &Wish) -> Option<&'a str> {
 }
 
 /// The other path, where the container has both its variables.
-fn complete_other_path(container: &Container, wish: &Wish) -> Option<CredentialPath> {
+fn complete_other_path(container: &Container, wish: &Wish) -> Option<CredentialProvider> {
     let (other, pair) = match wish.path {
-        CredentialPath::WebIdentity => (
-            CredentialPath::Container,
+        CredentialProvider::WebIdentity => (
+            CredentialProvider::Container,
             [variable::CONTAINER_FULL_URI, variable::CONTAINER_TOKEN_FILE],
         ),
-        CredentialPath::Container => {
-            (CredentialPath::WebIdentity, [variable::ROLE_ARN, variable::WEB_IDENTITY_TOKEN_FILE])
-        }
+        CredentialProvider::Container => (
+            CredentialProvider::WebIdentity,
+            [variable::ROLE_ARN, variable::WEB_IDENTITY_TOKEN_FILE],
+        ),
     };
     pair.iter().all(|name| container.has_variable(name)).then_some(other)
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use podrole_identity::{CredentialPath, TokenVolume, variable as names};
+use podrole_identity::{CredentialProvider, TokenVolume, variable as names};
 use serde_json::json;
 
 use super::{
@@ -76,8 +76,8 @@ fn donor<'a>(pod: &'a PodView, ephemeral: &Container) -> Option<(&'a Container, 
 /// The identity that a container has: a whole pair, and the token where it points.
 fn identity(pod: &PodView, container: &Container) -> Option<Wish> {
     let pairs = [
-        (CredentialPath::WebIdentity, [names::ROLE_ARN, names::WEB_IDENTITY_TOKEN_FILE]),
-        (CredentialPath::Container, [names::CONTAINER_FULL_URI, names::CONTAINER_TOKEN_FILE]),
+        (CredentialProvider::WebIdentity, [names::ROLE_ARN, names::WEB_IDENTITY_TOKEN_FILE]),
+        (CredentialProvider::Container, [names::CONTAINER_FULL_URI, names::CONTAINER_TOKEN_FILE]),
     ];
     let literal = |name| Some(container.variable(name)?.literal()?.to_owned());
     pairs.into_iter().find_map(|(path, [first, file])| {

@@ -7,7 +7,7 @@ mod volume;
 use std::collections::BTreeMap;
 
 use json_patch::PatchOperation;
-use podrole_identity::{PodAnnotations, SecretWish, Secrets};
+use podrole_identity::{DesiredSecret, PodAnnotations, Secrets};
 use serde_json::json;
 
 use super::operations::{Array, ContainerPatch, parts};
@@ -19,7 +19,7 @@ use volume::SecretVolume;
 /// One Secret, as it will be added.
 struct Wanted<'a> {
     annotation: String,
-    wish: &'a SecretWish,
+    wish: &'a DesiredSecret,
     /// Absent where it only gives variables.
     files: Option<Files>,
 }
@@ -56,7 +56,7 @@ impl<'a> SecretPlan<'a> {
         for (annotation, wish) in secrets.wishes() {
             match files(wish, &places, pod) {
                 Ok(files) => plan.wanted.push(Wanted { annotation, wish, files }),
-                Err(fault) => plan.warnings.push(format!("{annotation}: {fault}")),
+                Err(error) => plan.warnings.push(format!("{annotation}: {error}")),
             }
         }
         plan
@@ -79,9 +79,9 @@ impl<'a> SecretPlan<'a> {
                     let volume = files.volume.clone();
                     self.used.insert(volume.name().to_owned(), volume);
                 }
-                Err(fault) => {
+                Err(error) => {
                     self.warnings
-                        .push(format!("{}: {fault} of container {name}", wanted.annotation));
+                        .push(format!("{}: {error} of container {name}", wanted.annotation));
                 }
             }
         }
@@ -94,7 +94,11 @@ impl<'a> SecretPlan<'a> {
     }
 }
 
-fn files(wish: &SecretWish, places: &Places<'_>, pod: &PodView) -> Result<Option<Files>, String> {
+fn files(
+    wish: &DesiredSecret,
+    places: &Places<'_>,
+    pod: &PodView,
+) -> Result<Option<Files>, String> {
     let Some(mount_path) = &wish.mount_path else {
         return Ok(None);
     };
@@ -109,7 +113,7 @@ fn files(wish: &SecretWish, places: &Places<'_>, pod: &PodView) -> Result<Option
     }))
 }
 
-fn add_variables(wish: &SecretWish, patch: &mut ContainerPatch<'_>) {
+fn add_variables(wish: &DesiredSecret, patch: &mut ContainerPatch<'_>) {
     let Some(prefix) = &wish.env_prefix else {
         return;
     };

@@ -2,7 +2,7 @@
 
 mod collisions;
 mod debug;
-mod extras;
+mod opt_in;
 mod properties;
 mod reference;
 mod rules;

@@ -1,7 +1,7 @@
 //! What the containers of one pod should have, settled once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialPath, Extras, MAX_TOKEN_EXPIRATION_SECONDS, PodAnnotations,
+    Audience, CredentialProvider, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations, PodAnnotations,
     SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(super) type Group = Vec<(&'static str, String)>;
 
 /// What a pod's containers should have.
 pub(super) struct Wish {
-    pub(super) path: CredentialPath,
+    pub(super) path: CredentialProvider,
     pub(super) volume: TokenVolume,
     /// The two variables that make an SDK take this path.
     pub(super) pair: [(&'static str, String); 2],
@@ -44,9 +44,9 @@ impl Wish {
         let volume = settings.volume(path).clone();
         let expiration = said.token_expiration.or(binding.said.token_expiration);
         let seconds = expiration.unwrap_or(settings.token_expiration).seconds();
-        let extras = said.extras.or(&binding.said.extras);
-        let (session_name, warning) = session_name(pod, path, binding, &extras);
-        let mut groups = plain_settings(binding, &extras, settings);
+        let opt_in = said.opt_in.or(&binding.said.opt_in);
+        let (session_name, warning) = session_name(pod, path, binding, &opt_in);
+        let mut groups = plain_settings(binding, &opt_in, settings);
         groups.extend(session_name.map(|name| vec![(names::ROLE_SESSION_NAME, name)]));
         let audience: Audience = settings.audience_of(path, binding.said.audience.as_ref());
         Self {
@@ -96,20 +96,20 @@ pub(super) fn as_json((name, value): &(&'static str, String)) -> Value {
 }
 
 /// The settings that hold for both paths. The two for the region go together: SDKs read one each.
-fn plain_settings(binding: &Binding, extras: &Extras, settings: &Settings) -> Vec<Group> {
+fn plain_settings(binding: &Binding, opt_in: &OptInAnnotations, settings: &Settings) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let regional = binding.said.sts_regional_endpoints;
     if regional.unwrap_or(settings.sts_regional_endpoints) {
         groups.push(vec![(names::STS_REGIONAL_ENDPOINTS, "regional".to_owned())]);
     }
-    if let Some(region) = extras.region.as_ref().or(settings.region.as_ref()) {
+    if let Some(region) = opt_in.region.as_ref().or(settings.region.as_ref()) {
         let both = [names::DEFAULT_REGION, names::REGION];
         groups.push(both.map(|name| (name, region.clone())).into());
     }
-    if let Some(url) = extras.endpoint_url.as_ref().or(settings.endpoint_url.as_ref()) {
+    if let Some(url) = opt_in.endpoint_url.as_ref().or(settings.endpoint_url.as_ref()) {
         groups.push(vec![(names::ENDPOINT_URL, url.clone())]);
     }
-    if extras.disable_imds == Some(true) {
+    if opt_in.disable_imds == Some(true) {
         groups.push(vec![(names::EC2_METADATA_DISABLED, "true".to_owned())]);
     }
     groups
@@ -119,12 +119,12 @@ fn plain_settings(binding: &Binding, extras: &Extras, settings: &Settings) -> Ve
 /// that Kubernetes makes up later is filled in by the kubelet, if the whole is then short enough.
 fn session_name(
     pod: &PodView,
-    path: CredentialPath,
+    path: CredentialProvider,
     binding: &Binding,
-    extras: &Extras,
+    opt_in: &OptInAnnotations,
 ) -> (Option<String>, Option<String>) {
-    let template = extras.session_name.as_ref();
-    let Some(template) = template.filter(|_| path == CredentialPath::WebIdentity) else {
+    let template = opt_in.session_name.as_ref();
+    let Some(template) = template.filter(|_| path == CredentialProvider::WebIdentity) else {
         return (None, None);
     };
     if let Some(name) = pod.name() {
@@ -142,17 +142,17 @@ fn session_name(
 }
 
 fn pair(
-    path: CredentialPath,
+    path: CredentialProvider,
     token_file: String,
     grant: &Grant,
     settings: &Settings,
 ) -> [(&'static str, String); 2] {
     match path {
-        CredentialPath::WebIdentity => [
+        CredentialProvider::WebIdentity => [
             (names::ROLE_ARN, grant.role.as_ref().map(ToString::to_string).unwrap_or_default()),
             (names::WEB_IDENTITY_TOKEN_FILE, token_file),
         ],
-        CredentialPath::Container => [
+        CredentialProvider::Container => [
             (names::CONTAINER_FULL_URI, settings.container_full_uri.clone()),
             (names::CONTAINER_TOKEN_FILE, token_file),
         ],
@@ -167,8 +167,8 @@ pub(super) fn token_file(volume: &TokenVolume, windows: bool) -> String {
 
 /// Tokens of a day end at different times, so that a node's agents are not asked all at once. Web
 /// identity's do not, as on EKS.
-fn spread(path: CredentialPath, seconds: u32, jitter: u64) -> u32 {
-    if path != CredentialPath::Container || seconds != MAX_TOKEN_EXPIRATION_SECONDS {
+fn spread(path: CredentialProvider, seconds: u32, jitter: u64) -> u32 {
+    if path != CredentialProvider::Container || seconds != MAX_TOKEN_EXPIRATION_SECONDS {
         return seconds;
     }
     let earlier = jitter % (u64::from(MAX_JITTER_SECONDS) + 1);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_container_tokens_of_a_day_are_spread() {
-        use CredentialPath::{Container, WebIdentity};
+        use CredentialProvider::{Container, WebIdentity};
         assert_eq!(spread(WebIdentity, 86_400, 7), 86_400);
         assert_eq!(spread(Container, 86_399, 7), 86_399);
         assert_eq!(spread(Container, 86_400, 0), 86_400);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn windows_opens_files_in_its_own_way() {
-        let volume = CredentialPath::WebIdentity.token_volume();
+        let volume = CredentialProvider::WebIdentity.token_volume();
         let unix = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
         let windows = r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token";
         assert_eq!(token_file(&volume, false), unix);

@@ -3,11 +3,11 @@
 use super::*;
 
 fn read(json: &str) -> PodView {
-    PodView::read(json).unwrap_or_else(|fault| panic!("{fault}: {json}"))
+    PodView::read(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
 fn head(json: &str) -> PodHead<'_> {
-    PodHead::read(json).unwrap_or_else(|fault| panic!("{fault}: {json}"))
+    PodHead::read(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn windows_is_told_in_three_ways() {
 
 #[test]
 fn a_fault_says_where_and_not_what() {
-    let told = |json| PodView::read(json).err().map(|fault| fault.to_string());
-    let fault = told(r#"{"spec":{"containers":[{"env":"hunter2"}]}}"#).unwrap();
-    assert!(fault.contains("line 1") && !fault.contains("hunter2"), "{fault}");
+    let told = |json| PodView::read(json).err().map(|error| error.to_string());
+    let error = told(r#"{"spec":{"containers":[{"env":"hunter2"}]}}"#).unwrap();
+    assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
     assert!(told("[]").is_some());
 }

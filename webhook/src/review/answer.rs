@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use json_patch::PatchOperation;
-use podrole_identity::{CredentialPath, RoleArn};
+use podrole_identity::{CredentialProvider, RoleArn};
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
@@ -65,7 +65,7 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
     /// The way that the pod goes.
-    pub path: Option<CredentialPath>,
+    pub path: Option<CredentialProvider>,
     /// The role that its ServiceAccount names.
     pub role: Option<RoleArn>,
 }

@@ -1,6 +1,6 @@
 //! Reviews good and bad, and the form of the answers.
 
-use podrole_identity::CredentialPath;
+use podrole_identity::CredentialProvider;
 use serde_json::{Value, json};
 
 use super::*;
@@ -20,7 +20,7 @@ fn both_versions_are_read_and_the_object_stays_raw() {
         let mut wanted = review(version);
         wanted["request"]["object"] = json!({"any": ["thing", 1.0]});
         let body = wanted.to_string();
-        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(review.version(), version);
         assert_eq!(review.request.uid, "u-1");
         assert_eq!(review.request.subject(), Some(Subject::NewPod));
@@ -45,7 +45,7 @@ fn only_new_pods_and_ephemeral_containers_are_ours() {
             None => review["request"]["subResource"] = value,
         }
         let body = review.to_string();
-        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(review.request.subject(), None, "{place}");
     }
 }
@@ -63,13 +63,13 @@ fn ephemeral_containers_come_by_an_update_of_their_own() {
         review["request"]["subResource"] = json!(part);
         review["request"]["oldObject"] = json!({"old": true});
         let body = review.to_string();
-        let review = Review::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let review = Review::read(body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(review.request.subject(), subject, "{operation} {part}");
         assert_eq!(review.request.old_object.map(RawValue::get), Some(r#"{"old":true}"#));
     }
 }
 
-/// The version and uid to answer with, and the fault.
+/// The version and uid to answer with, and the error.
 fn bad(body: &str) -> Option<(String, String)> {
     match Review::read(body.as_bytes()) {
         Err(BadReview::Answerable { version, uid, .. }) => Some((version, uid)),
@@ -127,7 +127,7 @@ fn a_patch_is_base64_and_comes_with_its_type() {
         warnings: Vec::new(),
     };
     let audit = Audit {
-        path: Some(CredentialPath::Container),
+        path: Some(CredentialProvider::Container),
         role: Some("arn:aws:iam::111122223333:role/app".parse().unwrap()),
     };
     let answer = Answer::new(VERSIONS[0], "u-1", &outcome, &audit);

@@ -91,8 +91,8 @@ fn the_config_map_fills_what_the_service_account_does_not_say() {
 fn a_source_that_is_not_read_yet_is_not_no_role() {
     let role = said(&[("eks.amazonaws.com/role-arn", OWN)]);
     let list = Sources { associations: Some(Latest::default()), config_map: None };
-    assert_eq!(list.bind(&account(), role.clone()), Err(LookupFault::Unsynced));
+    assert_eq!(list.bind(&account(), role.clone()), Err(LookupError::Unsynced));
     let map = Sources { associations: None, config_map: Some(Latest::default()) };
-    assert_eq!(map.bind(&account(), None), Err(LookupFault::Unsynced));
+    assert_eq!(map.bind(&account(), None), Err(LookupError::Unsynced));
     assert!(map.bind(&account(), role).is_ok(), "an earlier source has decided");
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Injection;
 use crate::{
-    LookupFault, Outcome, Reason,
+    LookupError, Outcome, Reason,
     mutate::mutate_ephemeral,
     pod::{PodHead, PodView},
     review::Request,
@@ -19,22 +19,22 @@ pub(super) fn head<'a>(
     injection: Injection,
 ) -> Result<(PodHead<'a>, &'a str, ServiceAccountRef), Outcome> {
     let object = request.object.ok_or_else(|| unreadable("the review has no pod in it"))?;
-    let head = PodHead::read(object.get()).map_err(|fault| unreadable(&fault.to_string()))?;
+    let head = PodHead::read(object.get()).map_err(|error| unreadable(&error.to_string()))?;
     if injection == Injection::Enabled && head.opted_out() {
         return Err(Outcome::skip(Reason::OptedOut));
     }
     let namespace = request.namespace.as_deref().unwrap_or_default();
     let account = ServiceAccountRef::new(namespace, head.service_account())
-        .map_err(|fault| unreadable(&fault.to_string()))?;
+        .map_err(|error| unreadable(&error.to_string()))?;
     Ok((head, object.get(), account))
 }
 
 /// Ephemeral containers are never refused: who debugs a broken pod is not kept from it.
 pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outcome, Outcome> {
-    let unreadable = |fault: &str| Outcome::skip_with(Reason::DebugUnreadable, fault);
+    let unreadable = |error: &str| Outcome::skip_with(Reason::DebugUnreadable, error);
     let read = |json: Option<&RawValue>| {
         let json = json.ok_or_else(|| unreadable("the review has no pod in it"))?.get();
-        PodView::read(json).map_err(|fault| unreadable(&fault.to_string()))
+        PodView::read(json).map_err(|error| unreadable(&error.to_string()))
     };
     let (pod, old) = (read(request.object)?, read(request.old_object)?);
     if injection == Injection::Enabled && pod.opted_out() {
@@ -43,18 +43,18 @@ pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outco
     Ok(mutate_ephemeral(&pod, &old))
 }
 
-pub(super) fn unreadable(fault: &str) -> Outcome {
-    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {fault}"))
+pub(super) fn unreadable(error: &str) -> Outcome {
+    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {error}"))
 }
 
-pub(super) fn unknown(fault: LookupFault) -> Outcome {
-    let reason = match fault {
-        LookupFault::Unsynced => Reason::Unsynced,
-        LookupFault::Failed | LookupFault::TooSlow | LookupFault::Busy | LookupFault::Namespace => {
+pub(super) fn unknown(error: LookupError) -> Outcome {
+    let reason = match error {
+        LookupError::Unsynced => Reason::Unsynced,
+        LookupError::Failed | LookupError::TooSlow | LookupError::Busy | LookupError::Namespace => {
             Reason::LookupFailed
         }
     };
-    Outcome::skip_with(reason, format!("no AWS identity was added: {fault}"))
+    Outcome::skip_with(reason, format!("no AWS identity was added: {error}"))
 }
 
 /// A number that differs from pod to pod. The review's uid is random already, and the same review

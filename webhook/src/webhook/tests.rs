@@ -7,14 +7,14 @@ use super::*;
 use crate::InMemory;
 
 /// Fails every look-up.
-struct Nobody(LookupFault);
+struct Nobody(LookupError);
 
 impl ServiceAccounts for Nobody {
     async fn find(
         &self,
         _account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         Err(self.0)
     }
 
@@ -22,7 +22,7 @@ impl ServiceAccounts for Nobody {
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
+    ) -> Result<PermittedRoles, LookupError> {
         Err(self.0)
     }
 }
@@ -86,10 +86,10 @@ async fn who_names_no_role_is_admitted_everywhere() {
 }
 
 /// What both paths do with what cannot be decided: admitted with a warning, or refused.
-async fn undecided(fault: Option<LookupFault>, body: &Value, word: &str) {
+async fn undecided(error: Option<LookupError>, body: &Value, word: &str) {
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
-        let answer = match fault {
-            Some(fault) => ask(Nobody(fault), injection, body).await,
+        let answer = match error {
+            Some(error) => ask(Nobody(error), injection, body).await,
             None => ask(accounts(), injection, body).await,
         };
         assert_eq!((reason(&answer), answer.response.allowed), (word, allowed), "{body}");
@@ -101,13 +101,13 @@ async fn undecided(fault: Option<LookupFault>, body: &Value, word: &str) {
 
 #[tokio::test]
 async fn not_to_know_is_not_no_role() {
-    for (fault, word) in [
-        (LookupFault::Unsynced, "unsynced"),
-        (LookupFault::Failed, "lookup_failed"),
-        (LookupFault::TooSlow, "lookup_failed"),
-        (LookupFault::Busy, "lookup_failed"),
+    for (error, word) in [
+        (LookupError::Unsynced, "unsynced"),
+        (LookupError::Failed, "lookup_failed"),
+        (LookupError::TooSlow, "lookup_failed"),
+        (LookupError::Busy, "lookup_failed"),
     ] {
-        undecided(Some(fault), &review(&pod("app")), word).await;
+        undecided(Some(error), &review(&pod("app")), word).await;
     }
 }
 
@@ -171,7 +171,7 @@ impl ServiceAccounts for NoNamespace {
         &self,
         account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupFault> {
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
         self.0.find(account, patience).await
     }
 
@@ -179,8 +179,8 @@ impl ServiceAccounts for NoNamespace {
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupFault> {
-        Err(LookupFault::Namespace)
+    ) -> Result<PermittedRoles, LookupError> {
+        Err(LookupError::Namespace)
     }
 }
 
@@ -203,7 +203,7 @@ async fn other_objects_are_none_of_ours() {
     let mut review = review(&pod("app"));
     review["request"]["operation"] = json!("UPDATE");
     for injection in [Injection::Enabled, Injection::Required] {
-        let answer = ask(Nobody(LookupFault::Failed), injection, &review).await;
+        let answer = ask(Nobody(LookupError::Failed), injection, &review).await;
         assert_eq!((reason(&answer), answer.response.allowed), ("not_applicable", true));
     }
 }

@@ -5,7 +5,7 @@ use podrole_identity::Exchange as Kind;
 use serde::Deserialize;
 
 use crate::{
-    exchange::{Credentials, ExchangeError, Fault, classify, signed},
+    exchange::{Credentials, ErrorKind, ExchangeError, classify, signed},
     outbound::Answer,
     secret::Secret,
     token::Caller,
@@ -51,7 +51,7 @@ struct Failure {
     message: String,
 }
 
-/// The credentials for this caller, or whose fault it is that there are none.
+/// The credentials for this caller, or whose error it is that there are none.
 pub(super) fn read(
     answer: &Answer,
     caller: &Caller,
@@ -85,12 +85,13 @@ fn must_be_for(success: &Success, caller: &Caller) -> Result<(), ExchangeError> 
         && success.subject.service_account == account.name()
         && caller.audiences.contains(&success.audience);
     let message = "EKS Auth answered with credentials of somebody else; they are thrown away";
-    same.then_some(()).ok_or_else(|| ExchangeError::new(Fault::Transient, "WrongSubject", message))
+    same.then_some(())
+        .ok_or_else(|| ExchangeError::new(ErrorKind::Transient, "WrongSubject", message))
 }
 
 fn unreadable() -> ExchangeError {
     let message = "EKS Auth answered without usable credentials";
-    ExchangeError::new(Fault::Transient, "UnreadableAnswer", message)
+    ExchangeError::new(ErrorKind::Transient, "UnreadableAnswer", message)
 }
 
 fn seconds(number: f64) -> Option<Timestamp> {
@@ -104,9 +105,9 @@ fn read_error(answer: &Answer, token: &Secret) -> ExchangeError {
     // `prefix#Code:http://...`: both ends are ornament.
     let code = named.split(':').next().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or_default();
-    let fault = classify(Kind::EksAuth, answer.status, code, &failure.message);
+    let error = classify(Kind::EksAuth, answer.status, code, &failure.message);
     // An endpoint that echoes what it was sent must not bring the token into the log.
-    ExchangeError::new(fault, code, &failure.message.replace(token.expose(), "<token>"))
+    ExchangeError::new(error, code, &failure.message.replace(token.expose(), "<token>"))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ struct Eks(Arc<Mutex<Script>>);
 
 #[derive(Default)]
 struct Script {
-    fault: Option<(u16, &'static str)>,
+    error: Option<(u16, &'static str)>,
     seen: Vec<(String, String)>,
     service_account: Option<&'static str>,
 }
@@ -35,7 +35,7 @@ async fn answer(
     let mut script = eks.0.lock().unwrap();
     let signed = headers["authorization"].to_str().unwrap().to_owned();
     script.seen.push((signed, body));
-    if let Some((status, code)) = script.fault {
+    if let Some((status, code)) = script.error {
         let body = json!({"__type": code, "message": "says arn:aws:iam::999:user/other"});
         return (status.try_into().unwrap(), body.to_string());
     }
@@ -127,7 +127,7 @@ async fn what_eks_refuses_is_answered_by_its_fault() {
         (403, "UnrecognizedClientException", 503, 1),
     ] {
         let (world, eks, _) = world().await;
-        eks.set(|script| script.fault = Some((status, code)));
+        eks.set(|script| script.error = Some((status, code)));
         let (got, body) = ask(&world).await;
         assert_eq!((got, eks.calls()), (answer, calls), "{code} {body}");
         assert!(!body.to_string().contains("other"), "AWS's own words: {body}");

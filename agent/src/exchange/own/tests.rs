@@ -21,8 +21,8 @@ impl ProvideCredentials for Source {
     where
         Self: 'a,
     {
-        let fault = |()| CredentialsError::not_loaded("away");
-        future::ProvideCredentials::ready(self.0.clone().map_err(fault))
+        let error = |()| CredentialsError::not_loaded("away");
+        future::ProvideCredentials::ready(self.0.clone().map_err(error))
     }
 }
 
@@ -45,9 +45,9 @@ fn world(life: Option<i64>) -> World {
 }
 
 impl World {
-    async fn key(&self) -> Result<String, Fault> {
+    async fn key(&self) -> Result<String, ErrorKind> {
         let got = self.own.get().await;
-        got.map(|keys| keys.access_key_id().to_owned()).map_err(|error| error.fault)
+        got.map(|keys| keys.access_key_id().to_owned()).map_err(|error| error.kind)
     }
 
     fn is_ready(&self) -> bool {
@@ -87,7 +87,7 @@ async fn what_is_in_hand_outlives_a_source_that_is_away_and_then_we_are_not_read
     assert_eq!(world.asked.load(SeqCst), 2, "a source that is away is left alone");
     assert!(world.is_ready());
     world.time.store(3600, SeqCst);
-    assert_eq!(world.key().await, Err(Fault::Ours));
+    assert_eq!(world.key().await, Err(ErrorKind::Ours));
     assert!(!world.is_ready());
     world.away.store(0, SeqCst);
     assert!(world.key().await.is_ok() && world.is_ready());
@@ -97,18 +97,18 @@ fn keys(access_key_id: &str) -> Credentials {
     Credentials::new(access_key_id, "s", None, None, "test")
 }
 
-fn refusal(fault: Fault) -> Result<(), ExchangeError> {
-    Err(ExchangeError::new(fault, "Code", "why"))
+fn refusal(kind: ErrorKind) -> Result<(), ExchangeError> {
+    Err(ExchangeError::new(kind, "Code", "why"))
 }
 
 #[tokio::test]
 async fn what_aws_refuses_is_thrown_away() {
     let world = world(Some(3600));
     assert_eq!(world.key().await.unwrap(), "AKIA0");
-    world.own.hear(&keys("AKIA-of-before"), &refusal(Fault::Ours)).await;
-    world.own.hear(&keys("AKIA0"), &refusal(Fault::Role)).await;
+    world.own.hear(&keys("AKIA-of-before"), &refusal(ErrorKind::Ours)).await;
+    world.own.hear(&keys("AKIA0"), &refusal(ErrorKind::Role)).await;
     assert_eq!(world.key().await.unwrap(), "AKIA0");
-    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
+    world.own.hear(&keys("AKIA0"), &refusal(ErrorKind::Ours)).await;
     assert!(!world.is_ready());
     assert_eq!(world.key().await.unwrap(), "AKIA1");
     assert!(world.is_ready());
@@ -122,14 +122,14 @@ async fn the_same_credentials_found_again_make_nobody_ready_before_aws_takes_the
         assert_eq!(world.key().await.unwrap(), "AKIA0");
     };
     again().await;
-    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
+    world.own.hear(&keys("AKIA0"), &refusal(ErrorKind::Ours)).await;
     again().await;
     world.time.store(299, SeqCst);
     again().await;
     assert!(!world.is_ready(), "they are the refused ones");
     world.own.hear(&keys("AKIA0"), &Ok(())).await;
     assert!(world.is_ready(), "AWS takes them now");
-    world.own.hear(&keys("AKIA0"), &refusal(Fault::Ours)).await;
+    world.own.hear(&keys("AKIA0"), &refusal(ErrorKind::Ours)).await;
     again().await;
     assert!(!world.is_ready());
     // Where no pod asks, nobody finds out: it is tried.
@@ -140,6 +140,6 @@ async fn the_same_credentials_found_again_make_nobody_ready_before_aws_takes_the
 
 #[tokio::test]
 async fn the_container_provider_is_never_asked() {
-    let fault = Never.provide_credentials().await.unwrap_err();
-    assert!(format!("{:?}", std::error::Error::source(&fault)).contains("itself"), "{fault:?}");
+    let error = Never.provide_credentials().await.unwrap_err();
+    assert!(format!("{:?}", std::error::Error::source(&error)).contains("itself"), "{error:?}");
 }

@@ -45,7 +45,7 @@ async fn the_token_of_a_pod_that_is_gone_refreshes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn denials_are_forgotten_when_the_cluster_says_something_else() {
-    let bench = bench(|call, _, now| if call == 1 { fail(Fault::Role) } else { an_hour(now) });
+    let bench = bench(|call, _, now| if call == 1 { fail(ErrorKind::Role) } else { an_hour(now) });
     assert!(bench.get_as("one", 1).await.is_err());
     assert!(bench.get_as("two", 1).await.is_err());
     assert_eq!(bench.calls(), 1);
@@ -70,7 +70,7 @@ async fn the_ends_are_told_by_service_account_soonest_first() {
 async fn when_aws_throttles_refreshes_wait_and_what_is_valid_is_served() {
     let bench = bench(|call, _, now| match call {
         1 | 5.. => an_hour(now),
-        _ => Err(ExchangeError::new(Fault::Transient, "Throttling", "Rate exceeded")),
+        _ => Err(ExchangeError::new(ErrorKind::Transient, "Throttling", "Rate exceeded")),
     });
     bench.get("a").await.unwrap();
     minutes(45).await;

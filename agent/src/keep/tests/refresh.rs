@@ -28,13 +28,13 @@ async fn unused_credentials_are_let_go() {
     assert_eq!(bench.calls(), 4, "and are tended again when they are used again");
 }
 
-fn once_and_then(fault: Fault) -> impl Fn(usize, &str, Timestamp) -> Answer {
-    move |call, _, now| if call == 1 { an_hour(now) } else { fail(fault) }
+fn once_and_then(kind: ErrorKind) -> impl Fn(usize, &str, Timestamp) -> Answer {
+    move |call, _, now| if call == 1 { an_hour(now) } else { fail(kind) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_valid_outlives_an_outage_down_to_the_last_10_seconds() {
-    let bench = bench(once_and_then(Fault::Transient));
+    let bench = bench(once_and_then(ErrorKind::Transient));
     let expires = bench.get("a").await.unwrap().expires;
     minutes(59).await;
     assert!(bench.get("a").await.is_ok());
@@ -50,7 +50,7 @@ async fn what_is_valid_outlives_an_outage_down_to_the_last_10_seconds() {
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_the_refresh_succeeds_by_itself() {
     let bench = bench(|call, _, now| match call {
-        2..8 => fail(Fault::Transient),
+        2..8 => fail(ErrorKind::Transient),
         _ => an_hour(now),
     });
     let first = bench.get("a").await.unwrap();
@@ -61,7 +61,7 @@ async fn after_an_outage_the_refresh_succeeds_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_role_that_refuses_is_asked_once_more_after_30_s_and_then_obeyed() {
-    let bench = bench(once_and_then(Fault::Role));
+    let bench = bench(once_and_then(ErrorKind::Role));
     bench.get("a").await.unwrap();
     while bench.calls() < 2 {
         sleep(Duration::from_secs(1)).await;
@@ -72,13 +72,13 @@ async fn a_role_that_refuses_is_asked_once_more_after_30_s_and_then_obeyed() {
     sleep(Duration::from_secs(3)).await;
     assert_eq!(bench.calls(), 3);
     let got = bench.get("a").await;
-    assert_eq!(got.err().map(|error| error.fault), Some(Fault::Role));
+    assert_eq!(got.err().map(|error| error.kind), Some(ErrorKind::Role));
     assert_eq!(bench.calls(), 3, "and remembered");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_role_that_refused_once_by_mistake_is_kept() {
-    let bench = bench(|call, _, now| if call == 2 { fail(Fault::Role) } else { an_hour(now) });
+    let bench = bench(|call, _, now| if call == 2 { fail(ErrorKind::Role) } else { an_hour(now) });
     bench.get("a").await.unwrap();
     minutes(35).await;
     assert!(bench.get("a").await.is_ok());
@@ -89,7 +89,7 @@ async fn a_role_that_refused_once_by_mistake_is_kept() {
 async fn the_longest_lived_token_refreshes() {
     let bench = bench(|call, token, now| {
         let right = call == 1 || token == "long";
-        if right { an_hour(now) } else { fail(Fault::Role) }
+        if right { an_hour(now) } else { fail(ErrorKind::Role) }
     });
     bench.get_with("short", 600).await.unwrap();
     let first = bench.get_with("long", 9000).await.unwrap();
@@ -133,7 +133,7 @@ async fn near_the_end_the_newer_ones_are_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_token_fault_on_refresh_withdraws_nothing_that_is_valid() {
     let bench = bench(|_, token, now| match token {
-        "later-bad" if now > at(60) => fail(Fault::Token),
+        "later-bad" if now > at(60) => fail(ErrorKind::Token),
         _ => an_hour(now),
     });
     bench.get("later-bad").await.unwrap();

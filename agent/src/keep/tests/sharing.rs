@@ -19,9 +19,9 @@ async fn all_who_wait_share_one_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denial_is_shared_and_remembered_for_2_s_doubling() {
-    let bench = bench(|_, _, _| fail(Fault::Role));
+    let bench = bench(|_, _, _| fail(ErrorKind::Role));
     for got in join_all(names(64).iter().map(|name| bench.get(name))).await {
-        assert_eq!(got.err().map(|error| error.fault), Some(Fault::Role));
+        assert_eq!(got.err().map(|error| error.kind), Some(ErrorKind::Role));
     }
     assert_eq!(bench.calls(), 1);
     for (after, calls) in [(1900, 1), (200, 2), (3900, 2), (200, 3), (7800, 3), (300, 4)] {
@@ -33,10 +33,10 @@ async fn a_denial_is_shared_and_remembered_for_2_s_doubling() {
 
 #[tokio::test(start_paused = true)]
 async fn a_transient_fault_is_shared_by_its_flight_alone() {
-    for fault in [Fault::Transient, Fault::Ours] {
-        let bench = bench(move |call, _, now| if call == 1 { fail(fault) } else { an_hour(now) });
+    for error in [ErrorKind::Transient, ErrorKind::Ours] {
+        let bench = bench(move |call, _, now| if call == 1 { fail(error) } else { an_hour(now) });
         for got in join_all((0..64).map(|_| bench.get("a"))).await {
-            assert_eq!(got.err().map(|error| error.fault), Some(fault));
+            assert_eq!(got.err().map(|error| error.kind), Some(error));
         }
         assert_eq!(bench.calls(), 1);
         assert!(bench.get("a").await.is_ok(), "the next flight is another");
@@ -44,7 +44,7 @@ async fn a_transient_fault_is_shared_by_its_flight_alone() {
 }
 
 fn bad_only(_: usize, token: &str, now: Timestamp) -> Answer {
-    if token == "bad" { fail(Fault::Token) } else { an_hour(now) }
+    if token == "bad" { fail(ErrorKind::Token) } else { an_hour(now) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +53,7 @@ async fn a_bad_token_poisons_nobody_else() {
     let good = names(63);
     let good = join_all(good.iter().map(|name| bench.get(name)));
     let (bad, good) = tokio::join!(bench.get("bad"), good);
-    assert_eq!(bad.err().map(|error| error.fault), Some(Fault::Token));
+    assert_eq!(bad.err().map(|error| error.kind), Some(ErrorKind::Token));
     assert!(good.iter().all(Result::is_ok));
     assert_eq!(bench.calls(), 2);
 }
@@ -72,7 +72,7 @@ async fn a_bad_token_is_remembered_for_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn two_tokens_that_fail_alike_hold_the_key() {
-    let bench = bench(|_, _, _| fail(Fault::Token));
+    let bench = bench(|_, _, _| fail(ErrorKind::Token));
     for got in join_all(names(64).iter().map(|name| bench.get(name))).await {
         assert!(got.is_err());
     }
@@ -95,11 +95,11 @@ async fn who_hangs_up_cancels_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_fetch_that_breaks_is_not_waited_for_for_ever() {
     let bench = bench(|call, _, now| {
-        assert!(call > 1, "a fault of the exchange's own");
+        assert!(call > 1, "a error of the exchange's own");
         an_hour(now)
     });
     let got = bench.get("a").await;
-    assert_eq!(got.err().map(|error| error.fault), Some(Fault::Transient));
+    assert_eq!(got.err().map(|error| error.kind), Some(ErrorKind::Transient));
     assert!(bench.get("a").await.is_ok());
 }
 
@@ -107,7 +107,7 @@ async fn a_fetch_that_breaks_is_not_waited_for_for_ever() {
 async fn credentials_at_their_end_are_no_credentials() {
     let bench = bench(|_, _, now| Ok(credentials(now + SignedDuration::from_secs(10))));
     let got = bench.get("a").await;
-    assert_eq!(got.err().map(|error| error.fault), Some(Fault::Transient));
+    assert_eq!(got.err().map(|error| error.kind), Some(ErrorKind::Transient));
 }
 
 #[tokio::test(start_paused = true)]

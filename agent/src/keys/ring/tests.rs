@@ -118,8 +118,8 @@ async fn a_bad_set_does_not_replace_a_good_one() {
     issuer.ring.refetch().await.unwrap();
     issuer.published.lock().unwrap().clear();
     issuer.time.store(NOW + 10, SeqCst);
-    let fault = issuer.ring.refetch().await.unwrap_err();
-    assert!(fault.to_string().contains("it is not a JSON Web Key Set"), "{fault}");
+    let error = issuer.ring.refetch().await.unwrap_err();
+    assert!(error.to_string().contains("it is not a JSON Web Key Set"), "{error}");
     assert!(issuer.verify(&issuer.token()).await.is_ok());
 }
 

@@ -33,8 +33,8 @@ fn without_a_role_there_is_none() {
 
 #[test]
 fn a_role_that_is_none_names_the_annotation() {
-    let fault = check(&facts(&[("role-arn", "my-role")])).unwrap_err();
-    assert!(fault.to_string().contains("eks.amazonaws.com/role-arn \"my-role\""), "{fault}");
+    let error = check(&facts(&[("role-arn", "my-role")])).unwrap_err();
+    assert!(error.to_string().contains("eks.amazonaws.com/role-arn \"my-role\""), "{error}");
 }
 
 #[test]

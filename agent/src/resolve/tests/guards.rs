@@ -22,9 +22,9 @@ fn a_guard_rail_covers_every_role_of_a_chain() {
     assert!(guarded(ALL, "").is_ok());
     for permitted in [ALL, TARGET, "", "nonsense"] {
         let refused = guarded(permitted, &chain);
-        let fault = refused.unwrap_err();
-        assert!(matches!(fault, ResolveError::NotPermitted { .. }), "{permitted}: {fault}");
-        assert_eq!(fault.status(), 403);
+        let error = refused.unwrap_err();
+        assert!(matches!(error, ResolveError::NotPermitted { .. }), "{permitted}: {error}");
+        assert_eq!(error.status(), 403);
     }
     assert!(guarded(&format!("{ALL}, {TARGET}"), &chain).is_ok());
 }
@@ -51,8 +51,8 @@ fn with_the_agents_power_annotations_count_only_by_flag_and_guard_rail_together(
         sessions.annotation_roles = flag;
         let decision = by_annotation(&sessions, &facts, &namespace(permitted));
         assert_eq!(decision.is_ok(), counts, "{flag} {permitted:?}");
-        if let Err(fault) = decision {
-            assert_eq!((fault.status(), fault.code()), (404, "NoRole"), "{fault}");
+        if let Err(error) = decision {
+            assert_eq!((error.status(), error.code()), (404, "NoRole"), "{error}");
         } else {
             assert_eq!(decision.unwrap().session.tags.len(), 6);
         }

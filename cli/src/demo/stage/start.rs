@@ -8,7 +8,7 @@ use std::{
 };
 
 use podrole_certs::{Authority, Serving};
-use podrole_identity::{CREDENTIALS_PATH, CredentialPath, TokenVolume};
+use podrole_identity::{CREDENTIALS_PATH, CredentialProvider, TokenVolume};
 use podrole_runtime::{
     clock::now,
     serve::{Limits, Server},
@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) async fn bind(what: &str) -> Result<Server, Failure> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = Server::bind(loopback, Limits::default()).await;
-    bound.map_err(|fault| Failure::new(what, fault, "free a port of 127.0.0.1"))
+    bound.map_err(|error| Failure::new(what, error, "free a port of 127.0.0.1"))
 }
 
 /// Serves the webhook with a certificate of a CA that was minted for this run.
@@ -34,7 +34,7 @@ pub(super) fn serve_tls(
     router: axum::Router,
     shutdown: CancellationToken,
 ) -> Result<Authority, Failure> {
-    let failed = |fault: &dyn fmt::Display| Failure::ours("the webhook's certificate", fault);
+    let failed = |error: &dyn fmt::Display| Failure::ours("the webhook's certificate", error);
     let authority = Authority::mint("podrole demo CA", now(), DAY).map_err(|f| failed(&f))?;
     let pair = authority.issue(&[WEBHOOK_NAME], now(), DAY).map_err(|f| failed(&f))?;
     let serving = Serving::new(&pair).map_err(|f| failed(&f))?;
@@ -54,8 +54,8 @@ pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) ->
         region: Some(REGION.to_owned()),
         sts_regional_endpoints: true,
         endpoint_url: Some(format!("http://{sandbox}")),
-        web_identity_volume: below(CredentialPath::WebIdentity.token_volume()),
-        container_volume: below(CredentialPath::Container.token_volume()),
+        web_identity_volume: below(CredentialProvider::WebIdentity.token_volume()),
+        container_volume: below(CredentialProvider::Container.token_volume()),
         container_full_uri: format!("http://{agent}{CREDENTIALS_PATH}"),
         ..Settings::default()
     }

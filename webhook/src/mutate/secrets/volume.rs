@@ -1,7 +1,7 @@
 //! The volume of a Secret. Its name follows from what is in it, so that mounts of the same share
 //! one, and a second pass knows it again.
 
-use podrole_identity::SecretWish;
+use podrole_identity::DesiredSecret;
 use serde_json::{Value, json};
 
 use super::places::Places;
@@ -19,7 +19,7 @@ pub(super) struct SecretVolume {
 }
 
 impl SecretVolume {
-    pub(super) fn new(wish: &SecretWish, places: &Places<'_>) -> Result<Self, String> {
+    pub(super) fn new(wish: &DesiredSecret, places: &Places<'_>) -> Result<Self, String> {
         let mut source = json!({ "secretName": wish.secret_name });
         if !wish.items.is_empty() {
             let items = wish.items.iter().map(|item| {

@@ -1,6 +1,6 @@
 //! The rules one by one.
 
-use podrole_identity::{CredentialPath, TokenExpiration};
+use podrole_identity::{CredentialProvider, TokenExpiration};
 
 use super::*;
 
@@ -174,7 +174,7 @@ fn proxies_get_exceptions_for_the_container_path_alone() {
 
 #[test]
 fn the_flag_chooses_the_path_and_a_container_has_exactly_one() {
-    let settings = Settings { credentials: CredentialPath::Container, ..Settings::default() };
+    let settings = Settings { credentials: CredentialProvider::Container, ..Settings::default() };
     let patched = patched(&pod(&json!([web()])), &role(&json!({})), &settings);
     assert_eq!(patched["spec"]["containers"][0]["env"], json!(container_pair()));
 }

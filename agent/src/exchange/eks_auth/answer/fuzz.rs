@@ -48,7 +48,7 @@ proptest! {
                 prop_assert_eq!(&answer["audience"], &json!("sts.amazonaws.com"));
                 prop_assert!(!given.secret_access_key.expose().is_empty());
             }
-            Err(error) => prop_assert_eq!(error.fault, Fault::Transient),
+            Err(error) => prop_assert_eq!(error.kind, ErrorKind::Transient),
         }
     }
 
@@ -56,7 +56,7 @@ proptest! {
     fn an_answer_that_breaks_off_is_none(at in any::<prop::sample::Index>()) {
         let whole = good().to_string().into_bytes();
         let part = whole[..at.index(whole.len())].to_vec();
-        prop_assert_eq!(ask(200, part).unwrap_err().fault, Fault::Transient);
+        prop_assert_eq!(ask(200, part).unwrap_err().kind, ErrorKind::Transient);
         prop_assert!(ask(200, whole).is_ok());
     }
 

@@ -43,8 +43,8 @@ fn credentials_of_somebody_else_are_thrown_away() {
     ] {
         let mut answer = good();
         answer[member] = value;
-        let fault = read_body(200, answer.to_string().as_bytes()).unwrap_err();
-        assert_eq!((fault.fault, fault.code.as_str()), (Fault::Transient, "WrongSubject"));
+        let error = read_body(200, answer.to_string().as_bytes()).unwrap_err();
+        assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Transient, "WrongSubject"));
     }
 }
 
@@ -52,14 +52,14 @@ fn credentials_of_somebody_else_are_thrown_away() {
 fn an_answer_that_is_cut_anywhere_or_lacks_anything_is_no_answer() {
     let whole = good().to_string();
     for end in 0..whole.len() {
-        let fault = read_body(200, &whole.as_bytes()[..end]).unwrap_err();
-        assert_eq!(fault.fault, Fault::Transient, "{end}");
+        let error = read_body(200, &whole.as_bytes()[..end]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Transient, "{end}");
     }
     for member in ["subject", "audience", "assumedRoleUser", "credentials"] {
         let mut answer = good();
         answer.as_object_mut().unwrap().remove(member);
-        let fault = read_body(200, answer.to_string().as_bytes()).unwrap_err();
-        assert_eq!(fault.code, "UnreadableAnswer", "{member}");
+        let error = read_body(200, answer.to_string().as_bytes()).unwrap_err();
+        assert_eq!(error.code, "UnreadableAnswer", "{member}");
     }
     for member in ["accessKeyId", "secretAccessKey", "sessionToken"] {
         let mut answer = good();
@@ -83,20 +83,20 @@ fn errors_are_read_from_the_body_and_the_header() {
     let body = br#"{"message":"no a.b.c here","code":"x"}"#.to_vec();
     let header = Some("com.amazonaws#ResourceNotFoundException:http://x/".to_owned());
     let answer = Answer { status: 404, error_type: header, body };
-    let fault = read(&answer, &caller(), &Secret::new("a.b.c".to_owned())).unwrap_err();
+    let error = read(&answer, &caller(), &Secret::new("a.b.c".to_owned())).unwrap_err();
     assert_eq!(
-        (fault.fault, fault.code.as_str()),
-        (Fault::NoAssociation, "ResourceNotFoundException")
+        (error.kind, error.code.as_str()),
+        (ErrorKind::NoAssociation, "ResourceNotFoundException")
     );
-    assert_eq!(fault.message, "no <token> here");
-    for (status, body, fault) in [
-        (400, r#"{"__type":"AccessDeniedException","message":"no"}"#, Fault::Role),
-        (400, r#"{"__type":"ExpiredTokenException"}"#, Fault::Token),
-        (403, r#"{"__type":"InvalidClientTokenId"}"#, Fault::Ours),
-        (400, "<html>", Fault::Transient),
-        (500, "", Fault::Transient),
-        (301, "", Fault::Transient),
+    assert_eq!(error.message, "no <token> here");
+    for (status, body, error) in [
+        (400, r#"{"__type":"AccessDeniedException","message":"no"}"#, ErrorKind::Role),
+        (400, r#"{"__type":"ExpiredTokenException"}"#, ErrorKind::Token),
+        (403, r#"{"__type":"InvalidClientTokenId"}"#, ErrorKind::Ours),
+        (400, "<html>", ErrorKind::Transient),
+        (500, "", ErrorKind::Transient),
+        (301, "", ErrorKind::Transient),
     ] {
-        assert_eq!(read_body(status, body.as_bytes()).unwrap_err().fault, fault, "{body}");
+        assert_eq!(read_body(status, body.as_bytes()).unwrap_err().kind, error, "{body}");
     }
 }

@@ -3,4 +3,4 @@
 /// Something is not known just now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the Kubernetes API server cannot be asked: {0}")]
-pub struct LookupFault(pub String);
+pub struct LookupError(pub String);

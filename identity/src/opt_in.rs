@@ -13,7 +13,7 @@ pub const ENDPOINT_URL_ANNOTATION: &str = "podrole.io/endpoint-url";
 
 /// The extras that an object asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
+pub struct OptInAnnotations {
     /// The region, unless the container knows one.
     pub region: Option<String>,
     /// The role session name of web identity.
@@ -24,7 +24,7 @@ pub struct Extras {
     pub endpoint_url: Option<String>,
 }
 
-impl Extras {
+impl OptInAnnotations {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             region: reader.read(REGION_ANNOTATION, region),
@@ -66,12 +66,12 @@ mod tests {
     use super::*;
     use crate::{AnnotationPrefix, Annotations, Problem};
 
-    fn read(pairs: &[(&str, &str)]) -> (Extras, Vec<Problem>) {
+    fn read(pairs: &[(&str, &str)]) -> (OptInAnnotations, Vec<Problem>) {
         let annotations: Annotations =
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let prefix = AnnotationPrefix::default();
         let mut reader = Reader::new(&annotations, &prefix);
-        (Extras::read(&mut reader), reader.problems)
+        (OptInAnnotations::read(&mut reader), reader.problems)
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         ] {
             for value in values {
                 let (extras, problems) = read(&[(key, value)]);
-                assert_eq!(extras, Extras::default(), "{key}={value}");
+                assert_eq!(extras, OptInAnnotations::default(), "{key}={value}");
                 assert_eq!(problems.len(), 1, "{key}={value}");
             }
         }

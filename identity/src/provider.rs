@@ -15,7 +15,7 @@ pub const DEFAULT_FULL_URI: &str = "http://169.254.170.23/v1/credentials";
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum CredentialPath {
+pub enum CredentialProvider {
     /// EKS's IRSA: the SDK asks STS itself with the pod's token.
     #[default]
     WebIdentity,
@@ -34,7 +34,7 @@ pub struct TokenVolume {
     pub file: String,
 }
 
-impl CredentialPath {
+impl CredentialProvider {
     /// EKS's volume for this path.
     #[must_use]
     pub fn token_volume(self) -> TokenVolume {
@@ -73,13 +73,13 @@ impl TokenVolume {
     }
 }
 
-impl fmt::Display for CredentialPath {
+impl fmt::Display for CredentialProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for CredentialPath {
+impl FromStr for CredentialProvider {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -98,11 +98,11 @@ mod tests {
     #[test]
     fn the_tokens_stand_where_eks_puts_them() {
         assert_eq!(
-            CredentialPath::WebIdentity.token_volume().token_file(),
+            CredentialProvider::WebIdentity.token_volume().token_file(),
             "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
         );
         assert_eq!(
-            CredentialPath::Container.token_volume().token_file(),
+            CredentialProvider::Container.token_volume().token_file(),
             "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token"
         );
     }
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn a_path_reads_what_it_prints() {
-        for path in [CredentialPath::WebIdentity, CredentialPath::Container] {
+        for path in [CredentialProvider::WebIdentity, CredentialProvider::Container] {
             assert_eq!(path.to_string().parse(), Ok(path));
         }
-        assert!("irsa".parse::<CredentialPath>().is_err());
+        assert!("irsa".parse::<CredentialProvider>().is_err());
     }
 }
