@@ -9,7 +9,7 @@ use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use podrole_identity::{AnnotationPrefix, CredentialProvider};
+use podrole_identity::{AnnotationPrefix, AnnotationRules, CredentialProvider, GrantRules};
 use podrole_webhook::{InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster};
 
 use crate::manifests::{Manifests, Source};
@@ -62,8 +62,11 @@ pub(crate) struct InjectArgs {
 impl InjectArgs {
     fn settings(&self) -> Settings {
         Settings {
-            annotation_prefix: self.annotation_prefix.clone(),
-            credentials: self.credentials,
+            annotations: AnnotationRules {
+                prefix: self.annotation_prefix.clone(),
+                ..AnnotationRules::default()
+            },
+            rules: GrantRules { default_provider: self.credentials, ..GrantRules::default() },
             sts_regional_endpoints: self.aws_default_region.is_some(),
             region: self.aws_default_region.clone(),
             ..Settings::default()
@@ -110,7 +113,7 @@ async fn inject(args: &InjectArgs) -> anyhow::Result<String> {
         return told(args, documents, &manifests, &by(accounts, settings)).await;
     };
     let client = cluster::connect(Some(kubeconfig), None).await?;
-    let accounts = cluster::ask(client, settings.reading());
+    let accounts = cluster::ask(client, settings.annotations.clone());
     told(args, documents, &manifests, &by(accounts, settings)).await
 }
 
@@ -119,7 +122,7 @@ fn by<S: ServiceAccounts>(accounts: S, settings: Settings) -> Webhook<S> {
 }
 
 fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
-    let reading = settings.reading();
+    let reading = settings.annotations.clone();
     let accounts = manifests.service_accounts.iter();
     let accounts = accounts.map(|(account, said)| (account.clone(), reading.read(said.clone())));
     let accounts: InMemory = accounts.collect();

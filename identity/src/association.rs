@@ -1,6 +1,6 @@
 //! Associations: a ServiceAccount and the role that its pods may become.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use serde::Deserialize;
 
@@ -33,6 +33,8 @@ pub struct Association {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssociationList {
     associations: HashMap<ServiceAccountRef, Association>,
+    /// ServiceAccounts with a second entry, which does not count.
+    duplicates: Vec<ServiceAccountRef>,
 }
 
 /// Why a list cannot be used. Nothing of a bad list is taken.
@@ -109,19 +111,30 @@ impl AssociationList {
             return Ok(Self::default());
         }
         let raw: RawList = serde_json::from_str(text)?;
-        let mut associations = HashMap::new();
+        let mut list = Self::default();
         for (index, entry) in raw.identities.into_iter().enumerate() {
             let checked = entry.check();
             let checked = checked.map_err(|error| AssociationListError::Entry { index, error })?;
-            associations.entry(checked.service_account.clone()).or_insert(checked);
+            match list.associations.entry(checked.service_account.clone()) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(checked);
+                }
+                Entry::Occupied(_) => list.duplicates.push(checked.service_account),
+            }
         }
-        Ok(Self { associations })
+        Ok(list)
     }
 
     /// What stands for a ServiceAccount. Of two entries for one, the first counts.
     #[must_use]
     pub fn find(&self, account: &ServiceAccountRef) -> Option<&Association> {
         self.associations.get(account)
+    }
+
+    /// ServiceAccounts that have more than one entry: the first counts.
+    #[must_use]
+    pub fn duplicates(&self) -> &[ServiceAccountRef] {
+        &self.duplicates
     }
 
     /// How many ServiceAccounts it names.
@@ -169,6 +182,7 @@ mod tests {
         let role =
             list.find(&account("shop/app")).unwrap().role.as_ref().unwrap().name().to_owned();
         assert_eq!(role, "one");
+        assert_eq!(list.duplicates(), [account("shop/app")]);
     }
 
     #[test]

@@ -1,6 +1,27 @@
 //! Role ARNs out of bare role names, for clusters whose ServiceAccounts name only those.
 
-use crate::{AccountId, AnnotationPrefix, Annotations};
+use crate::{AccountId, AnnotationPrefix, Annotations, Partition, ServiceAccountAnnotations};
+
+/// How a cluster's ServiceAccount annotations are read. Both daemons use it, so that a bare role
+/// name is the same role for both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnotationRules {
+    /// The prefix of EKS's annotations.
+    pub prefix: AnnotationPrefix,
+    /// Completes bare role names to ARNs, if the cluster allows them.
+    pub composer: Option<RoleComposer>,
+}
+
+impl AnnotationRules {
+    /// Reads a ServiceAccount's annotations.
+    #[must_use]
+    pub fn read(&self, mut annotations: Annotations) -> ServiceAccountAnnotations {
+        if let Some(composer) = &self.composer {
+            composer.complete(&mut annotations, &self.prefix);
+        }
+        ServiceAccountAnnotations::read(&annotations, &self.prefix)
+    }
+}
 
 /// Writes a bare role name as an ARN of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +34,8 @@ impl RoleComposer {
     /// A composer for an account. Without a partition it is the region's, and without both `aws`.
     #[must_use]
     pub fn new(account: AccountId, partition: Option<&str>, region: Option<&str>) -> Self {
-        let partition = partition.unwrap_or_else(|| partition_of(region.unwrap_or_default()));
+        let partition =
+            partition.unwrap_or_else(|| Partition::of_region(region.unwrap_or_default()).as_str());
         Self { account, partition: partition.to_owned() }
     }
 
@@ -34,21 +56,6 @@ impl RoleComposer {
             *role = self.compose(role);
         }
     }
-}
-
-/// The partition of a region, by the beginnings that AWS gives the regions' names.
-fn partition_of(region: &str) -> &'static str {
-    const BEGINNINGS: [(&str, &str); 7] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("us-isof-", "aws-iso-f"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("eusc-", "aws-eusc"),
-    ];
-    let known = BEGINNINGS.iter().find(|(beginning, _)| region.starts_with(beginning));
-    known.map_or("aws", |(_, partition)| partition)
 }
 
 #[cfg(test)]

@@ -17,12 +17,17 @@ mod annotation;
 mod arn;
 mod association;
 mod audience;
+mod cluster_id;
 mod compose;
 mod container_list;
 mod expiration;
+mod grant;
+mod injection;
 mod opt_in;
+mod partition;
 mod permitted_roles;
 mod provider;
+mod role_map;
 mod secret;
 mod service_account;
 mod session_name;
@@ -36,20 +41,33 @@ pub use annotation::{
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationList, AssociationListError};
 pub use audience::{Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE};
-pub use compose::RoleComposer;
+pub use cluster_id::{ClusterId, ClusterIdError};
+pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
     TokenExpiration,
 };
+pub use grant::{
+    Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, RoleStep, Source,
+    SourceOutcome, Sources, explain, grant,
+};
+pub use injection::{
+    EKS_SKIP_LABEL, INJECTION_DISABLED, INJECTION_ENABLED, INJECTION_LABEL, INJECTION_REQUIRED,
+    Injection, NamespaceFacts, pod_opts_out,
+};
 pub use opt_in::{
     DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,
     SESSION_NAME_ANNOTATION,
 };
+pub use partition::Partition;
 pub use permitted_roles::{
     PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
 };
 pub use provider::{CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume};
+pub use role_map::{
+    ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
+};
 pub use secret::{DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretItem, Secrets};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_name::{SessionName, SessionNameError, SessionNameTemplate};

@@ -12,11 +12,15 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod association_list;
 pub mod build;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod followed_file;
+pub mod grant_args;
 pub mod health;
+pub mod latest;
 pub mod logging;
 pub mod serve;
 pub mod shutdown;

@@ -3,21 +3,24 @@
 mod certificates;
 mod check;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Parser;
 use podrole_identity::{
-    AccountId, AnnotationPrefix, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange,
-    RoleComposer, TokenExpiration, TokenVolume,
+    Audience, ClusterIdError, CredentialProvider, DEFAULT_FULL_URI, Exchange, TokenExpiration,
+    TokenVolume,
 };
-use podrole_runtime::logging::LogArgs;
+use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
 use crate::{
     Settings,
     instance::{self, InstanceError},
 };
 pub use certificates::{CertificateArgs, CertificateSource};
-use check::{absolute, file, http_url, name, partition};
+use check::{absolute, file, http_url, name};
 
 /// Gives pods the AWS identity that their ServiceAccounts name
 #[derive(Clone, Debug, Parser)]
@@ -47,18 +50,9 @@ pub struct Args {
     #[command(flatten)]
     pub certificates: CertificateArgs,
 
-    /// What stands before the slash of EKS's annotations
-    #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
-    pub annotation_prefix: AnnotationPrefix,
-
-    /// The way of pods whose ServiceAccount does not choose: web-identity or container
-    #[arg(long, default_value_t, value_name = "PATH")]
-    pub credentials: CredentialProvider,
-
-    /// How the agent trades tokens, from which the container path's audience follows:
-    /// web-identity, assume-role or eks-auth
-    #[arg(long, default_value_t, value_name = "EXCHANGE")]
-    pub exchange: Exchange,
+    /// Which role a ServiceAccount gets
+    #[command(flatten)]
+    pub grant: GrantArgs,
 
     /// The audience of web identity's tokens
     #[arg(long, default_value = "sts.amazonaws.com", value_name = "AUDIENCE")]
@@ -120,9 +114,9 @@ pub struct Args {
     #[arg(long, default_value = DEFAULT_FULL_URI, value_name = "URL", value_parser = http_url)]
     pub container_credentials_full_uri: String,
 
-    /// A list of ServiceAccounts that go the container path, in EKS's format; read again when it
-    /// changes
-    #[arg(long, value_name = "FILE")]
+    /// EKS's own flag for --associations. Clusters that pass it run EKS's agent, so without
+    /// --exchange it means --exchange eks-auth
+    #[arg(long, value_name = "FILE", conflicts_with = "associations")]
     pub watch_container_credentials_config: Option<PathBuf>,
 
     /// Whether roles are read out of the ConfigMap pod-identity-webhook, too
@@ -140,28 +134,8 @@ pub struct Args {
     #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
     pub namespace: String,
 
-    /// Whether bare role names are taken for roles of --aws-account-id, or without that of the
-    /// EC2 instance's account
-    #[arg(
-        long,
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        value_name = "BOOL"
-    )]
-    pub compose_role_arn: bool,
-
-    /// The account of bare role names
-    #[arg(long, value_name = "ID")]
-    pub aws_account_id: Option<AccountId>,
-
-    /// The partition of bare role names; without it that of --aws-default-region or of the EC2
-    /// instance's region, else aws
-    #[arg(long, value_name = "PARTITION", value_parser = partition)]
-    pub aws_partition: Option<String>,
-
-    /// The instance metadata service that is asked for the account
+    /// The instance metadata service that is asked for the account of bare role names if
+    /// --aws-account-id is not given
     #[arg(
         long,
         env = "AWS_EC2_METADATA_SERVICE_ENDPOINT",
@@ -186,15 +160,17 @@ pub struct Args {
 
 impl Args {
     /// What the flags decide for all pods.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
+    ///
+    /// # Errors
+    /// If the cluster's name or ARN does not have its form.
+    pub fn settings(&self) -> Result<Settings, ClusterIdError> {
         let region = self.aws_default_region.clone();
         let region = region.filter(|region| !region.is_empty());
-        Settings {
-            annotation_prefix: self.annotation_prefix.clone(),
-            composer: self.composer(region.as_deref()),
-            credentials: self.credentials,
-            exchange: self.exchange,
+        let called = self.grant.region().or(region.as_deref());
+        let called = called.or(self.instance_region.as_deref());
+        Ok(Settings {
+            annotations: self.grant.annotation_rules(called),
+            rules: self.grant.rules(self.exchange(), called)?,
             audience: self.token_audience.clone(),
             token_expiration: TokenExpiration::clamped(self.token_expiration),
             sts_regional_endpoints: self.sts_regional_endpoint.unwrap_or(region.is_some()),
@@ -211,24 +187,36 @@ impl Args {
             },
             container_full_uri: self.container_credentials_full_uri.clone(),
             container_audience: self.container_credentials_audience.clone(),
-        }
+        })
+    }
+
+    /// The exchange in force.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        let by_list = self.eks_list().map(|_| Exchange::EksAuth);
+        self.grant.exchange.or(by_list).unwrap_or_default()
+    }
+
+    /// The association list file.
+    pub(crate) fn associations(&self) -> Option<&Path> {
+        self.grant.associations.as_deref().or(self.eks_list())
+    }
+
+    /// EKS's webhook takes an empty path as no path.
+    fn eks_list(&self) -> Option<&Path> {
+        let file = self.watch_container_credentials_config.as_deref();
+        file.filter(|path| !path.as_os_str().is_empty())
     }
 
     /// The same with what the EC2 instance says, where bare role names need it.
     pub(crate) async fn completed(mut self) -> Result<Self, InstanceError> {
-        if self.compose_role_arn && self.aws_account_id.is_none() {
+        if self.grant.compose_role_arn && self.grant.aws_account_id.is_none() {
             let instance = instance::read(&self.instance_metadata_url).await?;
             tracing::info!(?instance, "bare role names are of this instance's account");
-            self.aws_account_id = Some(instance.account);
+            self.grant.aws_account_id = Some(instance.account);
             self.instance_region = Some(instance.region);
         }
         Ok(self)
-    }
-
-    fn composer(&self, region: Option<&str>) -> Option<RoleComposer> {
-        let region = region.or(self.instance_region.as_deref());
-        let account = self.aws_account_id.clone().filter(|_| self.compose_role_arn)?;
-        Some(RoleComposer::new(account, self.aws_partition.as_deref(), region))
     }
 }
 

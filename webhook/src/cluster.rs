@@ -10,8 +10,10 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 pub use kube::Client;
 use kube::{Api, api::ListParams, core::PartialObjectMeta};
-use podrole_identity::{PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef};
-use podrole_runtime::health::Gate;
+use podrole_identity::{
+    AnnotationRules, PermittedRoles, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
+};
+use podrole_runtime::{health::Gate, latest::Latest};
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
@@ -19,13 +21,11 @@ pub(crate) use registrations::{ListError, registered};
 pub use registrations::{UnregisterError, unregister};
 
 use crate::{
-    LookupError, Metrics, Reading, ServiceAccounts,
+    LookupError, Metrics, ServiceAccounts,
     cache::Seen,
-    config_map::RoleMap,
     crowd::{Live, Told},
     lookup::{Lookup, SharedCache},
     namespaces::{GuardRails, LiveNamespace, Namespaces},
-    sources::Latest,
 };
 
 /// Names and annotations, which is all that is asked for.
@@ -45,7 +45,7 @@ pub struct Listed {
 /// first lists. What comes back looks them up.
 pub fn watch(
     client: Client,
-    reading: Reading,
+    reading: AnnotationRules,
     metrics: Metrics,
     listed: Listed,
     shutdown: CancellationToken,
@@ -76,7 +76,7 @@ pub fn watch(
 pub fn watch_config_map(
     client: Client,
     namespace: &str,
-    reading: Reading,
+    reading: AnnotationRules,
     metrics: Metrics,
     listed: Gate,
     shutdown: CancellationToken,
@@ -94,7 +94,7 @@ pub fn watch_config_map(
 }
 
 /// Asks the cluster each time: for a command that ends, not for a daemon.
-pub fn ask(client: Client, reading: Reading) -> impl ServiceAccounts {
+pub fn ask(client: Client, reading: AnnotationRules) -> impl ServiceAccounts {
     Cluster { client, reading }
 }
 
@@ -132,7 +132,7 @@ fn root(error: &dyn std::error::Error) -> String {
 #[derive(Clone)]
 struct Cluster {
     client: Client,
-    reading: Reading,
+    reading: AnnotationRules,
 }
 
 impl Live for Cluster {

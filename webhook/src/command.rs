@@ -52,8 +52,7 @@ pub async fn main() -> ExitCode {
     let done = match cli.task {
         Some(Task::Unregister(task)) => unregister(&task).await,
         None if cli.print_config => {
-            print!("{}", configuration(&cli.serve, &matches));
-            Ok(())
+            configuration(&cli.serve, &matches).map(|text| print!("{text}"))
         }
         None => run(cli.serve).await,
     };
@@ -76,15 +75,16 @@ async fn unregister(task: &Unregister) -> anyhow::Result<()> {
 }
 
 /// The flags, and what follows from them.
-fn configuration(args: &Args, matches: &ArgMatches) -> String {
-    let settings = args.settings();
+fn configuration(args: &Args, matches: &ArgMatches) -> anyhow::Result<String> {
+    let settings = args.settings()?;
     let audience = settings.audience_of(CredentialProvider::Container, None);
     let effective = [
+        ("exchange", args.exchange().to_string()),
         ("token-expiration", settings.token_expiration.seconds().to_string()),
         ("sts-regional-endpoint", settings.sts_regional_endpoints.to_string()),
         ("container-credentials-audience", audience.to_string()),
     ];
-    config::yaml(&Cli::command(), matches, &effective)
+    Ok(config::yaml(&Cli::command(), matches, &effective))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     fn printed(flags: &[&str]) -> String {
         let name = ["podrole-webhook"].iter();
         let matches = Cli::command().get_matches_from(name.chain(flags));
-        configuration(&Cli::from_arg_matches(&matches).unwrap().serve, &matches)
+        configuration(&Cli::from_arg_matches(&matches).unwrap().serve, &matches).unwrap()
     }
 
     #[test]

@@ -5,14 +5,11 @@
 
 mod targets;
 
-use podrole_identity::Annotations;
+use podrole_identity::{AnnotationRules, Annotations, Injection};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use crate::{
-    DEFAULT_PATIENCE, InMemory, Injection, Metrics, Reading, Settings, Webhook, review_bytes,
-    validate_bytes,
-};
+use crate::{DEFAULT_PATIENCE, InMemory, Metrics, Settings, Webhook, review_bytes, validate_bytes};
 
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -73,7 +70,7 @@ fn annotations() -> impl Strategy<Value = Annotations> {
 
 /// A webhook whose ServiceAccount `shop/app` says what it likes.
 fn webhook(annotations: Annotations) -> Webhook<InMemory> {
-    let said = Reading::default().read(annotations);
+    let said = AnnotationRules::default().read(annotations);
     let accounts = [("shop/app".parse().unwrap(), said)].into_iter().collect();
     Webhook::new(accounts, Settings::default(), Metrics::default())
 }

@@ -16,7 +16,6 @@
 
 mod accounts;
 mod args;
-mod association_file;
 pub mod binding;
 mod budget;
 mod cache;
@@ -49,9 +48,8 @@ mod webhook;
 pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
 pub use command::main;
-pub use config_map::{RoleEntry, RoleMap};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
-pub use settings::{Reading, Settings};
-pub use webhook::{DEFAULT_PATIENCE, Injection, Webhook, review_bytes, validate_bytes};
+pub use settings::Settings;
+pub use webhook::{DEFAULT_PATIENCE, Webhook, review_bytes, validate_bytes};

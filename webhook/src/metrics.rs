@@ -27,7 +27,7 @@ pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     live_reads: Family<ResultLabels, Counter>,
-    source_problems: Family<SourceLabels, Gauge>,
+    source_errors: Family<SourceLabels, Gauge>,
     cache: Family<KindLabels, Gauge>,
     interruptions: Family<KindLabels, Counter>,
     foreign: Family<KindLabels, Gauge>,
@@ -40,7 +40,7 @@ impl Default for Metrics {
             reviews: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             live_reads: Family::default(),
-            source_problems: Family::default(),
+            source_errors: Family::default(),
             cache: Family::default(),
             interruptions: Family::default(),
             foreign: Family::default(),
@@ -61,7 +61,7 @@ impl Metrics {
         let help = "ServiceAccounts asked of the API server because the watch had no role for them";
         add.one("live_reads", help, &self.live_reads);
         let help = "What is wrong in the association list or the ConfigMap; the log says what";
-        add.one("source_problems", help, &self.source_problems);
+        add.one("source_errors", help, &self.source_errors);
         let help =
             "Objects known: ServiceAccounts that say something, those that do not, Namespaces";
         add.one("cache_objects", help, &self.cache);
@@ -112,9 +112,15 @@ impl Metrics {
         self.live_reads.get_or_create(&ResultLabels { result }).inc();
     }
 
-    pub(crate) fn source_problems(&self, source: Source, problems: usize) {
+    pub(crate) fn source_errors(&self, source: Source, errors: usize) {
         let source = Word(source.as_str());
-        self.source_problems.get_or_create(&SourceLabels { source }).set(whole(problems));
+        self.source_errors.get_or_create(&SourceLabels { source }).set(whole(errors));
+    }
+
+    /// The gauge of a source's errors, for the part that follows the source.
+    pub(crate) fn source_errors_gauge(&self, source: Source) -> Gauge {
+        let source = Word(source.as_str());
+        self.source_errors.get_or_create(&SourceLabels { source }).clone()
     }
 
     /// What the cache holds of one kind.

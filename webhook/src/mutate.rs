@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     Outcome, Reason, Settings,
-    binding::{Binding, Identity},
+    binding::Binding,
     pod::{Container, PodView},
 };
 use container::Verdict;
@@ -30,14 +30,21 @@ use wish::Wish;
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
     let said = match pod.annotations() {
-        Some(annotations) => PodAnnotations::read(annotations, &settings.annotation_prefix),
+        Some(annotations) => PodAnnotations::read(annotations, &settings.annotations.prefix),
         None => PodAnnotations::default(),
     };
-    let wish = match &binding.identity {
-        Identity::Bad { reason, warning } => return Outcome::skip_with(*reason, warning),
-        Identity::None => None,
-        Identity::Granted(grant) => Some(Wish::new(pod, &said, (binding, grant), settings, jitter)),
-    };
+    if let Err(denial) = &binding.grant
+        && denial.provider == CredentialProvider::WebIdentity
+    {
+        // With web identity the injection is the grant.
+        return Outcome::skip_with(Reason::Denied(denial.reason.label()), denial.summary());
+    }
+    // A denied pod of the provider `container` is injected all the same: its SDK then gets the
+    // agent's sentence instead of the node's role from the metadata service, and once the cause is
+    // corrected it gets credentials without a restart.
+    let provider = binding.provider();
+    let wish =
+        provider.map(|provider| Wish::new(pod, &said, (binding, provider), settings, jitter));
     let asked = secrets::asked(&said, binding);
     let mut plan = Plan::new(pod, wish, SecretPlan::new(pod, binding, &asked));
     for (list, index, container) in chosen(pod, &said, binding) {

@@ -47,10 +47,8 @@ pub enum Reason {
     OptedOut,
     /// The review is not about the creation of a pod.
     NotApplicable,
-    /// Its ServiceAccount's role is no role.
-    BadRole,
-    /// Its namespace's guard-rail does not permit its role.
-    NotPermitted,
+    /// A source names a role that cannot be used; the label says why, as in the resolver.
+    Denied(&'static str),
     /// Its author was told what to know of it, if anything.
     Checked,
     /// The review or the pod in it is not what it should be.
@@ -75,8 +73,7 @@ impl Reason {
             Self::VolumeTaken => "volume_taken",
             Self::OptedOut => "opted_out",
             Self::NotApplicable => "not_applicable",
-            Self::BadRole => "bad_role",
-            Self::NotPermitted => "not_permitted",
+            Self::Denied(label) => label,
             Self::Checked => "checked",
             Self::Unreadable => "unreadable",
             Self::DebugUnreadable => "debug_unreadable",
@@ -88,11 +85,7 @@ impl Reason {
     /// Whether a pod that must have its identity is refused for this.
     fn refuses(self) -> bool {
         match self {
-            Self::BadRole
-            | Self::NotPermitted
-            | Self::Unreadable
-            | Self::Unsynced
-            | Self::LookupFailed => true,
+            Self::Denied(_) | Self::Unreadable | Self::Unsynced | Self::LookupFailed => true,
             Self::Injected
             | Self::NoRole
             | Self::NothingToAdd
@@ -169,13 +162,9 @@ mod tests {
 
     #[test]
     fn where_identity_is_required_only_the_undecided_is_refused() {
-        for reason in [
-            Reason::BadRole,
-            Reason::NotPermitted,
-            Reason::Unreadable,
-            Reason::Unsynced,
-            Reason::LookupFailed,
-        ] {
+        for reason in
+            [Reason::Denied("bad_role"), Reason::Unreadable, Reason::Unsynced, Reason::LookupFailed]
+        {
             let expected = Outcome::Refuse { reason, message: "why".to_owned() };
             assert_eq!(Outcome::skip_with(reason, "why").required(), expected);
         }

@@ -8,15 +8,10 @@ mod parts;
 
 use std::collections::BTreeMap;
 
-use podrole_identity::Annotations;
+use podrole_identity::{Annotations, pod_opts_out};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 pub use head::PodHead;
-
-/// A pod's label that keeps podrole away from it, with the value `disabled`.
-pub const INJECTION_LABEL: &str = "podrole.io/injection";
-/// EKS's label for the same, with any value.
-pub const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
 /// A pod, as far as it matters.
 #[derive(Default, Deserialize)]
@@ -198,10 +193,8 @@ impl PodView {
 
     /// Whether a label of its own keeps podrole away.
     pub(crate) fn opted_out(&self) -> bool {
-        self.labels().is_some_and(|labels| {
-            labels.contains_key(EKS_SKIP_LABEL)
-                || labels.get(INJECTION_LABEL).map(String::as_str) == Some("disabled")
-        })
+        self.labels()
+            .is_some_and(|labels| pod_opts_out(|name| labels.get(name).map(String::as_str)))
     }
 
     /// Whether it is meant for Windows nodes.

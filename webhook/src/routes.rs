@@ -10,11 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use podrole_identity::Injection;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook,
+    DEFAULT_PATIENCE, ServiceAccounts, Webhook,
     metrics::Route,
     review::{Answer, BadReview},
     review_bytes, validate_bytes,

@@ -9,8 +9,9 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
+use podrole_identity::AnnotationRules;
 use podrole_runtime::{
-    admin, build,
+    admin, association_list, build,
     health::{Gate, Health},
     logging,
     serve::{Limits, Server},
@@ -21,8 +22,8 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, association_file, cluster, lookout::look_out,
-    router, sources::Sources, tls,
+    Args, CertificateSource, Metrics, Webhook, cluster, lookout::look_out, metrics::Source, router,
+    sources::ConfiguredSources, tls,
 };
 
 /// Runs the webhook until a signal ends it.
@@ -53,15 +54,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
     let expires = tls::register(&mut registry);
     build::register(&mut registry, "webhook", env!("CARGO_PKG_VERSION"));
-    let settings = args.settings();
+    let settings = args.settings()?;
     if settings.region.is_none() {
         tracing::info!(
             "no --aws-default-region: where neither a container nor its ServiceAccount's \
              podrole.io/region names one, SDKs must know it themselves"
         );
     }
-    let sources = sources(&args, &client, &health, &metrics, &stop);
-    let reading = settings.reading();
+    let reading = settings.annotations.clone();
+    let sources = sources(&args, &client, &reading, &health, &metrics, &stop);
     let accounts = cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
     let (own, counted) = (args.certificates.webhook_configuration.clone(), metrics.clone());
     let webhook = Arc::new(Webhook::new(accounts, settings, metrics).with_sources(sources));
@@ -100,23 +101,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 fn sources(
     args: &Args,
     client: &cluster::Client,
+    reading: &AnnotationRules,
     health: &Health,
     metrics: &Metrics,
     stop: &CancellationToken,
-) -> Sources {
-    let file = args.watch_container_credentials_config.clone();
-    let file = file.filter(|path| !path.as_os_str().is_empty());
-    let associations = file.map(|path| {
-        let listed = health.gate("a good association list");
-        association_file::follow(path, metrics.clone(), listed, stop.clone())
+) -> ConfiguredSources {
+    let associations = args.associations().map(|path| {
+        let (path, errors) = (path.to_owned(), metrics.source_errors_gauge(Source::ListFile));
+        association_list::follow(path, errors, health.gate("the association list"), stop.clone())
     });
     let config_map = args.watch_config_map.then(|| {
         let listed = health.gate("the ConfigMap of roles");
-        let (client, reading) = (client.clone(), args.settings().reading());
-        let metrics = metrics.clone();
+        let (client, reading, metrics) = (client.clone(), reading.clone(), metrics.clone());
         cluster::watch_config_map(client, &args.namespace, reading, metrics, listed, stop.clone())
     });
-    Sources { associations, config_map }
+    ConfiguredSources { associations, config_map }
 }
 
 async fn bind(args: &Args, port: u16) -> anyhow::Result<Server> {

@@ -1,42 +1,19 @@
 //! What the cluster's administrator decided, for all pods.
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange,
-    RoleComposer, ServiceAccountAnnotations, TokenExpiration, TokenVolume,
+    AnnotationRules, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange, GrantRules,
+    TokenExpiration, TokenVolume,
 };
-
-/// How what ServiceAccounts say is read.
-#[derive(Clone, Debug, Default)]
-pub struct Reading {
-    /// What stands before the slash of EKS's annotations.
-    pub prefix: AnnotationPrefix,
-    /// What makes ARNs of bare role names.
-    pub composer: Option<RoleComposer>,
-}
-
-impl Reading {
-    /// What a ServiceAccount with these annotations says.
-    #[must_use]
-    pub fn read(&self, mut annotations: Annotations) -> ServiceAccountAnnotations {
-        if let Some(composer) = &self.composer {
-            composer.complete(&mut annotations, &self.prefix);
-        }
-        ServiceAccountAnnotations::read(&annotations, &self.prefix)
-    }
-}
 
 /// What holds for every pod unless its ServiceAccount or the pod itself says otherwise. The
 /// default is what EKS's webhook does without flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What stands before the slash of EKS's annotations.
-    pub annotation_prefix: AnnotationPrefix,
-    /// What makes ARNs of bare role names.
-    pub composer: Option<RoleComposer>,
-    /// The way of pods whose ServiceAccount does not choose.
-    pub credentials: CredentialProvider,
-    /// How the agent trades tokens; the container path's audience follows from it.
-    pub exchange: Exchange,
+    /// How ServiceAccount annotations are read.
+    pub annotations: AnnotationRules,
+    /// Which role a ServiceAccount gets; the audience of `container` tokens follows from the
+    /// exchange in it.
+    pub rules: GrantRules,
     /// The audience of web identity's tokens.
     pub audience: Audience,
     /// The tokens' life.
@@ -60,10 +37,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            annotation_prefix: AnnotationPrefix::default(),
-            composer: None,
-            credentials: CredentialProvider::default(),
-            exchange: Exchange::default(),
+            annotations: AnnotationRules::default(),
+            rules: GrantRules::default(),
             audience: Audience::sts(),
             token_expiration: TokenExpiration::default(),
             region: None,
@@ -78,12 +53,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How the cluster's annotations are read.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
-        Reading { prefix: self.annotation_prefix.clone(), composer: self.composer.clone() }
-    }
-
     /// Where a path's token stands.
     #[must_use]
     pub fn volume(&self, path: CredentialProvider) -> &TokenVolume {
@@ -97,11 +66,11 @@ impl Settings {
     /// goes to STS, whose OIDC provider may list another audience for it.
     #[must_use]
     pub fn audience_of(&self, path: CredentialProvider, own: Option<&Audience>) -> Audience {
-        match (path, &self.container_audience, self.exchange) {
+        match (path, &self.container_audience, self.rules.exchange) {
             (CredentialProvider::WebIdentity, _, _) => own.unwrap_or(&self.audience).clone(),
             (CredentialProvider::Container, Some(audience), _) => audience.clone(),
             (CredentialProvider::Container, None, Exchange::WebIdentity) => {
-                own.cloned().unwrap_or_else(|| self.exchange.audience())
+                own.cloned().unwrap_or_else(|| self.rules.exchange.audience())
             }
             (CredentialProvider::Container, None, exchange) => exchange.audience(),
         }
@@ -120,7 +89,7 @@ mod tests {
     ) -> String {
         let read = |text: Option<&str>| text.map(|text| text.parse::<Audience>().unwrap());
         let settings = Settings {
-            exchange,
+            rules: GrantRules { exchange, ..GrantRules::default() },
             audience: "flag".parse().unwrap(),
             container_audience: read(fixed),
             ..Settings::default()

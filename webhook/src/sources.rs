@@ -1,91 +1,94 @@
-//! Where an identity comes from: the first source that names the ServiceAccount decides.
-//!
-//! ```text
-//!   association list ─► ServiceAccount's annotations ─► ConfigMap ─► nobody
-//! ```
-//!
-//! Before all of them there is a place for associations out of the cluster itself.
+//! The sources beside the ServiceAccounts' annotations: the association list and the ConfigMap.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use podrole_identity::{AssociationList, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{
+    Association, AssociationList, RoleEntry, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
+    Sources,
+};
+use podrole_runtime::latest::Latest;
 
-use crate::{LookupError, binding::Binding, config_map::RoleMap};
+use crate::LookupError;
 
-/// The newest of something that is read anew from time to time; nothing before the first time.
-/// Clones are the same.
-#[derive(Debug)]
-pub struct Latest<T>(Arc<RwLock<Option<Arc<T>>>>);
-
-impl<T> Clone for Latest<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Default for Latest<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Latest<T> {
-    /// The newest.
-    #[must_use]
-    pub fn get(&self) -> Option<Arc<T>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Puts a newer one in its place.
-    pub fn set(&self, newer: T) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(newer));
-    }
-
-    /// Puts one where there has been none.
-    pub(crate) fn set_if_first(&self, first: T) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| first.into());
-    }
-}
-
-/// The sources beside the ServiceAccounts' own annotations; `None` where a flag does not ask for
-/// one.
+/// The sources that the flags ask for; `None` for one that they do not.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub struct ConfiguredSources {
     /// The association list file.
     pub associations: Option<Latest<AssociationList>>,
     /// The ConfigMap of roles.
     pub config_map: Option<Latest<RoleMap>>,
 }
 
-impl Sources {
-    /// Who the pods of a ServiceAccount are, which says `said`; `None` where it does not exist.
+/// What the sources said about one ServiceAccount at one time.
+pub(crate) struct Snapshot<'a> {
+    service_account: &'a ServiceAccountRef,
+    annotations: &'a ServiceAccountAnnotations,
+    list: Option<Arc<AssociationList>>,
+    map: Option<Arc<RoleMap>>,
+}
+
+impl ConfiguredSources {
+    /// What the sources say now.
     ///
     /// # Errors
-    /// When a source that could decide has not been read yet.
-    pub fn bind(
+    /// If a source that could decide has not been read yet.
+    pub(crate) fn snapshot<'a>(
         &self,
-        account: &ServiceAccountRef,
-        said: Option<ServiceAccountAnnotations>,
-    ) -> Result<Binding, LookupError> {
-        let said = said.unwrap_or_default();
-        if let Some(list) = &self.associations {
-            let list = list.get().ok_or(LookupError::Unsynced)?;
-            if let Some(association) = list.find(account) {
-                return Ok(Binding::associated(account, association, said));
-            }
+        service_account: &'a ServiceAccountRef,
+        annotations: &'a ServiceAccountAnnotations,
+    ) -> Result<Snapshot<'a>, LookupError> {
+        let list = self.associations.as_ref().map(|it| it.current().ok_or(LookupError::Unsynced));
+        let mut snapshot =
+            Snapshot { service_account, annotations, list: list.transpose()?, map: None };
+        // The ConfigMap comes last: what an earlier source decides does not wait for it.
+        if let Some(map) = self.config_map.as_ref().filter(|_| !snapshot.names_a_role()) {
+            snapshot.map = Some(map.current().ok_or(LookupError::Unsynced)?);
         }
-        if said.names_role() {
-            return Ok(Binding::annotated(account, said));
+        Ok(snapshot)
+    }
+}
+
+impl Snapshot<'_> {
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            association: None,
+            listed: self.listed(),
+            annotations: self.annotations,
+            role_map: self.entry(),
         }
-        if let Some(roles) = &self.config_map {
-            let roles = roles.get().ok_or(LookupError::Unsynced)?;
-            if let Some(entry) = roles.find(account) {
-                return Ok(Binding::mapped(account, entry, said));
-            }
-        }
-        Ok(Binding::nobody(account, said))
+    }
+
+    fn listed(&self) -> Option<&Association> {
+        self.list.as_ref()?.find(self.service_account)
+    }
+
+    fn entry(&self) -> Option<&RoleEntry> {
+        self.map.as_ref()?.find(self.service_account)
+    }
+
+    fn names_a_role(&self) -> bool {
+        self.annotations.names_role() || self.listed().is_some_and(|it| it.role.is_some())
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use podrole_identity::{AnnotationPrefix, Annotations};
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_was_not_read_yet_is_unknown_unless_an_earlier_one_decides() {
+        let service_account: ServiceAccountRef = "shop/app".parse().unwrap();
+        let role = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/own");
+        let role: Annotations = [(role.0.to_owned(), role.1.to_owned())].into();
+        let annotated = ServiceAccountAnnotations::read(&role, &AnnotationPrefix::default());
+        let plain = ServiceAccountAnnotations::default();
+        let list = ConfiguredSources { associations: Some(Latest::default()), config_map: None };
+        let unsynced = list.snapshot(&service_account, &annotated).err();
+        assert_eq!(unsynced, Some(LookupError::Unsynced));
+        let map = ConfiguredSources { associations: None, config_map: Some(Latest::default()) };
+        assert_eq!(map.snapshot(&service_account, &plain).err(), Some(LookupError::Unsynced));
+        assert!(map.snapshot(&service_account, &annotated).is_ok());
+    }
+}

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::{
     Outcome, Reason, ServiceAccounts, Webhook,
-    binding::{Binding, Identity},
     mutate::mutate,
     pod::{PodHead, PodView},
     review::Request,
@@ -75,19 +74,15 @@ async fn service_account<S: ServiceAccounts>(
     else {
         return Vec::new();
     };
-    let mut warnings = unread(&annotations, &webhook.settings().annotation_prefix.key("role-arn"));
-    let said = webhook.settings().reading().read(annotations);
+    let mut warnings = unread(&annotations, &webhook.settings().annotations.prefix.key("role-arn"));
+    let said = webhook.settings().annotations.read(annotations);
     let problems: Vec<String> = said.problems.iter().map(ToString::to_string).collect();
-    let mut binding = Binding::annotated(&account, said);
-    if binding.grant().is_some() {
-        // A namespace that is not known yet is not spoken of.
-        if let Ok(permitted) = webhook.permitted_roles(namespace, patience).await {
-            binding = binding.guarded(&permitted);
-        }
-    }
-    if let Identity::Bad { warning, .. } = binding.identity {
-        warnings.insert(0, warning);
-    }
+    let denied = match webhook.bind_annotated(&account, &said, patience).await {
+        Ok(binding) => binding.grant.err().map(|denial| denial.summary()),
+        // Without the other facts, what is wrong in the annotation itself is still known.
+        Err(_) => said.bad_role.as_ref().map(ToString::to_string),
+    };
+    warnings.splice(0..0, denied);
     warnings.extend(problems);
     warnings
 }
@@ -105,7 +100,7 @@ async fn workload<S: ServiceAccounts>(
     let Ok(account) = ServiceAccountRef::new(namespace, head.service_account()) else {
         return Vec::new();
     };
-    let role_key = webhook.settings().annotation_prefix.key("role-arn");
+    let role_key = webhook.settings().annotations.prefix.key("role-arn");
     let mut warnings = annotations(pod).map(|all| unread(&all, &role_key)).unwrap_or_default();
     if head.opted_out() {
         return warnings;

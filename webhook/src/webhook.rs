@@ -4,7 +4,10 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{CredentialProvider, PermittedRoles, ServiceAccountRef};
+use podrole_identity::{
+    CredentialProvider, Injection, NamespaceFacts, PermittedRoles, ServiceAccountAnnotations,
+    ServiceAccountRef,
+};
 
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
@@ -13,7 +16,7 @@ use crate::{
     mutate::mutate,
     pod::{PodHead, PodView},
     review::{Answer, Audit, BadReview, Request, Review, Subject},
-    sources::Sources,
+    sources::ConfiguredSources,
     validate,
 };
 use request::{debug, head, jitter, unknown, unreadable};
@@ -22,22 +25,22 @@ use request::{debug, head, jitter, unknown, unreadable};
 /// timeout that our registration asks for.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// What a namespace asks for with its label `podrole.io/injection`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Injection {
-    /// `enabled`: a pod that cannot be decided is admitted as it is, with a warning.
-    Enabled,
-    /// `required`: it is refused, and a pod's own label does not opt out.
-    Required,
-}
-
 /// All that a decision needs beside the review.
 #[derive(Debug)]
 pub struct Webhook<S> {
     accounts: S,
-    sources: Sources,
+    sources: ConfiguredSources,
     settings: Settings,
     metrics: Metrics,
+}
+
+/// A pod that is to be created, read as far as the first look goes.
+struct NewPod<'a> {
+    head: PodHead<'a>,
+    json: &'a str,
+    injection: Injection,
+    /// The review's.
+    uid: &'a str,
 }
 
 /// A decision, with what is told of it.
@@ -50,12 +53,12 @@ struct Decision {
 impl<S: ServiceAccounts> Webhook<S> {
     /// A webhook that looks ServiceAccounts up in `accounts` and counts into `metrics`.
     pub fn new(accounts: S, settings: Settings, metrics: Metrics) -> Self {
-        Self { accounts, sources: Sources::default(), settings, metrics }
+        Self { accounts, sources: ConfiguredSources::default(), settings, metrics }
     }
 
     /// The same with sources beside the ServiceAccounts' annotations.
     #[must_use]
-    pub fn with_sources(self, sources: Sources) -> Self {
+    pub fn with_sources(self, sources: ConfiguredSources) -> Self {
         Self { sources, ..self }
     }
 
@@ -88,7 +91,8 @@ impl<S: ServiceAccounts> Webhook<S> {
             }
             Some(Subject::NewPod) => match head(request, injection) {
                 Ok((head, json, account)) => {
-                    self.decide_pod(&head, json, account, patience, &request.uid).await
+                    let pod = NewPod { head, json, injection, uid: &request.uid };
+                    self.decide_pod(&pod, account, patience).await
                 }
                 Err(outcome) => Decision::without_account(outcome),
             },
@@ -98,28 +102,35 @@ impl<S: ServiceAccounts> Webhook<S> {
     /// A new pod. The rest of it is read only if there is something to give.
     async fn decide_pod(
         &self,
-        head: &PodHead<'_>,
-        json: &str,
+        pod: &NewPod<'_>,
         account: ServiceAccountRef,
         patience: Duration,
-        uid: &str,
     ) -> Decision {
         let binding = match self.bind(&account, patience).await {
             Ok(binding) => binding,
             Err(error) => return Decision::about(account, unknown(error)),
         };
-        if binding.is_idle() && !head.asks_for_secrets() {
+        if binding.is_idle() && !pod.head.asks_for_secrets() {
             return Decision::about(account, Outcome::skip(Reason::NoRole));
         }
-        let outcome = match PodView::read(json) {
-            Ok(pod) => mutate(&pod, &binding, &self.settings, jitter(uid)),
-            Err(error) => unreadable(&error.to_string()),
+        let denial = binding.grant.as_ref().err();
+        let outcome = match (denial, PodView::read(pod.json)) {
+            (Some(denial), _) if pod.injection == Injection::Required => Outcome::Refuse {
+                reason: Reason::Denied(denial.reason.label()),
+                message: denial.to_string(),
+            },
+            (_, Ok(view)) => mutate(&view, &binding, &self.settings, jitter(pod.uid)),
+            (_, Err(error)) => unreadable(&error.to_string()),
         };
-        let audit = Audit { path: binding.path(&self.settings), role: binding.role().cloned() };
+        let denial = denial.map(|denial| denial.reason.name());
+        let audit = Audit { path: binding.provider(), role: binding.role().cloned(), denial };
         Decision { outcome, audit, account: Some(account) }
     }
 
-    /// Who the pods of a ServiceAccount are, within the namespace's guard-rail.
+    /// The role of a ServiceAccount's pods.
+    ///
+    /// # Errors
+    /// If something that could change the decision is not known.
     pub(crate) async fn bind(
         &self,
         account: &ServiceAccountRef,
@@ -127,14 +138,29 @@ impl<S: ServiceAccounts> Webhook<S> {
     ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
         let found = self.accounts.find(account, patience).await?;
-        let binding = self.sources.bind(account, found)?;
-        if binding.grant().is_none() {
-            return Ok(binding);
-        }
-        // What one look-up took, the next has no more: the API server waits for both.
+        // Both look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        let permitted = self.permitted_roles(account.namespace(), left).await?;
-        Ok(binding.guarded(&permitted))
+        self.bind_annotated(account, &found.unwrap_or_default(), left).await
+    }
+
+    /// The same for annotations that are known already.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub(crate) async fn bind_annotated(
+        &self,
+        account: &ServiceAccountRef,
+        annotations: &ServiceAccountAnnotations,
+        patience: Duration,
+    ) -> Result<Binding, LookupError> {
+        let snapshot = self.sources.snapshot(account, annotations)?;
+        let sources = snapshot.sources();
+        let mut namespace = NamespaceFacts::default();
+        // Most pods have no role: the guard-rail of their namespace is not looked up.
+        if sources.name_it() {
+            namespace.permitted = self.permitted_roles(account.namespace(), patience).await?;
+        }
+        Ok(Binding::new(account, sources, &namespace, &self.settings.rules))
     }
 }
 
@@ -156,6 +182,7 @@ impl Decision {
             outcome = self.outcome.as_str(),
             reason = self.outcome.reason().as_str(),
             path = self.audit.path.map(CredentialProvider::as_str),
+            denial = self.audit.denial,
             "review"
         );
     }

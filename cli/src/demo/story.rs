@@ -2,7 +2,9 @@
 
 use std::{io::Read as _, path::Path, process::ExitCode};
 
-use podrole_identity::{AnnotationPrefix, CredentialProvider, ServiceAccountAnnotations};
+use podrole_identity::{
+    AnnotationPrefix, CredentialProvider, INJECTION_LABEL, Injection, ServiceAccountAnnotations,
+};
 
 use super::{
     DemoArgs, Failure, client, diff, kubelet,
@@ -102,16 +104,16 @@ fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Resu
     let Some(labels) = manifests.namespaces.get(namespace) else {
         report.note(&format!(
             "the files have no Namespace {namespace}: as if it were labelled \
-             podrole.io/injection=enabled"
+             {INJECTION_LABEL}=enabled"
         ));
         return Ok(());
     };
-    match labels.get("podrole.io/injection").map(String::as_str) {
-        Some("enabled" | "required") => Ok(()),
-        _ => Err(Failure::new(
+    match Injection::of_namespace(labels.get(INJECTION_LABEL).map(String::as_str)) {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
             format!("the namespace of {workload}"),
             format!("{namespace} did not opt in, so the API server would not ask the webhook"),
-            &format!("label it: kubectl label namespace {namespace} podrole.io/injection=enabled"),
+            &format!("label it: kubectl label namespace {namespace} {INJECTION_LABEL}=enabled"),
         )),
     }
 }

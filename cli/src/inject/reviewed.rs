@@ -4,13 +4,11 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
-use podrole_webhook::{DEFAULT_PATIENCE, Injection, ServiceAccounts, Webhook, review_bytes};
+use podrole_identity::{INJECTION_LABEL, Injection};
+use podrole_webhook::{DEFAULT_PATIENCE, ServiceAccounts, Webhook, review_bytes};
 use serde_json::{Value, json};
 
 use crate::manifests::{Manifests, Workload};
-
-/// The label by which a namespace opts in, and a pod out.
-const LABEL: &str = "podrole.io/injection";
 
 /// What the webhook made of a pod.
 pub(super) struct Reviewed {
@@ -31,7 +29,8 @@ impl Reviewed {
     ) -> anyhow::Result<Self> {
         let namespace = workload.service_account.namespace();
         let labels = manifests.namespaces.get(namespace);
-        let asked_for = labels.and_then(|labels| labels.get(LABEL)).map(String::as_str);
+        let asked_for = labels.and_then(|labels| labels.get(INJECTION_LABEL)).map(String::as_str);
+        let asked_for = Injection::of_namespace(asked_for);
         let mut reviewed = Self {
             workload: workload.to_string(),
             operations: Vec::new(),
@@ -40,12 +39,13 @@ impl Reviewed {
             before: workload.pod.clone(),
         };
         let injection = match (labels, asked_for) {
-            (_, Some("required")) => Injection::Required,
-            (None, _) | (_, Some("enabled")) => Injection::Enabled,
-            (Some(_), _) => {
+            (_, Some(injection)) => injection,
+            // The files do not have the namespace, so it may have the label in the cluster.
+            (None, None) => Injection::Enabled,
+            (Some(_), None) => {
                 reviewed.headline = format!(
                     "left alone: its namespace did not opt in (kubectl label namespace {namespace} \
-                     {LABEL}=enabled)"
+                     {INJECTION_LABEL}=enabled)"
                 );
                 return Ok(reviewed);
             }

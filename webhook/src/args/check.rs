@@ -1,7 +1,5 @@
 //! What would be refused in every pod is refused here once.
 
-use podrole_identity::RoleArn;
-
 pub(super) fn absolute(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
     legal.then(|| text.to_owned()).ok_or("write an absolute path without a colon")
@@ -19,11 +17,6 @@ pub(super) fn name(text: &str) -> Result<String, &'static str> {
 pub(super) fn file(text: &str) -> Result<String, &'static str> {
     let legal = !text.is_empty() && !text.contains('/') && !text.contains("..");
     legal.then(|| text.to_owned()).ok_or("write a file name without a slash")
-}
-
-pub(super) fn partition(text: &str) -> Result<String, &'static str> {
-    let role = format!("arn:{text}:iam::111122223333:role/any").parse::<RoleArn>();
-    role.map(|_| text.to_owned()).map_err(|_| "a partition is aws, aws-cn, aws-us-gov, ...")
 }
 
 pub(super) fn http_url(text: &str) -> Result<String, &'static str> {

@@ -5,7 +5,7 @@ use clap::CommandFactory as _;
 
 fn settings(flags: &[&str]) -> Settings {
     let name = ["podrole-webhook"].iter();
-    Args::try_parse_from(name.chain(flags)).unwrap().settings()
+    Args::try_parse_from(name.chain(flags)).unwrap().settings().unwrap()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_region_brings_its_sts_unless_told_otherwise() {
 
 #[test]
 fn bare_roles_are_composed_only_where_the_flag_says_so() {
-    let composer = |flags: &[&str]| settings(flags).composer;
+    let composer = |flags: &[&str]| settings(flags).annotations.composer;
     let account = "--aws-account-id=111122223333";
     assert_eq!(composer(&[account]), None);
     assert_eq!(composer(&[account, "--compose-role-arn=false"]), None);
@@ -51,7 +51,7 @@ async fn without_an_account_bare_roles_are_of_the_instances_and_it_must_be_known
     assert!(known.completed().await.is_ok(), "nobody had to be asked");
     let mut args = parse(&["--compose-role-arn", "--aws-account-id=111122223333"]);
     args.instance_region = Some("cn-north-1".to_owned());
-    let composed = args.settings().composer.unwrap().compose("app");
+    let composed = args.settings().unwrap().annotations.composer.unwrap().compose("app");
     assert_eq!(composed, "arn:aws-cn:iam::111122223333:role/app");
 }
 

@@ -1,76 +1,59 @@
-//! Who a pod is, and whom its namespace permits.
+//! What a binding keeps of a decision. The decision itself is tested in the identity crate.
+
+use podrole_identity::{AnnotationRules, Annotations, RoleMap};
 
 use super::*;
-use podrole_identity::{AnnotationPrefix, Annotations, AssociationList};
-
-fn account() -> ServiceAccountRef {
-    "shop/app".parse().unwrap()
-}
-
-fn binding(pairs: &[(&str, &str)]) -> Binding {
-    let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-    let annotations: Annotations = pairs.collect();
-    let said = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
-    Binding::annotated(&account(), said)
-}
+use crate::Settings;
 
 const ROLE: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app");
 
-#[test]
-fn nobody_is_nobody() {
-    assert_eq!(binding(&[]).identity, Identity::None);
-    assert!(binding(&[]).is_idle());
-    let silent = binding(&[("podrole.io/credentials", "container")]);
-    assert_eq!(silent.identity, Identity::None);
+fn binding(pairs: &[(&str, &str)], map: &RoleMap) -> Binding {
+    let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let annotations = AnnotationRules::default().read(pairs.collect::<Annotations>());
+    let service_account = "shop/app".parse().unwrap();
+    let sources = Sources {
+        association: None,
+        listed: None,
+        annotations: &annotations,
+        role_map: map.find(&service_account),
+    };
+    let rules = Settings::default().rules;
+    Binding::new(&service_account, sources, &NamespaceFacts::default(), &rules)
+}
+
+fn annotated(pairs: &[(&str, &str)]) -> Binding {
+    binding(pairs, &RoleMap::default())
 }
 
 #[test]
-fn who_asks_for_secrets_or_errs_is_not_idle() {
-    assert!(!binding(&[("secret.podrole.io/db", "/etc/db")]).is_idle());
-    assert!(!binding(&[("secret.podrole.io/db", "etc/db")]).is_idle());
-    assert!(!binding(&[ROLE]).is_idle());
+fn a_service_account_without_role_secrets_and_problems_is_idle() {
+    assert!(annotated(&[]).is_idle());
+    assert!(annotated(&[("podrole.io/credentials", "container")]).is_idle());
+    assert!(!annotated(&[("secret.podrole.io/db", "/etc/db")]).is_idle());
+    assert!(!annotated(&[("secret.podrole.io/db", "etc/db")]).is_idle());
+    assert!(!annotated(&[ROLE]).is_idle());
+    let denied = annotated(&[(ROLE.0, "app"), ("podrole.io/credentials", "container")]);
+    assert!(!denied.is_idle() && denied.role().is_none());
+    assert_eq!(denied.provider(), Some(CredentialProvider::Container));
 }
 
 #[test]
-fn a_bad_role_is_not_nobody() {
-    let bad = binding(&[("eks.amazonaws.com/role-arn", "app")]);
-    assert!(matches!(&bad.identity, Identity::Bad { reason: Reason::BadRole, .. }));
-    assert_eq!(bad.role(), None);
-}
-
-#[test]
-fn the_service_account_chooses_the_path_before_the_flag() {
-    let container = Settings { credentials: CredentialProvider::Container, ..Settings::default() };
-    let silent = binding(&[ROLE]);
-    assert_eq!(silent.path(&Settings::default()), Some(CredentialProvider::WebIdentity));
-    assert_eq!(silent.path(&container), Some(CredentialProvider::Container));
-    let chooses = binding(&[ROLE, ("podrole.io/credentials", "web-identity")]);
-    assert_eq!(chooses.path(&container), Some(CredentialProvider::WebIdentity));
-    assert_eq!(binding(&[]).path(&container), None);
-}
-
-#[test]
-fn a_guard_rail_covers_every_role_of_the_chain() {
-    let list = r#"{"identities":[{"namespace":"shop","serviceAccount":"app",
-        "roleArn":"arn:aws:iam::111122223333:role/app",
-        "targetRoleArn":"arn:aws:iam::444455556666:role/target"}]}"#;
-    let list = AssociationList::read(list).unwrap();
-    let association = list.find(&account()).unwrap();
-    let bound = Binding::associated(&account(), association, ServiceAccountAnnotations::default());
-    for (guard_rail, is_permitted) in [
-        ("arn:aws:iam::111122223333:role/*,arn:aws:iam::444455556666:role/*", true),
-        ("arn:aws:iam::111122223333:role/*", false),
-        ("arn:aws:iam::444455556666:role/*", false),
-        ("", false),
-        ("*", false),
-    ] {
-        let guarded = bound.clone().guarded(&PermittedRoles::read(Some(guard_rail)));
-        assert_eq!(guarded.grant().is_some(), is_permitted, "{guard_rail}");
-        if let Identity::Bad { reason, warning } = guarded.identity {
-            assert_eq!(reason, Reason::NotPermitted);
-            assert!(warning.contains("podrole.io/permitted-roles"), "{warning}");
-        }
-    }
-    let nobody = binding(&[]).guarded(&PermittedRoles::read(Some("")));
-    assert_eq!(nobody.identity, Identity::None);
+fn the_config_map_fills_what_the_service_account_leaves_open() {
+    let text = r#"{"shop/app":{"RoleARN":"arn:aws:iam::111122223333:role/mapped",
+        "Audience":"mapped","TokenExpiration":700,"UseRegionalSTS":true}}"#;
+    let map = RoleMap::read(text, None).unwrap().0;
+    let plain = binding(&[], &map).said;
+    assert_eq!(plain.audience.unwrap().as_str(), "mapped");
+    assert_eq!(plain.token_expiration.unwrap().seconds(), 700);
+    assert_eq!(plain.sts_regional_endpoints, Some(true));
+    let own = [
+        ("eks.amazonaws.com/audience", "own"),
+        ("eks.amazonaws.com/token-expiration", "800"),
+        ("eks.amazonaws.com/sts-regional-endpoints", "false"),
+    ];
+    let annotated = binding(&own, &map).said;
+    assert_eq!(annotated.audience.unwrap().as_str(), "own");
+    assert_eq!(annotated.token_expiration.unwrap().seconds(), 800);
+    assert_eq!(annotated.sts_regional_endpoints, Some(false));
+    assert_eq!(binding(&[ROLE], &map).said.audience, None, "the annotation decides");
 }

@@ -12,18 +12,19 @@ use kube::{
     },
 };
 use podrole_identity::{
-    PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountError, ServiceAccountRef,
+    AnnotationRules, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ROLE_MAP_KEY, ROLE_MAP_NAME,
+    RoleMap, ServiceAccountError, ServiceAccountRef,
 };
+use podrole_runtime::latest::Latest;
 
 use super::{Meta, NamespaceMeta};
 use crate::{
-    Metrics, Reading,
+    Metrics,
     cache::{Cache, Seen},
-    config_map::{self, RoleMap},
+    config_map,
     lookup::SharedCache,
     metrics::Watch,
     namespaces::Namespaces,
-    sources::Latest,
 };
 
 /// Objects asked for by the page, so that a large cluster's list is never held whole.
@@ -59,7 +60,7 @@ fn pages() -> watcher::Config {
 pub(super) async fn service_accounts(
     client: Client,
     cache: &SharedCache,
-    reading: &Reading,
+    reading: &AnnotationRules,
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
@@ -82,7 +83,7 @@ pub(super) async fn service_accounts(
     follow(Watch::ServiceAccounts, metrics, events, take).await;
 }
 
-fn take_account(cache: &mut Cache, event: Event<Meta>, reading: &Reading) {
+fn take_account(cache: &mut Cache, event: Event<Meta>, reading: &AnnotationRules) {
     match event {
         Event::Init => cache.begin_list(),
         Event::InitDone => cache.end_list(),
@@ -115,7 +116,7 @@ fn version(meta: &Meta) -> u64 {
     version.and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
-pub(super) fn seen(meta: Meta, reading: &Reading) -> Seen {
+pub(super) fn seen(meta: Meta, reading: &AnnotationRules) -> Seen {
     let version = version(&meta);
     let said = reading.read(meta.metadata.annotations.unwrap_or_default());
     Seen { version, said: Arc::new(said) }
@@ -155,15 +156,15 @@ pub(super) fn permitted(meta: &kube::core::PartialObjectMeta<Namespace>) -> Perm
 pub(super) async fn config_map(
     api: Api<ConfigMap>,
     roles: &Latest<RoleMap>,
-    reading: &Reading,
+    reading: &AnnotationRules,
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", config_map::NAME));
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", ROLE_MAP_NAME));
     let events = watcher(api, config).default_backoff();
     let mut there = None;
     let put = |map: Option<ConfigMap>| {
-        let text = map.and_then(|map| map.data?.remove(config_map::KEY));
+        let text = map.and_then(|map| map.data?.remove(ROLE_MAP_KEY));
         config_map::update(roles, text.as_deref(), reading.composer.as_ref(), metrics);
     };
     let take = |event| match event {

@@ -127,7 +127,7 @@ async fn the_list_the_watch_and_live_reads_are_one() {
     let health = Health::default();
     let listed = Listed { accounts: health.gate("a"), namespaces: health.gate("n") };
     let shutdown = CancellationToken::new();
-    let accounts = watch(client, Reading::default(), Metrics::default(), listed, shutdown);
+    let accounts = watch(client, AnnotationRules::default(), Metrics::default(), listed, shutdown);
     until(async || health.pending().is_empty()).await;
     for (namespace, permitted) in [
         ("shop", Ok(PermittedRoles::Only(Vec::new()))),

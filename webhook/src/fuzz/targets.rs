@@ -2,15 +2,15 @@
 //! characters changed, which come further.
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, AssociationList, PermittedRoles, PodAnnotations,
-    ServiceAccountAnnotations,
+    AnnotationPrefix, Annotations, AssociationList, Injection, PermittedRoles, PodAnnotations,
+    RoleMap, ServiceAccountAnnotations,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::json;
 
 use super::{annotations, any_json, block_on, value, webhook};
 use crate::{
-    DEFAULT_PATIENCE, Injection, RoleMap,
+    DEFAULT_PATIENCE,
     review::{BadReview, Review},
     review_bytes, validate_bytes,
 };

@@ -69,7 +69,7 @@ pub(crate) enum LiveRead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The association list file.
-    Associations,
+    ListFile,
     /// The ConfigMap of roles.
     ConfigMap,
 }
@@ -109,7 +109,7 @@ impl LiveRead {
 impl Source {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Associations => "associations",
+            Self::ListFile => "list_file",
             Self::ConfigMap => "config_map",
         }
     }

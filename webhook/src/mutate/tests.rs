@@ -8,7 +8,7 @@ mod reference;
 mod rules;
 mod secrets;
 
-use podrole_identity::{Annotations, ServiceAccountAnnotations};
+use podrole_identity::{AnnotationRules, Annotations, GrantRules, NamespaceFacts, Sources};
 use serde_json::{Value, json};
 
 use super::*;
@@ -24,9 +24,15 @@ fn role(more: &Value) -> Binding {
 }
 
 fn bind(annotations: &Annotations) -> Binding {
-    let prefix = Settings::default().annotation_prefix;
-    let said = ServiceAccountAnnotations::read(annotations, &prefix);
-    Binding::annotated(&"shop/app".parse().unwrap(), said)
+    bind_by(annotations, &GrantRules::default())
+}
+
+fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
+    let annotations = AnnotationRules::default().read(annotations.clone());
+    let sources =
+        Sources { association: None, listed: None, annotations: &annotations, role_map: None };
+    let service_account = "shop/app".parse().unwrap();
+    Binding::new(&service_account, sources, &NamespaceFacts::default(), rules)
 }
 
 fn container_path() -> Binding {

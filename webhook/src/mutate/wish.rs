@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::operations::{POD_NAME, variable};
 use crate::{
     Settings,
-    binding::{Binding, Grant},
+    binding::Binding,
     pod::{Container, PodView, Volume},
 };
 
@@ -36,11 +36,10 @@ impl Wish {
     pub(super) fn new(
         pod: &PodView,
         said: &PodAnnotations,
-        (binding, grant): (&Binding, &Grant),
+        (binding, path): (&Binding, CredentialProvider),
         settings: &Settings,
         jitter: u64,
     ) -> Self {
-        let path = grant.path(settings);
         let volume = settings.volume(path).clone();
         let expiration = said.token_expiration.or(binding.said.token_expiration);
         let seconds = expiration.unwrap_or(settings.token_expiration).seconds();
@@ -51,12 +50,12 @@ impl Wish {
         let audience: Audience = settings.audience_of(path, binding.said.audience.as_ref());
         Self {
             path,
-            pair: pair(path, token_file(&volume, pod.is_windows()), grant, settings),
+            pair: pair(path, token_file(&volume, pod.is_windows()), binding, settings),
             volume,
             settings: groups,
             audience: audience.to_string(),
             expiration_seconds: spread(path, seconds, jitter),
-            warning,
+            warning: binding.grant.as_ref().err().map(|denial| denial.summary()).or(warning),
         }
     }
 
@@ -144,12 +143,12 @@ fn session_name(
 fn pair(
     path: CredentialProvider,
     token_file: String,
-    grant: &Grant,
+    binding: &Binding,
     settings: &Settings,
 ) -> [(&'static str, String); 2] {
     match path {
         CredentialProvider::WebIdentity => [
-            (names::ROLE_ARN, grant.role.as_ref().map(ToString::to_string).unwrap_or_default()),
+            (names::ROLE_ARN, binding.role().map(ToString::to_string).unwrap_or_default()),
             (names::WEB_IDENTITY_TOKEN_FILE, token_file),
         ],
         CredentialProvider::Container => [

@@ -3,10 +3,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use podrole_identity::SECRET_ANNOTATION_PREFIX;
+use podrole_identity::{SECRET_ANNOTATION_PREFIX, pod_opts_out};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{EKS_SKIP_LABEL, INJECTION_LABEL, PodError, nullable};
+use super::{PodError, nullable};
 
 /// The little of a pod that decides whether the rest is read.
 #[derive(Default, Deserialize)]
@@ -52,8 +52,7 @@ impl<'a> PodHead<'a> {
     #[must_use]
     pub fn opted_out(&self) -> bool {
         let labels = &self.metadata.labels;
-        labels.contains_key(EKS_SKIP_LABEL)
-            || labels.get(INJECTION_LABEL).map(AsRef::as_ref) == Some("disabled")
+        pod_opts_out(|name| labels.get(name).map(AsRef::as_ref))
     }
 
     /// Whether it asks for Secrets of its own.

@@ -1,5 +1,7 @@
 //! What is read of a pod, and what is not told of it.
 
+use podrole_identity::{EKS_SKIP_LABEL, INJECTION_LABEL};
+
 use super::*;
 
 fn read(json: &str) -> PodView {

@@ -68,6 +68,8 @@ pub struct Audit {
     pub path: Option<CredentialProvider>,
     /// The role that its ServiceAccount names.
     pub role: Option<RoleArn>,
+    /// The name of the resolver's denial, if the role cannot be used.
+    pub denial: Option<&'static str>,
 }
 
 impl Answer {
@@ -130,7 +132,8 @@ impl Audit {
         let path = self.path.map(|path| ("path", path.to_string()));
         let role = self.role.as_ref().map(|role| ("role", role.to_string()));
         let reason = ("reason", outcome.reason().as_str().to_owned());
-        let all = path.into_iter().chain(role).chain([reason]);
+        let denial = self.denial.map(|name| ("denial", name.to_owned()));
+        let all = path.into_iter().chain(role).chain(denial).chain([reason]);
         all.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }

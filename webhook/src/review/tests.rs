@@ -129,6 +129,7 @@ fn a_patch_is_base64_and_comes_with_its_type() {
     let audit = Audit {
         path: Some(CredentialProvider::Container),
         role: Some("arn:aws:iam::111122223333:role/app".parse().unwrap()),
+        denial: None,
     };
     let answer = Answer::new(VERSIONS[0], "u-1", &outcome, &audit);
     let Outcome::Patch { operations, .. } = outcome else {
@@ -152,7 +153,7 @@ fn without_a_patch_there_is_no_type_either() {
 
 #[test]
 fn a_refusal_says_why() {
-    let refused = Outcome::skip_with(Reason::BadRole, "mend\nit").required();
+    let refused = Outcome::skip_with(Reason::Denied("bad_role"), "mend\nit").required();
     let response = &answer(&refused)["response"];
     assert_eq!(response["allowed"], false);
     let status = json!({"code": 403, "reason": "Forbidden", "message": "podrole: mendit"});

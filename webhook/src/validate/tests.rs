@@ -18,7 +18,7 @@ fn review(group: &str, kind: &str, object: &Value) -> Value {
 async fn told(group: &str, kind: &str, object: &Value) -> Vec<String> {
     let said = [("eks.amazonaws.com/role-arn", ROLE), ("eks.amazonaws.com/audience", "")];
     let said = said.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let said = Settings::default().reading().read(said.into());
+    let said = Settings::default().annotations.read(said.into());
     let accounts: InMemory = [("shop/app".parse().unwrap(), said)].into_iter().collect();
     let accounts = accounts
         .with_permitted_roles("shop", PermittedRoles::read(Some("arn:aws:iam::*:role/app")));

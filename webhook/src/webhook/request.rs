@@ -2,10 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use podrole_identity::ServiceAccountRef;
+use podrole_identity::{Injection, ServiceAccountRef};
 use serde_json::value::RawValue;
 
-use super::Injection;
 use crate::{
     LookupError, Outcome, Reason,
     mutate::mutate_ephemeral,

@@ -32,8 +32,7 @@ fn accounts() -> InMemory {
     let accounts = accounts.into_iter().map(|(account, role)| {
         let role = ("eks.amazonaws.com/role-arn".to_owned(), role.to_owned());
         let annotations: Annotations = [role].into_iter().collect();
-        let prefix = Settings::default().annotation_prefix;
-        let said = ServiceAccountAnnotations::read(&annotations, &prefix);
+        let said = Settings::default().annotations.read(annotations);
         (account.parse().unwrap(), said)
     });
     accounts.collect()
@@ -224,7 +223,7 @@ async fn each_review_is_counted_once_by_path_outcome_and_reason() {
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for labels in [
         r#"path="web-identity",outcome="patched",reason="injected""#,
-        r#"path="none",outcome="refused",reason="bad_role""#,
+        r#"path="web-identity",outcome="refused",reason="bad_role""#,
         r#"path="none",outcome="rejected",reason="unreadable""#,
     ] {
         let route = r#"route="/mutate/required""#;

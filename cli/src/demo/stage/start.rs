@@ -8,7 +8,7 @@ use std::{
 };
 
 use podrole_certs::{Authority, Serving};
-use podrole_identity::{CREDENTIALS_PATH, CredentialProvider, TokenVolume};
+use podrole_identity::{CREDENTIALS_PATH, CredentialProvider, GrantRules, Partition, TokenVolume};
 use podrole_runtime::{
     clock::now,
     serve::{Limits, Server},
@@ -51,6 +51,10 @@ pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) ->
         ..volume
     };
     Settings {
+        rules: GrantRules {
+            partition: Some(Partition::of_region(REGION)),
+            ..GrantRules::default()
+        },
         region: Some(REGION.to_owned()),
         sts_regional_endpoints: true,
         endpoint_url: Some(format!("http://{sandbox}")),

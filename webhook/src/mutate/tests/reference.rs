@@ -100,8 +100,9 @@ fn windows_has_a_token_file_of_its_own_and_the_same_mount() {
 
 #[test]
 fn pod_identity() {
-    let settings =
-        Settings { exchange: podrole_identity::Exchange::EksAuth, ..Settings::default() };
+    let rules =
+        GrantRules { exchange: podrole_identity::Exchange::EksAuth, ..GrantRules::default() };
+    let settings = Settings { rules, ..Settings::default() };
     let mut before = pod(&json!([web()]));
     before["metadata"]["labels"] = json!({"app": "web"});
     before["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
@@ -133,10 +134,7 @@ fn a_token_volume_that_is_mounted_elsewhere_is_mounted_here_too() {
 
 #[test]
 fn nobody_gets_nothing() {
-    let account = "shop/app".parse().unwrap();
-    let nobody = Binding::nobody(&account, ServiceAccountAnnotations::default());
-    for binding in [nobody, bind(&Annotations::new())] {
-        let outcome = decide(&pod(&json!([web()])), &binding, &Settings::default());
-        assert_eq!(outcome, Outcome::skip(Reason::NoRole));
-    }
+    let binding = bind(&Annotations::new());
+    let outcome = decide(&pod(&json!([web()])), &binding, &Settings::default());
+    assert_eq!(outcome, Outcome::skip(Reason::NoRole));
 }

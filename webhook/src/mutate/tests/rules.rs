@@ -13,7 +13,7 @@ fn a_bad_role_is_told_and_nothing_injected() {
     let annotations = [(ROLE_KEY.to_owned(), "my-role".to_owned())].into_iter().collect();
     let before = pod(&json!([web()]));
     let outcome = decide(&before, &bind(&annotations), &Settings::default());
-    assert_eq!(outcome.reason(), Reason::BadRole);
+    assert_eq!(outcome.reason(), Reason::Denied("bad_role"));
     let told = warnings(&outcome)[0];
     assert!(told.contains(ROLE_KEY) && told.contains("it is not an ARN"), "{told}");
     assert_eq!(after(&before, &outcome), before);
@@ -174,7 +174,10 @@ fn proxies_get_exceptions_for_the_container_path_alone() {
 
 #[test]
 fn the_flag_chooses_the_path_and_a_container_has_exactly_one() {
-    let settings = Settings { credentials: CredentialProvider::Container, ..Settings::default() };
-    let patched = patched(&pod(&json!([web()])), &role(&json!({})), &settings);
+    let rules =
+        GrantRules { default_provider: CredentialProvider::Container, ..GrantRules::default() };
+    let annotations = [(ROLE_KEY.to_owned(), ROLE.to_owned())].into();
+    let binding = bind_by(&annotations, &rules);
+    let patched = patched(&pod(&json!([web()])), &binding, &Settings::default());
     assert_eq!(patched["spec"]["containers"][0]["env"], json!(container_pair()));
 }

@@ -1,0 +1,137 @@
+//! The roles of a choice, checked in the order of [`DenialReason`]'s variants.
+
+use serde_json::{Map, Value};
+
+use super::{
+    DenialReason, Facts, GrantRules, RoleStep,
+    source::{Choice, NamedRole},
+};
+use crate::{Association, CredentialProvider, Exchange, PermittedRoles, RoleArn};
+
+/// AWS limits a session that was obtained with another session (role chaining) to one hour. Like
+/// EKS, podrole asks for a minute less, so that rounding on AWS's side cannot make it an error.
+const CHAINED_SECONDS: u32 = 3540;
+
+pub(super) fn steps(
+    choice: &Choice<'_>,
+    facts: &Facts<'_>,
+    rules: &GrantRules,
+) -> Result<Vec<RoleStep>, DenialReason> {
+    let steps = match choice.role {
+        NamedRole::Association(association, role) => associated(association, role, choice, rules)?,
+        NamedRole::Annotation(role) => vec![step(annotated(role, choice, facts, rules)?)],
+        NamedRole::ConfigMap(role) => vec![step(role)],
+        NamedRole::Eks => Vec::new(),
+    };
+    if choice.provider == CredentialProvider::Container {
+        check_partition(&steps, rules)?;
+    }
+    for step in &steps {
+        check_permitted(&step.role, &facts.namespace.permitted)?;
+    }
+    Ok(steps)
+}
+
+pub(super) fn has_tags(choice: &Choice<'_>, rules: &GrantRules) -> bool {
+    let is_off = choice.association().is_some_and(|association| association.disable_session_tags);
+    choice.provider == CredentialProvider::Container
+        && rules.exchange == Exchange::AssumeRole
+        && rules.session_tags
+        && !is_off
+}
+
+fn step(role: &RoleArn) -> RoleStep {
+    RoleStep { role: role.clone(), external_id: None, policy: None, duration_seconds: None }
+}
+
+/// With `assume-role` the agent's own credentials obtain the role, so anyone who may annotate a
+/// ServiceAccount could name every role that trusts the agent. The administrator must allow it by
+/// flag, and bound it by the namespace's guard-rail.
+fn annotated<'a>(
+    role: Result<&'a RoleArn, &crate::Problem>,
+    choice: &Choice<'_>,
+    facts: &Facts<'_>,
+    rules: &GrantRules,
+) -> Result<&'a RoleArn, DenialReason> {
+    let is_guarded = facts.namespace.permitted != PermittedRoles::Any;
+    let uses_our_power =
+        rules.exchange == Exchange::AssumeRole && choice.provider == CredentialProvider::Container;
+    if uses_our_power && !(rules.annotation_roles && is_guarded) {
+        return Err(DenialReason::NoAssociation);
+    }
+    role.map_err(|problem| DenialReason::BadRole(problem.clone()))
+}
+
+fn associated(
+    association: &Association,
+    role: &RoleArn,
+    choice: &Choice<'_>,
+    rules: &GrantRules,
+) -> Result<Vec<RoleStep>, DenialReason> {
+    check_policy(association, choice, rules)?;
+    let mut steps = vec![step(role)];
+    if let Some(target) = &association.target_role {
+        let external_id = association.external_id.clone().or_else(|| {
+            let cluster = rules.cluster.as_ref()?;
+            Some(cluster.external_id(&association.service_account))
+        });
+        let external_id = external_id.ok_or(DenialReason::NoExternalId)?;
+        steps.push(RoleStep { external_id: Some(external_id), ..step(target) });
+    }
+    let is_chained = steps.len() > 1;
+    if let Some(last) = steps.last_mut() {
+        last.policy.clone_from(&association.policy);
+        last.duration_seconds = match (association.duration_seconds, is_chained) {
+            (wanted, false) => wanted,
+            (wanted, true) => Some(wanted.map_or(CHAINED_SECONDS, |it| it.min(CHAINED_SECONDS))),
+        };
+    }
+    Ok(steps)
+}
+
+fn check_policy(
+    association: &Association,
+    choice: &Choice<'_>,
+    rules: &GrantRules,
+) -> Result<(), DenialReason> {
+    let Some(policy) = &association.policy else {
+        return Ok(());
+    };
+    if rules.exchange == Exchange::WebIdentity {
+        return Err(DenialReason::PolicyNotEnforceable);
+    }
+    if has_tags(choice, rules) {
+        return Err(DenialReason::PolicyWithTags);
+    }
+    match serde_json::from_str::<Map<String, Value>>(policy) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(DenialReason::MalformedPolicy),
+    }
+}
+
+fn check_partition(steps: &[RoleStep], rules: &GrantRules) -> Result<(), DenialReason> {
+    let Some(partition) = rules.partition else {
+        return Ok(());
+    };
+    let other = steps.iter().find(|step| step.role.partition() != partition.as_str());
+    match other {
+        Some(step) => Err(DenialReason::WrongPartition { role: step.role.clone(), partition }),
+        None => Ok(()),
+    }
+}
+
+/// # Errors
+/// If the guard-rail does not permit the role.
+pub(super) fn check_permitted(
+    role: &RoleArn,
+    permitted: &PermittedRoles,
+) -> Result<(), DenialReason> {
+    if permitted.permits(role) {
+        return Ok(());
+    }
+    let malformed = match permitted {
+        PermittedRoles::Malformed(error) => Some(error.clone()),
+        PermittedRoles::Any | PermittedRoles::Only(_) => None,
+    };
+    Err(DenialReason::NotPermitted { role: role.clone(), malformed })
+}
