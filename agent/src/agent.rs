@@ -216,7 +216,7 @@ impl Agent {
             tokio::join!(self.service_accounts.find(account), self.extras.namespaces.find(&name));
         let (facts, namespace) = (facts?, namespace?);
         let namespace = namespace.ok_or(ResolveError::NoNamespace(name))?;
-        let list = self.extras.associations.current()?;
+        let list = self.extras.associations.current().ok_or(ResolveError::NoList)?;
         let asked = Asked {
             caller,
             account: facts.as_deref(),

@@ -1,6 +1,7 @@
 //! The flags, and what they mean together.
 
 mod check;
+mod print;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -8,12 +9,11 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
-use podrole_identity::{
-    AnnotationPrefix, Audience, Exchange as Kind, ServiceAccountRef, SessionNameTemplate,
-};
-use podrole_runtime::logging::LogArgs;
+use podrole_identity::{Audience, ServiceAccountRef, SessionNameTemplate};
+use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
 pub use check::ArgsError;
+pub use print::configuration;
 
 use crate::peer::VerifyPeer;
 
@@ -31,25 +31,13 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The cluster's name: session tags carry it, and EKS Auth is asked with it
-    #[arg(short, long, default_value = "")]
-    pub cluster_name: String,
-
-    /// The cluster's ARN, which session tags carry: `arn:aws:eks:<region>:<account>:cluster/<name>`
-    #[arg(long, default_value = "", value_name = "ARN")]
-    pub cluster_arn: String,
-
-    /// Sessions of assume-role carry no tags
+    /// Print the configuration in force as YAML, with where each value comes from, and exit
     #[arg(long)]
-    pub disable_session_tags: bool,
+    pub print_config: bool,
 
-    /// The association list: a file in EKS's format that may name roles too
-    #[arg(long, value_name = "FILE")]
-    pub associations: Option<PathBuf>,
-
-    /// With assume-role, roles of annotations count too, in namespaces with a guard-rail
-    #[arg(long)]
-    pub allow_annotation_roles: bool,
+    /// Which role a ServiceAccount gets
+    #[command(flatten)]
+    pub grant: GrantArgs,
 
     /// The agent's own credentials may come from a web identity
     #[arg(long)]
@@ -86,10 +74,6 @@ pub struct Args {
     #[arg(long, default_value_t = crate::extras::MAX_BYTES, value_name = "BYTES")]
     pub max_cache_bytes: usize,
 
-    /// How a token becomes credentials: web-identity, assume-role or eks-auth
-    #[arg(long, default_value = "web-identity")]
-    pub exchange: Kind,
-
     /// An audience that tokens may have; repeatable with web-identity [default: the exchange's own]
     #[arg(long)]
     pub audience: Vec<Audience>,
@@ -101,10 +85,6 @@ pub struct Args {
     /// Where the keys that sign tokens are read
     #[arg(long, default_value = "api-server", value_name = "SOURCE")]
     pub keys_from: KeysFrom,
-
-    /// The AWS region
-    #[arg(long, env = "AWS_REGION")]
-    pub region: Option<String>,
 
     /// Another STS than the region's
     #[arg(long, value_name = "URL")]
@@ -169,10 +149,6 @@ pub struct Args {
     /// What sessions are called; places: {pod.namespace}, {serviceaccount.name}, {pod.name}
     #[arg(long, default_value = "{pod.namespace}.{serviceaccount.name}", value_name = "TEMPLATE")]
     pub session_name: SessionNameTemplate,
-
-    /// What stands before the slash of EKS's annotations
-    #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
-    pub annotation_prefix: AnnotationPrefix,
 
     /// Logs
     #[command(flatten)]

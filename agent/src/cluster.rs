@@ -10,7 +10,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use podrole_identity::{AnnotationPrefix, ServiceAccountRef};
+use podrole_identity::{AnnotationRules, ServiceAccountRef};
 use podrole_runtime::health::Gate;
 use serde::Deserialize;
 use tokio::{sync::mpsc, time::timeout};
@@ -99,9 +99,9 @@ impl Cluster {
     #[must_use]
     pub fn service_accounts(
         &self,
-        prefix: AnnotationPrefix,
+        rules: AnnotationRules,
     ) -> impl Lookup<ServiceAccountRef, ServiceAccountFacts> + use<> {
-        objects::LiveServiceAccounts::new(&self.client, prefix)
+        objects::LiveServiceAccounts::new(&self.client, rules)
     }
 
     /// Namespaces as they are now; a memory before it spares the API server.

@@ -21,11 +21,11 @@ pub mod web_identity;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+pub use podrole_identity::RoleStep as Hop;
 use podrole_identity::{Exchange as Kind, RoleArn, SessionName};
 
 use crate::{secret::Secret, token::Caller};
 pub use classify::{ErrorKind, classify};
-pub(crate) use eks_endpoint::partition;
 
 /// What is asked of AWS: a session's name, and the roles to become one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,19 +36,6 @@ pub struct SessionRequest {
     pub hops: Vec<Hop>,
     /// Session tags for the first role, all of them transitive.
     pub tags: Vec<Tag>,
-}
-
-/// One role on the way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Hop {
-    /// The role to become.
-    pub role: RoleArn,
-    /// What the role's owner wants to see before.
-    pub external_id: Option<String>,
-    /// A session policy.
-    pub policy: Option<String>,
-    /// The session's life in seconds; AWS gives 3600 when nobody says.
-    pub duration_seconds: Option<u32>,
 }
 
 /// A session tag.

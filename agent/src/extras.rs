@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use podrole_identity::{Exchange as Kind, SessionNameTemplate};
+use podrole_identity::{
+    AssociationList, Exchange as Kind, GrantRules, Partition, SessionNameTemplate,
+};
+use podrole_runtime::latest::Latest;
 
 use crate::{
     events::Notices,
     limit::PodLimit,
     peer::{PeerCheck, VerifyPeer},
-    resolve::{Associations, Namespaces, Sessions, Unguarded},
+    resolve::{Namespaces, Sessions, Unguarded},
     token::Rules,
 };
 
 /// Associations, guard-rails and limits.
 pub struct Extras {
     /// What stands for ServiceAccounts besides their annotations.
-    pub associations: Associations,
+    pub associations: Latest<AssociationList>,
     /// Where namespaces are looked up.
     pub namespaces: Arc<Namespaces>,
     /// How sessions are made.
@@ -39,15 +42,15 @@ impl Extras {
     pub fn plain(kind: Kind, session_name: &SessionNameTemplate, rules: &Rules) -> Self {
         let audience = rules.audiences.first().cloned().unwrap_or_else(|| kind.audience());
         Self {
-            associations: Associations::default(),
+            associations: Latest::from(AssociationList::default()),
             namespaces: Arc::new(Unguarded::default()),
             sessions: Sessions {
-                exchange: kind,
-                partition: "aws",
-                region: String::new(),
-                cluster: None,
-                tags: false,
-                annotation_roles: false,
+                rules: GrantRules {
+                    exchange: kind,
+                    partition: Some(Partition::of_region("")),
+                    session_tags: false,
+                    ..GrantRules::default()
+                },
                 session_name: session_name.clone(),
                 audience,
             },

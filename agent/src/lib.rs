@@ -51,7 +51,7 @@ mod fuzz;
 mod tests;
 
 pub use agent::{Agent, Parts};
-pub use args::{Args, Command};
+pub use args::{Args, ArgsError, Command, configuration};
 pub use extras::Extras;
 pub use http::router;
 pub use refusal::Refusal;

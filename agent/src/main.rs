@@ -3,9 +3,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use podrole_agent::{
-    Args, Command, folder, health_socket,
+    Args, ArgsError, Command, configuration, folder, health_socket,
     secret::{WIPING, Wiping},
 };
 
@@ -13,10 +13,27 @@ use podrole_agent::{
 #[global_allocator]
 static ALLOCATOR: Wiping = WIPING;
 
+fn print(configuration: Result<String, ArgsError>) -> ExitCode {
+    match configuration {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("podrole-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     podrole_runtime::crypto::install();
-    let args = Args::parse();
+    let matches = Args::command().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if args.print_config {
+        return print(configuration(&args, &matches));
+    }
     let started = podrole_runtime::logging::init(&args.log_args()).map_err(anyhow::Error::msg);
     let ended = match (started, args.command.clone()) {
         (Err(error), _) => Err(error),

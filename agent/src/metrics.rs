@@ -25,6 +25,11 @@ struct Outcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Source {
+    source: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Upstream {
     exchange: &'static str,
     outcome: &'static str,
@@ -41,6 +46,7 @@ pub struct Metrics {
     misses: Counter,
     foreign_peers: Counter,
     missed_pods: Counter,
+    source_errors: Family<Source, Gauge>,
     cached: Gauge,
     cached_bytes: Gauge,
     /// The commonest of `requests`, found before it is needed.
@@ -60,6 +66,7 @@ impl Default for Metrics {
             misses: Counter::default(),
             foreign_peers: Counter::default(),
             missed_pods: Counter::default(),
+            source_errors: Family::default(),
             cached: Gauge::default(),
             cached_bytes: Gauge::default(),
         }
@@ -89,6 +96,8 @@ impl Metrics {
             "Pods of this node that should have been given an identity and were not",
             &self.missed_pods,
         );
+        let help = "Whether the newest content of a source cannot be used; the log says why";
+        registry.register("podrole_agent_source_errors", help, self.source_errors.clone());
         let help = "Calls to AWS by exchange and outcome";
         registry.register("podrole_upstream_calls", help, self.upstream.clone());
         registry.register("podrole_cache_entries", "Sessions in memory", self.cached.clone());
@@ -132,6 +141,11 @@ impl Metrics {
 
     pub(crate) fn missed_pod(&self) {
         self.missed_pods.inc();
+    }
+
+    /// The gauge of the association list's errors, for the part that follows the list.
+    pub(crate) fn list_errors(&self) -> Gauge {
+        self.source_errors.get_or_create_owned(&Source { source: "list_file" })
     }
 
     pub(crate) fn cached(&self, entries: usize, bytes: usize) {

@@ -1,79 +1,84 @@
-//! Whose role: what the cluster says that the caller may become, as it stands now.
+//! The session that a caller's pod may have, by what the cluster says now.
 //!
 //! ```text
-//!   association ─┐
-//!   annotations ─┼─► decide ─► the session that is asked of AWS, or why there is none
-//!   guard-rail ──┘
+//!   association list ──┐
+//!   annotations ───────┼─► decide ─► the session to request from AWS, or why there is none
+//!   namespace ─────────┘
 //! ```
 
-mod associations;
 mod cached;
 mod error;
 mod lookup;
 mod lookup_error;
 mod session;
 
-use podrole_identity::{PermittedRoles, ServiceAccountAnnotations};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use podrole_identity::{AssociationList, ServiceAccountAnnotations, ServiceAccountRef};
 
 use crate::token::Caller;
-pub use associations::Associations;
-pub(crate) use associations::version;
 pub use cached::Cached;
 pub use error::ResolveError;
 pub use lookup::{
     Found, Lookup, LookupMap, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
 };
 pub use lookup_error::LookupError;
-pub use session::{Asked, ClusterId, ClusterIdError, Decision, Sessions, check_permitted};
+pub use podrole_identity::NamespaceFacts;
+pub use session::{Asked, Decision, Sessions, check_permitted};
 
 /// What is known of a ServiceAccount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccountFacts {
-    /// Its UID; one that was deleted and made again has another.
+    /// Its UID; one that was deleted and created again has another.
     pub uid: String,
-    /// What its annotations say.
+    /// Its annotations.
     pub annotations: ServiceAccountAnnotations,
-    /// Which state of it this is: any change is another.
+    /// Its `resourceVersion`, which any change changes.
     pub version: String,
 }
 
-/// What is known of a namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceFacts {
-    /// The roles that its pods may become.
-    pub permitted: PermittedRoles,
-    /// Its label asks that its pods be given their identities.
-    pub asks_for_injection: bool,
-}
-
-/// The session to ask AWS for.
+/// The session to request from AWS.
 ///
 /// # Errors
-/// When the ServiceAccount is not the one that the token speaks of, or leads to no role that may
-/// be asked for, or the token is for somebody else.
+/// If the ServiceAccount is not the one that the token was issued for, or it has no role that can
+/// be used, or the token has another audience.
 pub fn decide(asked: &Asked<'_>, sessions: &Sessions) -> Result<Decision, ResolveError> {
-    check_account(asked.caller, asked.account, sessions)?;
-    session::session(asked, sessions)
+    let account = check_account(asked.caller, asked.account, sessions)?;
+    session::session(asked, account, sessions)
 }
 
-/// The ServiceAccount must be the token's, and the token for us.
-fn check_account(
+/// The ServiceAccount must be the token's, and the token must be for the agent.
+fn check_account<'a>(
     caller: &Caller,
-    facts: Option<&ServiceAccountFacts>,
+    facts: Option<&'a ServiceAccountFacts>,
     sessions: &Sessions,
-) -> Result<(), ResolveError> {
-    let account = || caller.service_account.clone();
-    let facts = facts.ok_or_else(|| ResolveError::NoAccount(account()))?;
+) -> Result<&'a ServiceAccountFacts, ResolveError> {
+    let service_account = || caller.service_account.clone();
+    let facts = facts.ok_or_else(|| ResolveError::NoAccount(service_account()))?;
     if facts.uid != caller.service_account_uid {
-        return Err(ResolveError::OtherAccount(account()));
+        return Err(ResolveError::OtherAccount(service_account()));
     }
     let own = facts.annotations.audience.as_ref();
-    let is_own = |named: &String| own.is_some_and(|own| own.as_str() == named);
+    let is_own = |audience: &String| own.is_some_and(|own| own.as_str() == audience);
     if !caller.listed_audience && !caller.audiences.iter().any(is_own) {
         let wanted = own.unwrap_or(&sessions.audience).to_string();
         return Err(ResolveError::Audience { wanted });
     }
-    Ok(())
+    Ok(facts)
+}
+
+/// The state of what is known of a ServiceAccount, as a hash: errors that depend on it are
+/// remembered only as long as it does not change.
+#[must_use]
+pub(crate) fn version(
+    list: &AssociationList,
+    service_account: &ServiceAccountRef,
+    version: &str,
+) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    version.hash(&mut hasher);
+    list.find(service_account).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
     let admin = admin(admin_address, listening.inherited).await?;
 
-    let agent = assemble::agent(&args, addresses, &health, metrics.clone()).await?;
+    let agent = assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     registry.register_collector(Box::new(Ends::of(&agent, Clock::default())));

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use podrole_identity::Exchange as Kind;
+use podrole_identity::{Exchange as Kind, Facts, Sources};
 use tokio::{sync::mpsc, time::sleep};
 
 use super::Agent;
@@ -77,14 +77,22 @@ impl Agent {
         let account = &pod.service_account;
         // Most pods of a node end here.
         let namespace = self.extras.namespaces.find(&account.namespace().to_owned()).await?;
-        let Some(namespace) = namespace.filter(|it| it.asks_for_injection) else {
+        let Some(namespace) = namespace.filter(|it| it.injection.is_some()) else {
             return Ok(());
         };
         let Some(facts) = self.service_accounts.find(account).await? else {
             return Ok(());
         };
-        let list = self.extras.associations.current()?;
-        if was_missed(&namespace, &facts, list.find(account)) {
+        let list = self.extras.associations.current().ok_or(ResolveError::NoList)?;
+        let sources = Sources {
+            association: None,
+            listed: list.find(account),
+            annotations: &facts.annotations,
+            role_map: None,
+        };
+        let known =
+            Facts { service_account: account, sources, namespace: &namespace, provider: None };
+        if was_missed(&known, &self.extras.sessions.rules) {
             self.metrics.missed_pod();
             tracing::warn!(pod = pod.name, %account, "a pod was made without its identity");
             if let Some(notices) = &self.extras.notices {

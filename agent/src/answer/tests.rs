@@ -68,6 +68,8 @@ fn session(kind: Kind) -> SessionRequest {
 #[test]
 fn the_status_follows_from_whose_fault_it_is() {
     let account = || caller().service_account;
+    let no_role =
+        || ResolveError::NoRole { service_account: account(), exchange: Kind::WebIdentity };
     let away = || LookupError("away".to_owned());
     for (refusal, status, code) in [
         (Refusal::Token(TokenError::Expired.into()), 400, "InvalidToken"),
@@ -76,7 +78,7 @@ fn the_status_follows_from_whose_fault_it_is() {
         (Refusal::Token(VerifyError::KeyPending), 503, "TryAgain"),
         (Refusal::Node(NodeError::Gone), 403, "PodNotServed"),
         (Refusal::Node(NodeError::Unknown(away())), 503, "TryAgain"),
-        (Refusal::Resolve(ResolveError::NoRole(account())), 404, "NoRole"),
+        (Refusal::Resolve(no_role()), 404, "NoRole"),
         (Refusal::Resolve(ResolveError::NoAccount(account())), 404, "NoRole"),
         (Refusal::Resolve(ResolveError::OtherAccount(account())), 403, "ServiceAccountReplaced"),
         (Refusal::Resolve(ResolveError::Audience { wanted: "a".to_owned() }), 400, "InvalidToken"),
@@ -92,12 +94,6 @@ fn the_status_follows_from_whose_fault_it_is() {
         (Refusal::Peer, 403, "PodNotServed"),
         (Refusal::Resolve(ResolveError::NoList), 503, "TryAgain"),
         (Refusal::Resolve(ResolveError::NoNamespace("shop".to_owned())), 503, "TryAgain"),
-        (Refusal::Resolve(ResolveError::NoAssociation(account())), 404, "NoRole"),
-        (
-            Refusal::Resolve(ResolveError::PolicyNotEnforceable(account())),
-            400,
-            "PolicyNotEnforceable",
-        ),
     ] {
         let answer = super::refusal(&refusal);
         assert_eq!((answer.status, refusal.code()), (status, code), "{refusal:?}");

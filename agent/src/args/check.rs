@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use podrole_identity::{Audience, Exchange as Kind};
+use podrole_identity::{Audience, ClusterIdError, Exchange as Kind, GrantRules};
 use podrole_runtime::logging::LogArgs;
 
 use super::{Args, KeysFrom, PodLiveness, QUIET};
-use crate::resolve::{ClusterId, ClusterIdError};
 
 /// Flags that do not go together; each message names the mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +36,9 @@ pub enum ArgsError {
     /// More audiences than the exchange's.
     #[error("--audience is for web-identity: {0} takes tokens for {1} alone")]
     Audience(Kind, Audience),
+    /// Bare role names of no account.
+    #[error("--compose-role-arn needs --aws-account-id: the account of bare role names")]
+    NoAwsAccount,
     /// Discovery without an issuer to ask.
     #[error("--keys-from issuer needs at least one --issuer")]
     NoIssuer,
@@ -50,6 +52,9 @@ impl Args {
     pub fn check(&self) -> Result<(), ArgsError> {
         self.region()?;
         self.check_exchange()?;
+        if self.grant.compose_role_arn && self.grant.aws_account_id.is_none() {
+            return Err(ArgsError::NoAwsAccount);
+        }
         let all_loopback = self.bind_hosts.iter().all(IpAddr::is_loopback);
         match self.pod_liveness {
             PodLiveness::Off if !all_loopback => return Err(ArgsError::LivenessOff),
@@ -65,17 +70,17 @@ impl Args {
     }
 
     fn check_exchange(&self) -> Result<(), ArgsError> {
-        let cluster = self.cluster()?;
-        let kind = self.exchange;
+        let cluster = self.grant.cluster()?;
+        let kind = self.exchange();
         let named = match kind {
             Kind::WebIdentity => true,
-            Kind::AssumeRole => cluster.is_some() || self.disable_session_tags,
-            Kind::EksAuth => !self.cluster_name.is_empty(),
+            Kind::AssumeRole => cluster.is_some() || self.grant.disable_session_tags,
+            Kind::EksAuth => !self.grant.cluster_name.is_empty(),
         };
         if !named {
             return Err(ArgsError::NoCluster(kind));
         }
-        let roles = self.associations.is_some() || self.allow_annotation_roles;
+        let roles = self.grant.associations.is_some() || self.grant.allow_annotation_roles;
         if kind == Kind::AssumeRole && !roles {
             return Err(ArgsError::NoRoles);
         }
@@ -86,16 +91,18 @@ impl Args {
         Ok(())
     }
 
-    /// The cluster as session tags name it, if it is named in full.
+    /// The exchange in force.
+    #[must_use]
+    pub fn exchange(&self) -> Kind {
+        self.grant.exchange.unwrap_or_default()
+    }
+
+    /// Which role a ServiceAccount gets.
     ///
     /// # Errors
-    /// When a part is not what it should be.
-    pub fn cluster(&self) -> Result<Option<ClusterId>, ArgsError> {
-        match (self.cluster_name.as_str(), self.cluster_arn.as_str()) {
-            ("", "") => Ok(None),
-            (name, "") => Ok(ClusterId::check_name(name).map(|()| None)?),
-            (name, arn) => Ok(Some(ClusterId::new(name, arn)?)),
-        }
+    /// If the region is missing, or the cluster's name or ARN does not have its form.
+    pub fn rules(&self) -> Result<GrantRules, ArgsError> {
+        Ok(self.grant.rules(self.exchange(), Some(self.region()?))?)
     }
 
     /// The flags for logs, with the libraries that handle secrets kept quiet.
@@ -110,15 +117,14 @@ impl Args {
     /// # Errors
     /// When there is none.
     pub fn region(&self) -> Result<&str, ArgsError> {
-        let region = self.region.as_deref().filter(|region| !region.is_empty());
-        region.ok_or(ArgsError::NoRegion)
+        self.grant.region().ok_or(ArgsError::NoRegion)
     }
 
     /// The audiences that tokens may have.
     #[must_use]
     pub fn audiences(&self) -> Vec<Audience> {
         if self.audience.is_empty() {
-            return vec![self.exchange.audience()];
+            return vec![self.exchange().audience()];
         }
         self.audience.clone()
     }

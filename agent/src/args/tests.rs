@@ -2,6 +2,8 @@ use super::*;
 
 use std::net::IpAddr;
 
+use podrole_identity::Exchange as Kind;
+
 fn check(flags: &[&str]) -> Result<(), ArgsError> {
     let all = ["podrole-agent", "--region", "eu-central-1"].iter().chain(flags);
     Args::try_parse_from(all).unwrap().check()
@@ -78,6 +80,14 @@ fn the_other_exchanges_take_their_own_audience_alone() {
     let sts = [&NODE[..], &other, &["sts.amazonaws.com"]].concat();
     assert!(matches!(check(&sts), Err(ArgsError::Audience(Kind::EksAuth, _))));
     assert_eq!(check(&[&NODE[..], &["--audience", "sts.amazonaws.com"]].concat()), Ok(()));
+}
+
+#[test]
+fn bare_role_names_need_an_account() {
+    let composed = [&NODE[..], &["--compose-role-arn"]].concat();
+    assert_eq!(check(&composed), Err(ArgsError::NoAwsAccount));
+    let account = [&composed[..], &["--aws-account-id", "111122223333"]].concat();
+    assert_eq!(check(&account), Ok(()));
 }
 
 #[test]

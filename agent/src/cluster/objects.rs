@@ -9,20 +9,17 @@ use k8s_openapi::{
 };
 use kube::{Api, Client};
 use podrole_identity::{
-    AnnotationPrefix, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountAnnotations,
+    AnnotationRules, INJECTION_LABEL, Injection, PERMITTED_ROLES_ANNOTATION, PermittedRoles,
     ServiceAccountRef,
 };
 
 use super::one_line;
 use crate::resolve::{Found, Lookup, LookupError, NamespaceFacts, ServiceAccountFacts};
 
-/// With this label a namespace asks that its pods be given their identities.
-const INJECTION_LABEL: &str = "podrole.io/injection";
-
 /// ServiceAccounts by name.
 pub(super) struct LiveServiceAccounts {
     client: Client,
-    prefix: AnnotationPrefix,
+    rules: AnnotationRules,
 }
 
 /// Namespaces by name.
@@ -31,8 +28,8 @@ pub(super) struct LiveNamespaces {
 }
 
 impl LiveServiceAccounts {
-    pub(super) fn new(client: &Client, prefix: AnnotationPrefix) -> Self {
-        Self { client: client.clone(), prefix }
+    pub(super) fn new(client: &Client, rules: AnnotationRules) -> Self {
+        Self { client: client.clone(), rules }
     }
 
     async fn look(&self, account: &ServiceAccountRef) -> Found<ServiceAccountFacts> {
@@ -42,7 +39,7 @@ impl LiveServiceAccounts {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
                 uid: found.metadata.uid.unwrap_or_default(),
-                annotations: ServiceAccountAnnotations::read(&annotations, &self.prefix),
+                annotations: self.rules.read(annotations),
                 version: found.metadata.resource_version.unwrap_or_default(),
             })
         }))
@@ -63,12 +60,12 @@ impl LiveNamespaces {
 fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
     let said = metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
     let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
-    let asks_for_injection = label.is_some_and(|it| it == "enabled" || it == "required");
+    let injection = Injection::of_namespace(label.map(String::as_str));
     let permitted = PermittedRoles::read(said.map(String::as_str));
     if let PermittedRoles::Malformed(error) = &permitted {
         tracing::warn!(namespace = name, %error, "the guard-rail cannot be read and permits no role");
     }
-    NamespaceFacts { permitted, asks_for_injection }
+    NamespaceFacts { permitted, injection }
 }
 
 fn away(error: &kube::Error) -> LookupError {
@@ -101,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_namespaces_label_asks_for_injection() {
-        assert!(!read(json!({})).asks_for_injection);
+        assert!(read(json!({})).injection.is_none());
         for (value, asks) in [("enabled", true), ("required", true), ("disabled", false)] {
             let metadata = json!({"labels": {"podrole.io/injection": value}});
-            assert_eq!(read(metadata).asks_for_injection, asks, "{value}");
+            assert_eq!(read(metadata).injection.is_some(), asks, "{value}");
         }
     }
 

@@ -1,8 +1,6 @@
 //! A pod of this node when it is first seen: how it will come to credentials, if at all.
 
-use podrole_identity::{Association, ServiceAccountRef};
-
-use crate::resolve::{NamespaceFacts, ServiceAccountFacts};
+use podrole_identity::{CredentialProvider, Facts, GrantRules, ServiceAccountRef, grant};
 
 /// A pod that is new here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,72 +26,88 @@ pub enum Way {
     None,
 }
 
-/// Whether a pod without a way should have been given one: its namespace asks for that, and its
-/// ServiceAccount names a role that the namespace permits.
+/// Whether the webhook would have injected a pod that has no provider.
 #[must_use]
-pub fn was_missed(
-    namespace: &NamespaceFacts,
-    account: &ServiceAccountFacts,
-    association: Option<&Association>,
-) -> bool {
-    let said = &account.annotations;
-    let role = association.and_then(|it| it.role.as_ref()).or(said.role.as_ref());
-    let permitted = role.is_none_or(|role| namespace.permitted.permits(role));
-    // Where the owner chose among the containers, none may be what was chosen.
-    let chosen = !said.skip_containers.is_empty() || !said.include_containers.is_empty();
-    let named = association.is_some() || role.is_some();
-    namespace.asks_for_injection && named && permitted && !chosen
+pub fn was_missed(facts: &Facts<'_>, rules: &GrantRules) -> bool {
+    let annotations = facts.sources.annotations;
+    // The owner chose among the containers, and may have chosen none of this pod's.
+    let chosen =
+        !annotations.skip_containers.is_empty() || !annotations.include_containers.is_empty();
+    let is_injected = match grant(facts, rules) {
+        Ok(grant) => grant.is_some(),
+        Err(denial) => denial.provider == CredentialProvider::Container,
+    };
+    facts.namespace.injection.is_some() && is_injected && !chosen
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use podrole_identity::{
-        AnnotationPrefix, AssociationList, PermittedRoles, ServiceAccountAnnotations,
+        AnnotationRules, AssociationList, Injection, NamespaceFacts, PermittedRoles, Sources,
     };
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+    const NAMED: (&str, &str) = ("eks.amazonaws.com/role-arn", ROLE);
 
-    fn account(annotations: &[(&str, &str)]) -> ServiceAccountFacts {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let annotations = annotations.iter().map(owned).collect();
-        ServiceAccountFacts {
-            annotations: ServiceAccountAnnotations::read(
-                &annotations,
-                &AnnotationPrefix::default(),
-            ),
-            ..ServiceAccountFacts::default()
+    struct World {
+        annotations: Vec<(&'static str, &'static str)>,
+        list: AssociationList,
+        namespace: NamespaceFacts,
+    }
+
+    fn world(annotations: &[(&'static str, &'static str)]) -> World {
+        let injection = Some(Injection::Enabled);
+        let namespace = NamespaceFacts { injection, ..NamespaceFacts::default() };
+        World { annotations: annotations.to_vec(), list: AssociationList::default(), namespace }
+    }
+
+    impl World {
+        fn permitting(mut self, roles: &str) -> Self {
+            self.namespace.permitted = PermittedRoles::read(Some(roles));
+            self
+        }
+
+        fn was_missed(&self) -> bool {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let annotations = self.annotations.iter().map(owned).collect();
+            let annotations = AnnotationRules::default().read(annotations);
+            let service_account = "shop/app".parse().unwrap();
+            let sources = Sources {
+                association: None,
+                listed: self.list.find(&service_account),
+                annotations: &annotations,
+                role_map: None,
+            };
+            let namespace = &self.namespace;
+            let facts =
+                Facts { service_account: &service_account, sources, namespace, provider: None };
+            was_missed(&facts, &GrantRules::default())
         }
     }
 
-    fn namespace(permitted: Option<&str>) -> NamespaceFacts {
-        NamespaceFacts { permitted: PermittedRoles::read(permitted), asks_for_injection: true }
+    #[test]
+    fn a_pod_that_the_webhook_would_inject_was_missed() {
+        assert!(world(&[NAMED]).was_missed());
+        assert!(world(&[NAMED]).permitting(ROLE).was_missed());
+        let mut listed = world(&[]);
+        let entry = format!(r#"{{"namespace":"shop","serviceAccount":"app","roleArn":"{ROLE}"}}"#);
+        listed.list = AssociationList::read(&format!(r#"{{"identities":[{entry}]}}"#)).unwrap();
+        assert!(listed.was_missed());
+        let denied = world(&[NAMED, ("podrole.io/credentials", "container")]).permitting("");
+        assert!(denied.was_missed(), "a denied pod of the provider container is injected");
     }
 
     #[test]
-    fn a_pod_of_an_account_that_names_a_role_was_missed() {
-        let named = account(&[("eks.amazonaws.com/role-arn", ROLE)]);
-        assert!(was_missed(&namespace(None), &named, None));
-        assert!(was_missed(&namespace(Some(ROLE)), &named, None));
-        let list = r#"{"identities":[{"namespace":"shop","serviceAccount":"app"}]}"#;
-        let list = AssociationList::read(list).unwrap();
-        let association = list.find(&"shop/app".parse().unwrap());
-        assert!(was_missed(&namespace(None), &account(&[]), association));
-    }
-
-    #[test]
-    fn a_pod_that_nobody_wanted_to_have_one_was_not() {
-        let named = ("eks.amazonaws.com/role-arn", ROLE);
-        let unlabelled = NamespaceFacts { asks_for_injection: false, ..namespace(None) };
-        assert!(!was_missed(&unlabelled, &account(&[named]), None));
-        assert!(!was_missed(&namespace(None), &account(&[]), None), "no identity");
-        let other = "arn:aws:iam::111122223333:role/other";
-        assert!(!was_missed(&namespace(Some(other)), &account(&[named]), None), "not permitted");
+    fn a_pod_that_the_webhook_would_leave_alone_was_not_missed() {
+        let mut unlabelled = world(&[NAMED]);
+        unlabelled.namespace.injection = None;
+        assert!(!unlabelled.was_missed());
+        assert!(!world(&[]).was_missed(), "no role");
+        assert!(!world(&[NAMED]).permitting("").was_missed(), "not permitted");
         for chosen in ["eks.amazonaws.com/skip-containers", "podrole.io/include-containers"] {
-            let account = account(&[named, (chosen, "a")]);
-            assert!(!was_missed(&namespace(None), &account, None), "{chosen}");
+            assert!(!world(&[NAMED, (chosen, "a")]).was_missed(), "{chosen}");
         }
-        let nonsense = account(&[("eks.amazonaws.com/role-arn", "my-role")]);
-        assert!(!was_missed(&namespace(None), &nonsense, None));
+        assert!(!world(&[("eks.amazonaws.com/role-arn", "my-role")]).was_missed());
     }
 }

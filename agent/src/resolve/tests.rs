@@ -1,25 +1,31 @@
+//! The caller's ServiceAccount, and the session for it. Which role it gets is tested in the
+//! identity crate.
+
 use super::*;
 use crate::{
     exchange::SessionRequest,
     tests::fixture::{ROLE, caller},
 };
-use podrole_identity::{AnnotationPrefix, Association, AssociationList, Exchange as Kind, RoleArn};
+use podrole_identity::{
+    AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange as Kind,
+    GrantRules, Partition, PermittedRoles, RoleArn,
+};
 
 mod account;
-mod chains;
-mod guards;
+mod denied;
+mod sessions;
 
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 const ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/shop-1";
 
 fn sessions(exchange: Kind) -> Sessions {
     Sessions {
-        exchange,
-        partition: "aws",
-        region: "eu-west-1".to_owned(),
-        cluster: Some(ClusterId::new("shop-1", ARN).unwrap()),
-        tags: exchange == Kind::AssumeRole,
-        annotation_roles: false,
+        rules: GrantRules {
+            exchange,
+            partition: Some(Partition::of_region("eu-west-1")),
+            cluster: Some(ClusterId::new("shop-1", ARN).unwrap()),
+            ..GrantRules::default()
+        },
         session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
         audience: exchange.audience(),
     }
@@ -37,7 +43,7 @@ fn facts(annotations: &[(&str, &str)]) -> ServiceAccountFacts {
     }
 }
 
-/// The association of shop/app with these fields besides its role.
+/// The entry of shop/app with these fields besides its role.
 fn association(fields: &str) -> Association {
     let text = format!(
         r#"{{"identities":[{{"namespace":"shop","serviceAccount":"app","roleArn":"{ROLE}"{fields}}}]}}"#
@@ -50,7 +56,7 @@ fn namespace(permitted: Option<&str>) -> NamespaceFacts {
     NamespaceFacts { permitted: PermittedRoles::read(permitted), ..NamespaceFacts::default() }
 }
 
-/// What a caller whose ServiceAccount says nothing gets by an association.
+/// What a caller gets by an association, without annotations.
 fn by_association(
     sessions: &Sessions,
     association: &Association,

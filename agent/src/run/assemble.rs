@@ -2,9 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use podrole_identity::Exchange as Kind;
-use podrole_runtime::health::{Gate, Health};
+use podrole_identity::{AssociationList, Exchange as Kind};
+use podrole_runtime::{
+    association_list,
+    health::{Gate, Health},
+    latest::Latest,
+};
 use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::{Agent, Parts},
@@ -13,8 +18,8 @@ use crate::{
     cluster::{Cluster, NodesPods},
     events::Notices,
     exchange::{
-        Exchange, assume_role::AssumeRole, eks_auth::EksAuth, own::OwnCredentials, partition,
-        sts::Place, web_identity::WebIdentity,
+        Exchange, assume_role::AssumeRole, eks_auth::EksAuth, own::OwnCredentials, sts::Place,
+        web_identity::WebIdentity,
     },
     extras::Extras,
     http::Hosts,
@@ -24,7 +29,7 @@ use crate::{
     node::Liveness,
     outbound::Outbound,
     peer::PeerCheck,
-    resolve::{Associations, Cached, Sessions},
+    resolve::{Cached, Sessions},
     token::Rules,
 };
 
@@ -38,6 +43,7 @@ pub(super) async fn agent(
     addresses: Vec<IpAddr>,
     health: &Health,
     metrics: Metrics,
+    shutdown: &CancellationToken,
 ) -> anyhow::Result<Arc<Agent>> {
     let clock = Clock::default();
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await;
@@ -49,9 +55,16 @@ pub(super) async fn agent(
         Some((pods, node)) => Liveness::on(Arc::clone(&pods.pods), node),
         None => Liveness::off(),
     };
-    let extras = extras(args, &cluster, &clock, health, &addresses)?;
-    let accounts = cluster.service_accounts(args.annotation_prefix.clone());
-    let own_audiences = args.exchange == Kind::WebIdentity;
+    let associations = match args.grant.associations.clone() {
+        Some(file) => {
+            let read = health.gate("the association list");
+            association_list::follow(file, metrics.list_errors(), read, shutdown.clone())
+        }
+        None => Latest::from(AssociationList::default()),
+    };
+    let extras = extras(args, &cluster, &clock, &addresses, associations)?;
+    let accounts = cluster.service_accounts(args.grant.annotation_rules(Some(args.region()?)));
+    let own_audiences = args.exchange() == Kind::WebIdentity;
     let parts = Parts {
         keys,
         rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
@@ -95,13 +108,13 @@ fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<d
         tokio::spawn(find_first(own.clone()));
         own
     };
-    Ok(match args.exchange {
+    Ok(match args.exchange() {
         Kind::WebIdentity => Arc::new(WebIdentity::at(&sts, &outbound)),
         Kind::AssumeRole => Arc::new(AssumeRole::at(&sts, &outbound, own())),
         Kind::EksAuth => {
             let place = place(&args.eks_auth_endpoint_url);
             let own = own();
-            Arc::new(EksAuth::at(&place, &args.cluster_name, &outbound, own, clock.clone()))
+            Arc::new(EksAuth::at(&place, &args.grant.cluster_name, &outbound, own, clock.clone()))
         }
     })
 }
@@ -151,13 +164,9 @@ fn extras(
     args: &Args,
     cluster: &Cluster,
     clock: &Clock,
-    health: &Health,
     addresses: &[IpAddr],
+    associations: Latest<AssociationList>,
 ) -> anyhow::Result<Extras> {
-    let associations = match &args.associations {
-        Some(file) => Associations::follow(file.clone(), health.gate("the association list")),
-        None => Associations::default(),
-    };
     let (notices, events) = Notices::new();
     cluster.write_events(args.node_name.as_deref().unwrap_or("podrole-agent"), events);
     Ok(Extras {
@@ -176,16 +185,10 @@ fn extras(
 }
 
 fn sessions(args: &Args) -> anyhow::Result<Sessions> {
-    let region = args.region()?;
     Ok(Sessions {
-        exchange: args.exchange,
-        partition: partition(region),
-        region: region.to_owned(),
-        cluster: args.cluster()?,
-        tags: args.exchange == Kind::AssumeRole && !args.disable_session_tags,
-        annotation_roles: args.allow_annotation_roles,
+        rules: args.rules()?,
         session_name: args.session_name.clone(),
-        audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange.audience()),
+        audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange().audience()),
     })
 }
 

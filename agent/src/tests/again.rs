@@ -11,6 +11,7 @@ use std::{
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::SignedDuration;
 use podrole_identity::{AssociationList, Exchange as Kind, PermittedRoles};
+use podrole_runtime::latest::Latest;
 use serde_json::json;
 
 use super::fixture::{ROLE, RSA, at, claims, credentials, keys, rules};
@@ -24,7 +25,7 @@ use crate::{
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
     peer::{PeerCheck, VerifyPeer},
-    resolve::{Associations, Cached, LookupMap, NamespaceFacts, ServiceAccountFacts},
+    resolve::{Cached, LookupMap, NamespaceFacts, ServiceAccountFacts},
     secret::Secret,
     token::Caller,
 };
@@ -57,7 +58,7 @@ struct World {
     pods: PodMap,
     accounts: LookupMap<podrole_identity::ServiceAccountRef, ServiceAccountFacts>,
     namespaces: LookupMap<String, NamespaceFacts>,
-    associations: Associations,
+    associations: Latest<AssociationList>,
     seconds: Arc<AtomicI64>,
     token: String,
 }
@@ -98,7 +99,7 @@ impl World {
         let list = json!({"identities": [
             {"namespace": "shop", "serviceAccount": "app", "roleArn": ROLE},
         ]});
-        let associations = Associations::of(AssociationList::read(&list.to_string()).unwrap());
+        let associations = Latest::from(AssociationList::read(&list.to_string()).unwrap());
         let session_name = "{serviceaccount.name}".parse().unwrap();
         let mut extras = Extras::plain(Kind::WebIdentity, &session_name, &rules());
         extras.associations = associations.clone();

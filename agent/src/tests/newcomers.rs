@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use podrole_identity::PermittedRoles;
+use podrole_identity::{Injection, PermittedRoles};
 use serde_json::json;
 
 use super::{
@@ -72,16 +72,17 @@ async fn a_pod_that_was_missed_is_told_of_once() {
     });
     let world = world.await;
     let pod = |uid| seen("shop/app", uid, Way::None);
-    let asks = |asks_for_injection, permitted| NamespaceFacts {
+    let asks = |injection, permitted| NamespaceFacts {
         permitted: PermittedRoles::read(permitted),
-        asks_for_injection,
+        injection,
     };
-    for (asks_for_injection, permitted) in [(false, None), (true, Some(""))] {
-        namespaces.insert("shop".to_owned(), asks(asks_for_injection, permitted));
+    let enabled = Some(Injection::Enabled);
+    for (injection, permitted) in [(None, None), (enabled, Some(""))] {
+        namespaces.insert("shop".to_owned(), asks(injection, permitted));
         world.agent.greet(&pod("1")).await.unwrap();
     }
     assert!(told.try_recv().is_err(), "nobody asked for it, or it is not permitted");
-    namespaces.insert("shop".to_owned(), asks(true, Some(ROLE)));
+    namespaces.insert("shop".to_owned(), asks(enabled, Some(ROLE)));
     for uid in ["1", "1", "2"] {
         world.agent.greet(&pod(uid)).await.unwrap();
     }

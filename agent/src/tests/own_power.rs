@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aws_credential_types::{Credentials as Keys, provider::SharedCredentialsProvider};
-use podrole_identity::{AssociationList, Exchange as Kind, PermittedRoles};
-use podrole_runtime::health::Health;
+use podrole_identity::{AssociationList, ClusterId, Exchange as Kind, PermittedRoles};
+use podrole_runtime::{health::Health, latest::Latest};
 use serde_json::{Value, json};
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
         web_identity::WebIdentity,
     },
     outbound::Outbound,
-    resolve::{Associations, ClusterId, LookupMap, NamespaceFacts},
+    resolve::{LookupMap, NamespaceFacts},
     token::Rules,
 };
 
@@ -49,11 +49,11 @@ pub(crate) fn pod_identity_rules() -> Rules {
     Rules { audiences, ..rules() }
 }
 
-fn list(fields: &Value) -> Associations {
+fn list(fields: &Value) -> Latest<AssociationList> {
     let mut entry = json!({"namespace": "shop", "serviceAccount": "app", "roleArn": ROLE});
     entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let list = json!({"identities": [entry]}).to_string();
-    Associations::of(AssociationList::read(&list).unwrap())
+    Latest::from(AssociationList::read(&list).unwrap())
 }
 
 pub(super) async fn assume_role(fields: Value) -> (World, Health) {
@@ -64,8 +64,8 @@ pub(super) async fn assume_role(fields: Value) -> (World, Health) {
     };
     let world = world_with(exchange, pod_identity_rules(), |extras| {
         extras.associations = list(&fields);
-        extras.sessions.cluster = Some(ClusterId::new("shop-1", CLUSTER).unwrap());
-        extras.sessions.tags = true;
+        extras.sessions.rules.cluster = Some(ClusterId::new("shop-1", CLUSTER).unwrap());
+        extras.sessions.rules.session_tags = true;
     });
     (world.await, health)
 }

@@ -32,7 +32,7 @@ pub enum DenialReason {
     /// The exchange `assume-role` takes roles from associations, and only an annotation names one.
     NoAssociation,
     /// The annotation's value is not the ARN of a role.
-    BadRole(Problem),
+    BadRole(Box<Problem>),
     /// With `web-identity` a pod can call STS itself, without the session policy.
     PolicyNotEnforceable,
     /// EKS allows a session policy only without session tags.

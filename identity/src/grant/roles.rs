@@ -59,7 +59,7 @@ fn annotated<'a>(
     if uses_our_power && !(rules.annotation_roles && is_guarded) {
         return Err(DenialReason::NoAssociation);
     }
-    role.map_err(|problem| DenialReason::BadRole(problem.clone()))
+    role.map_err(|problem| DenialReason::BadRole(Box::new(problem.clone())))
 }
 
 fn associated(

@@ -19,6 +19,17 @@ What a schema cannot say in a sentence: values that contradict each other. Each 
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $seen := dict }}
+{{- range $values.associations }}
+{{- $serviceAccount := printf "%s/%s" .namespace .serviceAccount }}
+{{- if hasKey $seen $serviceAccount }}
+{{- fail (printf "\n\nassociations has two entries for the ServiceAccount %s, and only one can count: remove one" $serviceAccount) }}
+{{- end }}
+{{- $_ := set $seen $serviceAccount true }}
+{{- end }}
+{{- if and $values.composeRoleArn.partition (not $values.composeRoleArn.accountId) }}
+{{- fail "\n\ncomposeRoleArn.partition is for bare role names, and composeRoleArn.accountId does not say of which account: give it too" }}
+{{- end }}
 {{- if and (eq $values.exchange "eks-auth") (not $values.cluster.name) }}
 {{- fail "\n\nexchange: eks-auth asks EKS Auth by the cluster's name: give cluster.name" }}
 {{- end }}

@@ -160,7 +160,7 @@ pub(super) async fn config_map(
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", ROLE_MAP_NAME));
+    let config = watcher::Config::default().fields(&format!("metadata.name={ROLE_MAP_NAME}"));
     let events = watcher(api, config).default_backoff();
     let mut there = None;
     let put = |map: Option<ConfigMap>| {

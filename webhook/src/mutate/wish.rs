@@ -1,8 +1,8 @@
 //! What the containers of one pod should have, settled once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialProvider, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations, PodAnnotations,
-    SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
+    Audience, CredentialProvider, Denial, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations,
+    PodAnnotations, SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ impl Wish {
             settings: groups,
             audience: audience.to_string(),
             expiration_seconds: spread(path, seconds, jitter),
-            warning: binding.grant.as_ref().err().map(|denial| denial.summary()).or(warning),
+            warning: binding.grant.as_ref().err().map(Denial::summary).or(warning),
         }
     }
 

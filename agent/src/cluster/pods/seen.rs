@@ -1,19 +1,15 @@
 //! What a whole pod says of how it comes to credentials, before it is stripped.
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
-use podrole_identity::variable;
+use podrole_identity::{CredentialProvider, pod_opts_out, variable};
 
 use super::has_ended;
 use crate::node::{Seen, Way};
 
-const INJECTION_LABEL: &str = "podrole.io/injection";
-const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 /// A pod of the kubelet's own, which no webhook sees.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 /// The owner chose among the containers; before the slash stands what the flags say.
 const CHOICES: [&str; 2] = ["/skip-containers", "/include-containers"];
-/// What the webhook calls its volumes; others of that name keep it away.
-const VOLUMES: [&str; 2] = ["aws-iam-token", "eks-pod-identity-token"];
 
 /// A pod as it is first seen; none when it has ended or will.
 pub(super) fn seen(pod: &Pod) -> Option<Seen> {
@@ -51,14 +47,14 @@ fn is_left_alone(pod: &Pod) -> bool {
     let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
     let mut annotations = pod.metadata.annotations.iter().flatten();
     let said = |name: &str| name == MIRROR || CHOICES.iter().any(|choice| name.ends_with(choice));
-    label(INJECTION_LABEL) == Some("disabled")
-        || label(EKS_SKIP_LABEL).is_some()
-        || annotations.any(|(name, _)| said(name))
+    pod_opts_out(label) || annotations.any(|(name, _)| said(name))
 }
 
 fn has_volume(spec: &PodSpec) -> bool {
-    let mut volumes = spec.volumes.iter().flatten();
-    volumes.any(|volume| VOLUMES.contains(&volume.name.as_str()))
+    // A volume of the user's with the name of ours keeps the webhook away.
+    let ours = [CredentialProvider::WebIdentity, CredentialProvider::Container]
+        .map(|provider| provider.token_volume().name);
+    spec.volumes.iter().flatten().any(|volume| ours.contains(&volume.name))
 }
 
 #[cfg(test)]

@@ -26,9 +26,11 @@ fn the_annotation_names_the_role() {
 
 #[test]
 fn without_a_role_there_is_none() {
-    let account = caller().service_account;
-    assert_eq!(check(&facts(&[])), Err(ResolveError::NoRole(account.clone())));
-    assert_eq!(check_as(&caller(), None), Err(ResolveError::NoAccount(account)));
+    let service_account = caller().service_account;
+    let exchange = Kind::WebIdentity;
+    let no_role = ResolveError::NoRole { service_account: service_account.clone(), exchange };
+    assert_eq!(check(&facts(&[])), Err(no_role));
+    assert_eq!(check_as(&caller(), None), Err(ResolveError::NoAccount(service_account)));
 }
 
 #[test]

@@ -15,18 +15,13 @@
 {{- else }}
 --certificates=files
 {{- end }}
---exchange={{ .Values.exchange }}
---credentials={{ include "podrole.credentials" . }}
+{{ include "podrole.grantFlags" . }}
 --container-credentials-full-uri={{ include "podrole.agentUri" . }}
---annotation-prefix={{ .Values.injection.annotationPrefix }}
 {{- with include "podrole.injectedRegion" . }}
 --aws-default-region={{ . }}
 {{- end }}
 {{- with include "podrole.endpointUrl" . }}
 --endpoint-url={{ . }}
-{{- end }}
-{{- if .Values.associations }}
---watch-container-credentials-config=/etc/podrole/associations/associations.json
 {{- end }}
 {{- if .Values.injection.configMap }}
 --watch-config-map=true

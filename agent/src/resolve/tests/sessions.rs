@@ -1,0 +1,50 @@
+//! Tags, session names, and which pods share a session.
+
+use super::*;
+
+const CHAIN: &str = r#","targetRoleArn":"arn:aws:iam::444455556666:role/target""#;
+
+fn assume(fields: &str) -> Result<Decision, ResolveError> {
+    by_association(&sessions(Kind::AssumeRole), &association(fields))
+}
+
+#[test]
+fn the_six_tags_are_those_of_eks() {
+    let decision = assume("").unwrap();
+    let tags = decision.session.tags.iter();
+    let tags: Vec<(&str, &str)> = tags.map(|tag| (tag.key, tag.value.as_str())).collect();
+    assert_eq!(
+        tags,
+        [
+            ("eks-cluster-arn", ARN),
+            ("eks-cluster-name", "shop-1"),
+            ("kubernetes-namespace", "shop"),
+            ("kubernetes-service-account", "app"),
+            ("kubernetes-pod-name", "app-1"),
+            ("kubernetes-pod-uid", "pod-uid"),
+        ]
+    );
+    assert!(decision.per_pod);
+    let untagged = assume(r#","disableSessionTags":true"#).unwrap();
+    assert!(untagged.session.tags.is_empty() && !untagged.per_pod);
+    let web = by_association(&sessions(Kind::WebIdentity), &association("")).unwrap();
+    assert!(web.session.tags.is_empty() && !web.per_pod);
+}
+
+#[test]
+fn a_chain_is_requested_step_by_step() {
+    for exchange in [Kind::AssumeRole, Kind::WebIdentity] {
+        let decision = by_association(&sessions(exchange), &association(CHAIN)).unwrap();
+        assert_eq!(roles(&decision.session), [ROLE, TARGET]);
+        let eks = "eu-west-1/111122223333/shop-1/shop/app";
+        assert_eq!(decision.session.hops[1].external_id.as_deref(), Some(eks));
+        assert_eq!(decision.session.hops[1].duration_seconds, Some(3540));
+    }
+}
+
+#[test]
+fn with_eks_auth_nothing_is_named_and_each_pod_has_its_session() {
+    let decision = by_association(&sessions(Kind::EksAuth), &association(CHAIN)).unwrap();
+    assert!(decision.session.hops.is_empty() && decision.session.tags.is_empty());
+    assert!(decision.per_pod);
+}
