@@ -117,7 +117,7 @@ impl Stage {
     }
 }
 
-async fn make_node(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn make_node(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
     let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
     let node = Node { metadata, ..Node::default() };
     let api = Api::<Node>::all(cluster.client().await?);

@@ -35,6 +35,11 @@ impl Daemon {
         self.process.log()
     }
 
+    /// Where its metrics and health are.
+    pub(crate) fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// Whether it has ended of itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.process.has_ended()

@@ -10,6 +10,8 @@ mod cluster;
 mod credentials;
 mod daemons;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod in_cluster;
 #[cfg(test)]
 mod wire;

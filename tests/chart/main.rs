@@ -14,5 +14,6 @@ mod installed;
 mod metrics;
 mod objects;
 mod refusals;
+mod rules;
 mod security;
 mod values;

@@ -24,7 +24,8 @@ same answer.
 {{- end }}
 {{- with .Values.composeRoleArn.accountId }}
 --compose-role-arn
---aws-account-id={{ . }}
+{{- /* --set makes a number of it, which loses the zeros in front. */}}
+--aws-account-id={{ if kindIs "string" . }}{{ . }}{{ else }}{{ printf "%012d" (int64 .) }}{{ end }}
 {{- with $.Values.composeRoleArn.partition }}
 --aws-partition={{ . }}
 {{- end }}

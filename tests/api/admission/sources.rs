@@ -57,7 +57,7 @@ async fn the_association_list_is_followed_and_goes_before_the_annotation() {
     write("other");
     until(&namespace, "other", PAIR, true).await;
     assert!(has(&namespace, "app", "AWS_ROLE_ARN").await);
-    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, r#"{"identities":[]}"#).unwrap();
     until(&namespace, "other", PAIR, false).await;
 }
 
