@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use podrole_identity::CredentialProvider;
-use podrole_runtime::config;
+use podrole_runtime::config::{self, PrintConfigArgs};
 
 use crate::{Args, cluster, run::run};
 
@@ -16,9 +16,8 @@ struct Cli {
     #[command(flatten)]
     serve: Args,
 
-    /// Print the configuration in force as YAML, with where each value comes from, and end
-    #[arg(long)]
-    print_config: bool,
+    #[command(flatten)]
+    print: PrintConfigArgs,
 
     #[command(subcommand)]
     task: Option<Task>,
@@ -51,7 +50,7 @@ pub async fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match cli.task {
         Some(Task::Unregister(task)) => unregister(&task).await,
-        None if cli.print_config => {
+        None if cli.print.print_config => {
             print!("{}", configuration(&cli.serve, &matches));
             Ok(())
         }
