@@ -6,7 +6,7 @@ use podrole_identity::{AnnotationPrefix, CredentialProvider, ServiceAccountAnnot
 
 use super::{
     DemoArgs, Failure, client, diff, kubelet,
-    manifests::{Manifests, Source, Workload},
+    manifests::{Manifests, SourceFile, Workload},
     refusals,
     report::{Pod, Report},
     stage::Stage,
@@ -51,13 +51,13 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
             std::fs::read_to_string(path)
         };
         let file = path.display().to_string();
-        text.map(|text| Source { file: file.clone(), text }).map_err(|error| {
+        text.map(|text| SourceFile { file: file.clone(), text }).map_err(|error| {
             let mend = "name a file of YAML or JSON that can be read";
             Failure::new("reading the manifests", format!("{file}: {error}"), mend)
         })
     };
     let sources = if args.filename.is_empty() {
-        let example = |(file, text): (&str, &str)| Source { file: file.into(), text: text.into() };
+        let example = |(file, text): (&str, &str)| SourceFile { file: file.into(), text: text.into() };
         EXAMPLES.map(example).into()
     } else {
         args.filename.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?
