@@ -8,8 +8,8 @@
 //!             └──── container:    SDK ─► agent ─► sandbox STS ◄────┘
 //! ```
 //!
-//! Only the cluster is simulated: the API server's admission review (`api_server`) and the kubelet's
-//! tokens (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
+//! Only the cluster is simulated: the API server's admission review (`api_server`) and the
+//! kubelet's tokens (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
 
 mod agent;
 mod api_server;

@@ -6,8 +6,8 @@ use similar::{ChangeTag, TextDiff};
 
 const CONTEXT: usize = 3;
 
-/// Compares two values as YAML: added lines green, removed ones red, three lines of context. Colours
-/// are always written; anstream removes them if the output is not a terminal.
+/// Compares two values as YAML: added lines green, removed ones red, three lines of context.
+/// Colours are always written; anstream removes them if the output is not a terminal.
 pub(crate) fn pods(before: &Value, after: &Value) -> String {
     texts(&yaml(before), &yaml(after))
 }

@@ -53,9 +53,9 @@ impl<A: CommandFactory> ParsedArgs<A> {
     }
 }
 
-/// The configuration as YAML, one flag per line. `effective` has the values in effect of flags whose
-/// written value was clamped, or whose default depends on another flag. User names and passwords
-/// in URLs are omitted.
+/// The configuration as YAML, one flag per line. `effective` has the values in effect of flags
+/// whose written value was clamped, or whose default depends on another flag. User names and
+/// passwords in URLs are omitted.
 #[must_use]
 pub fn yaml(command: &Command, matches: &ArgMatches, effective: &[(&str, String)]) -> String {
     let mut text = String::new();

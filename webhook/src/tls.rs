@@ -42,10 +42,9 @@ pub(crate) async fn serve(
     }
     let place = flags.place(&args.namespace);
     let lifetimes = Lifetimes::default();
+    let rotator = start_rotator(client.clone(), place, lifetimes, certified, expires, stop.clone());
     tokio::select! {
-        config = start_rotator(client.clone(), place, lifetimes, certified, expires, stop.clone()) => {
-            Ok(Some(config))
-        }
+        config = rotator => Ok(Some(config)),
         () = stop.cancelled() => Ok(None),
     }
 }

@@ -70,8 +70,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// With `json`, prints nothing until the end. Without `stdout`, the text goes to standard error,
-    /// so that standard output is only that of the user's command.
+    /// With `json`, prints nothing until the end. Without `stdout`, the text goes to standard
+    /// error, so that standard output is only that of the user's command.
     pub(crate) fn new(json: bool, stdout: bool) -> Self {
         Self { json, stdout, result: DemoReport::default() }
     }

@@ -22,7 +22,8 @@ pub(crate) struct DemoServiceAccounts {
     agent_map: ServiceAccountMap,
 }
 
-/// The UID of a ServiceAccount. It is derived from the name, since none is deleted and created again.
+/// The UID of a ServiceAccount. It is derived from the name, since none is deleted and created
+/// again.
 pub(crate) fn uid(service_account: &ServiceAccountRef) -> String {
     format!("demo-{}-{}", service_account.namespace(), service_account.name())
 }

@@ -134,8 +134,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Annotates a ServiceAccount with a credential provider unless it has it already, and prints the
-    /// `kubectl annotate` that does the same.
+    /// Annotates a ServiceAccount with a credential provider unless it has it already, and prints
+    /// the `kubectl annotate` that does the same.
     pub(crate) fn choose_provider(
         &self,
         service_account: &ServiceAccountRef,

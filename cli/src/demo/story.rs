@@ -98,8 +98,8 @@ fn choose(manifests: &Manifests, args: &DemoArgs) -> Result<Vec<Workload>, Failu
     }
 }
 
-/// Fails if the workload's namespace has not opted in, because then an API server would not call the
-/// webhook.
+/// Fails if the workload's namespace has not opted in, because then an API server would not call
+/// the webhook.
 fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Result<(), Failure> {
     let namespace = workload.service_account.namespace();
     let Some(labels) = manifests.namespaces.get(namespace) else {

@@ -2,7 +2,8 @@
 //!
 //! Both values are serialized in the same style and compared line by line. Each added line follows
 //! some serialized line, and that line is located in the author's text. The result is parsed again
-//! and used only if it equals the new value, so an error here can never change a manifest's meaning.
+//! and used only if it equals the new value, so an error here can never change a manifest's
+//! meaning.
 
 use std::collections::HashMap;
 
