@@ -6,12 +6,12 @@
 //!   #[derive(Parser)]
 //!   struct Cli { #[command(flatten)] serve: Args, #[command(flatten)] print: PrintConfigArgs, … }
 //!
-//!   let cli = config::parse::<Cli>();
-//!   if cli.args.print.print_config {
-//!       print!("{}", cli.yaml(&[("token-expiration", "600".to_owned())]));
+//!   let (cli, matches) = config::parse::<Cli>();
+//!   if cli.print.print_config {
+//!       print!("{}", config::yaml(&Cli::command(), &matches, &effective));
 //!       return;
 //!   }
-//!   run(cli.args.serve)
+//!   run(cli.serve)
 //! ```
 
 use std::fmt::Write as _;
@@ -29,28 +29,13 @@ pub struct PrintConfigArgs {
     pub print_config: bool,
 }
 
-/// A parsed command line, with the matches that say where each value comes from.
-#[derive(Debug)]
-pub struct ParsedArgs<A> {
-    /// The daemon's flags.
-    pub args: A,
-    matches: ArgMatches,
-}
-
-/// Parses the command line of this process. Exits with code 2 and a message if it is invalid.
+/// Parses the command line of this process. Returns the flags, and the matches with the source of
+/// each value. Exits with code 2 and a message if the command line is invalid.
 #[must_use]
-pub fn parse<A: CommandFactory + FromArgMatches>() -> ParsedArgs<A> {
+pub fn parse<A: CommandFactory + FromArgMatches>() -> (A, ArgMatches) {
     let matches = A::command().get_matches();
     let args = A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    ParsedArgs { args, matches }
-}
-
-impl<A: CommandFactory> ParsedArgs<A> {
-    /// The configuration as YAML; see [`yaml`].
-    #[must_use]
-    pub fn yaml(&self, effective: &[(&str, String)]) -> String {
-        yaml(&A::command(), &self.matches, effective)
-    }
+    (args, matches)
 }
 
 /// The configuration as YAML, one flag per line. `effective` has the values in effect of flags

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, Parser, Subcommand};
 use podrole_identity::CredentialProvider;
 use podrole_runtime::config::{self, PrintConfigArgs};
 
@@ -46,8 +46,7 @@ struct Unregister {
 
 /// Does what the process's command line says. A failure is one line on standard error.
 pub async fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (cli, matches) = config::parse::<Cli>();
     let done = match cli.task {
         Some(Task::Unregister(task)) => unregister(&task).await,
         None if cli.print.print_config => {
@@ -88,6 +87,8 @@ fn configuration(args: &Args, matches: &ArgMatches) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
 
     fn printed(flags: &[&str]) -> String {

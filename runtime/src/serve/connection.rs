@@ -101,7 +101,7 @@ impl<A: Answerer> Connection<A> {
         match timeout(self.handshake, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.http(stream, peer, tracked).await,
             Ok(Err(error)) => {
-                tracing::debug!(%peer, %error, "could not complete the TLS handshake")
+                tracing::debug!(%peer, %error, "could not complete the TLS handshake");
             }
             Err(_) => tracing::debug!(%peer, "the TLS handshake timed out"),
         }
