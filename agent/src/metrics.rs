@@ -7,7 +7,7 @@ use std::time::Duration;
 use podrole_identity::Exchange as Kind;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -105,8 +105,7 @@ impl Metrics {
         registry.register("podrole_cache_bytes", help, self.cached_bytes.clone());
         let help = "From a request's head to its answer, in seconds";
         registry.register("podrole_request_seconds", help, self.latency.clone());
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("podrole_build", "What this is", build);
+        podrole_runtime::build::register(registry, "agent");
     }
 
     pub(crate) fn request(&self, outcome: &'static str, took: Duration) {

@@ -1,5 +1,6 @@
-//! The cluster's part: the Secret that the replicas share, and the `caBundle` that the API server
-//! reads. Nothing else here knows the Kubernetes client.
+//! The Secret that the replicas share, and the `caBundle` that the API server reads. The only
+//! module of this crate that calls the Kubernetes API, apart from the client that the rotator
+//! passes through.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,138 +19,136 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::Generations;
+use crate::CaBundle;
 
-/// The CAs with their keys, in the Secret.
-const KEPT: &str = "authorities.json";
-/// What clients must trust, beside it, for people.
+/// The Secret's key for the CAs with their private keys.
+const AUTHORITIES: &str = "authorities.json";
+/// The Secret's key for the CA certificates, for people and other tools; podrole never reads it.
 const BUNDLE: &str = "ca.crt";
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the certificates' things stand.
+/// Names of the objects that the rotator reads and writes.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// The webhook's namespace.
+pub struct RotatorConfig {
+    /// The namespace of the webhook and of the Secret.
     pub namespace: String,
-    /// The Secret that holds the CAs.
+    /// The Secret that holds the CAs. It must exist and may be empty.
     pub secret: String,
-    /// The names under which the API server calls the webhook: `<service>.<namespace>.svc`, or
-    /// the host of a URL. The first one is tried out.
+    /// The DNS names or IP addresses by which the API server calls the webhook:
+    /// `<service>.<namespace>.svc`, or the host of a URL. The self-check uses the first one.
     pub names: Vec<String>,
-    /// The name of our MutatingWebhookConfiguration, and of our ValidatingWebhookConfiguration.
+    /// The name of both our MutatingWebhookConfiguration and our ValidatingWebhookConfiguration.
     pub configuration: String,
 }
 
-/// What the cluster could not do for us.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClusterError {
-    /// There is no such Secret.
     #[error(
-        "there is no Secret {0}; create it empty (kubectl create secret generic), or install the chart"
+        "Secret {0} does not exist; create it empty (kubectl create secret generic) or install the chart"
     )]
     NoSecret(String),
-    /// There is no such configuration.
     #[error(
-        "there is no MutatingWebhookConfiguration {0}; apply manifests/webhook-configuration.yaml"
+        "MutatingWebhookConfiguration {0} does not exist; apply manifests/webhook-configuration.yaml"
     )]
     NoConfiguration(String),
-    /// Somebody else wrote in between: it is tried again.
-    #[error("another replica wrote first")]
+    /// The object changed between read and write. The next poll tries again.
+    #[error("another client changed the object first")]
     Conflict,
-    /// The API server did not answer in time.
-    #[error("the API server took longer than 5 s")]
-    Slow,
-    /// The API server said no, or is not to be reached.
-    #[error("the API server: {0}")]
+    #[error("the API server did not answer within 5 s")]
+    Timeout,
+    #[error("the API server request failed: {0}")]
     Other(String),
 }
 
-/// The Secret as it was read.
-pub(crate) struct Shared {
+/// The Secret as read, with its resourceVersion.
+pub(crate) struct SharedSecret {
     secret: Secret,
-    /// What it holds; none where it is empty or cannot be read.
-    pub(crate) generations: Option<Generations>,
-    /// It holds something that cannot be read.
+    /// `None` if the Secret is empty or cannot be parsed.
+    pub(crate) ca_bundle: Option<CaBundle>,
+    /// The Secret has content that cannot be parsed.
     pub(crate) unreadable: bool,
 }
 
-/// Speaks with the API server about one webhook's certificates.
 pub(crate) struct Cluster {
     client: Client,
-    place: Place,
+    config: RotatorConfig,
 }
 
 impl Cluster {
-    pub(crate) fn new(client: Client, place: Place) -> Self {
-        Self { client, place }
+    pub(crate) fn new(client: Client, config: RotatorConfig) -> Self {
+        Self { client, config }
     }
 
-    /// The names under which the API server calls.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.place.names.clone()
+        self.config.names.clone()
     }
 
     fn secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.client.clone(), &self.place.namespace)
+        Api::namespaced(self.client.clone(), &self.config.namespace)
     }
 
-    /// Reads the Secret.
-    pub(crate) async fn read(&self) -> Result<Shared, ClusterError> {
-        let name = &self.place.secret;
+    pub(crate) async fn read(&self) -> Result<SharedSecret, ClusterError> {
+        let name = &self.config.secret;
         let secret = bounded(self.secrets().get_opt(name)).await?;
-        let path = || format!("{}/{name}", self.place.namespace);
-        let secret = secret.ok_or_else(|| ClusterError::NoSecret(path()))?;
-        let kept = secret.data.as_ref().and_then(|data| data.get(KEPT));
-        let generations = kept.and_then(|kept| serde_json::from_slice(&kept.0).ok());
-        let unreadable = kept.is_some() && generations.is_none();
-        Ok(Shared { secret, generations, unreadable })
+        let full_name = || format!("{}/{name}", self.config.namespace);
+        let secret = secret.ok_or_else(|| ClusterError::NoSecret(full_name()))?;
+        let stored = secret.data.as_ref().and_then(|data| data.get(AUTHORITIES));
+        let ca_bundle = stored.and_then(|stored| serde_json::from_slice(&stored.0).ok());
+        let unreadable = stored.is_some() && ca_bundle.is_none();
+        Ok(SharedSecret { secret, ca_bundle, unreadable })
     }
 
-    /// Writes the Secret, unless somebody else did since it was read.
+    /// Writes the Secret. Fails with [`ClusterError::Conflict`] if it changed since it was read.
     pub(crate) async fn write(
         &self,
-        shared: Shared,
-        generations: &Generations,
+        shared: SharedSecret,
+        ca_bundle: &CaBundle,
     ) -> Result<(), ClusterError> {
         let mut secret = shared.secret;
-        let kept = serde_json::to_vec(generations);
-        let kept = kept.map_err(|error| ClusterError::Other(error.to_string()))?;
-        let bundle = generations.bundle().into_bytes();
+        let stored = serde_json::to_vec(ca_bundle);
+        let stored = stored.map_err(|error| ClusterError::Other(error.to_string()))?;
+        let bundle = ca_bundle.to_pem().into_bytes();
         let data = secret.data.get_or_insert_with(BTreeMap::new);
-        data.insert(KEPT.to_owned(), ByteString(kept));
+        data.insert(AUTHORITIES.to_owned(), ByteString(stored));
         data.insert(BUNDLE.to_owned(), ByteString(bundle));
-        // The resourceVersion goes along, so that the API server refuses a lost update.
+        // The resourceVersion is sent too, so that the API server rejects a lost update: two
+        // replicas that mint at once must agree on one CA.
         let (secrets, params) = (self.secrets(), PostParams::default());
-        bounded(secrets.replace(&self.place.secret, &params, &secret)).await.map(drop)
+        bounded(secrets.replace(&self.config.secret, &params, &secret)).await.map(drop)
     }
 
-    /// Puts `bundle` into our configurations where they have another. Says whether it had to.
+    /// Writes `bundle` into each of our configurations that has another one. Returns whether
+    /// anything was written.
     pub(crate) async fn publish(&self, bundle: &str) -> Result<bool, ClusterError> {
-        let mutating = self.heal::<MutatingWebhookConfiguration>(bundle).await?;
-        let name = || self.place.configuration.clone();
+        let mutating = self.update::<MutatingWebhookConfiguration>(bundle).await?;
+        let name = || self.config.configuration.clone();
         let mutating = mutating.ok_or_else(|| ClusterError::NoConfiguration(name()))?;
-        // It only warns: what keeps it from being put right keeps nobody from being injected.
-        let validating = match self.heal::<ValidatingWebhookConfiguration>(bundle).await {
-            Ok(healed) => healed.unwrap_or(false),
+        // The validating configuration only produces warnings. An error here must not stop the
+        // mutating one from being published.
+        let validating = match self.update::<ValidatingWebhookConfiguration>(bundle).await {
+            Ok(changed) => changed.unwrap_or(false),
             Err(ClusterError::Conflict) => false,
             Err(error) => {
-                tracing::warn!(%error, "the caBundle of our validating configuration is not looked after");
+                tracing::warn!(
+                    %error,
+                    "could not update the caBundle of the validating configuration; retrying"
+                );
                 false
             }
         };
         Ok(mutating || validating)
     }
 
-    /// None where there is no such configuration.
-    async fn heal<K>(&self, bundle: &str) -> Result<Option<bool>, ClusterError>
+    /// Returns whether the configuration was changed, or `None` if it does not exist.
+    async fn update<K>(&self, bundle: &str) -> Result<Option<bool>, ClusterError>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
     {
-        let (api, name) = (Api::<K>::all(self.client.clone()), &self.place.configuration);
+        let (api, name) = (Api::<K>::all(self.client.clone()), &self.config.configuration);
         let Some(found) = bounded(api.get_opt(name)).await? else { return Ok(None) };
         let found = serde_json::to_value(&found);
         let found = found.map_err(|error| ClusterError::Other(error.to_string()))?;
-        let operations = healing(&found, bundle);
+        let operations = bundle_patch(&found, bundle);
         if operations.is_empty() {
             return Ok(Some(false));
         }
@@ -161,9 +160,10 @@ impl Cluster {
     }
 }
 
-/// What must change so that every webhook of a configuration has `bundle`. The first operation
-/// holds only for the object as it was read, so that no index can mean another webhook.
-fn healing(configuration: &Value, bundle: &str) -> Vec<Value> {
+/// Returns the JSON patch after which every webhook of `configuration` has `bundle`. Its first
+/// operation tests the resourceVersion: a webhook inserted since the read would shift the indexes,
+/// and the patch would change the wrong one.
+fn bundle_patch(configuration: &Value, bundle: &str) -> Vec<Value> {
     let encoded = json!(ByteString(bundle.as_bytes().to_vec()));
     let webhooks = configuration.get("webhooks").and_then(Value::as_array).into_iter().flatten();
     let wrong = webhooks
@@ -184,13 +184,13 @@ fn healing(configuration: &Value, bundle: &str) -> Vec<Value> {
 }
 
 async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ClusterError> {
-    match timeout(PATIENCE, call).await {
+    match timeout(REQUEST_TIMEOUT, call).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 409 | 422) => {
             Err(ClusterError::Conflict)
         }
         Ok(Err(error)) => Err(ClusterError::Other(error.to_string())),
-        Err(_) => Err(ClusterError::Slow),
+        Err(_) => Err(ClusterError::Timeout),
     }
 }
 
@@ -199,13 +199,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_differs_is_healed_and_only_in_the_object_that_was_read() {
+    fn only_differing_bundles_are_patched_and_only_in_the_version_that_was_read() {
         let ours = json!(ByteString(b"ours".to_vec()));
         let configuration = json!({"metadata": {"resourceVersion": "7"}, "webhooks": [
             {"name": "a", "clientConfig": {"caBundle": ours}},
             {"name": "b", "clientConfig": {"caBundle": "Zm9yZWlnbg=="}},
             {"name": "c", "clientConfig": {}}]});
-        let operations = healing(&configuration, "ours");
+        let operations = bundle_patch(&configuration, "ours");
         assert_eq!(operations[0]["op"], "test");
         assert_eq!(operations[0]["value"], "7");
         let paths: Vec<_> =
@@ -214,7 +214,7 @@ mod tests {
             paths,
             ["/webhooks/1/clientConfig/caBundle", "/webhooks/2/clientConfig/caBundle"]
         );
-        let healed = json!({"webhooks": [{"clientConfig": {"caBundle": ours}}]});
-        assert!(healing(&healed, "ours").is_empty());
+        let current = json!({"webhooks": [{"clientConfig": {"caBundle": ours}}]});
+        assert!(bundle_patch(&current, "ours").is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! A serving pair in two files, as cert-manager or a mounted Secret leaves it.
+//! A serving pair in two PEM files, as written by cert-manager or mounted from a Secret.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,42 +12,42 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Expires, Pair, PairError, Serving};
 
-/// How often the files are read again. A kubelet takes a minute to bring a new Secret, so a watch
-/// on the files would win nothing, and events are lost when it swaps the symlinks.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the files are read again. The kubelet takes about a minute to update a mounted Secret,
+/// so a file watch would not be faster, and it can lose events when the symlinks are swapped.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why files cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilesError {
     /// A file cannot be read.
-    #[error("cannot read {}: {error}; name a PEM file, or mount the Secret that has it", path.display())]
+    #[error("could not read {}: {error}; name a PEM file or mount the Secret that contains it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         error: std::io::Error,
     },
-    /// The files' content cannot be served.
+    /// The content of the files is not a valid pair.
     #[error("{} and {}: {error}", certificate.display(), key.display())]
     Pair {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What is wrong with them.
+        /// What is wrong with the pair.
         error: PairError,
     },
-    /// TLS itself cannot be set up.
-    #[error("TLS: {0}")]
+    /// The TLS configuration could not be built.
+    #[error("could not set up TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// Serves the pair in two PEM files, and from then on what they are changed to, until `shutdown`.
-/// A change that does not hold together is logged and not served. `expires` is kept right.
+/// Serves the pair in two PEM files and follows their changes until `shutdown`. An invalid change
+/// is logged and the current certificate stays. `expires` is updated with each change.
 ///
 /// # Errors
-/// When the files cannot be read or served now.
+/// If the files cannot be read now, or are not a valid pair.
 pub async fn watch_files(
     certificate: &Path,
     key: &Path,
@@ -62,7 +62,7 @@ pub async fn watch_files(
     };
     let serving = Serving::new(&pair).map_err(failed)?;
     let config = serving.server_config()?;
-    expires.note(pair.ends());
+    expires.note(pair.expires_at());
     let (certificate, key) = (certificate.to_owned(), key.to_owned());
     tokio::spawn(async move {
         tokio::select! {
@@ -80,32 +80,32 @@ async fn follow(
     key: &Path,
     expires: &Expires,
 ) {
-    let mut ticks = interval(LOOK_EVERY);
+    let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The pair that was refused last: each is told once, not every two seconds.
-    let mut refused = None;
+    // Remembered so that an invalid pair is logged once, not every two seconds.
+    let mut rejected = None;
     loop {
         ticks.tick().await;
         let pair = match read(certificate, key).await {
             Ok(pair) => pair,
             Err(error) => {
-                tracing::warn!(%error, "the certificate served so far is served on");
+                tracing::warn!(%error, "could not read the certificate; serving the current one");
                 continue;
             }
         };
-        if pair == served || refused.as_ref() == Some(&pair) {
+        if pair == served || rejected.as_ref() == Some(&pair) {
             continue;
         }
         match serving.replace(&pair) {
             Ok(()) => {
-                tracing::info!(file = %certificate.display(), "a new certificate is served");
-                expires.note(pair.ends());
+                tracing::info!(file = %certificate.display(), "serving a new certificate");
+                expires.note(pair.expires_at());
                 served = pair;
             }
             Err(error) => {
                 let file = certificate.display();
-                tracing::warn!(%file, %error, "the certificate served so far is served on");
-                refused = Some(pair);
+                tracing::warn!(%file, %error, "could not use the new certificate; serving the current one");
+                rejected = Some(pair);
             }
         }
     }

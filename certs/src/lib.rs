@@ -1,33 +1,33 @@
-//! Certificates for the webhook: mint them, serve them, swap them without a restart.
+//! Certificates for the webhook: mint them, serve them, replace them without a restart.
 //!
 //! ```text
 //!   Authority::mint ─► Authority::issue ─► Pair ─┐
-//!                                                ├─► Serving (what the next handshake gets)
+//!                                                ├─► Serving (used by the next handshake)
 //!   tls.crt, tls.key on disk ─► watch_files ─────┤
-//!   Secret ─► Generations ─► own ────────────────┘
-//!               └─► caBundle of our webhook configurations
+//!   Secret ─► CaBundle ─► start_rotator ─────────┘
+//!                └─► caBundle of our webhook configurations
 //! ```
 //!
 //! A pair is checked before it is served, so a broken rotation never replaces a working
-//! certificate. Time is an argument of minting.
+//! certificate. Functions that mint or decide take the current time as an argument.
 #![forbid(unsafe_code)]
 
 mod authority;
+mod ca_bundle;
 mod cluster;
 mod files;
-mod generations;
 mod leaf;
-mod own;
 mod pair;
-mod proof;
+mod rotator;
+mod self_check;
 mod serving;
 
 pub use authority::{Authority, MintError};
-pub use cluster::Place;
+pub use ca_bundle::{CaBundle, Lifetimes, RotationStep};
+pub use cluster::RotatorConfig;
 pub use files::{FilesError, watch_files};
-pub use generations::{Due, Generations, Lives};
 pub use leaf::{Expires, LeafError};
-pub use own::own;
 pub use pair::{Pair, PairError};
-pub use proof::prove;
+pub use rotator::start_rotator;
+pub use self_check::self_check;
 pub use serving::Serving;

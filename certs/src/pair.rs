@@ -9,35 +9,34 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-/// A certificate chain and the key of its first certificate. Its Debug shows no key.
+/// A certificate chain and the key of its first certificate. `Debug` omits the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pair {
     certificates_pem: String,
     key_pem: String,
 }
 
-/// Why a pair cannot be served. The texts never hold the key.
+/// Why a pair cannot be served. The texts never contain the key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PairError {
-    /// The certificate's PEM has no certificate.
-    #[error("there is no PEM certificate in it (-----BEGIN CERTIFICATE-----)")]
+    /// No certificate in the PEM.
+    #[error("found no PEM certificate (-----BEGIN CERTIFICATE-----)")]
     NoCertificate,
-    /// The key's PEM has no key.
-    #[error("there is no PEM key in it (-----BEGIN PRIVATE KEY-----)")]
+    /// No private key in the PEM.
+    #[error("found no PEM private key (-----BEGIN PRIVATE KEY-----)")]
     NoKey,
-    /// Key and certificate are not of one pair, or of a kind that TLS does not take.
-    #[error("certificate and key do not go together: {0}")]
+    /// The key does not belong to the certificate, or TLS does not support its type.
+    #[error("the key does not match the certificate: {0}")]
     Mismatch(rustls::Error),
 }
 
 impl Pair {
-    /// A pair that was just minted.
     pub(crate) fn from_minted(certificates_pem: String, key_pem: String) -> Self {
         Self { certificates_pem, key_pem }
     }
 
-    /// A pair from two files' texts. Not yet checked: see [`Pair::certified`].
+    /// A pair from the content of two PEM files. It is not checked until [`Pair::certified`].
     #[must_use]
     pub fn from_pem(certificates_pem: String, key_pem: String) -> Self {
         Self { certificates_pem, key_pem }
@@ -49,24 +48,24 @@ impl Pair {
         &self.certificates_pem
     }
 
-    /// The key as PEM: the content of `tls.key`. A secret.
+    /// The private key as PEM: the content of `tls.key`.
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
     }
 
-    /// When the first certificate of the chain ends; nothing where it cannot be read.
+    /// When the first certificate of the chain expires, or `None` if it cannot be parsed.
     #[must_use]
-    pub fn ends(&self) -> Option<Timestamp> {
+    pub fn expires_at(&self) -> Option<Timestamp> {
         let first = CertificateDer::from_pem_slice(self.certificates_pem.as_bytes()).ok()?;
         let (_, certificate) = x509_parser::parse_x509_certificate(&first).ok()?;
         Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
     }
 
-    /// The pair as rustls serves it, checked: the key is that of the first certificate.
+    /// Checks that the key belongs to the first certificate, and returns the pair for rustls.
     ///
     /// # Errors
-    /// When a part is missing or the two do not go together.
+    /// If a part is missing or the two do not match.
     pub fn certified(&self) -> Result<Arc<CertifiedKey>, PairError> {
         let chain = CertificateDer::pem_slice_iter(self.certificates_pem.as_bytes());
         let chain: Vec<_> =
@@ -81,7 +80,7 @@ impl Pair {
     }
 }
 
-/// aws-lc-rs, named here so that this crate needs no process-wide choice.
+/// aws-lc-rs. Passed explicitly so that this crate works without rustls's process-wide default.
 pub(crate) fn provider() -> CryptoProvider {
     rustls::crypto::aws_lc_rs::default_provider()
 }

@@ -1,4 +1,4 @@
-//! What the next TLS handshake is given.
+//! The certificate that the next TLS handshake uses.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use rustls::{
 
 use crate::{Pair, PairError, pair::provider};
 
-/// The certificate being served. Clones serve the same one; replacing it needs no restart.
+/// The certificate that listeners serve. Clones share it; it can be replaced while they run.
 #[derive(Clone)]
 pub struct Serving {
     current: Arc<ArcSwap<CertifiedKey>>,
 }
 
 impl Serving {
-    /// Starts with a pair.
+    /// Serves `pair`.
     ///
     /// # Errors
-    /// When the pair does not hold together.
+    /// If the pair is invalid.
     pub fn new(pair: &Pair) -> Result<Self, PairError> {
         Ok(Self { current: Arc::new(ArcSwap::new(pair.certified()?)) })
     }
 
-    /// Serves another pair from the next handshake on.
+    /// Serves `pair` from the next handshake on.
     ///
     /// # Errors
-    /// When the pair does not hold together; the one before is then served on.
+    /// If the pair is invalid; the current one stays.
     pub fn replace(&self, pair: &Pair) -> Result<(), PairError> {
         self.current.store(pair.certified()?);
         Ok(())
     }
 
-    /// The configuration for a listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+    /// Returns a configuration for a listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
     ///
-    /// Sessions are not resumed: a client that resumes goes on showing the old certificate, and
-    /// an operator who looks whether a rotation has arrived would be misled.
+    /// Sessions are not resumed. A client that resumes keeps reporting the old certificate, which
+    /// would mislead an operator who checks whether a rotation has arrived.
     ///
     /// # Errors
-    /// When the crypto library lacks TLS 1.2 or 1.3, which aws-lc-rs does not.
+    /// If the crypto library lacks TLS 1.2 or 1.3, which aws-lc-rs does not.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()?

@@ -1,4 +1,5 @@
-//! `podrole demo`: the main job on one machine, with the same code that runs in a cluster.
+//! `podrole demo`: the whole path from a pod to its AWS credentials, on one machine and with the
+//! code that runs in a cluster.
 //!
 //! ```text
 //!   manifests ─► AdmissionReview ─► webhook ─► patched pod ─► tokens on disk
@@ -7,10 +8,9 @@
 //!             └──── container:    SDK ─► agent ─► sandbox STS ◄────┘
 //! ```
 //!
-//! Only the cluster is played: the API server's review (`api_server`) and the kubelet's tokens
-//! (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
+//! Only the cluster is simulated: the API server's admission review (`api_server`) and the
+//! kubelet's tokens (`kubelet`). Webhook, agent, sandbox, certificates and SDK are the real ones.
 
-mod accounts;
 mod agent;
 mod api_server;
 mod args;
@@ -20,6 +20,7 @@ mod failure;
 mod kubelet;
 mod refusals;
 mod report;
+mod service_accounts;
 mod stage;
 mod story;
 
@@ -30,15 +31,15 @@ use std::process::ExitCode;
 
 use crate::{diff, manifests};
 
-/// Runs the demo. The exit code is 0 only if every step happened, or the code of the person's
-/// own command.
+/// Runs the demo. The exit code is 0 if every step succeeded, or the exit code of the user's
+/// command.
 pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     let mut report = report::Report::new(args.json, args.command.is_empty());
-    let told = tokio::select! {
-        told = story::tell(&args, &mut report) => told,
+    let result = tokio::select! {
+        result = story::run(&args, &mut report) => result,
         () = interrupted(&args) => return ExitCode::from(130),
     };
-    match told {
+    match result {
         Ok(code) => {
             report.finish(None);
             code
@@ -50,13 +51,14 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     }
 }
 
-/// Ctrl-C or SIGTERM ends the demo, and dropping it cleans up. While a command of the person's own
-/// runs, Ctrl-C is that command's: a shell does not end at it.
+/// Completes at Ctrl-C or SIGTERM; dropping the demo then cleans up. While the user's command runs,
+/// Ctrl-C is ignored here: the terminal sends it to the command too, and a shell, for example, does
+/// not exit.
 async fn interrupted(args: &DemoArgs) {
     let interrupt = async {
-        // Listened for in either case: unheard, the signal would end us before we clean up.
-        let heard = tokio::signal::ctrl_c().await;
-        if heard.is_err() || !args.command.is_empty() {
+        // Without a handler the signal would kill this process before it cleans up.
+        let received = tokio::signal::ctrl_c().await;
+        if received.is_err() || !args.command.is_empty() {
             std::future::pending::<()>().await;
         }
     };

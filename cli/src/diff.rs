@@ -1,4 +1,4 @@
-//! A manifest before and after, as the lines that changed.
+//! Diffs of manifests.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -6,13 +6,13 @@ use similar::{ChangeTag, TextDiff};
 
 const CONTEXT: usize = 3;
 
-/// The YAML, added lines green and removed ones red, with three lines around each change.
-/// Colours are written always: the stream drops them where no terminal shows them.
+/// Compares two values as YAML: added lines green, removed ones red, three lines of context.
+/// Colours are always written; anstream removes them if the output is not a terminal.
 pub(crate) fn pods(before: &Value, after: &Value) -> String {
     texts(&yaml(before), &yaml(after))
 }
 
-/// The same for texts.
+/// Compares two texts in the same form.
 pub(crate) fn texts(before: &str, after: &str) -> String {
     let diff = TextDiff::from_lines(before, after);
     let mut shown = String::new();
@@ -33,7 +33,7 @@ pub(crate) fn texts(before: &str, after: &str) -> String {
     shown
 }
 
-/// A value's YAML. A long value stays on its line: a diff of folded ones would be hard to read.
+/// A value as YAML. Long strings are not folded, because a diff of folded ones is hard to read.
 pub(crate) fn yaml(value: &Value) -> String {
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     serde_saphyr::to_string_with_options(value, options).unwrap_or_else(|_| format!("{value:#}\n"))
@@ -45,7 +45,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_was_added_is_shown_and_what_was_not_is_not() {
+    fn only_changes_are_shown() {
         let before = json!({"a": {"b": 1}});
         let after = json!({"a": {"b": 1, "c": "new"}});
         let shown = anstream::adapter::strip_str(&pods(&before, &after)).to_string();

@@ -1,4 +1,4 @@
-//! `podrole inject`: manifests as the webhook would leave them, by the webhook's own code.
+//! `podrole inject`: applies the webhook's changes to manifests, with the webhook's own code.
 
 mod documents;
 mod kept;
@@ -12,49 +12,49 @@ use clap::Args;
 use podrole_identity::{AnnotationPrefix, AnnotationRules, CredentialProvider, GrantRules};
 use podrole_webhook::{InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster};
 
-use crate::manifests::{Manifests, Source};
+use crate::manifests::{Manifests, SourceFile};
 use documents::Documents;
-use reviewed::Reviewed;
+use reviewed::ReviewedPod;
 
-/// Print manifests as the webhook would leave them
+/// Print manifests with the changes that the webhook would make
 ///
 /// Reads YAML or JSON with any mix of Pods, workloads, ServiceAccounts and Namespaces, and prints
-/// all of it with what the webhook adds to the pods. The text is kept as it is, comments too, and
-/// lines are added to it. A document that lines cannot simply be added to (one in flow style, like
-/// {a: b}, or with a value that changes) is written anew, without its comments; a note says so.
+/// all of it with the webhook's additions to the pods. Existing text and comments are kept, and
+/// lines are added. A document to which lines cannot be added (in flow style, like {a: b}, or with
+/// a value that changes) is rewritten without its comments, and a note is printed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  podrole inject -f my-app.yaml --diff                       what would change
-  podrole inject -f my-app.yaml --why                        a line for each container
+  podrole inject -f my-app.yaml --diff                       show what would change
+  podrole inject -f my-app.yaml --why                        explain each container
   helm template my-app | podrole inject -f - | kubectl apply -f -
-  podrole inject -f pod.yaml --kubeconfig ~/.kube/config     ServiceAccounts of a cluster")]
+  podrole inject -f pod.yaml --kubeconfig ~/.kube/config     with a cluster's ServiceAccounts")]
 pub(crate) struct InjectArgs {
-    /// The manifests; `-` is standard input
+    /// The manifest files; `-` is standard input
     #[arg(short, long = "filename", value_name = "FILE", required = true, num_args = 1..)]
     filename: Vec<PathBuf>,
 
-    /// Show what changes instead
+    /// Print only what would change
     #[arg(long, conflicts_with = "why")]
     diff: bool,
 
-    /// Tell of each container in a line what becomes of it, and why
+    /// Print one line for each container with what is added to it, and why
     #[arg(long)]
     why: bool,
 
-    /// Read the ServiceAccounts and Namespaces from a cluster, not from the files
+    /// Read ServiceAccounts and the guard-rails of Namespaces from this cluster, not from the files
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// The way of pods whose ServiceAccount does not choose: web-identity or container
-    #[arg(long, default_value_t, value_name = "PATH")]
+    /// Credential provider for ServiceAccounts that do not choose one: web-identity or container
+    #[arg(long, default_value_t, value_name = "PROVIDER")]
     credentials: CredentialProvider,
 
-    /// The region that containers are told, unless they know one
+    /// AWS region to set in containers that have none
     #[arg(long, value_name = "REGION")]
     aws_default_region: Option<String>,
 
-    /// What stands before the slash of EKS's annotations
+    /// Prefix of the EKS-compatible annotations
     #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
     annotation_prefix: AnnotationPrefix,
 }
@@ -73,7 +73,7 @@ impl InjectArgs {
         }
     }
 
-    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+    fn sources(&self) -> anyhow::Result<Vec<SourceFile>> {
         let read = self.filename.iter().map(|path| {
             let file = path.display().to_string();
             let text = if file == "-" {
@@ -82,14 +82,14 @@ impl InjectArgs {
             } else {
                 std::fs::read_to_string(path)
             };
-            let text = text.with_context(|| format!("cannot read {file}"))?;
-            Ok(Source { file, text })
+            let text = text.with_context(|| format!("could not read {file}"))?;
+            Ok(SourceFile { file, text })
         });
         read.collect()
     }
 }
 
-/// Injects. The exit code is 0 if everything could be read and decided.
+/// Runs the command. The exit code is 0 if everything could be read and decided.
 pub(crate) async fn run(args: InjectArgs) -> ExitCode {
     match inject(&args).await {
         Ok(text) => {
@@ -109,30 +109,32 @@ async fn inject(args: &InjectArgs) -> anyhow::Result<String> {
     let documents = Documents::read(&sources)?;
     let settings = args.settings();
     let Some(kubeconfig) = &args.kubeconfig else {
-        let accounts = from_files(&manifests, &settings);
-        return told(args, documents, &manifests, &by(accounts, settings)).await;
+        let service_accounts = from_files(&manifests, &settings);
+        return output(args, documents, &manifests, &webhook(service_accounts, settings)).await;
     };
     let client = cluster::connect(Some(kubeconfig), None).await?;
-    let accounts = cluster::ask(client, settings.annotations.clone());
-    told(args, documents, &manifests, &by(accounts, settings)).await
+    let service_accounts = cluster::ask(client, settings.annotations.clone());
+    output(args, documents, &manifests, &webhook(service_accounts, settings)).await
 }
 
-fn by<S: ServiceAccounts>(accounts: S, settings: Settings) -> Webhook<S> {
-    Webhook::new(accounts, settings, Metrics::default())
+fn webhook<S: ServiceAccounts>(service_accounts: S, settings: Settings) -> Webhook<S> {
+    Webhook::new(service_accounts, settings, Metrics::default())
 }
 
 fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
-    let reading = settings.annotations.clone();
-    let accounts = manifests.service_accounts.iter();
-    let accounts = accounts.map(|(account, said)| (account.clone(), reading.read(said.clone())));
-    let accounts: InMemory = accounts.collect();
-    manifests.guard_rails.iter().fold(accounts, |accounts, (namespace, permitted)| {
-        accounts.with_permitted_roles(namespace, permitted.clone())
+    let all = manifests.service_accounts.iter();
+    let all = all.map(|(name, annotations)| {
+        (name.clone(), settings.annotations.read(annotations.clone()))
+    });
+    let all: InMemory = all.collect();
+    manifests.guard_rails.iter().fold(all, |all, (namespace, permitted)| {
+        all.with_permitted_roles(namespace, permitted.clone())
     })
 }
 
-/// What is printed. Warnings go to standard error where the manifests go to standard output.
-async fn told<S: ServiceAccounts>(
+/// Returns what is printed on standard output. Warnings go to standard error, unless they are part
+/// of `--why`.
+async fn output<S: ServiceAccounts>(
     args: &InjectArgs,
     mut documents: Documents,
     manifests: &Manifests,
@@ -141,11 +143,11 @@ async fn told<S: ServiceAccounts>(
     let mut text = String::new();
     for index in 0..documents.pods().len() {
         let pod = &documents.pods()[index];
-        let reviewed = Reviewed::by(webhook, &pod.workload, manifests).await?;
-        let account = &pod.workload.service_account;
-        if args.kubeconfig.is_none() && !manifests.service_accounts.contains_key(account) {
-            let mend = "give its file too, or --kubeconfig";
-            anstream::eprintln!("note: the files have no ServiceAccount {account}; {mend}");
+        let reviewed = ReviewedPod::review(webhook, &pod.workload, manifests).await?;
+        let name = &pod.workload.service_account;
+        if args.kubeconfig.is_none() && !manifests.service_accounts.contains_key(name) {
+            let hint = "add its file, or use --kubeconfig";
+            anstream::eprintln!("note: the files do not contain ServiceAccount {name}; {hint}");
         }
         let before = documents.yaml_of(index);
         documents.apply(index, &reviewed.operations)?;
@@ -158,15 +160,15 @@ async fn told<S: ServiceAccounts>(
         }
         if args.diff {
             let changed = crate::diff::texts(&before, &documents.yaml_of(index));
-            let nothing = if changed.is_empty() { "  nothing changes\n" } else { "" };
+            let nothing = if changed.is_empty() { "  no changes\n" } else { "" };
             text.push_str(&format!("{}\n{changed}{nothing}", reviewed.workload));
         }
     }
     if !args.why && !args.diff {
-        let anew;
-        (text, anew) = documents.yaml();
-        if anew > 0 {
-            anstream::eprintln!("note: {anew} documents were written anew, without comments");
+        let rewritten;
+        (text, rewritten) = documents.yaml();
+        if rewritten > 0 {
+            anstream::eprintln!("note: {rewritten} documents were rewritten without comments");
         }
     }
     Ok(text)

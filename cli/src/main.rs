@@ -1,4 +1,4 @@
-//! podrole, for people: see a pod become an IAM role, and ask which role you are.
+//! The `podrole` command line tool.
 #![forbid(unsafe_code)]
 
 mod demo;
@@ -25,7 +25,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Inject(inject::InjectArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
-    /// Ask STS which role the environment's credentials are, with an AWS SDK
+    /// Print the AWS identity of the current environment, as an AWS SDK and STS see it
     Whoami(whoami::WhoamiArgs),
 }
 

@@ -1,73 +1,94 @@
-//! A person's manifests, read as far as a pod's identity goes.
+//! Reads from the user's manifests what decides a pod's AWS identity.
 
 use std::{collections::BTreeMap, fmt};
 
 use podrole_identity::{
-    Annotations, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountRef,
+    Annotations, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountError, ServiceAccountRef,
 };
 use serde_json::{Map, Value, json};
 
-/// What the files hold.
+/// The relevant objects of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Manifests {
-    /// Namespaces with their labels.
+    /// The labels of each Namespace.
     pub(crate) namespaces: BTreeMap<String, Annotations>,
-    /// The guard-rails of namespaces that have one.
+    /// The guard-rails of the Namespaces that have one.
     pub(crate) guard_rails: BTreeMap<String, PermittedRoles>,
-    /// ServiceAccounts with their annotations.
+    /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
-    /// Everything that makes pods, in the files' order.
+    /// Pods and objects that create pods, in the order of the files.
     pub(crate) workloads: Vec<Workload>,
 }
 
-/// Something that makes pods, and the pod that it makes.
+/// A Pod, or an object that creates pods.
 #[derive(Clone, Debug)]
 pub(crate) struct Workload {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) service_account: ServiceAccountRef,
-    /// The pod as it would reach the API server.
+    /// The pod as it would be sent to the API server.
     pub(crate) pod: Value,
 }
 
-/// Why a file cannot be used: file, place, reason.
+/// Why a file cannot be used, and where.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}{place}: {reason}")]
-pub(crate) struct ManifestError {
-    file: String,
-    place: String,
-    reason: String,
+pub(crate) enum ManifestError {
+    /// The text is not YAML. `place` is `, line 3, column 4`, or empty if it is unknown.
+    #[error("{file}{place}: {reason}")]
+    Syntax { file: String, place: String, reason: String },
+    /// A document is YAML and not a usable manifest. `document` counts from 1.
+    #[error("{file}, document {document}: {source}")]
+    Content { file: String, document: usize, source: ContentError },
 }
 
-/// A file's name and text.
-pub(crate) struct Source {
+/// What is wrong with a document.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ContentError {
+    #[error("it has no `kind`; is it a Kubernetes manifest?")]
+    NoKind,
+    #[error("it has no metadata.name")]
+    NoName,
+    #[error("the {kind} has no {pointer}")]
+    NoTemplate { kind: String, pointer: &'static str },
+    #[error("the {kind} {name} has no pod spec")]
+    NoPodSpec { kind: String, name: String },
+    #[error("ServiceAccount {namespace}/{name}: {error}")]
+    ServiceAccountName { namespace: String, name: String, error: ServiceAccountError },
+    #[error("{pointer} is not a map")]
+    NotAMap { pointer: &'static str },
+    #[error("{pointer}: the value of {key} is not a string; put it in quotes")]
+    NotAString { pointer: &'static str, key: String },
+}
+
+/// The name and text of a file.
+pub(crate) struct SourceFile {
     pub(crate) file: String,
     pub(crate) text: String,
 }
 
 impl Manifests {
-    /// Reads files of YAML or JSON with any number of documents. Kinds that make no pods and
-    /// carry no identity are let be.
-    pub(crate) fn read(sources: &[Source]) -> Result<Self, ManifestError> {
+    /// Reads files of YAML or JSON with any number of documents. Ignores kinds that neither create
+    /// pods nor decide their identity.
+    pub(crate) fn read(sources: &[SourceFile]) -> Result<Self, ManifestError> {
         let mut manifests = Self::default();
         for source in sources {
             for (index, document) in documents(source)?.into_iter().enumerate() {
                 let added = manifests.add(&document);
-                added.map_err(|reason| ManifestError {
+                added.map_err(|error| ManifestError::Content {
                     file: source.file.clone(),
-                    place: format!(", document {}", index + 1),
-                    reason,
+                    document: index + 1,
+                    source: error,
                 })?;
             }
         }
         Ok(manifests)
     }
 
-    fn add(&mut self, document: &Value) -> Result<(), String> {
+    fn add(&mut self, document: &Value) -> Result<(), ContentError> {
         if document.is_null() {
             return Ok(());
         }
-        let kind = text(document, "/kind").ok_or("it has no `kind`: is it a manifest?")?.to_owned();
+        let kind = text(document, "/kind").ok_or(ContentError::NoKind)?.to_owned();
         if let Some(items) = document.pointer("/items").and_then(Value::as_array) {
             return items.iter().try_for_each(|item| self.add(item));
         }
@@ -81,9 +102,9 @@ impl Manifests {
                 self.namespaces.insert(name, string_map(document, "/metadata/labels")?);
             }
             "ServiceAccount" => {
-                let account = account(namespace(document), name(document)?)?;
+                let service_account = service_account(namespace(document), name(document)?)?;
                 let annotations = string_map(document, "/metadata/annotations")?;
-                self.service_accounts.insert(account, annotations);
+                self.service_accounts.insert(service_account, annotations);
             }
             _ => self.workloads.extend(workload(&kind, document)?),
         }
@@ -91,9 +112,9 @@ impl Manifests {
     }
 }
 
-/// The documents of a file.
-pub(crate) fn documents(source: &Source) -> Result<Vec<Value>, ManifestError> {
-    let failed = |error: &serde_saphyr::Error| ManifestError {
+/// The documents of a file; empty ones are null.
+pub(crate) fn documents(source: &SourceFile) -> Result<Vec<Value>, ManifestError> {
+    let failed = |error: &serde_saphyr::Error| ManifestError::Syntax {
         file: source.file.clone(),
         place: error
             .location()
@@ -104,17 +125,17 @@ pub(crate) fn documents(source: &Source) -> Result<Vec<Value>, ManifestError> {
     serde_saphyr::from_multiple(&source.text).map_err(|error| failed(&error))
 }
 
-/// The error without the place, which stands before it, and without the drawn excerpt.
+/// The first line of the error without its position, which [`ManifestError::Syntax`] has already.
 fn reason(error: &serde_saphyr::Error) -> String {
-    let told = error.without_snippet().to_string();
-    let told = told.lines().next().unwrap_or("it is no YAML").trim().to_owned();
-    match told.split_once(" at line ") {
+    let text = error.without_snippet().to_string();
+    let text = text.lines().next().unwrap_or("it is not YAML").trim().to_owned();
+    match text.split_once(" at line ") {
         Some((reason, _)) => reason.trim_end_matches([',', ':']).to_owned(),
-        None => told,
+        None => text,
     }
 }
 
-/// Where a kind keeps its pods' template; `None` where it makes no pods.
+/// The JSON pointer to the pod template of a kind, or `None` if the kind creates no pods.
 pub(crate) fn template(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "Pod" => "",
@@ -129,17 +150,20 @@ pub(crate) fn template(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// The pod that a workload makes, or nothing where the kind makes none.
-pub(crate) fn workload(kind: &str, document: &Value) -> Result<Option<Workload>, String> {
-    let Some(template) = template(kind) else {
+/// Reads a workload, or `None` if the kind creates no pods.
+pub(crate) fn workload(kind: &str, document: &Value) -> Result<Option<Workload>, ContentError> {
+    let Some(pointer) = template(kind) else {
         return Ok(None);
     };
     let (name, namespace) = (name(document)?, namespace(document));
-    let template = document.pointer(template).ok_or(format!("the {kind} has no {template}"))?;
+    let no_template = || ContentError::NoTemplate { kind: kind.to_owned(), pointer };
+    let template = document.pointer(pointer).ok_or_else(no_template)?;
     let spec = template.get("spec").filter(|spec| spec.is_object());
-    let mut spec = spec.cloned().ok_or(format!("the {kind} {name} has no pod spec"))?;
-    let service_account = text(&spec, "/serviceAccountName").unwrap_or("default").to_owned();
-    spec["serviceAccountName"] = service_account.clone().into();
+    let mut spec = spec
+        .cloned()
+        .ok_or_else(|| ContentError::NoPodSpec { kind: kind.to_owned(), name: name.to_owned() })?;
+    let account_name = text(&spec, "/serviceAccountName").unwrap_or("default").to_owned();
+    spec["serviceAccountName"] = account_name.clone().into();
     let mut metadata = template.get("metadata").and_then(Value::as_object).cloned();
     let metadata = metadata.get_or_insert_with(Map::new);
     let pod_name = if kind == "Pod" { name.to_owned() } else { format!("{name}-demo") };
@@ -148,36 +172,39 @@ pub(crate) fn workload(kind: &str, document: &Value) -> Result<Option<Workload>,
     Ok(Some(Workload {
         kind: kind.to_owned(),
         name: name.to_owned(),
-        service_account: account(namespace, &service_account)?,
+        service_account: service_account(namespace, &account_name)?,
         pod: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec }),
     }))
 }
 
-fn account(namespace: &str, name: &str) -> Result<ServiceAccountRef, String> {
-    ServiceAccountRef::new(namespace, name)
-        .map_err(|error| format!("ServiceAccount {namespace}/{name}: {error}"))
+fn service_account(namespace: &str, name: &str) -> Result<ServiceAccountRef, ContentError> {
+    ServiceAccountRef::new(namespace, name).map_err(|error| ContentError::ServiceAccountName {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        error,
+    })
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-fn name(document: &Value) -> Result<&str, String> {
-    text(document, "/metadata/name").ok_or_else(|| "it has no metadata.name".to_owned())
+fn name(document: &Value) -> Result<&str, ContentError> {
+    text(document, "/metadata/name").ok_or(ContentError::NoName)
 }
 
 fn namespace(document: &Value) -> &str {
     text(document, "/metadata/namespace").unwrap_or("default")
 }
 
-fn string_map(document: &Value, pointer: &str) -> Result<Annotations, String> {
+fn string_map(document: &Value, pointer: &'static str) -> Result<Annotations, ContentError> {
     let Some(map) = document.pointer(pointer).filter(|map| !map.is_null()) else {
         return Ok(Annotations::new());
     };
-    let map = map.as_object().ok_or_else(|| format!("{pointer} is no map"))?;
+    let map = map.as_object().ok_or(ContentError::NotAMap { pointer })?;
     let pairs = map.iter().map(|(key, value)| match value.as_str() {
         Some(text) => Ok((key.clone(), text.to_owned())),
-        None => Err(format!("{pointer}: the value of {key} is no text; put it in quotes")),
+        None => Err(ContentError::NotAString { pointer, key: key.clone() }),
     });
     pairs.collect()
 }

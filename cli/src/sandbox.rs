@@ -1,10 +1,10 @@
-//! `podrole sandbox`: the same as the program `podrole-sandbox`.
+//! `podrole sandbox`: the same as the binary `podrole-sandbox`.
 
 use std::process::ExitCode;
 
 use podrole_sandbox::SandboxArgs;
 
-/// Runs a sandbox until it is asked to stop. Exit code 2: it could not start.
+/// Runs a sandbox until a signal stops it. Exits with code 2 if it could not start.
 pub(crate) async fn run(args: SandboxArgs) -> ExitCode {
     match podrole_sandbox::run(args).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
-//! `podrole whoami`: an AWS SDK, the environment that it finds, and one question to STS.
+//! `podrole whoami`: calls GetCallerIdentity with the credentials that an AWS SDK finds in the
+//! environment.
 //!
-//! Inside a pod it answers "which role am I?". The demo runs it with the injected variables and
-//! nothing else.
+//! Inside a pod it answers "which role am I?". The demo runs it with only the injected variables.
 
 use std::{error::Error, fmt::Write as _};
 
@@ -17,7 +17,6 @@ use aws_smithy_http_client::{
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-/// The flags of `whoami`.
 #[derive(Args, Debug)]
 pub(crate) struct WhoamiArgs {
     /// Print one JSON object
@@ -25,24 +24,23 @@ pub(crate) struct WhoamiArgs {
     pub(crate) json: bool,
 }
 
-/// What STS says of the environment's credentials, or why it says nothing.
+/// The identity of the environment's credentials, or the SDK's error.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Answer {
-    /// The identity.
     #[serde(rename_all = "camelCase")]
     Identity { arn: String, account: String, user_id: String },
-    /// The error as the application would see it.
+    /// The error as an application would get it.
     #[serde(rename_all = "camelCase")]
     Refused {
-        /// AWS's code, where the failure came from AWS.
+        /// AWS's error code; `None` if the error is not from AWS.
         code: Option<String>,
-        /// AWS's words after its code, or the SDK's.
+        /// AWS's code and message, or the SDK's error.
         message: String,
     },
 }
 
-/// Asks STS with whatever credentials the SDK's own chain finds.
+/// Calls GetCallerIdentity with the SDK's default credential chain.
 pub(crate) async fn ask() -> Answer {
     let tls = Provider::Rustls(CryptoMode::AwsLc);
     let config = aws_config::defaults(BehaviorVersion::latest())
@@ -59,17 +57,17 @@ pub(crate) async fn ask() -> Answer {
     }
 }
 
-/// AWS's own error where there is one in the chain of causes; else the whole chain, since the SDK
-/// says the useful thing last.
+/// Returns AWS's own error if it is in the chain of sources; otherwise the whole chain, because the
+/// SDK has the actual cause last.
 fn refused(error: &(dyn Error + 'static)) -> Answer {
     let mut chain = std::iter::successors(Some(error), cause);
     if let Some((code, message)) = chain.clone().find_map(aws_error) {
         return Answer::Refused { message: format!("{code}: {message}"), code: Some(code) };
     }
     let first = chain.next().map(ToString::to_string).unwrap_or_default();
-    let message = chain.fold(first, |mut told, cause| {
-        let _ = write!(told, ": {cause}");
-        told
+    let message = chain.fold(first, |mut text, cause| {
+        let _ = write!(text, ": {cause}");
+        text
     });
     Answer::Refused { code: None, message }
 }
@@ -78,7 +76,7 @@ fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     (*error).source()
 }
 
-/// AWS's code and message, where this link of the chain is AWS's answer.
+/// AWS's code and message, if `error` is a response from AWS.
 fn aws_error(error: &(dyn Error + 'static)) -> Option<(String, String)> {
     let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>();
     let identity = error.downcast_ref::<GetCallerIdentityError>();
@@ -88,7 +86,7 @@ fn aws_error(error: &(dyn Error + 'static)) -> Option<(String, String)> {
     Some((code.to_owned(), message.to_owned()))
 }
 
-/// Runs the command: the ARN on standard output, or the error on standard error and code 1.
+/// Prints the ARN on standard output, or the error on standard error with exit code 1.
 pub(crate) async fn run(args: &WhoamiArgs) -> std::process::ExitCode {
     let answer = ask().await;
     if args.json {

@@ -1,4 +1,4 @@
-//! The port that people, kubelet and Prometheus look at: `/healthz`, `/readyz`, `/metrics`.
+//! The admin port, for kubelet probes and Prometheus: `/healthz`, `/readyz`, `/metrics`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 
 use crate::health::Health;
 
-/// The routes of the admin port. `registry` holds the metrics, registered before.
+/// The routes of the admin port. All metrics must be registered in `registry` already.
 pub fn router(health: Health, registry: Arc<Registry>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -34,7 +34,7 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
         }
         Err(_) => {
             let kind = "text/plain; charset=utf-8";
-            let text = "the metrics could not be written\n".to_owned();
+            let text = "could not encode the metrics\n".to_owned();
             (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, kind)], text)
         }
     }

@@ -1,8 +1,8 @@
-//! The only place that asks what time it is. Decisions get the time as an argument.
+//! The only place that reads the wall clock. Decisions get the time as an argument.
 
 use jiff::Timestamp;
 
-/// The wall clock's time.
+/// The current wall-clock time.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub fn now() -> Timestamp {

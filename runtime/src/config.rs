@@ -1,14 +1,46 @@
-//! `--print-config`: what a process would run with, and where each value comes from.
+//! `--print-config`: the configuration in effect, and where each value comes from.
 //!
-//! It is made of the flags as clap has read them, so that no flag can be forgotten.
+//! The output is generated from clap's own flags and matches, so it cannot omit a flag.
+//!
+//! ```text
+//!   #[derive(Parser)]
+//!   struct Cli { #[command(flatten)] serve: Args, #[command(flatten)] print: PrintConfigArgs, … }
+//!
+//!   let (cli, matches) = config::parse::<Cli>();
+//!   if cli.print.print_config {
+//!       print!("{}", config::yaml(&Cli::command(), &matches, &effective));
+//!       return;
+//!   }
+//!   run(cli.serve)
+//! ```
 
 use std::fmt::Write as _;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource,
+};
 use serde_json::Value;
 
-/// The configuration as YAML, a flag a line. `effective` has the values of flags that are not in
-/// force as they were written: moved into bounds, or following from another one.
+/// The flag `--print-config`, the same in every daemon.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct PrintConfigArgs {
+    /// Print the configuration in effect as YAML, with the source of each value, and exit
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Parses the command line of this process. Returns the flags, and the matches with the source of
+/// each value. Exits with code 2 and a message if the command line is invalid.
+#[must_use]
+pub fn parse<A: CommandFactory + FromArgMatches>() -> (A, ArgMatches) {
+    let matches = A::command().get_matches();
+    let args = A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    (args, matches)
+}
+
+/// The configuration as YAML, one flag per line. `effective` has the values in effect of flags
+/// whose written value was clamped, or whose default depends on another flag. User names and
+/// passwords in URLs are omitted.
 #[must_use]
 pub fn yaml(command: &Command, matches: &ArgMatches, effective: &[(&str, String)]) -> String {
     let mut text = String::new();
@@ -16,21 +48,21 @@ pub fn yaml(command: &Command, matches: &ArgMatches, effective: &[(&str, String)
         let Some(name) = argument.get_long().filter(|name| !is_action(argument, name)) else {
             continue;
         };
-        let (written, from) = (written(argument, matches), from(argument, matches));
-        let in_force = effective.iter().find(|(flag, _)| *flag == name);
-        let in_force = in_force.map(|(_, text)| scalar(text));
-        let from = if in_force.as_ref().is_some_and(|it| *it != written) {
-            format!("{from}, {written} as written")
+        let (written, source) = (written(argument, matches), source(argument, matches));
+        let in_effect = effective.iter().find(|(flag, _)| *flag == name);
+        let in_effect = in_effect.map(|(_, text)| scalar(text));
+        let source = if in_effect.as_ref().is_some_and(|it| *it != written) {
+            format!("{source}, {written} as written")
         } else {
-            from.to_owned()
+            source.to_owned()
         };
-        // Writing to a String does not fail.
-        let _ = writeln!(text, "{name}: {}  # {from}", in_force.unwrap_or(written));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name}: {}  # {source}", in_effect.unwrap_or(written));
     }
     text
 }
 
-/// Flags that do something once and configure nothing.
+/// Whether a flag is an action, such as `--help`, and not configuration.
 fn is_action(argument: &Arg, name: &str) -> bool {
     matches!(argument.get_action(), ArgAction::Help | ArgAction::Version) || name == "print-config"
 }
@@ -46,9 +78,9 @@ fn written(argument: &Arg, matches: &ArgMatches) -> Value {
     }
 }
 
-fn from(argument: &Arg, matches: &ArgMatches) -> &'static str {
+fn source(argument: &Arg, matches: &ArgMatches) -> &'static str {
     let id = argument.get_id().as_str();
-    // A flag that is not there has no source.
+    // In debug builds `value_source` panics for an id that the matches do not know.
     if !matches!(matches.try_contains_id(id), Ok(true)) {
         return "default";
     }
@@ -59,19 +91,19 @@ fn from(argument: &Arg, matches: &ArgMatches) -> &'static str {
     }
 }
 
-/// A value as YAML and JSON both write it.
+/// A value in the notation that YAML shares with JSON.
 fn scalar(text: &str) -> Value {
     match (text.parse::<i64>(), text) {
         (_, "true") => true.into(),
         (_, "false") => false.into(),
-        // A number that would be written otherwise is a name, like an account's id.
+        // `007` and AWS account ids of 12 digits are names, not numbers.
         (Ok(number), _) if number.to_string() == text && text.len() < 12 => number.into(),
-        _ => without_user(text).into(),
+        _ => without_userinfo(text).into(),
     }
 }
 
-/// A URL without what may stand before its host: a name and a password.
-fn without_user(text: &str) -> String {
+/// Removes the user name and password from a URL.
+fn without_userinfo(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
@@ -83,7 +115,7 @@ fn without_user(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{CommandFactory as _, Parser};
+    use clap::Parser;
 
     #[derive(Parser)]
     struct Flags {
@@ -96,7 +128,7 @@ mod tests {
         #[arg(long, default_value = "123456789012")]
         account: String,
         #[arg(long, default_value_t = 5)]
-        life: u32,
+        lifetime: u32,
         #[arg(long)]
         print_config: bool,
         #[arg(long)]
@@ -111,17 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn each_flag_is_there_with_its_source() {
+    fn each_flag_is_printed_with_its_source() {
         let text = printed(&["--port=8443", "--name=a: b", "--print-config"], &[]);
         let expected = "port: 8443  # flag\nurl: null  # default\nname: [\"a: b\"]  # flag\n\
-            account: \"123456789012\"  # default\nlife: 5  # default\nloud: false  # default\n";
+            account: \"123456789012\"  # default\nlifetime: 5  # default\nloud: false  # default\n";
         assert_eq!(text, expected);
     }
 
     #[test]
-    fn what_is_in_force_goes_before_what_was_written() {
-        let text = printed(&[], &[("life", "600".to_owned()), ("port", "443".to_owned())]);
-        assert!(text.contains("life: 600  # default, 5 as written\n"), "{text}");
+    fn the_value_in_effect_is_printed_before_the_written_one() {
+        let text = printed(&[], &[("lifetime", "600".to_owned()), ("port", "443".to_owned())]);
+        assert!(text.contains("lifetime: 600  # default, 5 as written\n"), "{text}");
         assert!(text.contains("port: 443  # default\n"), "{text}");
     }
 

@@ -1,7 +1,8 @@
 //! One crypto library for the whole process.
 
-/// Makes aws-lc-rs rustls's provider. The first thing in each `main`; a second call does nothing.
+/// Makes aws-lc-rs the default provider of rustls. Call it first in `main`: a library that builds a
+/// TLS configuration earlier would panic. A second call does nothing.
 pub fn install() {
-    // An error only says that a provider is there already, which is what we want.
+    // The only error is that a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

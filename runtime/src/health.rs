@@ -1,17 +1,17 @@
-//! Readiness as a list of gates: ready when all are open, and the closed ones have names.
+//! Readiness as a list of named gates: the process is ready when all gates are open.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-/// All the gates of a process. Clones are the same list.
+/// All gates of a process. Clones share one list.
 #[derive(Clone, Default)]
 pub struct Health {
     gates: Arc<Mutex<Vec<Gate>>>,
 }
 
-/// One thing that must be so before requests are welcome. Starts closed; clones are the same gate.
+/// A condition for readiness. A gate starts closed; clones share its state.
 #[derive(Clone)]
 pub struct Gate {
     name: &'static str,
@@ -19,7 +19,7 @@ pub struct Gate {
 }
 
 impl Health {
-    /// Adds a closed gate. `name` says what is waited for, as in "the ServiceAccounts' first list".
+    /// Adds a closed gate. `/readyz` prints `waiting for <name>` while it is closed.
     #[must_use]
     pub fn gate(&self, name: &'static str) -> Gate {
         let gate = Gate { name, open: Arc::default() };
@@ -27,7 +27,7 @@ impl Health {
         gate
     }
 
-    /// What is still waited for; ready when empty.
+    /// The names of all closed gates; empty if the process is ready.
     #[must_use]
     pub fn pending(&self) -> Vec<&'static str> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,17 +36,17 @@ impl Health {
 }
 
 impl Gate {
-    /// What was waited for is there.
+    /// The condition holds.
     pub fn open(&self) {
         self.open.store(true, Relaxed);
     }
 
-    /// It is there no longer.
+    /// The condition no longer holds.
     pub fn close(&self) {
         self.open.store(false, Relaxed);
     }
 
-    /// Whether it is there.
+    /// Whether the condition holds.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.load(Relaxed)
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_is_when_every_gate_is_open() {
+    fn a_process_is_ready_when_every_gate_is_open() {
         let health = Health::default();
         assert!(health.pending().is_empty());
         let (keys, pods) = (health.gate("keys"), health.gate("pods"));

@@ -1,14 +1,14 @@
-//! What a good daemon needs once: an accept loop with limits and deadlines, health and readiness,
-//! metrics, logs, shutdown, and a clock.
+//! Shared parts of the daemons: an accept loop with limits and timeouts, readiness, metrics, logs,
+//! shutdown, `--print-config`, and a clock.
 //!
 //! ```text
-//!   main: crypto ─► logging ─► serve::bind ─► serve::run(router) ◄── shutdown::signal
+//!   main: crypto ─► logging ─► serve::bind ─► serve::run(router) ◄── shutdown::on_signal
 //!                                   │                    │
-//!                              admin router:       drain, deadline, exit
+//!                              admin router:       drain, timeout, exit
 //!                         /healthz /readyz /metrics
 //! ```
 //!
-//! Nothing here knows what is served.
+//! Nothing in this crate depends on what a daemon serves.
 #![forbid(unsafe_code)]
 
 pub mod admin;

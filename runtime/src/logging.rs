@@ -1,40 +1,61 @@
-//! Logs: to standard error, as text for people or JSON for collectors.
+//! Logs on standard error, as JSON for collectors or as text for people.
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, util::SubscriberInitExt as _};
 
-/// The flags for logs.
 #[derive(Args, Clone, Debug)]
+#[allow(missing_docs)] // clap's help is the documentation of the fields
 pub struct LogArgs {
-    /// How much to log: error, warn, info, debug or trace; or per module, as in `info,kube=debug`
+    /// Log level: error, warn, info, debug or trace; or a level for each module, as in
+    /// `info,kube=debug`
     #[arg(long, env = "PODROLE_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 
-    /// How a log line looks
+    /// Format of log lines
     #[arg(long, env = "PODROLE_LOG_FORMAT", default_value = "json", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // clap's help is the documentation of the variants
 pub enum LogFormat {
-    /// One JSON object a line, for collectors
+    /// One JSON object per line, for collectors
     Json,
-    /// For people
+    /// Text for people
     Text,
 }
 
-/// Starts the logs of this process.
+/// Why logging could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The filter is invalid.
+    #[error("could not parse --log {filter}: {error}; use a level such as `info` or `debug`")]
+    Filter {
+        /// The value of `--log`.
+        filter: String,
+        /// What is wrong with it.
+        error: tracing_subscriber::filter::ParseError,
+    },
+    /// Another logger is already installed in this process.
+    #[error("could not start logging: {0}")]
+    Init(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Starts the logs of this process. All daemons log by this function, so that their lines have the
+/// same form: in JSON `timestamp`, `level`, `target`, `message` and the event's own fields, side by
+/// side.
 ///
 /// # Errors
-/// When the filter cannot be read, or logs were started before; the text names the mend.
-pub fn init(args: &LogArgs) -> Result<(), String> {
+/// If the filter is invalid, or a logger is already installed.
+pub fn init(args: &LogArgs) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&args.log)
-        .map_err(|error| format!("--log {}: {error}; try `info` or `debug`", args.log))?;
+        .map_err(|error| LogError::Filter { filter: args.log.clone(), error })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match args.log_format {
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
-        LogFormat::Text => logs.with_target(false).try_init(),
-    };
-    started.map_err(|error| format!("logs: {error}"))
+    // `SubscriberInitExt` and not the builder's own method: its error has a type.
+    match args.log_format {
+        LogFormat::Json => logs.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Text => logs.with_target(false).finish().try_init()?,
+    }
+    Ok(())
 }

@@ -1,12 +1,12 @@
-//! The accept loop: limits before work, deadlines on everything, an orderly end.
+//! The accept loop, with limits on connections, a timeout for each phase and a graceful shutdown.
 //!
-//! Bind first, then run: a busy port is known before anything else starts, and tests learn the
-//! port that they got.
+//! Binding and running are separate steps: a port in use is reported before anything else starts,
+//! and tests learn which port they got.
 
 mod answerer;
 mod connection;
-mod peers;
-mod seats;
+mod idle_connections;
+mod per_peer_limit;
 
 use std::{
     io,
@@ -24,35 +24,36 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use answerer::{Answerer, Peer};
-use connection::{Connection, Ending};
+use connection::{Connection, Draining};
 pub use hyper::body::Incoming;
-use peers::Peers;
-use seats::Seats;
+use idle_connections::IdleConnections;
+use per_peer_limit::PerPeerLimit;
 
-/// How long a connection that rests has to make room before the next one is asked.
-const MAKING_ROOM: Duration = Duration::from_millis(10);
+/// How long to wait for an idle connection to close before asking the next one.
+const CLOSE_WAIT: Duration = Duration::from_millis(10);
 
-/// What a listener allows.
+/// Limits and timeouts of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; for the next one, the one that rests longest makes room. Where none
-    /// rests, it waits in the kernel's queue.
+    /// Open connections. At the limit the connection that has been idle longest is closed for a
+    /// new one; if none is idle, new connections wait in the kernel's accept queue.
     pub connections: usize,
-    /// Connections at once from one address; 0 sets no limit. The next is closed at once.
+    /// Open connections of one client address; 0 means no limit. Further ones are closed at once.
     pub connections_per_peer: usize,
-    /// How long a TLS handshake may take.
+    /// Timeout of a TLS handshake.
     pub handshake: Duration,
-    /// How long a connection may lie idle, and how long a request's head may take to arrive.
+    /// How long a connection may be idle, and how long the head of a request may take to arrive.
     pub idle: Duration,
-    /// Bytes of a request's head over HTTP/1; at least 8192.
+    /// Maximum size of a request's head in bytes; at least 8192 over HTTP/1.
     pub head_bytes: usize,
-    /// How long requests in flight are waited for at the end.
+    /// How long a shutdown waits for requests in flight.
     pub drain: Duration,
 }
 
 impl Default for Limits {
-    /// 1,024 connections from anywhere, 5 s for a handshake, 120 s idle (API servers keep theirs for 90 s and
-    /// do not repeat a POST that was reset), 32 kB of head, 20 s at the end.
+    /// 1,024 connections, 5 s for a handshake, 32 KiB of head, 20 s of drain. 120 s of idle time:
+    /// API servers keep idle connections for 90 s and do not retry a POST that was reset, so the
+    /// client must be the one that closes.
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -65,26 +66,26 @@ impl Default for Limits {
     }
 }
 
-/// An address that could not be taken, with what to do about it.
+/// An address could not be bound. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}{}", mend(.source))]
+#[error("could not listen on {address}: {source}{}", hint(.source))]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,
 }
 
 impl BindError {
-    /// What kind of error it is.
+    /// The kind of the underlying error.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
 }
 
-fn mend(error: &io::Error) -> &'static str {
+fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "; choose another port, or stop what holds this one",
-        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
+        io::ErrorKind::AddrInUse => "; choose another port, or stop the process that uses this one",
+        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has this address",
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need root or the capability NET_BIND_SERVICE"
         }
@@ -92,7 +93,7 @@ fn mend(error: &io::Error) -> &'static str {
     }
 }
 
-/// A listener that is bound and not yet serving.
+/// A bound listener that is not serving yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -101,10 +102,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address; port 0 takes a free one.
+    /// Binds `address`; port 0 chooses a free port.
     ///
     /// # Errors
-    /// When the address is busy, not this machine's, or not allowed.
+    /// If the address is in use, not local, or not permitted.
     pub async fn bind(address: SocketAddr, limits: Limits) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -112,10 +113,10 @@ impl Server {
         Ok(Self { listener, address, tls: None, limits })
     }
 
-    /// Takes over a socket that listens already: from a predecessor, or from whoever started us.
+    /// Serves on a socket that already listens: from a predecessor or from the parent process.
     ///
     /// # Errors
-    /// When it is no listening socket.
+    /// If it is not a listening socket.
     pub fn take_over(listener: net::TcpListener, limits: Limits) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
@@ -123,31 +124,31 @@ impl Server {
         Ok(Self { listener, address, tls: None, limits })
     }
 
-    /// The same socket once more, for a successor: both accept from one queue, so that nothing is
-    /// lost when one of them ends.
+    /// Duplicates the socket for a successor. Both accept from one queue, so no connection is lost
+    /// when one of them ends.
     ///
     /// # Errors
-    /// When the process has no descriptor left.
+    /// If the process has no file descriptor left.
     #[cfg(unix)]
     pub fn share(&self) -> io::Result<net::TcpListener> {
         use std::os::fd::AsFd as _;
         Ok(self.listener.as_fd().try_clone_to_owned()?.into())
     }
 
-    /// Serves HTTPS. The configuration may resolve its certificate anew for each handshake.
+    /// Serves HTTPS. The configuration can resolve another certificate for each handshake.
     #[must_use]
     pub fn with_tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// The address that was taken.
+    /// The bound address, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown`, then lets what is in flight finish within `Limits::drain`.
+    /// Serves until `shutdown`, then waits up to `Limits::drain` for requests in flight.
     pub async fn run<A: Answerer>(self, answerer: A, shutdown: CancellationToken) {
         let connection = Connection {
             http: connection::http(self.limits, self.tls.is_some()),
@@ -155,12 +156,12 @@ impl Server {
             handshake: self.limits.handshake,
             idle: self.limits.idle,
             answerer,
-            ending: Ending::default(),
+            draining: Draining::default(),
         };
         let connection = Arc::new(connection);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
-        let peers = Peers::new(self.limits.connections_per_peer);
-        let seats = Seats::new();
+        let per_peer = PerPeerLimit::new(self.limits.connections_per_peer);
+        let idle = IdleConnections::new();
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -170,24 +171,28 @@ impl Server {
             let Some((stream, peer)) = accepted else {
                 continue;
             };
-            let Some(share) = peers.enter(peer.ip()) else {
-                tracing::debug!(%peer, "too many connections from one address");
+            let Some(peer_permit) = per_peer.acquire(peer.ip()) else {
+                tracing::debug!(%peer, "closed a connection over the limit of its address");
                 continue;
             };
-            // Who was accepted is served, whatever comes meanwhile.
-            let permit = permit(&permits, &seats).await;
+            // An accepted connection is served even if the shutdown begins meanwhile: its client
+            // may have sent a request that it cannot repeat.
+            let permit = acquire(&permits, &idle).await;
             let connection = Arc::clone(&connection);
-            let seat = Arc::new(seats.take());
+            let tracked = Arc::new(idle.track());
             tasks.spawn(async move {
-                connection.serve(stream, peer, &seat).await;
-                drop((permit, share));
+                connection.serve(stream, peer, &tracked).await;
+                drop((permit, peer_permit));
             });
         }
-        connection.ending.begin();
+        connection.draining.begin();
         drop(self.listener);
         tasks.close();
         if timeout(self.limits.drain, tasks.wait()).await.is_err() {
-            tracing::warn!(connections = tasks.len(), "requests were cut at the end of the drain");
+            tracing::warn!(
+                connections = tasks.len(),
+                "could not finish all requests before the drain timeout; closing their connections"
+            );
         }
     }
 }
@@ -199,23 +204,23 @@ async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
             Some((stream, peer))
         }
         Err(error) => {
-            // Out of file descriptors, mostly: trying at once would only burn the processor.
-            tracing::warn!(%error, "a connection could not be accepted");
+            // Usually the process is out of file descriptors. An immediate retry would spin.
+            tracing::warn!(%error, "could not accept a connection; retrying in 100 ms");
             sleep(Duration::from_millis(100)).await;
             None
         }
     }
 }
 
-/// A permit for who is there, which somebody who rests may have to give back first.
-async fn permit(permits: &Arc<Semaphore>, seats: &Seats) -> OwnedSemaphorePermit {
+/// Returns a permit for one connection, closing idle connections if the limit is reached.
+async fn acquire(permits: &Arc<Semaphore>, idle: &IdleConnections) -> OwnedSemaphorePermit {
     loop {
         if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
             return permit;
         }
-        seats.make_room();
+        idle.close_longest_idle();
         let free = Arc::clone(permits).acquire_owned();
-        if let Ok(Ok(permit)) = timeout(MAKING_ROOM, free).await {
+        if let Ok(Ok(permit)) = timeout(CLOSE_WAIT, free).await {
             return permit;
         }
     }

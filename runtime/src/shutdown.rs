@@ -1,19 +1,19 @@
-//! SIGTERM and SIGINT: the first asks for an orderly end, the second ends at once.
+//! SIGTERM and SIGINT: the first starts a graceful shutdown, the second exits at once.
 
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled at the first SIGTERM or SIGINT. The second ends the process with
-/// code 130.
+/// Returns a token that the first SIGTERM or SIGINT cancels. The second signal exits the process
+/// with code 130.
 ///
 /// # Errors
-/// When the process cannot listen for signals.
+/// If the process cannot listen for signals.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         signals.next().await;
-        tracing::info!("asked to stop; a second signal stops at once");
+        tracing::info!("shutting down; a second signal exits at once");
         cancelled.cancel();
         signals.next().await;
         std::process::exit(130);

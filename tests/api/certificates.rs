@@ -19,7 +19,7 @@ use kube::{
     Api,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use podrole_certs::{Authority, Expires, Lives, Place, own};
+use podrole_certs::{Authority, Expires, Lifetimes, RotatorConfig, start_rotator};
 use podrole_identity::{AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountRef};
 use podrole_runtime::{
     clock::now,
@@ -44,7 +44,7 @@ use crate::{
 const SECRET: &str = "podrole-webhook-ca";
 /// A rotation in seconds instead of months: published after 24 s, signing 3 s later, and the old
 /// one gone 15 s after that.
-const LIVES: Lives = Lives {
+const LIVES: Lifetimes = Lifetimes {
     authority: Duration::from_secs(36),
     leaf: Duration::from_secs(12),
     published: Duration::from_secs(3),
@@ -64,7 +64,7 @@ struct Stage {
 
 impl Stage {
     /// Starts a webhook behind `replicas` that look after one Secret. The first one serves.
-    async fn start(name: &str, replicas: usize, lives: Lives) -> anyhow::Result<Self> {
+    async fn start(name: &str, replicas: usize, lives: Lifetimes) -> anyhow::Result<Self> {
         let cluster = Cluster::shared().await?;
         let labels = [("podrole.io/injection", "required")];
         let namespace = cluster.namespace(name, &labels).await?;
@@ -81,7 +81,7 @@ impl Stage {
         let starts = (0..replicas).map(|_| {
             let (client, place) = (namespace.client(), place.clone());
             let gate = health.gate("the serving certificate");
-            own(client, place, lives, gate, expires.clone(), stop.clone())
+            start_rotator(client, place, lives, gate, expires.clone(), stop.clone())
         });
         let tls = futures::future::join_all(starts).await.swap_remove(0);
         let webhook = Webhook::new(accounts(&namespace)?, Settings::default(), Metrics::default());
@@ -149,8 +149,8 @@ async fn make_secret(namespace: &TestNamespace<'_>) -> anyhow::Result<()> {
 }
 
 /// Where the certificates of the namespace's webhook are, and what they are for.
-fn place(namespace: &TestNamespace<'_>) -> Place {
-    Place {
+fn place(namespace: &TestNamespace<'_>) -> RotatorConfig {
+    RotatorConfig {
         namespace: namespace.name().to_owned(),
         secret: SECRET.to_owned(),
         names: vec!["127.0.0.1".to_owned()],
@@ -176,7 +176,7 @@ fn count(bundle: &str) -> usize {
 
 #[tokio::test]
 async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
-    let stage = Stage::start("heal", 3, Lives::default()).await.unwrap();
+    let stage = Stage::start("heal", 3, Lifetimes::default()).await.unwrap();
     let published = stage.published().await.unwrap();
     assert_eq!(count(&published), 1, "the replicas did not agree");
     assert_eq!(stage.bundles().await.unwrap(), [published.clone(), published.clone()]);
@@ -232,7 +232,7 @@ async fn a_ca_is_rotated_under_load_with_no_pod_missed() {
 /// A Secret that is gone, or a right that was taken: until it is put right, what is served does not end.
 #[tokio::test]
 async fn a_leaf_is_renewed_though_the_secret_is_gone() {
-    let lives = Lives { leaf: Duration::from_secs(9), ..Lives::default() };
+    let lives = Lifetimes { leaf: Duration::from_secs(9), ..Lifetimes::default() };
     let stage = Stage::start("gone", 1, lives).await.unwrap();
     let secrets = Api::<Secret>::namespaced(stage.namespace.client(), stage.namespace.name());
     secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
@@ -255,8 +255,8 @@ async fn who_cannot_prove_it_is_never_ready() {
     make_secret(&namespace).await.unwrap();
     let (stop, health) = (CancellationToken::new(), Health::default());
     let gate = health.gate("the serving certificate");
-    let (client, lives) = (namespace.client(), Lives::default());
-    own(client, place(&namespace), lives, gate, Expires::default(), stop.clone()).await;
+    let (client, lives) = (namespace.client(), Lifetimes::default());
+    start_rotator(client, place(&namespace), lives, gate, Expires::default(), stop.clone()).await;
     sleep(Duration::from_secs(5)).await;
     assert!(!health.pending().is_empty(), "there is no configuration with its CA");
     stop.cancel();

@@ -1,4 +1,4 @@
-//! The demo as a person runs it: the real binary, from outside.
+//! The demo as a user runs it: the real binary, from outside.
 #![forbid(unsafe_code)]
 
 mod bad_input;
@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use podrole_tests::project;
 use serde_json::Value;
 
-/// The role that the examples' ServiceAccount names, as an assumed one; a session name follows.
+/// The ARN of the examples' role as an assumed role, up to the session name.
 const EXAMPLE: &str = "arn:aws:sts::111122223333:assumed-role/shop-app/";
 
 /// `podrole demo ARGS`, ready to run: at the root, and without this machine's own AWS settings.
@@ -38,9 +38,9 @@ fn run(args: &[&str]) -> anyhow::Result<Output> {
 /// The one JSON object that `--json` prints, and whether the exit code was 0.
 fn json(args: &[&str]) -> anyhow::Result<(Value, bool)> {
     let output = demo(args)?.arg("--json").output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     let object = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{args:?}: standard output is not one JSON object; {said}"))?;
+        .with_context(|| format!("{args:?}: standard output is not one JSON object; {stderr}"))?;
     Ok((object, output.status.success()))
 }
 

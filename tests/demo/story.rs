@@ -1,4 +1,4 @@
-//! What the demo shows: the examples, each way, and a person's own manifests.
+//! The demo of the examples with each credential provider, and of a user's manifests.
 
 use serde_json::Value;
 
@@ -8,35 +8,35 @@ fn pods(object: &Value) -> &[Value] {
     object["pods"].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn path(pod: &Value) -> &str {
-    pod["path"].as_str().unwrap_or_default()
+fn provider(pod: &Value) -> &str {
+    pod["provider"].as_str().unwrap_or_default()
 }
 
-/// Each refusal's token and error, in the order told.
+/// The error of each refusal, in order.
 fn refusals(pod: &Value) -> Vec<&str> {
     let refusals = pod["refusals"].as_array().map_or(&[][..], Vec::as_slice);
     refusals.iter().map(|refusal| refusal["error"].as_str().unwrap_or_default()).collect()
 }
 
 #[test]
-fn the_examples_become_their_role_both_ways() {
+fn the_examples_get_their_role_with_both_providers() {
     let output = run(&[]).unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n{said}");
-    assert!(told.matches(EXAMPLE).count() >= 2, "{told}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    assert!(stdout.matches(EXAMPLE).count() >= 2, "{stdout}");
     for refusal in ["InvalidIdentityToken", "AccessDenied", "400", "403"] {
-        assert!(told.contains(refusal), "{refusal} is missing: {told}");
+        assert!(stdout.contains(refusal), "{refusal} is missing: {stdout}");
     }
 }
 
 #[test]
-fn json_says_the_same_for_scripts() {
+fn json_has_the_same_result() {
     let (object, success) = json(&[]).unwrap();
     assert!(success && object["ok"] == true, "{object:#}");
     let pods = pods(&object);
-    let paths: Vec<_> = pods.iter().map(path).collect();
-    assert_eq!(paths, ["web-identity", "container"]);
+    let providers: Vec<_> = pods.iter().map(provider).collect();
+    assert_eq!(providers, ["web-identity", "container"]);
     for pod in pods {
         let arn = pod["arn"].as_str().unwrap_or_default();
         assert!(arn.starts_with(EXAMPLE), "{pod:#}");
@@ -44,16 +44,16 @@ fn json_says_the_same_for_scripts() {
 }
 
 #[test]
-fn each_path_is_shown_alone_with_its_refusals() {
+fn each_provider_can_be_shown_alone_with_its_refusals() {
     let of_sts = ["InvalidIdentityToken", "InvalidIdentityToken", "AccessDenied"];
     let of_agent = ["400", "400", "403"];
-    for (way, expected) in [("web-identity", of_sts), ("container", of_agent)] {
-        let (object, success) = json(&["--path", way]).unwrap();
+    for (name, expected) in [("web-identity", of_sts), ("container", of_agent)] {
+        let (object, success) = json(&["--provider", name]).unwrap();
         assert!(success && object["ok"] == true, "{object:#}");
         let [pod] = pods(&object) else {
-            panic!("{way}: one pod was expected: {object:#}");
+            panic!("{name}: one pod was expected: {object:#}");
         };
-        assert_eq!(path(pod), way);
+        assert_eq!(provider(pod), name);
         let arn = pod["arn"].as_str().unwrap_or_default();
         assert!(arn.starts_with(EXAMPLE), "{pod:#}");
         let refused = refusals(pod);
@@ -63,7 +63,7 @@ fn each_path_is_shown_alone_with_its_refusals() {
 }
 
 #[test]
-fn a_persons_own_manifests_become_their_own_role() {
+fn a_users_manifests_get_their_own_role() {
     let own = Manifests::new("own.yaml", OWN).unwrap();
     let (object, success) = json(&["-f", own.path().unwrap()]).unwrap();
     assert!(success && object["ok"] == true, "{object:#}");
@@ -74,6 +74,13 @@ fn a_persons_own_manifests_become_their_own_role() {
     }
     assert!(!pods(&object).is_empty(), "{object:#}");
     assert!(object["roles"].to_string().contains("role/nightly"), "{object:#}");
+}
+
+#[test]
+fn the_old_flag_of_the_provider_still_works() {
+    let (object, success) = json(&["--path", "container"]).unwrap();
+    assert!(success, "{object:#}");
+    assert_eq!(pods(&object).iter().map(provider).collect::<Vec<_>>(), ["container"]);
 }
 
 const OWN: &str = r#"

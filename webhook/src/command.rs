@@ -3,9 +3,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, Parser, Subcommand};
 use podrole_identity::CredentialProvider;
-use podrole_runtime::config;
+use podrole_runtime::config::{self, PrintConfigArgs};
 
 use crate::{Args, cluster, run::run};
 
@@ -16,9 +16,8 @@ struct Cli {
     #[command(flatten)]
     serve: Args,
 
-    /// Print the configuration in force as YAML, with where each value comes from, and end
-    #[arg(long)]
-    print_config: bool,
+    #[command(flatten)]
+    print: PrintConfigArgs,
 
     #[command(subcommand)]
     task: Option<Task>,
@@ -47,11 +46,10 @@ struct Unregister {
 
 /// Does what the process's command line says. A failure is one line on standard error.
 pub async fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (cli, matches) = config::parse::<Cli>();
     let done = match cli.task {
         Some(Task::Unregister(task)) => unregister(&task).await,
-        None if cli.print_config => {
+        None if cli.print.print_config => {
             configuration(&cli.serve, &matches).map(|text| print!("{text}"))
         }
         None => run(cli.serve).await,
@@ -89,6 +87,8 @@ fn configuration(args: &Args, matches: &ArgMatches) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
 
     fn printed(flags: &[&str]) -> String {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use podrole_certs::prove;
+use podrole_certs::self_check;
 use rustls::ServerConfig;
 use tokio::{sync::watch, time::sleep};
 
@@ -68,7 +68,7 @@ pub(crate) async fn look_out(
 fn unproved(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<String> {
     let ours = all.iter().filter(|registered| registered.name == own);
     let failed = ours.flat_map(|ours| &ours.entries).filter_map(|entry| {
-        let error = prove(tls, &entry.bundle, &entry.host).err()?;
+        let error = self_check(tls, &entry.bundle, &entry.host).err()?;
         Some(format!(
             "API servers will not get through: {own}, {}: the caBundle does not prove what is \
              served as {} ({error}); put the CA there, with cert-manager by its annotation \

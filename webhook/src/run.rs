@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let reviews_port = bind(&args, args.port).await?;
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
     let expires = tls::register(&mut registry);
-    build::register(&mut registry, "webhook", env!("CARGO_PKG_VERSION"));
+    build::register(&mut registry, "webhook");
     let settings = args.settings()?;
     if settings.region.is_none() {
         tracing::info!(

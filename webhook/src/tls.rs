@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use podrole_certs::{Expires, Lives, own, watch_files};
+use podrole_certs::{Expires, Lifetimes, start_rotator, watch_files};
 use podrole_runtime::{clock::now, health::Gate};
 use prometheus_client::{
     collector::Collector,
@@ -41,11 +41,10 @@ pub(crate) async fn serve(
         return Ok(Some(config));
     }
     let place = flags.place(&args.namespace);
-    let lives = Lives::default();
+    let lifetimes = Lifetimes::default();
+    let rotator = start_rotator(client.clone(), place, lifetimes, certified, expires, stop.clone());
     tokio::select! {
-        config = own(client.clone(), place, lives, certified, expires, stop.clone()) => {
-            Ok(Some(config))
-        }
+        config = rotator => Ok(Some(config)),
         () = stop.cancelled() => Ok(None),
     }
 }

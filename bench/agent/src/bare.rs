@@ -1,4 +1,4 @@
-//! The limit: hyper with nothing to do but to send the same bytes.
+//! The upper limit: hyper that always sends the same response.
 
 use std::{convert::Infallible, net::SocketAddr};
 

@@ -1,14 +1,13 @@
-//! The ways in which an agent gets credentials, and how it is started for each.
+//! The agent's exchanges, and its command line for each.
 
 use std::net::SocketAddr;
 
 use tokio::process::Command;
 
-use crate::{Args, Speaks, world::World};
+use crate::{Args, Flavor, world::World};
 
 const CLUSTER_ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/bench";
 
-/// A way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exchange {
     WebIdentity,
@@ -17,19 +16,19 @@ pub(crate) enum Exchange {
 }
 
 impl Exchange {
-    /// Those that the agent has.
+    /// The exchanges that the agent supports.
     pub(crate) fn of(args: &Args) -> &'static [Self] {
-        match args.speaks {
-            Speaks::Podrole => &[Self::WebIdentity, Self::AssumeRole, Self::EksAuth],
-            Speaks::Eks => &[Self::EksAuth],
+        match args.flavor {
+            Flavor::Podrole => &[Self::WebIdentity, Self::AssumeRole, Self::EksAuth],
+            Flavor::Eks => &[Self::EksAuth],
         }
     }
 
-    /// The one that is measured where it does not matter which.
-    pub(crate) fn usual(args: &Args) -> Self {
-        match args.speaks {
-            Speaks::Podrole => Self::WebIdentity,
-            Speaks::Eks => Self::EksAuth,
+    /// The exchange for measurements that do not depend on it.
+    pub(crate) fn default_for(args: &Args) -> Self {
+        match args.flavor {
+            Flavor::Podrole => Self::WebIdentity,
+            Flavor::Eks => Self::EksAuth,
         }
     }
 
@@ -41,7 +40,7 @@ impl Exchange {
         }
     }
 
-    /// Whom tokens must be for.
+    /// The audience that tokens must have.
     pub(crate) fn audience(self) -> &'static str {
         match self {
             Self::WebIdentity => "sts.amazonaws.com",
@@ -49,7 +48,8 @@ impl Exchange {
         }
     }
 
-    /// The agent's command line. The agent listens on `address` and has credentials of its own.
+    /// The command that starts the agent on `address`, with source credentials in its environment.
+    /// `free` are ports for its probes and metrics.
     pub(crate) fn command(
         self,
         args: &Args,
@@ -60,15 +60,15 @@ impl Exchange {
         let mut command = Command::new(&args.agent);
         command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
         command.env("AWS_REGION", "eu-west-1");
-        match args.speaks {
-            Speaks::Podrole => self.ours(&mut command, world, address),
-            Speaks::Eks => eks(&mut command, world, address, free),
+        match args.flavor {
+            Flavor::Podrole => self.podrole_flags(&mut command, world, address),
+            Flavor::Eks => eks_flags(&mut command, world, address, free),
         }
-        command.args(&args.more);
+        command.args(&args.extra);
         command
     }
 
-    fn ours(self, command: &mut Command, world: &World, address: SocketAddr) {
+    fn podrole_flags(self, command: &mut Command, world: &World, address: SocketAddr) {
         command
             .args(["--bind-hosts=127.0.0.1", "--metrics-address=127.0.0.1", "--metrics-port=0"])
             .args(["--pod-liveness=off", "--keys-from=issuer"])
@@ -88,11 +88,11 @@ impl Exchange {
     }
 }
 
-fn eks(command: &mut Command, world: &World, address: SocketAddr, free: [u16; 2]) {
+fn eks_flags(command: &mut Command, world: &World, address: SocketAddr, free: [u16; 2]) {
     command
         .args(["server", "--cluster-name=bench", "--bind-hosts=127.0.0.1"])
         .args(["--metrics-address=127.0.0.1", "--max-cache-size=100000", "--verbosity=error"])
-        // It refuses to start where fewer a second would do for its memory.
+        // It refuses to start with a lower rate for a cache of this size.
         .arg("--max-service-qps=100")
         .arg(format!("--port={}", address.port()))
         .arg(format!("--probe-port={}", free[0]))

@@ -1,4 +1,4 @@
-//! Load, and how long each answer took.
+//! Sends load and measures the responses.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,16 +16,16 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use crate::process::Target;
+use crate::process::ServerProcess;
 
-/// How connections are used.
+/// Whether connections are reused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Connections {
     Kept,
     New,
 }
 
-/// What a load came to.
+/// The result of a load.
 pub(crate) struct Outcome {
     pub(crate) per_second: f64,
     pub(crate) cpu_micros: f64,
@@ -42,7 +42,7 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Empty<Bytes>
 
 async fn ask(sender: &mut SendRequest<Empty<Bytes>>, token: &str) -> anyhow::Result<u16> {
     let request = Request::get("/v1/credentials")
-        // The one name that every agent takes, wherever it listens.
+        // Agents accept this host whatever address they listen on.
         .header("host", "169.254.170.23")
         .header("authorization", token)
         .body(Empty::new())?;
@@ -52,18 +52,18 @@ async fn ask(sender: &mut SendRequest<Empty<Bytes>>, token: &str) -> anyhow::Res
     Ok(status)
 }
 
-/// The status of one request on a connection of its own.
+/// Sends one request on a new connection and returns the status.
 pub(crate) async fn once(address: SocketAddr, token: &str) -> anyhow::Result<u16> {
     ask(&mut connect(address).await?, token).await
 }
 
-/// As much as comes back, on so many connections at once.
+/// Sends requests as fast as they are answered, on `connections` connections, for `duration`.
 pub(crate) async fn flood(
-    target: &Target,
+    target: &ServerProcess,
     token: &str,
     connections: usize,
     kind: Connections,
-    life: Duration,
+    duration: Duration,
 ) -> anyhow::Result<Outcome> {
     let (address, token): (_, Arc<str>) = (target.address, token.into());
     let (before, begun) = (target.cpu()?, Instant::now());
@@ -71,40 +71,41 @@ pub(crate) async fn flood(
     for _ in 0..connections {
         let token = Arc::clone(&token);
         running.spawn(async move {
-            let (mut sender, mut asked, mut served) = (connect(address).await?, 0_u32, 0_u32);
-            while begun.elapsed() < life {
-                if kind == Connections::New && asked > 0 {
+            let (mut sender, mut sent, mut served) = (connect(address).await?, 0_u32, 0_u32);
+            while begun.elapsed() < duration {
+                if kind == Connections::New && sent > 0 {
                     sender = connect(address).await?;
                 }
                 let status = ask(&mut sender, &token).await?;
-                // EKS's agent lets through so many a second and no more.
+                // EKS's agent limits its rate.
                 ensure!(status == 200 || status == 429, "status {status}");
                 served += u32::from(status == 200);
-                asked += 1;
+                sent += 1;
             }
-            anyhow::Ok((served, asked))
+            anyhow::Ok((served, sent))
         });
     }
     let counts: anyhow::Result<Vec<(u32, u32)>> = running.join_all().await.into_iter().collect();
-    let (served, asked) =
+    let (served, sent) =
         counts?.into_iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     let cpu = target.cpu()?.saturating_sub(before);
     Ok(Outcome {
         per_second: f64::from(served) / begun.elapsed().as_secs_f64(),
-        cpu_micros: cpu.as_secs_f64() * 1e6 / f64::from(asked.max(1)),
-        refused: asked - served,
+        cpu_micros: cpu.as_secs_f64() * 1e6 / f64::from(sent.max(1)),
+        refused: sent - served,
     })
 }
 
-/// The median and the 99th percentile at 1,000 requests a second, whoever is slow.
+/// Returns the median and the 99th percentile of the latency at 1,000 requests per second. It is
+/// measured from the scheduled time, so a slow response does not slow the schedule down.
 pub(crate) async fn paced(
-    target: &Target,
+    target: &ServerProcess,
     token: &str,
-    life: Duration,
+    duration: Duration,
 ) -> anyhow::Result<(Duration, Duration)> {
     let (address, token): (_, Arc<str>) = (target.address, token.into());
     let (mut tick, mut running) = (interval(Duration::from_millis(1)), JoinSet::new());
-    for _ in 0..life.as_millis() {
+    for _ in 0..duration.as_millis() {
         let due = tick.tick().await;
         let token = Arc::clone(&token);
         running.spawn(async move {
@@ -115,6 +116,6 @@ pub(crate) async fn paced(
     let took: anyhow::Result<Vec<Duration>> = running.join_all().await.into_iter().collect();
     let mut took = took?;
     took.sort_unstable();
-    let at = |share: usize| took.get(took.len() * share / 100).copied().context("no answer");
+    let at = |share: usize| took.get(took.len() * share / 100).copied().context("no response");
     Ok((at(50)?, at(99)?))
 }

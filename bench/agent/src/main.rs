@@ -1,21 +1,21 @@
-//! What a node agent costs: requests a second, processor time, calls to AWS, memory.
+//! Measures a node agent: requests per second, CPU time, calls to AWS, memory.
 //!
 //! ```text
-//!   load ──► the agent's process ──► a scripted issuer, API server and STS, in this process
-//!      └───► a bare hyper server in a process of its own, with the same bytes: the limit
+//!   load ──► the agent's process ──► scripted issuer, API server and STS, in this process
+//!      └───► a bare hyper server in its own process, with the same response: the upper limit
 //! ```
 //!
 //! `cargo run --release -p podrole-bench-agent -- --agent target/release/podrole-agent` prints one
-//! table. Another agent can be measured too: one that takes our flags, or with `--speaks eks` one
-//! that takes those of EKS's Pod Identity Agent. Flags after `--` are added.
+//! table. It can measure other agents too: those with podrole's flags, or with `--flavor eks` those
+//! with the flags of EKS's Pod Identity Agent. Flags after `--` are passed to the agent.
 #![forbid(unsafe_code)]
 
 mod bare;
-mod crowd;
 mod exchange;
 mod load;
+mod mass_start;
 mod process;
-mod scenes;
+mod scenarios;
 mod scripts;
 mod table;
 mod tokens;
@@ -25,58 +25,64 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-/// Measures an agent
+/// Measure a node agent
 #[derive(Parser, Debug)]
 struct Args {
-    /// The agent's binary; a release build
+    /// The agent's binary, a release build
     #[arg(long, default_value = "target/release/podrole-agent", value_name = "FILE")]
     agent: PathBuf,
 
-    /// Whose flags it takes
-    #[arg(long, default_value = "podrole", value_name = "podrole|eks")]
-    speaks: Speaks,
+    /// Which flags the agent has
+    #[arg(long, alias = "speaks", default_value = "podrole", value_name = "FLAVOR")]
+    flavor: Flavor,
 
-    /// Seconds for each measurement of speed
+    /// Seconds for each measurement of throughput and latency
     #[arg(long, default_value_t = 3)]
     seconds: u64,
 
-    /// Sessions in the largest measurement of memory
+    /// Cached sessions in the largest measurement of memory
     #[arg(long, default_value_t = 20_000)]
     entries: usize,
 
-    /// Agents that start at once in the scene `crowd`; each takes about 3 MB
+    /// Agents that start at once in the scenario `mass-start`; each takes about 3 MB
     #[arg(long, default_value_t = 1000)]
     agents: usize,
 
-    /// What is measured
-    #[arg(long, value_delimiter = ',', default_values = ["speed", "herds", "refreshes", "memory"])]
-    scenes: Vec<Scene>,
+    /// What to measure
+    #[arg(long, alias = "scenes", value_delimiter = ',',
+        default_values = ["speed", "herds", "refreshes", "memory"])]
+    scenarios: Vec<Scenario>,
 
-    /// Serves the same bytes and nothing else (this program starts itself so)
+    /// Only serve the fixed response (how this program starts its own bare server)
     #[arg(long, hide = true)]
     bare: bool,
 
     /// More flags for the agent
     #[arg(last = true)]
-    more: Vec<String>,
+    extra: Vec<String>,
 }
 
-/// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Scene {
+enum Scenario {
+    /// Throughput and latency of cached answers, beside a bare server
     Speed,
+    /// Many callers that miss the cache at once
     Herds,
+    /// When sessions that began together are refreshed
     Refreshes,
+    /// Resident memory by number of sessions
     Memory,
-    Crowd,
+    /// What the API server is asked when all agents of a cluster start at once
+    #[value(alias = "crowd")]
+    MassStart,
 }
 
-/// Whose flags an agent takes.
+/// Which flags an agent has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Speaks {
-    /// Ours
+enum Flavor {
+    /// podrole's
     Podrole,
-    /// Those of EKS's Pod Identity Agent, which has one exchange: eks-auth
+    /// Those of EKS's Pod Identity Agent, whose only exchange is eks-auth
     Eks,
 }
 
@@ -86,16 +92,16 @@ async fn main() -> anyhow::Result<()> {
     if args.bare {
         return bare::serve().await;
     }
-    let life = Duration::from_secs(args.seconds);
+    let duration = Duration::from_secs(args.seconds);
     let world = world::World::start().await?;
     let mut table = table::Table::default();
-    for scene in &args.scenes {
-        match scene {
-            Scene::Speed => scenes::speed(&args, &world, life, &mut table).await?,
-            Scene::Herds => scenes::herds(&args, &world, &mut table).await?,
-            Scene::Refreshes => scenes::refreshes(&args, &world, &mut table).await?,
-            Scene::Memory => scenes::memory(&args, &world, &mut table).await?,
-            Scene::Crowd => crowd::crowd(&args, &mut table).await?,
+    for scenario in &args.scenarios {
+        match scenario {
+            Scenario::Speed => scenarios::speed(&args, &world, duration, &mut table).await?,
+            Scenario::Herds => scenarios::herds(&args, &world, &mut table).await?,
+            Scenario::Refreshes => scenarios::refreshes(&args, &world, &mut table).await?,
+            Scenario::Memory => scenarios::memory(&args, &world, &mut table).await?,
+            Scenario::MassStart => mass_start::run(&args, &mut table).await?,
         }
     }
     println!("{table}");

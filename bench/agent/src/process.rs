@@ -1,4 +1,4 @@
-//! The processes that are measured: started, asked for processor time and memory, ended.
+//! The measured processes: starts them, reads their CPU time and memory, stops them.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use tokio::{
 
 use crate::{Args, exchange::Exchange, world::World};
 
-/// A server in a process of its own. It is killed when this goes.
-pub(crate) struct Target {
+/// A server in its own process. Dropping it kills the process.
+pub(crate) struct ServerProcess {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
-impl Target {
-    /// An agent with nothing in memory.
+impl ServerProcess {
+    /// Starts an agent with an empty cache.
     pub(crate) async fn agent(
         args: &Args,
         world: &World,
@@ -31,10 +31,13 @@ impl Target {
         let (address, others) = (free()?, [free()?.port(), free()?.port()]);
         let command = exchange.command(args, world, address, others);
         let target = Self::start(command, address).await;
-        target.with_context(|| format!("{} (cargo build --release?)", args.agent.display()))
+        target.with_context(|| {
+            let agent = args.agent.display();
+            format!("could not start {agent}; build it with cargo build --release")
+        })
     }
 
-    /// The same bytes from a bare server.
+    /// Starts a bare server with the same response.
     pub(crate) async fn bare() -> anyhow::Result<Self> {
         let address = free()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -50,25 +53,25 @@ impl Target {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        bail!("it does not listen on {address}")
+        bail!("the process does not listen on {address} after 60 s")
     }
 
     fn read(&self, what: &str) -> anyhow::Result<String> {
-        let pid = self.child.id().context("it has ended")?;
+        let pid = self.child.id().context("the process has exited")?;
         Ok(fs::read_to_string(format!("/proc/{pid}/{what}"))?)
     }
 
-    /// Processor time so far.
+    /// CPU time so far, in user and kernel mode.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = self.read("stat")?;
         let (_, fields) = stat.rsplit_once(')').context("stat")?;
         let field = |at: usize| fields.split_whitespace().nth(at).and_then(|it| it.parse().ok());
-        // Hundredths of a second, on every Linux.
+        // Linux reports ticks of 10 ms to user space on every platform.
         let (user, system): (u64, u64) = (field(11).context("utime")?, field(12).context("stime")?);
         Ok(Duration::from_millis((user + system) * 10))
     }
 
-    /// Memory in use, in MB; and how much of it is the program's own file.
+    /// Resident memory in MB, and how much of it is mapped from files.
     pub(crate) fn rss(&self) -> anyhow::Result<String> {
         let status = self.read("status")?;
         let line = |name: &str| {
@@ -77,11 +80,11 @@ impl Target {
         };
         let all: f64 = line("VmRSS:").context("VmRSS")?;
         let file: f64 = line("RssFile:").context("RssFile")?;
-        Ok(format!("{:.1} MB ({:.1} MB of it the program)", all / 1024.0, file / 1024.0))
+        Ok(format!("{:.1} MB ({:.1} MB of it file-backed)", all / 1024.0, file / 1024.0))
     }
 }
 
-/// A port that is free just now.
+/// A free port. Another process could take it before the server binds it.
 fn free() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

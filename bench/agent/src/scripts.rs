@@ -1,4 +1,4 @@
-//! STS and EKS Auth, by script: each answers after 50 ms.
+//! Scripted STS and EKS Auth, which answer after 50 ms.
 
 use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -17,9 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::world::{Script, Sts};
+use crate::world::{Script, StsMode};
 
-const TAKES: Duration = Duration::from_millis(50);
+const LATENCY: Duration = Duration::from_millis(50);
 const KEY: &str = "ASIABENCHBENCHBENCH";
 const SECRET: &str = "abcdefghijklmnopqrstuvwxyzabcdefghijklmn";
 
@@ -28,32 +28,33 @@ pub(crate) fn router(script: Arc<Script>) -> Router {
     Router::new().route("/", post(sts)).route(eks, post(eks_auth)).with_state(script)
 }
 
-/// As long as AWS's are.
+/// A session token about as long as AWS's.
 fn session_token() -> String {
     "x".repeat(1000)
 }
 
-fn ends(script: &Script) -> Timestamp {
-    let life = SignedDuration::from_secs(i64::try_from(script.life.load(SeqCst)).unwrap_or(3600));
-    podrole_runtime::clock::now() + life
+fn expires_at(script: &Script) -> Timestamp {
+    let seconds = script.session_seconds.load(SeqCst);
+    let lifetime = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(3600));
+    podrole_runtime::clock::now() + lifetime
 }
 
 async fn sts(State(script): State<Arc<Script>>, body: String) -> (StatusCode, String) {
-    sleep(TAKES).await;
+    sleep(LATENCY).await;
     let action = if body.contains("Action=AssumeRoleWithWebIdentity") {
         "AssumeRoleWithWebIdentity"
     } else {
         "AssumeRole"
     };
     match script.call(&body) {
-        Sts::Gives => (StatusCode::OK, session(action, ends(&script))),
-        Sts::Denies => sts_fault(StatusCode::FORBIDDEN, "AccessDenied"),
-        Sts::IsAway => sts_fault(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
-        Sts::RefusesTheToken => sts_fault(StatusCode::BAD_REQUEST, "InvalidIdentityToken"),
+        StsMode::Succeed => (StatusCode::OK, session(action, expires_at(&script))),
+        StsMode::Deny => sts_error(StatusCode::FORBIDDEN, "AccessDenied"),
+        StsMode::Unavailable => sts_error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+        StsMode::RejectToken => sts_error(StatusCode::BAD_REQUEST, "InvalidIdentityToken"),
     }
 }
 
-fn sts_fault(status: StatusCode, code: &str) -> (StatusCode, String) {
+fn sts_error(status: StatusCode, code: &str) -> (StatusCode, String) {
     let error = format!("<Error><Type>Sender</Type><Code>{code}</Code></Error>");
     (status, format!("<ErrorResponse>{error}</ErrorResponse>"))
 }
@@ -69,18 +70,20 @@ fn session(action: &str, expires: Timestamp) -> String {
     )
 }
 
-async fn eks_auth(State(script): State<Arc<Script>>, Json(asked): Json<Value>) -> Response {
-    sleep(TAKES).await;
-    let token = asked["token"].as_str().unwrap_or_default();
+async fn eks_auth(State(script): State<Arc<Script>>, Json(request): Json<Value>) -> Response {
+    sleep(LATENCY).await;
+    let token = request["token"].as_str().unwrap_or_default();
     match script.call(token) {
-        Sts::Gives => Json(pod_identity(&claims(token), ends(&script))).into_response(),
-        Sts::Denies => eks_fault(StatusCode::BAD_REQUEST, "AccessDeniedException"),
-        Sts::IsAway => eks_fault(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException"),
-        Sts::RefusesTheToken => eks_fault(StatusCode::BAD_REQUEST, "InvalidTokenException"),
+        StsMode::Succeed => Json(pod_identity(&claims(token), expires_at(&script))).into_response(),
+        StsMode::Deny => eks_error(StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        StsMode::Unavailable => {
+            eks_error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException")
+        }
+        StsMode::RejectToken => eks_error(StatusCode::BAD_REQUEST, "InvalidTokenException"),
     }
 }
 
-fn eks_fault(status: StatusCode, code: &str) -> Response {
+fn eks_error(status: StatusCode, code: &str) -> Response {
     (status, [("x-amzn-errortype", code)], Json(json!({"message": "by script"}))).into_response()
 }
 

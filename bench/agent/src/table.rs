@@ -1,13 +1,13 @@
-//! The table that is printed.
+//! The printed table.
 
 use std::fmt;
 
-/// Rows as they are measured.
+/// The rows, in the order in which they were measured.
 #[derive(Default)]
 pub(crate) struct Table(Vec<(String, String)>);
 
 impl Table {
-    /// Adds a row, and tells it at once.
+    /// Adds a row, and prints it on standard error at once.
     pub(crate) fn row(&mut self, what: impl Into<String>, value: impl Into<String>) {
         let (what, value) = (what.into(), value.into());
         eprintln!("{what}: {value}");

@@ -1,4 +1,4 @@
-//! Tokens as an API server makes them, with a key of our own.
+//! Mints tokens like those of an API server, with a generated key.
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -7,7 +7,6 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// Signs tokens.
 pub(crate) struct Tokens {
     pair: EcdsaKeyPair,
     pub(crate) issuer: String,
@@ -20,7 +19,7 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
 impl Tokens {
     pub(crate) fn of(issuer: String) -> anyhow::Result<Self> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
-        let pair = pair.map_err(|_| anyhow::anyhow!("no key could be made"))?;
+        let pair = pair.map_err(|_| anyhow::anyhow!("could not generate a key"))?;
         Ok(Self { pair, issuer })
     }
 
@@ -32,11 +31,12 @@ impl Tokens {
         }]})
     }
 
-    /// A token of a pod of the ServiceAccount `bench/<account>`; another number, another token.
+    /// Mints a token of a pod of the ServiceAccount `bench/<service_account>`. Each `number` gives
+    /// a distinct token.
     pub(crate) fn token(
         &self,
         audience: &str,
-        account: &str,
+        service_account: &str,
         pod: &str,
         number: usize,
     ) -> anyhow::Result<String> {
@@ -44,18 +44,18 @@ impl Tokens {
         let header = json!({"alg": "ES256", "kid": "bench", "typ": "JWT"});
         let claims = json!({
             "iss": self.issuer, "aud": [audience], "jti": format!("{pod} {number}"),
-            "sub": format!("system:serviceaccount:bench:{account}"),
+            "sub": format!("system:serviceaccount:bench:{service_account}"),
             "iat": now - 10, "nbf": now - 10, "exp": now + 86_400,
             "kubernetes.io": {
                 "namespace": "bench",
                 "node": {"name": "bench", "uid": "node"},
                 "pod": {"name": pod, "uid": pod},
-                "serviceaccount": {"name": account, "uid": account},
+                "serviceaccount": {"name": service_account, "uid": service_account},
             },
         });
         let signed = format!("{}.{}", base64(header.to_string()), base64(claims.to_string()));
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes());
-        let signature = signature.map_err(|_| anyhow::anyhow!("a token could not be signed"))?;
+        let signature = signature.map_err(|_| anyhow::anyhow!("could not sign a token"))?;
         Ok(format!("{signed}.{}", base64(signature.as_ref())))
     }
 }

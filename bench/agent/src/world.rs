@@ -1,4 +1,4 @@
-//! What stands around the agent: an issuer, an API server and an STS, all by script.
+//! The agent's environment: a scripted issuer, API server and STS.
 
 use std::{
     path::PathBuf,
@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{exchange::Exchange, scripts, tokens::Tokens};
 
-/// What STS and EKS Auth do.
+/// How STS and EKS Auth answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sts {
-    Gives,
-    Denies,
-    IsAway,
-    RefusesTheToken,
+pub(crate) enum StsMode {
+    Succeed,
+    Deny,
+    Unavailable,
+    RejectToken,
 }
 
 pub(crate) struct World {
@@ -34,45 +34,45 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-/// What the scripts are told, and what they saw.
+/// Controls the scripted services and counts their calls.
 pub(crate) struct Script {
-    mode: Mutex<Sts>,
-    /// This token is bad.
-    bad: Mutex<String>,
-    /// Seconds that sessions live.
-    pub(crate) life: AtomicU64,
+    mode: Mutex<StsMode>,
+    /// The token that is rejected whatever the mode; none if empty.
+    rejected: Mutex<String>,
+    /// Lifetime of sessions in seconds.
+    pub(crate) session_seconds: AtomicU64,
     calls: AtomicUsize,
-    /// When each call came.
+    /// The time of each call.
     times: Mutex<Vec<Instant>>,
 }
 
 impl Script {
-    pub(crate) fn set(&self, mode: Sts) {
+    pub(crate) fn set(&self, mode: StsMode) {
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
     }
 
-    pub(crate) fn hates(&self, token: &str) {
-        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
-        token.clone_into(&mut bad);
+    pub(crate) fn reject(&self, token: &str) {
+        let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        token.clone_into(&mut rejected);
     }
 
-    /// A call comes; what is done with it if it carries `token`?
-    pub(crate) fn call(&self, token: &str) -> Sts {
+    /// Counts a call with `token` and returns how to answer it.
+    pub(crate) fn call(&self, token: &str) -> StsMode {
         self.calls.fetch_add(1, SeqCst);
         self.times.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
-        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
-        if !bad.is_empty() && token.contains(&*bad) {
-            return Sts::RefusesTheToken;
+        let rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rejected.is_empty() && token.contains(&*rejected) {
+            return StsMode::RejectToken;
         }
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls there were since this was asked last.
+    /// The number of calls since the last call of this function.
     pub(crate) fn take_calls(&self) -> usize {
         self.calls.swap(0, SeqCst)
     }
 
-    /// When the calls came since this was asked last.
+    /// The times of the calls since the last call of this function.
     pub(crate) fn take_times(&self) -> Vec<Instant> {
         std::mem::take(&mut self.times.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -84,9 +84,9 @@ impl World {
         let url = format!("http://{}", server.address());
         let tokens = Arc::new(Tokens::of(url.clone())?);
         let script = Arc::new(Script {
-            mode: Mutex::new(Sts::Gives),
-            bad: Mutex::default(),
-            life: AtomicU64::new(3600),
+            mode: Mutex::new(StsMode::Succeed),
+            rejected: Mutex::default(),
+            session_seconds: AtomicU64::new(3600),
             calls: AtomicUsize::new(0),
             times: Mutex::default(),
         });
@@ -101,19 +101,21 @@ impl World {
         self.folder.path().join("kubeconfig")
     }
 
-    /// The first token of a pod.
+    /// Mints the first token of a pod.
     pub(crate) fn token(
         &self,
         exchange: Exchange,
-        account: &str,
+        service_account: &str,
         pod: &str,
     ) -> anyhow::Result<String> {
-        self.tokens.token(exchange.audience(), account, pod, 0).context("a token")
+        self.tokens
+            .token(exchange.audience(), service_account, pod, 0)
+            .context("could not mint a token")
     }
 }
 
 pub(crate) fn kubeconfig(url: &str) -> String {
-    // JSON is YAML.
+    // A kubeconfig may be JSON, which is a subset of YAML.
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "bench",
         "clusters": [{"name": "bench", "cluster": {"server": url}}],
@@ -130,7 +132,7 @@ fn router(tokens: &Arc<Tokens>, url: &str) -> Router {
         .route("/.well-known/openid-configuration", get(async move || Json(discovery)))
         .route("/openid/v1/jwks", get(async move || Json(jwks)))
         .route("/api/v1/namespaces/{namespace}", get(namespace))
-        .route("/api/v1/namespaces/{namespace}/serviceaccounts/{name}", get(account))
+        .route("/api/v1/namespaces/{namespace}/serviceaccounts/{name}", get(service_account))
 }
 
 async fn namespace(Path(name): Path<String>) -> Json<Value> {
@@ -140,7 +142,7 @@ async fn namespace(Path(name): Path<String>) -> Json<Value> {
     Json(json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata}))
 }
 
-async fn account(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
+async fn service_account(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
     let role = format!("arn:aws:iam::111122223333:role/{name}");
     Json(json!({
         "apiVersion": "v1", "kind": "ServiceAccount",

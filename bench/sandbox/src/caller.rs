@@ -1,4 +1,4 @@
-//! One connection to the sandbox.
+//! A connection to the sandbox.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(crate) struct Caller(http1::SendRequest<Full<Bytes>>);
 
-/// The call of one token.
+/// The body of AssumeRoleWithWebIdentity with `token`.
 pub(crate) fn body(token: &str) -> anyhow::Result<Bytes> {
     let fields = [
         ("Action", "AssumeRoleWithWebIdentity"),
@@ -33,11 +33,11 @@ impl Caller {
         Ok(Self(sender))
     }
 
-    /// A token of the sandbox's own issuer, each of another pod.
+    /// Requests a token from the sandbox's issuer. Each `number` is another pod.
     pub(crate) async fn token(&mut self, number: usize) -> anyhow::Result<String> {
-        let wish =
+        let request =
             format!(r#"{{"namespace": "shop", "serviceAccount": "app", "pod": "app-{number}"}}"#);
-        let token = self.post("/_podrole/tokens", "application/json", wish.into()).await?;
+        let token = self.post("/_podrole/tokens", "application/json", request.into()).await?;
         Ok(String::from_utf8(token.to_vec())?)
     }
 
@@ -50,7 +50,8 @@ impl Caller {
         self.0.ready().await?;
         let answer = self.0.send_request(request.body(Full::new(body))?).await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.context("the answer's body")?.to_bytes();
+        let body =
+            answer.into_body().collect().await.context("could not read the response")?.to_bytes();
         if !status.is_success() {
             bail!("{path}: {status}: {}", String::from_utf8_lossy(&body));
         }

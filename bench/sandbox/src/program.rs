@@ -1,4 +1,4 @@
-//! The sandbox as a process, and what the system knows of it.
+//! The sandbox's process, and its resource usage as counted by the kernel.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const ISSUER: &str = "https://oidc.example/id/bench";
-/// Linux counts processor time in hundredths of a second, whatever its clock does.
-const TICKS: u64 = 100;
+/// Linux reports CPU time to user space in ticks of 10 ms on every platform.
+const TICKS_PER_SECOND: u64 = 100;
 
 const CONFIG: &str = r#"
 accounts:
@@ -44,7 +44,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it and waits until it says where it listens.
+    /// Starts the sandbox and waits until it prints its address.
     pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
         let config = tempfile::NamedTempFile::new()?;
         std::fs::write(config.path(), CONFIG)?;
@@ -55,13 +55,15 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("{}: build podrole-sandbox first", program.display()))?;
+            .with_context(|| {
+                format!("could not start {}; build podrole-sandbox first", program.display())
+            })?;
         let mut line = String::new();
         let output = child.stdout.take().context("no output")?;
         BufReader::new(output).read_line(&mut line)?;
         let ready = started.elapsed();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next());
-        let address = address.context("it did not start")?.parse()?;
+        let address = address.context("the sandbox did not start")?.parse()?;
         Ok(Self { child, address, ready, _config: config })
     }
 
@@ -69,20 +71,20 @@ impl Program {
         self.address
     }
 
-    /// How long it took until it listened.
+    /// How long it took to listen.
     pub(crate) fn ready(&self) -> Duration {
         self.ready
     }
 
-    /// What it has used of the processors.
-    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+    /// CPU time so far, in user and kernel mode.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let ticks = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(ticks * 1000 / TICKS))
+        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
 
-    /// What it holds of the memory, in kB.
+    /// Resident memory in kB.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,5 +1,5 @@
-//! A stand-in for the API server: ServiceAccounts by list, by watch and one at a time. A real one
-//! would take most of the processor, and the webhook is what is measured.
+//! A stand-in for the API server that serves ServiceAccounts by list, watch and get. A real one
+//! would use most of the CPU that the webhook is measured with.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
@@ -16,7 +16,7 @@ use podrole_runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// Accounts that exist, and that neither the list nor the watch has yet.
+/// Name prefix of ServiceAccounts that exist and that neither list nor watch shows yet.
 const LATE: &str = "late-";
 
 pub(crate) struct ApiServer {
@@ -25,8 +25,8 @@ pub(crate) struct ApiServer {
 }
 
 impl ApiServer {
-    /// Serves `count` ServiceAccounts of 800 bytes, every tenth with a role. The first,
-    /// `bench/role-0`, is always there.
+    /// Serves `count` ServiceAccounts of 800 bytes, every tenth with a role. `bench/role-0` always
+    /// exists.
     pub(crate) async fn start(count: usize) -> anyhow::Result<Self> {
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await?;
         let url = format!("http://{}", server.address());
@@ -48,9 +48,9 @@ impl Drop for ApiServer {
     }
 }
 
-type Asked = Query<BTreeMap<String, String>>;
+type QueryParameters = Query<BTreeMap<String, String>>;
 
-fn account(namespace: &str, name: &str) -> Value {
+fn service_account(namespace: &str, name: &str) -> Value {
     let mut annotations = json!({"example.org/note": "n".repeat(400)});
     if name.starts_with("role-") || name.starts_with(LATE) {
         let role = format!("arn:aws:iam::111122223333:role/{name}");
@@ -72,14 +72,14 @@ fn account(namespace: &str, name: &str) -> Value {
 
 fn numbered(index: usize) -> Value {
     let kind = if index.is_multiple_of(10) { "role" } else { "plain" };
-    account("bench", &format!("{kind}-{index}"))
+    service_account("bench", &format!("{kind}-{index}"))
 }
 
-async fn list(State(count): State<Arc<usize>>, Query(asked): Asked) -> Response {
-    if asked.get("watch").is_some_and(|watch| watch != "false" && watch != "0") {
-        return watch(*count, &asked);
+async fn list(State(count): State<Arc<usize>>, Query(query): QueryParameters) -> Response {
+    if query.get("watch").is_some_and(|watch| watch != "false" && watch != "0") {
+        return watch(*count, &query);
     }
-    let read = |name: &str| asked.get(name).and_then(|text| text.parse::<usize>().ok());
+    let read = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let first = read("continue").unwrap_or(0);
     let last = read("limit").map_or(*count, |limit| (first + limit).min(*count));
     let items: Vec<Value> = (first..last).map(numbered).collect();
@@ -97,14 +97,15 @@ fn page(items: &[Value], next: Option<String>) -> Response {
     .into_response()
 }
 
-/// A watch on which nothing happens; newer clients have it begin with all `count` that there are.
-fn watch(count: usize, asked: &BTreeMap<String, String>) -> Response {
-    let whole = asked.get("sendInitialEvents").is_some_and(|send| send == "true");
+/// A watch without events. Newer clients ask for `sendInitialEvents`: then it starts with all
+/// objects and a bookmark.
+fn watch(count: usize, query: &BTreeMap<String, String>) -> Response {
+    let initial = query.get("sendInitialEvents").is_some_and(|send| send == "true");
     let all = (0..count).map(|index| json!({"type": "ADDED", "object": numbered(index)}));
     let end = json!({"type": "BOOKMARK", "object": {"kind": "ServiceAccount", "apiVersion": "v1",
         "metadata": {"resourceVersion": "10", "annotations":
             {"k8s.io/initial-events-end": "true"}}}});
-    let first = all.chain([end]).take(if whole { count + 1 } else { 0 });
+    let first = all.chain([end]).take(if initial { count + 1 } else { 0 });
     let lines = first.map(|event| Ok::<_, std::convert::Infallible>(format!("{event}\n").into()));
     let nothing = futures::stream::pending::<Result<Bytes, std::convert::Infallible>>();
     let mut response =
@@ -114,23 +115,23 @@ fn watch(count: usize, asked: &BTreeMap<String, String>) -> Response {
     response
 }
 
-/// The accounts of the burst, for a webhook that lists a namespace.
-async fn late(Path(namespace): Path<String>, Query(asked): Asked) -> Response {
-    if asked.contains_key("watch") {
-        return watch(0, &asked);
+/// The ServiceAccounts of the burst, for a webhook that lists a namespace.
+async fn late(Path(namespace): Path<String>, Query(query): QueryParameters) -> Response {
+    if query.contains_key("watch") {
+        return watch(0, &query);
     }
-    let late = (0..200).map(|index| account(&namespace, &format!("{LATE}{index}")));
+    let late = (0..200).map(|index| service_account(&namespace, &format!("{LATE}{index}")));
     page(&late.collect::<Vec<_>>(), None)
 }
 
 async fn one(Path((namespace, name)): Path<(String, String)>) -> Json<Value> {
-    Json(account(&namespace, &name))
+    Json(service_account(&namespace, &name))
 }
 
-/// Lists of everything else are empty.
-async fn nothing(Query(asked): Asked) -> Response {
-    if asked.contains_key("watch") {
-        return watch(0, &asked);
+/// Lists of other kinds are empty.
+async fn nothing(Query(query): QueryParameters) -> Response {
+    if query.contains_key("watch") {
+        return watch(0, &query);
     }
     let empty = json!({"apiVersion": "v1", "kind": "List",
         "metadata": {"resourceVersion": "10"}, "items": []});

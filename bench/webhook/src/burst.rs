@@ -1,4 +1,4 @@
-//! Pods that come in the same second as their ServiceAccounts, before any watch has told of them.
+//! Pods that are created in the same second as their ServiceAccounts, before any watch shows these.
 
 use std::{path::Path, time::Duration};
 
@@ -10,30 +10,30 @@ use tokio::{
 use crate::{api_server::ApiServer, load::Caller, program::Program, reviews::body};
 
 const PODS: usize = 200;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Waits until a pod of the last ServiceAccount of `count` that has a role is injected; how long
-/// it took.
+/// Waits until a pod of the last of `count` ServiceAccounts that has a role is injected. Returns
+/// how long it took.
 pub(crate) async fn until_injected(
     program: &mut Program,
     count: usize,
 ) -> anyhow::Result<Duration> {
     let started = Instant::now();
-    let account = format!("role-{}", count.saturating_sub(1) / 10 * 10);
-    while started.elapsed() < PATIENCE {
+    let service_account = format!("role-{}", count.saturating_sub(1) / 10 * 10);
+    while started.elapsed() < TIMEOUT {
         program.check()?;
         if let Ok(mut caller) = Caller::connect(program).await
-            && caller.review(body(&account, 1, 100)).await.unwrap_or(false)
+            && caller.review(body(&service_account, 1, 100)).await.unwrap_or(false)
         {
             return Ok(started.elapsed());
         }
         sleep(Duration::from_millis(20)).await;
     }
-    anyhow::bail!("no pod was injected within {PATIENCE:?}")
+    anyhow::bail!("no pod was injected within {TIMEOUT:?}")
 }
 
-/// Sends 200 reviews at once, each for another ServiceAccount that only a live read finds; how
-/// many were injected.
+/// Sends 200 reviews at once, each for another ServiceAccount that only a live read finds. Returns
+/// how many were injected.
 pub(crate) async fn run(binary: &Path, flags: &[String]) -> anyhow::Result<u32> {
     let api_server = ApiServer::start(1000).await?;
     let mut program = Program::start(binary, flags, &api_server)?;

@@ -1,4 +1,4 @@
-//! Reviews, one after the other on each of several connections.
+//! Sends reviews one after the other on each of several connections.
 
 use std::{rc::Rc, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{program::Program, reviews::Review, table::Table};
 
-/// A connection as an API server keeps it.
+/// A connection like that of an API server: HTTP/1.1 over TLS, kept alive.
 pub(crate) struct Caller(http1::SendRequest<Full<Bytes>>);
 
 impl Caller {
@@ -26,7 +26,7 @@ impl Caller {
         Ok(Self(sender))
     }
 
-    /// Sends a review; whether the answer has a patch.
+    /// Sends a review. Returns whether the response has a patch.
     pub(crate) async fn review(&mut self, body: Bytes) -> anyhow::Result<bool> {
         let request = Request::post("/mutate?timeout=3s")
             .header("host", "127.0.0.1")
@@ -41,79 +41,78 @@ impl Caller {
     }
 }
 
-/// What a row says.
-pub(crate) struct Row {
-    each: Duration,
+/// The measurements of one kind of review.
+pub(crate) struct Measurements {
+    cpu_per_review: Duration,
     p50: Duration,
     p99: Duration,
-    a_second: f64,
+    per_second: f64,
 }
 
-/// Sends `review` for so many seconds on so many connections.
+/// Sends `review` on `connections` connections for `seconds` seconds.
 pub(crate) async fn run(
     program: &Program,
     review: Review,
     connections: usize,
     seconds: u64,
-) -> anyhow::Result<Row> {
+) -> anyhow::Result<Measurements> {
     let tasks = LocalSet::new();
     let mut callers = Vec::new();
     for _ in 0..connections {
         callers.push(Caller::connect(program).await?);
     }
-    let (body, before, started) =
-        (Rc::new(review.body()), program.processor_time()?, Instant::now());
+    let (body, before, started) = (Rc::new(review.body()), program.cpu_time()?, Instant::now());
     let end = started + Duration::from_secs(seconds);
-    let asking = callers.into_iter().map(|mut caller| {
+    let sending = callers.into_iter().map(|mut caller| {
         let body = Rc::clone(&body);
         tasks.spawn_local(async move {
             let mut times = Vec::new();
             while Instant::now() < end {
-                let asked = Instant::now();
+                let sent = Instant::now();
                 let patched = caller.review((*body).clone()).await?;
-                ensure!(patched == review.patched(), "a review was answered wrongly");
-                times.push(asked.elapsed());
+                ensure!(patched == review.patched(), "a review got the wrong response");
+                times.push(sent.elapsed());
             }
             Ok(times)
         })
     });
-    let asking: Vec<_> = asking.collect();
+    let sending: Vec<_> = sending.collect();
     let times = tasks
         .run_until(async {
             let mut times = Vec::new();
-            for one in asking {
+            for one in sending {
                 times.extend(one.await??);
             }
             anyhow::Ok(times)
         })
         .await?;
-    let used = program.processor_time()?.saturating_sub(before);
-    Ok(row(times, used, started.elapsed()))
+    let used = program.cpu_time()?.saturating_sub(before);
+    Ok(measurements(times, used, started.elapsed()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers for people")]
-fn row(mut times: Vec<Duration>, used: Duration, took: Duration) -> Row {
+fn measurements(mut times: Vec<Duration>, used: Duration, took: Duration) -> Measurements {
     times.sort_unstable();
-    let share = |percent: usize| {
+    let percentile = |percent: usize| {
         let place = (times.len() * percent / 100).min(times.len().saturating_sub(1));
         times.get(place).copied().unwrap_or_default()
     };
     let count = times.len().max(1) as f64;
-    Row {
-        each: used.div_f64(count),
-        p50: share(50),
-        p99: share(99),
-        a_second: count / took.as_secs_f64(),
+    Measurements {
+        cpu_per_review: used.div_f64(count),
+        p50: percentile(50),
+        p99: percentile(99),
+        per_second: count / took.as_secs_f64(),
     }
 }
 
-impl Row {
-    pub(crate) fn add_to(&self, table: &mut Table, of: &str) {
+impl Measurements {
+    pub(crate) fn add_to(&self, table: &mut Table, review: &str) {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-        let micros = (self.each.as_secs_f64() * 1e6).round();
-        table.add(&format!("{of}: processor for each"), "us", micros);
-        table.add(&format!("{of}: p50"), "ms", milliseconds(self.p50));
-        table.add(&format!("{of}: p99"), "ms", milliseconds(self.p99));
-        table.add(&format!("{of}: reviews/s"), "", self.a_second.round());
+        let micros = (self.cpu_per_review.as_secs_f64() * 1e6).round();
+        table.add(&format!("{review}: CPU per review"), "us", micros);
+        table.add(&format!("{review}: p50"), "ms", milliseconds(self.p50));
+        table.add(&format!("{review}: p99"), "ms", milliseconds(self.p99));
+        table.add(&format!("{review}: reviews/s"), "", self.per_second.round());
     }
 }

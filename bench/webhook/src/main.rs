@@ -1,5 +1,5 @@
-//! What a review costs a webhook, and what ServiceAccounts cost it. Drives any binary that takes
-//! the flags of EKS's webhook, against a stand-in API server.
+//! Measures what reviews and ServiceAccounts cost a webhook. Works with every binary that has the
+//! flags of EKS's webhook, and uses a stand-in for the API server.
 //!
 //! ```text
 //! cargo build --release -p podrole-webhook -p podrole-bench-webhook
@@ -7,8 +7,8 @@
 //! target/release/bench-webhook --against ./another --against-flag=--in-cluster=false
 //! ```
 //!
-//! The webhook is a process of its own, and its processor time is what the kernel counts, which
-//! holds on a busy machine too. The load comes over HTTP/1.1 and TLS, as from an API server.
+//! The webhook runs in its own process. Its CPU time is the kernel's, which is valid on a busy
+//! machine too. The load is sent over HTTP/1.1 and TLS, as by an API server.
 #![forbid(unsafe_code)]
 
 mod api_server;
@@ -26,28 +26,28 @@ use program::Program;
 use reviews::Review;
 use table::Table;
 
-/// Measures a webhook: processor time, latency, memory, and pods missed in a burst
+/// Measure a webhook: CPU time, latency, memory, and pods missed in a burst
 #[derive(Parser)]
 struct Args {
-    /// The binary; without it, the podrole-webhook beside this
+    /// The webhook's binary; default: podrole-webhook in the folder of this program
     #[arg(long, value_name = "FILE")]
     webhook: Option<PathBuf>,
 
-    /// One more flag for it; repeatable
+    /// A flag for the webhook; repeatable
     #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
     flags: Vec<String>,
 
-    /// Another webhook, measured in the same run and shown beside the first
+    /// Another webhook to measure in the same run, for comparison
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// One more flag for the other; repeatable
+    /// A flag for the other webhook; repeatable
     #[arg(long = "against-flag", value_name = "FLAG", allow_hyphen_values = true)]
     against_flags: Vec<String>,
 
-    /// How many ServiceAccounts there are; repeatable
-    #[arg(long, value_name = "COUNT", default_values_t = [0, 1000, 100_000])]
-    accounts: Vec<usize>,
+    /// Number of ServiceAccounts in the cluster; repeatable
+    #[arg(long, alias = "accounts", value_name = "COUNT", default_values_t = [0, 1000, 100_000])]
+    service_accounts: Vec<usize>,
 
     /// Seconds for each row of reviews
     #[arg(long, default_value_t = 5)]
@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(bench(Args::parse()))
 }
 
-/// A webhook that is measured.
+/// A measured webhook.
 struct Contender {
     binary: PathBuf,
     flags: Vec<String>,
@@ -85,23 +85,27 @@ async fn bench(args: Args) -> anyhow::Result<()> {
         contenders.push(Contender { binary, flags: args.against_flags.clone() });
     }
     let mut table = Table::new(contenders.iter().map(Contender::name));
-    for count in &args.accounts {
+    for count in &args.service_accounts {
         for contender in &contenders {
-            accounts(contender, *count, &mut table).await?;
+            service_accounts(contender, *count, &mut table).await?;
         }
     }
     reviews(&contenders, args.seconds, &mut table).await?;
     for contender in &contenders {
         let injected = burst::run(&contender.binary, &contender.flags).await?;
-        let what = "injected of 200 pods for 200 ServiceAccounts of the same second";
+        let what = "pods injected of 200, each with a ServiceAccount created in the same second";
         table.add(what, "", f64::from(injected));
     }
     println!("{table}");
     Ok(())
 }
 
-/// What so many ServiceAccounts cost.
-async fn accounts(contender: &Contender, count: usize, table: &mut Table) -> anyhow::Result<()> {
+/// Measures start-up time and memory with `count` ServiceAccounts.
+async fn service_accounts(
+    contender: &Contender,
+    count: usize,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let api_server = ApiServer::start(count).await?;
     let mut program = contender.start(&api_server)?;
     let took = burst::until_injected(&mut program, count).await?;
@@ -109,13 +113,17 @@ async fn accounts(contender: &Contender, count: usize, table: &mut Table) -> any
     let mut add = |what, unit, value| {
         table.add(&format!("{count} ServiceAccounts: {what}"), unit, value);
     };
-    add("the last one's pod is injected after", "ms", (took.as_secs_f64() * 1000.0).round());
+    add(
+        "first injection of a pod of the last one after",
+        "ms",
+        (took.as_secs_f64() * 1000.0).round(),
+    );
     add("memory, steady", "MB", steady);
     add("memory, peak", "MB", peak);
     Ok(())
 }
 
-/// What reviews cost, each kind for one webhook after the other.
+/// Measures each kind of review, alternating between the webhooks.
 async fn reviews(contenders: &[Contender], seconds: u64, table: &mut Table) -> anyhow::Result<()> {
     let api_server = ApiServer::start(1000).await?;
     let mut programs = Vec::new();

@@ -1,4 +1,4 @@
-//! The webhook as a process, and what the kernel knows of it.
+//! The webhook's process, and its resource usage as counted by the kernel.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use crate::api_server::ApiServer;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// Linux counts processor time in hundredths of a second, whatever its clock does.
+/// Linux reports CPU time to user space in ticks of 10 ms on every platform.
 const TICK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Program {
@@ -33,7 +33,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it against an API server; it may not be ready yet.
+    /// Starts the webhook. It may not be ready yet.
     pub(crate) fn start(
         binary: &Path,
         flags: &[String],
@@ -56,31 +56,33 @@ impl Program {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("{}: build it first, or name it", binary.display()))?;
+            .with_context(|| {
+                format!("could not start {}; build it first, or give its path", binary.display())
+            })?;
         let address = (Ipv4Addr::LOCALHOST, port).into();
         let tls = client(authority.certificate_pem())?;
         Ok(Self { child, address, tls, _files: files })
     }
 
-    /// An error where it has ended.
+    /// Fails if the process has exited.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let ended = self.child.try_wait()?;
-        anyhow::ensure!(ended.is_none(), "the webhook ended: {ended:?}");
+        anyhow::ensure!(ended.is_none(), "the webhook exited: {ended:?}");
         Ok(())
     }
 
-    /// Processor time so far, its own and the kernel's for it.
-    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+    /// CPU time so far, in user and kernel mode.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name before the last bracket may hold blanks.
+        // The program name, before the last bracket, may contain spaces.
         let fields = stat.rsplit_once(") ").context("stat")?.1;
         let ticks = |index| fields.split(' ').nth(index).and_then(|ticks| ticks.parse().ok());
         let (user, system): (u32, u32) = (ticks(11).context("utime")?, ticks(12).context("stime")?);
         Ok(TICK * (user + system))
     }
 
-    /// Resident memory, steady and at most, in MB: when it has not changed by more than a
-    /// hundredth for five seconds, or after a minute.
+    /// Resident memory and its peak in MB, once it has not changed by more than 1 % for five
+    /// seconds, or after a minute.
     pub(crate) async fn settled_memory(&self) -> anyhow::Result<(f64, f64)> {
         let (mut last, mut quiet) = (self.memory()?, 0);
         for _ in 0..60 {
@@ -96,7 +98,7 @@ impl Program {
         Ok((megabytes(last.0), megabytes(last.1)))
     }
 
-    /// Resident memory now and at most, in kB.
+    /// Current and peak resident memory in kB.
     fn memory(&self) -> anyhow::Result<(u32, u32)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let read = |name: &str| {

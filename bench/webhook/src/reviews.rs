@@ -1,4 +1,4 @@
-//! The reviews that are sent.
+//! The AdmissionReviews that are sent.
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 /// A kind of pod.
 #[derive(Clone, Copy)]
 pub(crate) enum Review {
-    /// Its ServiceAccount names no role: most pods of most clusters.
+    /// The ServiceAccount has no role, as of most pods in most clusters.
     NothingToDo,
-    /// One container that gets its role.
+    /// One container that is injected.
     OneContainer,
     /// 40 containers and 100 kB of pod.
     Large,
@@ -25,12 +25,11 @@ impl Review {
         }
     }
 
-    /// Whether an answer must have a patch.
+    /// Whether the response must have a patch.
     pub(crate) fn patched(self) -> bool {
         !matches!(self, Self::NothingToDo)
     }
 
-    /// The body of the review.
     pub(crate) fn body(self) -> Bytes {
         match self {
             Self::NothingToDo => body("plain-1", 2, 100),
@@ -40,8 +39,8 @@ impl Review {
     }
 }
 
-/// A review of a pod of `account` with so many containers, each with `filling` bytes of command.
-pub(crate) fn body(account: &str, containers: usize, filling: usize) -> Bytes {
+/// The review of a pod of `service_account`. Each container has `filling` bytes of arguments.
+pub(crate) fn body(service_account: &str, containers: usize, filling: usize) -> Bytes {
     let container = |index: usize| {
         json!({
             "name": format!("c{index}"),
@@ -58,7 +57,7 @@ pub(crate) fn body(account: &str, containers: usize, filling: usize) -> Bytes {
         "kind": "Pod",
         "metadata": {"generateName": "app-", "namespace": "bench", "labels": {"app": "app"}},
         "spec": {
-            "serviceAccountName": account,
+            "serviceAccountName": service_account,
             "containers": containers,
             "volumes": [{"name": "api", "emptyDir": {}}],
         },

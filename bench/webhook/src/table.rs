@@ -1,8 +1,7 @@
-//! What was measured, as one table: a line for each number, a column for each webhook.
+//! The printed table: one line for each measurement, one column for each webhook.
 
 use std::fmt;
 
-/// The table.
 #[derive(Default)]
 pub(crate) struct Table {
     names: Vec<String>,
@@ -20,7 +19,7 @@ impl Table {
         Self { names: names.collect(), lines: Vec::new() }
     }
 
-    /// Adds one webhook's number; its line is made by the first.
+    /// Adds the value of one webhook. The first value creates the line.
     pub(crate) fn add(&mut self, what: &str, unit: &'static str, value: f64) {
         match self.lines.iter_mut().find(|line| line.what == what) {
             Some(line) => line.values.push(value),
@@ -35,7 +34,7 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let compared = self.names.len() > 1;
-        let last = if compared { " times |" } else { "" };
+        let last = if compared { " ratio |" } else { "" };
         writeln!(f, "| | {} |{last}", self.names.join(" | "))?;
         writeln!(
             f,
@@ -52,8 +51,8 @@ impl fmt::Display for Table {
             if let [ours, others @ ..] = line.values.as_slice()
                 && compared
             {
-                let times = others.iter().map(|other| format!("{:.1}", other / ours));
-                write!(f, " {} |", times.collect::<Vec<_>>().join(", "))?;
+                let ratios = others.iter().map(|other| format!("{:.1}", other / ours));
+                write!(f, " {} |", ratios.collect::<Vec<_>>().join(", "))?;
             }
             writeln!(f)?;
         }

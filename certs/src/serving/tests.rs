@@ -22,7 +22,7 @@ fn issue(authority: &Authority) -> Pair {
     authority.issue(&[NAME], podrole_runtime::clock::now(), YEAR).unwrap()
 }
 
-/// Handshakes once with each side for real; the certificate that the client was given.
+/// Performs a handshake over TCP and returns the certificate that the client received.
 async fn handshake(
     server: &Arc<ServerConfig>,
     trusted: &Authority,
@@ -59,7 +59,7 @@ async fn handshake_by(
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_the_ca_gets_through_and_no_other() {
+async fn only_a_client_that_trusts_the_ca_can_connect() {
     let ours = authority();
     let server = Serving::new(&issue(&ours)).unwrap().server_config().unwrap();
     assert!(handshake(&server, &ours, NAME).await.is_ok());
@@ -77,7 +77,7 @@ async fn an_expired_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn the_next_handshake_gets_the_new_certificate() {
+async fn the_next_handshake_uses_the_new_certificate() {
     let ours = authority();
     let serving = Serving::new(&issue(&ours)).unwrap();
     let server = serving.server_config().unwrap();
@@ -87,7 +87,7 @@ async fn the_next_handshake_gets_the_new_certificate() {
 }
 
 #[tokio::test]
-async fn a_pair_that_does_not_hold_together_is_not_served() {
+async fn an_invalid_pair_is_not_served() {
     let ours = authority();
     let (one, two) = (issue(&ours), issue(&ours));
     let serving = Serving::new(&one).unwrap();
@@ -100,7 +100,7 @@ async fn a_pair_that_does_not_hold_together_is_not_served() {
     assert!(handshake(&serving.server_config().unwrap(), &ours, NAME).await.is_ok());
 }
 
-/// The first words of a client that knows this version and nothing newer; 2 is TLS 1.1.
+/// A ClientHello that offers at most TLS 1.(minor - 1): 3 is TLS 1.2, 2 is TLS 1.1.
 fn hello(minor: u8) -> Vec<u8> {
     let mut hello = vec![22, 3, 1, 0, 69, 1, 0, 0, 65, 3, minor];
     hello.extend([7; 32]);
@@ -111,21 +111,20 @@ fn hello(minor: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
+async fn only_tls_1_2_and_1_3_are_accepted() {
     let ours = authority();
     let server = Serving::new(&issue(&ours)).unwrap().server_config().unwrap();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         assert!(handshake_by(&server, &ours, NAME, &[version]).await.is_ok(), "{version:?}");
     }
-    for (minor, taken) in [(3, true), (2, false), (1, false)] {
+    for (minor, accepted) in [(3, true), (2, false), (1, false)] {
         let mut connection = ServerConnection::new(Arc::clone(&server)).unwrap();
         connection.read_tls(&mut hello(minor).as_slice()).unwrap();
-        assert_eq!(connection.process_new_packets().is_ok(), taken, "3.{minor}");
+        assert_eq!(connection.process_new_packets().is_ok(), accepted, "3.{minor}");
     }
 }
 
-/// Puts a pair where a mounted Secret has it, by the kubelet's way: a new folder and a symlink
-/// that is swapped to it.
+/// Writes a pair as the kubelet updates a mounted Secret: a new folder, then a swapped symlink.
 fn swap_in(folder: &Path, generation: &str, pair: &Pair) {
     let data = folder.join(generation);
     std::fs::create_dir(&data).unwrap();
@@ -136,7 +135,7 @@ fn swap_in(folder: &Path, generation: &str, pair: &Pair) {
 }
 
 #[tokio::test]
-async fn files_are_followed_through_a_kubelets_swap() {
+async fn files_are_followed_when_the_kubelet_swaps_the_symlink() {
     let (ours, folder) = (authority(), tempfile::tempdir().unwrap());
     swap_in(folder.path(), "one", &issue(&ours));
     let (certificate, key) =
@@ -164,15 +163,15 @@ async fn files_are_followed_through_a_kubelets_swap() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_named() {
+async fn the_error_names_a_missing_file() {
     let missing = Path::new("/nonexistent/tls.crt");
     let (expires, stop) = (Expires::default(), CancellationToken::new());
     let error = watch_files(missing, missing, expires, stop).await.unwrap_err();
-    assert!(error.to_string().starts_with("cannot read /nonexistent/tls.crt"), "{error}");
+    assert!(error.to_string().starts_with("could not read /nonexistent/tls.crt"), "{error}");
 }
 
 #[test]
-fn a_pairs_debug_shows_no_key() {
+fn the_debug_of_a_pair_omits_the_key() {
     let shown = format!("{:?}", issue(&authority()));
     assert!(!shown.contains("KEY"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! The demo's agent: the real one, with the files' ServiceAccounts in place of a cluster's.
+//! The demo's agent: the real one, with the ServiceAccounts of the files instead of a cluster's.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,28 +15,30 @@ use podrole_agent::{
 use podrole_identity::{Exchange, SessionNameTemplate};
 use podrole_sandbox::Issuer;
 
-use super::{Failure, accounts::Accounts, cloud::REGION};
+use super::{Failure, cloud::REGION, service_accounts::DemoServiceAccounts};
 
-/// The routes of an agent on `here`, which reads the issuer's keys by discovery and exchanges
-/// tokens at `sts`.
+/// The routes of an agent that listens on `here`, discovers the issuer's keys and exchanges tokens
+/// at `sts`.
 pub(crate) async fn router(
     issuer: &Issuer,
     sts: SocketAddr,
     here: SocketAddr,
-    accounts: &Accounts,
+    service_accounts: &DemoServiceAccounts,
 ) -> Result<axum::Router, Failure> {
     let clock = Clock::default();
     let issuers = vec![issuer.url().to_owned()];
     let keys = KeyRing::new(KeySource::Issuers(issuers.clone()), clock.clone());
-    keys.refetch().await.map_err(|error| Failure::ours("the agent's keys", &error))?;
+    keys.refetch()
+        .await
+        .map_err(|error| Failure::bug("fetching the issuer's keys for the agent", &error))?;
     let rules =
         Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
     let endpoint = format!("http://{sts}");
     Ok(http::router(Agent::new(Parts {
         keys,
         rules,
-        service_accounts: Arc::new(accounts.for_the_agent()),
-        // There is no cluster that could say which pods live; the agent is on loopback.
+        service_accounts: Arc::new(service_accounts.for_agent()),
+        // The demo's pods exist in no cluster, so their liveness cannot be checked.
         liveness: Liveness::off(),
         exchange: Arc::new(WebIdentity::new(REGION, Some(&endpoint))),
         session_name: SessionNameTemplate::default(),

@@ -1,4 +1,4 @@
-//! The API server's part: an AdmissionReview over HTTPS, and the patch applied to the pod.
+//! Simulates the API server: sends an AdmissionReview over HTTPS and applies the returned patch.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -16,28 +16,31 @@ use tokio_rustls::TlsConnector;
 
 use super::Failure;
 
-/// Sends reviews to a webhook as an API server does: HTTP/1.1 over TLS, trusting the `caBundle`.
+/// Sends reviews to a webhook as an API server does: HTTP/1.1 over TLS, trusting only the
+/// `caBundle`.
 pub(crate) struct ApiServer {
     address: SocketAddr,
     name: ServerName<'static>,
     tls: TlsConnector,
 }
 
-/// What the webhook answered, and the pod as it would be stored.
-pub(crate) struct Reviewed {
+/// A pod after admission, with the webhook's patch and warnings.
+pub(crate) struct AdmittedPod {
+    /// The pod as it would be stored.
     pub(crate) pod: Value,
     pub(crate) patch: Value,
     pub(crate) warnings: Vec<String>,
 }
 
 impl ApiServer {
-    /// An API server in whose webhook configuration stand `address`, `name` and `ca_bundle_pem`.
+    /// An API server whose webhook configuration has this `name` and `ca_bundle_pem`. `address` is
+    /// what the name resolves to.
     pub(crate) fn new(
         address: SocketAddr,
         name: &str,
         ca_bundle_pem: &str,
     ) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::fmt::Display| Failure::ours("the caBundle", error);
+        let failed = |error: &dyn std::fmt::Display| Failure::bug("reading the caBundle", error);
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_bundle_pem.as_bytes()) {
             let certificate = certificate.map_err(|error| failed(&error))?;
@@ -48,27 +51,34 @@ impl ApiServer {
         Ok(Self { address, name, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// Has a pod reviewed on its way into the cluster.
-    pub(crate) async fn create(&self, namespace: &str, pod: &Value) -> Result<Reviewed, Failure> {
+    /// Creates a pod: the webhook reviews it, and its patch is applied.
+    pub(crate) async fn create(
+        &self,
+        namespace: &str,
+        pod: &Value,
+    ) -> Result<AdmittedPod, Failure> {
         let review = review(namespace, pod);
         let answer = self.post("/mutate?timeout=3s", review.to_string()).await;
-        let answer = answer.map_err(|error| Failure::ours("the AdmissionReview", &error))?;
+        let answer = answer.map_err(|error| Failure::bug("reviewing the pod", &error))?;
         let response = answer.get("response").unwrap_or(&Value::Null);
         if response.get("uid") != review.pointer("/request/uid") {
-            return Err(Failure::ours("the AdmissionReview", &"the answer has another uid"));
+            return Err(Failure::bug("reviewing the pod", &"the uid of the response differs"));
         }
         if response.get("allowed") != Some(&Value::Bool(true)) {
             let message = response.pointer("/status/message").and_then(Value::as_str);
-            return Err(Failure::ours("the webhook refused", &message.unwrap_or("without a word")));
+            return Err(Failure::bug(
+                "the webhook rejected the pod",
+                &message.unwrap_or("no message"),
+            ));
         }
         let warnings = super::kubelet::list(response, "warnings");
         let warnings = warnings.filter_map(Value::as_str).map(str::to_owned).collect();
-        let patch = patch(response).map_err(|error| Failure::ours("the patch", &error))?;
+        let patch = patch(response).map_err(|error| Failure::bug("applying the patch", &error))?;
         let mut patched = pod.clone();
         json_patch::patch(&mut patched, &patch)
-            .map_err(|error| Failure::ours("the patch", &error))?;
+            .map_err(|error| Failure::bug("applying the patch", &error))?;
         let patch = serde_json::to_value(&patch).unwrap_or_default();
-        Ok(Reviewed { pod: patched, patch, warnings })
+        Ok(AdmittedPod { pod: patched, patch, warnings })
     }
 
     async fn post(&self, path: &str, body: String) -> anyhow::Result<Value> {
@@ -82,13 +92,13 @@ impl ApiServer {
             .body(Full::new(Bytes::from(body)))?;
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let bytes = body.collect().await?.to_bytes();
-        let told = || String::from_utf8_lossy(&bytes).trim().to_owned();
-        anyhow::ensure!(parts.status.is_success(), "HTTP {}: {}", parts.status, told());
+        let text = || String::from_utf8_lossy(&bytes).trim().to_owned();
+        anyhow::ensure!(parts.status.is_success(), "HTTP {}: {}", parts.status, text());
         Ok(serde_json::from_slice(&bytes)?)
     }
 }
 
-/// The review that kube-apiserver 1.30 and later send when a controller creates a pod.
+/// The review that kube-apiserver 1.30 and later sends when a controller creates a pod.
 fn review(namespace: &str, pod: &Value) -> Value {
     json!({
         "kind": "AdmissionReview",

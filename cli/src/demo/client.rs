@@ -1,4 +1,4 @@
-//! The application's part: a program that gets the injected variables.
+//! Simulates the application: a program that runs with the injected variables.
 
 use std::{collections::BTreeMap, path::Path, process::ExitStatus};
 
@@ -9,10 +9,9 @@ use tokio::process::Command;
 use super::{Failure, kubelet::containers, kubelet::list};
 use crate::whoami::Answer;
 
-/// Variables by name.
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// The variables that `after` has in its first changed container and `before` has not there.
+/// The variables that were added to the first container that changed, or `None` if none did.
 pub(crate) fn injected(before: &Value, after: &Value) -> Option<Variables> {
     let before: BTreeMap<&str, Variables> =
         containers(before).filter_map(|c| Some((name(c)?, variables(c)))).collect();
@@ -33,9 +32,9 @@ fn variables(container: &Value) -> Variables {
     list(container, "env").filter_map(pair).collect()
 }
 
-/// Runs `podrole whoami` with the variables and nothing else.
+/// Runs `podrole whoami` with no other variables than these.
 pub(crate) async fn whoami(variables: &Variables) -> Result<Answer, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::ours("the AWS SDK", error);
+    let failed = |error: &dyn std::fmt::Display| Failure::bug("running the AWS SDK", error);
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let output = Command::new(program)
         .args(["whoami", "--json"])
@@ -49,15 +48,19 @@ pub(crate) async fn whoami(variables: &Variables) -> Result<Answer, Failure> {
         .map_err(|error| failed(&format!("{error}; {}", String::from_utf8_lossy(&output.stderr))))
 }
 
-/// Runs the person's own command as the pod: its variables replace every AWS variable of this
-/// shell, and `home` has no AWS configuration.
+/// Runs the user's command as the pod. `variables` replace every AWS variable of this process, and
+/// the AWS configuration files are looked for in `home`, where there are none.
 pub(crate) async fn own_command(
     command: &[String],
     variables: &Variables,
     home: &Path,
 ) -> Result<ExitStatus, Failure> {
     let (program, arguments) = command.split_first().ok_or_else(|| {
-        Failure::new("the command", "there is none", "name one behind --, as in `-- aws --version`")
+        Failure::new(
+            "running the command",
+            "none was given",
+            "put it after --, as in `-- aws --version`",
+        )
     })?;
     let mut child = Command::new(program);
     child.args(arguments).kill_on_drop(true);
@@ -66,7 +69,7 @@ pub(crate) async fn own_command(
             child.env_remove(name);
         }
     }
-    // A pod has no such files, and a profile in them would go before the injected variables.
+    // A profile in the user's own files would take precedence over the injected variables.
     child.env("AWS_CONFIG_FILE", home.join("aws-config"));
     child.env("AWS_SHARED_CREDENTIALS_FILE", home.join("aws-credentials"));
     for name in variable::NO_PROXIES {
@@ -75,11 +78,11 @@ pub(crate) async fn own_command(
     child.envs(variables);
     child.status().await.map_err(|error| {
         let why = format!("{program}: {error}");
-        Failure::new("the command", why, "install it, or name it with its whole path")
+        Failure::new("running the command", why, "install it, or give its absolute path")
     })
 }
 
-/// The sandbox and the agent are on this machine, whatever proxy the shell has.
+/// Adds 127.0.0.1, because sandbox and agent are not reachable through the shell's proxy.
 fn no_proxy(own: Option<String>) -> String {
     match own.filter(|own| !own.is_empty()) {
         Some(own) => format!("{own},127.0.0.1"),
@@ -93,7 +96,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_what_was_injected_is_given() {
+    fn only_injected_variables_are_returned() {
         let env = |list: Value| json!({"spec": {"containers": [{"name": "a", "env": list}]}});
         let before = env(json!([{"name": "MINE", "value": "1"}]));
         let after =

@@ -1,4 +1,4 @@
-//! The demo's AWS: a sandbox that knows the issuer, and the roles that the files name.
+//! The demo's AWS: a sandbox with the demo's OIDC issuer and the roles that the files name.
 
 use podrole_identity::{AccountId, Audience, RoleArn, ServiceAccountRef};
 use podrole_sandbox::{Config, Issuer, Provider, Role, Sandbox, policy::Policy};
@@ -6,16 +6,15 @@ use serde_json::{Value, json};
 
 use super::Failure;
 
-/// The region that pods are told.
+/// The region that is injected into pods.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// A sandbox without roles.
 pub(crate) fn sandbox(issuer: Issuer) -> Sandbox {
     Sandbox::new(Config::default()).with_issuer(issuer)
 }
 
-/// Creates a role that trusts ServiceAccounts, and the OIDC provider in its account, as an IRSA
-/// guide has it.
+/// Creates a role that trusts `trusted`, and the OIDC provider in its AWS account, as the guides to
+/// IRSA do.
 pub(crate) fn create_role(
     sandbox: &Sandbox,
     issuer: &Issuer,
@@ -23,10 +22,10 @@ pub(crate) fn create_role(
     trusted: &[ServiceAccountRef],
     audiences: &[Audience],
 ) -> Result<(), Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::ours("creating the role", error);
-    let account: AccountId = role.account().parse().map_err(|error| failed(&error))?;
+    let failed = |error: &dyn std::fmt::Display| Failure::bug("creating the role", error);
+    let aws_account: AccountId = role.account().parse().map_err(|error| failed(&error))?;
     let provider = Provider::new(issuer.url(), audiences.to_vec());
-    sandbox.register_provider(&account, provider);
+    sandbox.register_provider(&aws_account, provider);
     let policy = trust_policy(issuer.url(), role, trusted, audiences);
     let policy = Policy::read(&policy.to_string()).map_err(|error| failed(&error))?;
     sandbox.put_role(Role::new(role.clone(), policy)).map_err(|error| failed(&error))
@@ -41,13 +40,13 @@ fn trust_policy(
     let issuer = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     let subjects: Vec<String> = trusted.iter().map(ServiceAccountRef::subject).collect();
     let audiences: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
-    let (partition, account) = (role.partition(), role.account());
+    let (partition, aws_account) = (role.partition(), role.account());
     json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": {
-                "Federated": format!("arn:{partition}:iam::{account}:oidc-provider/{issuer}"),
+                "Federated": format!("arn:{partition}:iam::{aws_account}:oidc-provider/{issuer}"),
             },
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {

@@ -1,35 +1,33 @@
-//! A step that did not happen: which, why, and how to mend it.
+//! Why the demo stopped: the step that failed, its error, and how to fix it.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A step that failed.
+/// A failed step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
-    /// Which step.
     pub(crate) step: String,
-    /// Why it did not happen.
+    /// The error.
     pub(crate) why: String,
     /// What to do about it.
-    pub(crate) mend: String,
+    pub(crate) fix: String,
 }
 
 impl Failure {
-    /// A failure that the person can mend.
-    pub(crate) fn new(step: impl Into<String>, why: impl fmt::Display, mend: &str) -> Self {
-        Self { step: step.into(), why: why.to_string(), mend: mend.to_owned() }
+    /// A failure that the user can fix.
+    pub(crate) fn new(step: impl Into<String>, why: impl fmt::Display, fix: &str) -> Self {
+        Self { step: step.into(), why: why.to_string(), fix: fix.to_owned() }
     }
 
-    /// A failure that is podrole's own.
-    pub(crate) fn ours(step: &str, why: &dyn fmt::Display) -> Self {
-        let mend = "this is podrole's own error: please report it with this text";
-        Self::new(step, why, mend)
+    /// A bug in podrole.
+    pub(crate) fn bug(step: &str, why: &dyn fmt::Display) -> Self {
+        Self::new(step, why, "this is a bug in podrole; please report it with this message")
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n  mend: {}", self.step, self.why, self.mend)
+        write!(f, "{}: {}\n  fix: {}", self.step, self.why, self.fix)
     }
 }

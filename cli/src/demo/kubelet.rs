@@ -1,4 +1,4 @@
-//! The kubelet's part: the tokens that a pod's new volumes ask for, written where the mounts say.
+//! Simulates the kubelet: writes the tokens that a pod's new volumes request to their mount paths.
 
 use std::{
     collections::BTreeSet,
@@ -9,50 +9,65 @@ use std::{
 use podrole_identity::Audience;
 use serde_json::Value;
 
-/// A token that the webhook's additions ask for.
+/// A token that an injected volume requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WantedToken {
+pub(crate) struct RequestedToken {
     pub(crate) audience: Audience,
     pub(crate) expiration_seconds: u32,
-    /// Where containers find it.
+    /// The path at which containers read it.
     pub(crate) file: PathBuf,
 }
 
-/// The tokens of projected volumes that `after` has and `before` has not.
-pub(crate) fn wanted_tokens(before: &Value, after: &Value) -> Result<Vec<WantedToken>, String> {
+/// An injected volume that no kubelet would mount: a bug in the webhook.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenVolumeError {
+    #[error("no container mounts the new volume {0}")]
+    NotMounted(String),
+    #[error("the token request of the new volume {0} is invalid")]
+    InvalidRequest(String),
+}
+
+/// The tokens of the projected volumes that `after` has and `before` does not.
+pub(crate) fn requested_tokens(
+    before: &Value,
+    after: &Value,
+) -> Result<Vec<RequestedToken>, TokenVolumeError> {
     let known: BTreeSet<&str> = volumes(before).filter_map(name).collect();
     let new =
         volumes(after).filter(|volume| name(volume).is_some_and(|name| !known.contains(name)));
-    let mut wanted = Vec::new();
+    let mut requested = Vec::new();
     for volume in new {
         let volume_name = name(volume).unwrap_or_default();
         let mount = mount_path(after, volume_name)
-            .ok_or_else(|| format!("no container mounts the new volume {volume_name}"))?;
+            .ok_or_else(|| TokenVolumeError::NotMounted(volume_name.to_owned()))?;
         let sources = volume.pointer("/projected/sources").and_then(Value::as_array);
         let tokens = sources.into_iter().flatten().filter_map(|s| s.get("serviceAccountToken"));
         for token in tokens {
-            wanted.push(wanted_token(token, mount).ok_or_else(|| {
-                format!("the volume {volume_name} asks for a token that no kubelet would write")
-            })?);
+            let token = requested_token(token, mount);
+            let invalid = || TokenVolumeError::InvalidRequest(volume_name.to_owned());
+            requested.push(token.ok_or_else(invalid)?);
         }
     }
-    Ok(wanted)
+    Ok(requested)
 }
 
-fn wanted_token(token: &Value, mount: &str) -> Option<WantedToken> {
+/// `None` if a field is missing or invalid.
+fn requested_token(token: &Value, mount: &str) -> Option<RequestedToken> {
     let seconds = token.get("expirationSeconds")?.as_u64()?;
-    Some(WantedToken {
+    Some(RequestedToken {
         audience: token.get("audience")?.as_str()?.parse().ok()?,
         expiration_seconds: u32::try_from(seconds).ok()?,
         file: Path::new(mount).join(token.get("path")?.as_str()?),
     })
 }
 
-/// Writes a token for its owner alone, without a newline at its end, which SDKs refuse. Only
-/// below `root`, which the demo made.
+/// Writes a token to `file`, which must be below `root`, so that a mount path can never overwrite a
+/// file of the user.
+/// There is no final newline, because SDKs send the file's content as it is.
 pub(crate) fn write(root: &Path, file: &Path, token: &str) -> io::Result<()> {
     if !file.starts_with(root) || file.components().any(|part| part.as_os_str() == "..") {
-        return Err(io::Error::other(format!("{} is not below the demo's folder", file.display())));
+        let text = format!("{} is outside the demo's folder", file.display());
+        return Err(io::Error::other(text));
     }
     fs::create_dir_all(file.parent().unwrap_or(root))?;
     fs::write(file, token)
@@ -72,14 +87,14 @@ fn mount_path<'a>(pod: &'a Value, volume: &str) -> Option<&'a str> {
     ours.find_map(|mount| mount.get("mountPath").and_then(Value::as_str))
 }
 
-/// All containers, those of the application before those that only prepare it.
+/// All containers, init containers last: the demo shows the first one that was changed.
 pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     let spec = pod.get("spec");
     let of = |key| spec.into_iter().flat_map(move |spec| list(spec, key));
     of("containers").chain(of("initContainers"))
 }
 
-/// The items of an array member, none where it is absent.
+/// The items of the array `key`; none if it is absent.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
@@ -98,15 +113,15 @@ mod tests {
     }
 
     #[test]
-    fn only_new_volumes_are_written_where_they_are_mounted() {
-        let wanted = wanted_tokens(&json!({"spec": {}}), &pod("v")).unwrap();
-        assert_eq!(wanted[0].file, Path::new("/x/token"));
-        assert_eq!(wanted[0].expiration_seconds, 3600);
-        assert!(wanted_tokens(&pod("v"), &pod("v")).unwrap().is_empty());
+    fn only_tokens_of_new_volumes_are_requested() {
+        let requested = requested_tokens(&json!({"spec": {}}), &pod("v")).unwrap();
+        assert_eq!(requested[0].file, Path::new("/x/token"));
+        assert_eq!(requested[0].expiration_seconds, 3600);
+        assert!(requested_tokens(&pod("v"), &pod("v")).unwrap().is_empty());
     }
 
     #[test]
-    fn nothing_is_written_outside_the_demos_folder() {
+    fn tokens_are_not_written_outside_the_folder() {
         let root = tempfile::tempdir().unwrap();
         assert!(write(root.path(), Path::new("/etc/podrole-token"), "t").is_err());
         assert!(write(root.path(), &root.path().join("../out"), "t").is_err());

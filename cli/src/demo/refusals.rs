@@ -1,4 +1,4 @@
-//! Three tokens that must not work, and what the application sees of each.
+//! Three tokens that must be refused, and the error that the application gets for each.
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1};
@@ -12,41 +12,41 @@ use super::{
     client::{self, Variables},
     manifests::Workload,
     report::{Refusal, Report},
-    stage::{Forgery, Stage},
+    stage::{InvalidToken, Stage},
 };
 use crate::whoami::Answer;
 
-/// The three, with what each way must answer.
-const EXPECTED: [(Forgery, &str, &str); 3] = [
-    (Forgery::Key, "InvalidIdentityToken", "400"),
-    (Forgery::Audience, "InvalidIdentityToken", "400"),
-    (Forgery::ServiceAccount, "AccessDenied", "403"),
+/// Each invalid token with STS's error code and the agent's HTTP status.
+const EXPECTED: [(InvalidToken, &str, &str); 3] = [
+    (InvalidToken::Key, "InvalidIdentityToken", "400"),
+    (InvalidToken::Audience, "InvalidIdentityToken", "400"),
+    (InvalidToken::ServiceAccount, "AccessDenied", "403"),
 ];
 
-/// Shows the three. Fails where one is let in, or refused with another error.
+/// Shows the three refusals. Fails if a token is accepted, or refused with another error.
 pub(crate) async fn show(
     stage: &Stage,
     workload: &Workload,
-    path: CredentialProvider,
+    provider: CredentialProvider,
     variables: &Variables,
     report: &Report,
 ) -> Result<Vec<Refusal>, Failure> {
-    report.note("refused, as it must be, a token");
+    report.note("invalid tokens are refused:");
     let mut refusals = Vec::new();
-    for (forgery, by_sts, by_agent) in EXPECTED {
+    for (invalid, by_sts, by_agent) in EXPECTED {
         let before = stage.decisions().len();
-        let token = stage.forge(workload, forgery)?;
-        let (expected, mut refusal) = match path {
+        let token = stage.mint_invalid(workload, invalid)?;
+        let (expected, mut refusal) = match provider {
             CredentialProvider::WebIdentity => {
-                (by_sts, through_the_sdk(stage, variables, forgery, &token).await?)
+                (by_sts, through_sdk(stage, variables, invalid, &token).await?)
             }
             CredentialProvider::Container => {
-                (by_agent, through_the_agent(stage, forgery, &token).await?)
+                (by_agent, through_agent(stage, invalid, &token).await?)
             }
         };
         if refusal.error != expected {
-            let why = format!("{expected} was due, {} came: {}", refusal.error, refusal.message);
-            return Err(Failure::ours(&format!("the refusal of a token {forgery}"), &why));
+            let why = format!("expected {expected}, got {}: {}", refusal.error, refusal.message);
+            return Err(Failure::bug(&format!("refusing a token {invalid}"), &why));
         }
         refusal.reason = stage.decisions().get(before).cloned();
         report.refused(&refusal);
@@ -55,33 +55,36 @@ pub(crate) async fn show(
     Ok(refusals)
 }
 
-/// The SDK with the injected variables, but with the forged token in the file.
-async fn through_the_sdk(
+/// Runs the SDK with the injected variables, except that the file has the invalid token.
+async fn through_sdk(
     stage: &Stage,
     variables: &Variables,
-    forgery: Forgery,
+    invalid: InvalidToken,
     token: &str,
 ) -> Result<Refusal, Failure> {
-    let file = stage.write_forgery(token)?;
+    let file = stage.write_invalid_token(token)?;
     let mut variables = variables.clone();
     variables.insert(variable::WEB_IDENTITY_TOKEN_FILE.into(), file);
     let (error, message) = match client::whoami(&variables).await? {
-        Answer::Identity { arn, .. } => ("let in".to_owned(), arn),
-        Answer::Refused { code, message } => (code.unwrap_or_else(|| "no code".into()), message),
+        Answer::Identity { arn, .. } => ("accepted".to_owned(), arn),
+        Answer::Refused { code, message } => {
+            (code.unwrap_or_else(|| "no error code".into()), message)
+        }
     };
-    Ok(Refusal { token: forgery.to_string(), error, message, reason: None })
+    Ok(Refusal { token: invalid.to_string(), error, message, reason: None })
 }
 
-/// What an SDK sends to the agent, by hand: most SDKs show no more of the answer than its status.
-async fn through_the_agent(
+/// Sends an SDK's request to the agent. No SDK is used, because most show only the status of the
+/// response.
+async fn through_agent(
     stage: &Stage,
-    forgery: Forgery,
+    invalid: InvalidToken,
     token: &str,
 ) -> Result<Refusal, Failure> {
     let answer = ask_agent(stage, token).await;
-    let (status, body) = answer.map_err(|error| Failure::ours("asking the agent", &error))?;
+    let (status, body) = answer.map_err(|error| Failure::bug("asking the agent", &error))?;
     let message = body.get("message").and_then(Value::as_str).unwrap_or("no message").to_owned();
-    Ok(Refusal { token: forgery.to_string(), error: status.to_string(), message, reason: None })
+    Ok(Refusal { token: invalid.to_string(), error: status.to_string(), message, reason: None })
 }
 
 async fn ask_agent(stage: &Stage, token: &str) -> anyhow::Result<(u16, Value)> {

@@ -1,4 +1,4 @@
-//! The stage: sandbox, webhook and agent on loopback, and the small cluster that they see.
+//! The servers of the demo (sandbox, webhook, agent) on 127.0.0.1, and the simulated cluster.
 
 mod start;
 
@@ -15,21 +15,20 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure,
-    accounts::{Accounts, uid},
-    agent,
+    Failure, agent,
     api_server::ApiServer,
     cloud,
-    kubelet::{self, WantedToken},
+    kubelet::{self, RequestedToken},
     manifests::{Manifests, Workload},
     report::Report,
+    service_accounts::{DemoServiceAccounts, uid},
 };
 use start::{bind, serve_tls, settings};
 
 /// The name under which an API server would call the webhook.
 const WEBHOOK_NAME: &str = "podrole-webhook.podrole.svc";
 
-/// Everything that runs. Dropping it stops and removes everything.
+/// The running servers. Dropping it stops them and removes their files.
 pub(crate) struct Stage {
     pub(crate) api_server: ApiServer,
     pub(crate) agent: SocketAddr,
@@ -37,19 +36,18 @@ pub(crate) struct Stage {
     sandbox_address: SocketAddr,
     webhook_address: SocketAddr,
     issuer: Issuer,
-    accounts: Accounts,
+    service_accounts: DemoServiceAccounts,
     folder: TempDir,
     shutdown: CancellationToken,
 }
 
-/// What is wrong with a token that must not work.
+/// What is wrong with an invalid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forgery {
-    /// It is signed by another key than the one that it names.
+pub(crate) enum InvalidToken {
+    /// Signed by another key than its `kid` names.
     Key,
-    /// It is for another audience.
     Audience,
-    /// It is of a ServiceAccount that the trust policy does not name.
+    /// Of a ServiceAccount that the trust policy does not allow.
     ServiceAccount,
 }
 
@@ -57,26 +55,31 @@ impl Stage {
     /// Starts everything on free ports of 127.0.0.1.
     pub(crate) async fn start(manifests: &Manifests) -> Result<Self, Failure> {
         let folder = TempDir::with_prefix("podrole-demo-").map_err(|error| {
-            Failure::new("the demo's folder", error, "make room in the temporary folder ($TMPDIR)")
+            Failure::new(
+                "creating the demo's folder",
+                error,
+                "free space in the temporary folder ($TMPDIR)",
+            )
         })?;
         let shutdown = CancellationToken::new();
         let sandbox_server = bind("the sandbox").await?;
         let sandbox_address = sandbox_server.address();
         let issuer = Issuer::generate(&format!("http://{sandbox_address}/oidc"))
-            .map_err(|error| Failure::ours("the sandbox's issuer", &error))?;
+            .map_err(|error| Failure::bug("creating the sandbox's issuer", &error))?;
         let sandbox = cloud::sandbox(issuer.clone());
         tokio::spawn(sandbox_server.run(sandbox.router(), shutdown.clone()));
 
-        let accounts = Accounts::new(&manifests.service_accounts);
+        let service_accounts = DemoServiceAccounts::new(&manifests.service_accounts);
         let agent_server = bind("the agent").await?;
         let agent_address = agent_server.address();
-        let router = agent::router(&issuer, sandbox_address, agent_address, &accounts).await?;
+        let router =
+            agent::router(&issuer, sandbox_address, agent_address, &service_accounts).await?;
         tokio::spawn(agent_server.run(router, shutdown.clone()));
 
         let webhook_server = bind("the webhook").await?;
         let webhook_address = webhook_server.address();
         let settings = settings(folder.path(), sandbox_address, agent_address);
-        let webhook = Webhook::new(accounts.clone(), settings, Metrics::default());
+        let webhook = Webhook::new(service_accounts.clone(), settings, Metrics::default());
         let router = podrole_webhook::router(Arc::new(webhook));
         let authority = serve_tls(webhook_server, router, shutdown.clone())?;
         let api_server =
@@ -88,30 +91,31 @@ impl Stage {
             sandbox_address,
             webhook_address,
             issuer,
-            accounts,
+            service_accounts,
             folder,
             shutdown,
         })
     }
 
-    /// Says what runs where.
-    pub(crate) fn introduce(&self, report: &Report) {
-        let sandbox = format!("http://{} (not AWS; it guards nothing)", self.sandbox_address);
+    /// Prints the addresses of the servers.
+    pub(crate) fn print_addresses(&self, report: &Report) {
+        let sandbox =
+            format!("http://{} (not AWS; do not use it to protect anything)", self.sandbox_address);
         report.step("sandbox AWS: OIDC, STS", &sandbox);
         let webhook = format!("https://{} as {WEBHOOK_NAME}", self.webhook_address);
         report.step("webhook", &webhook);
         report.step("agent", &format!("http://{}{CREDENTIALS_PATH}", self.agent));
     }
 
-    /// Creates the roles that the workloads' ServiceAccounts name and the sandbox does not know.
+    /// Creates the roles that the workloads' ServiceAccounts name.
     pub(crate) fn create_roles(
         &self,
         workloads: &[Workload],
         report: &mut Report,
     ) -> Result<(), Failure> {
         for workload in workloads {
-            let account = &workload.service_account;
-            let Some(annotations) = self.accounts.annotations(account) else {
+            let service_account = &workload.service_account;
+            let Some(annotations) = self.service_accounts.annotations(service_account) else {
                 return Err(missing(workload));
             };
             let read = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
@@ -119,84 +123,97 @@ impl Stage {
             if self.sandbox.knows_role(&role) {
                 continue;
             }
-            let trusted = self.accounts.with_role(&role);
-            let audiences = self.accounts.audiences();
+            let trusted = self.service_accounts.with_role(&role);
+            let audiences = self.service_accounts.audiences();
             cloud::create_role(&self.sandbox, &self.issuer, &role, &trusted, &audiences)?;
             let trusts: Vec<String> = trusted.iter().map(ToString::to_string).collect();
-            let told = format!("{role} trusts ServiceAccount {}", trusts.join(", "));
-            report.step("a role is created there", &told);
-            report.happened.roles.push(super::report::Role { arn: role.to_string(), trusts });
+            let text = format!("{role} trusts ServiceAccount {}", trusts.join(", "));
+            report.step("created the IAM role", &text);
+            report.result.roles.push(super::report::RoleReport { arn: role.to_string(), trusts });
         }
         Ok(())
     }
 
-    /// Has the ServiceAccount choose a way, as a person would with `kubectl annotate`.
-    pub(crate) fn choose_path(
+    /// Annotates a ServiceAccount with a credential provider unless it has it already, and prints
+    /// the `kubectl annotate` that does the same.
+    pub(crate) fn choose_provider(
         &self,
-        account: &ServiceAccountRef,
-        path: CredentialProvider,
+        service_account: &ServiceAccountRef,
+        provider: CredentialProvider,
         report: &Report,
     ) {
-        if self.accounts.path(account) != path {
-            let (namespace, name) = (account.namespace(), account.name());
+        if self.service_accounts.provider(service_account) != provider {
+            let (namespace, name) = (service_account.namespace(), service_account.name());
             report.note(&format!(
-                "kubectl annotate serviceaccount -n {namespace} {name} {CREDENTIALS_ANNOTATION}={path}"
+                "kubectl annotate serviceaccount -n {namespace} {name} {CREDENTIALS_ANNOTATION}={provider}"
             ));
-            self.accounts.annotate(account, CREDENTIALS_ANNOTATION, path.as_str());
+            self.service_accounts.annotate(
+                service_account,
+                CREDENTIALS_ANNOTATION,
+                provider.as_str(),
+            );
         }
     }
 
-    /// Writes a token that the pod's volumes ask for.
+    /// Mints and writes a token that the pod's volumes request.
     pub(crate) fn write_token(
         &self,
         workload: &Workload,
-        wanted: &WantedToken,
+        requested: &RequestedToken,
     ) -> Result<(), Failure> {
-        let account = workload.service_account.clone();
-        let token =
-            self.mint(&self.issuer, account, &wanted.audience, wanted.expiration_seconds)?;
-        kubelet::write(self.folder.path(), &wanted.file, &token)
-            .map_err(|error| Failure::new("writing the token", error, "make room in $TMPDIR"))
+        let service_account = workload.service_account.clone();
+        let token = self.mint(
+            &self.issuer,
+            service_account,
+            &requested.audience,
+            requested.expiration_seconds,
+        )?;
+        kubelet::write(self.folder.path(), &requested.file, &token)
+            .map_err(|error| Failure::new("writing the token", error, "free space in $TMPDIR"))
     }
 
-    /// A token that must not work, for the audience that a good one would have.
-    pub(crate) fn forge(&self, workload: &Workload, forgery: Forgery) -> Result<String, Failure> {
-        let account = workload.service_account.clone();
-        let annotations = self.accounts.annotations(&account).unwrap_or_default();
+    /// Mints a token that is valid for the workload except for `invalid`.
+    pub(crate) fn mint_invalid(
+        &self,
+        workload: &Workload,
+        invalid: InvalidToken,
+    ) -> Result<String, Failure> {
+        let service_account = workload.service_account.clone();
+        let annotations = self.service_accounts.annotations(&service_account).unwrap_or_default();
         let read = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
         let audience = read.audience.unwrap_or_else(Audience::sts);
-        match forgery {
-            Forgery::Key => {
+        match invalid {
+            InvalidToken::Key => {
                 let impostor = self.issuer.impostor();
-                let impostor = impostor.map_err(|error| Failure::ours("an impostor", &error))?;
-                self.mint(&impostor, account, &audience, 3600)
+                let impostor =
+                    impostor.map_err(|error| Failure::bug("creating another key", &error))?;
+                self.mint(&impostor, service_account, &audience, 3600)
             }
-            Forgery::Audience => {
+            InvalidToken::Audience => {
                 let other = "vault.example.org".parse();
-                let other = other.map_err(|error| Failure::ours("an audience", &error))?;
-                self.mint(&self.issuer, account, &other, 3600)
+                let other = other.map_err(|error| Failure::bug("reading an audience", &error))?;
+                self.mint(&self.issuer, service_account, &other, 3600)
             }
-            Forgery::ServiceAccount => {
-                let stranger = self.accounts.stranger(&account)?;
-                self.mint(&self.issuer, stranger, &audience, 3600)
+            InvalidToken::ServiceAccount => {
+                let untrusted = self.service_accounts.add_untrusted(&service_account)?;
+                self.mint(&self.issuer, untrusted, &audience, 3600)
             }
         }
     }
 
-    /// Puts a token where an SDK can be pointed at it; the file's path.
-    pub(crate) fn write_forgery(&self, token: &str) -> Result<String, Failure> {
-        let file = self.folder.path().join("forged-token");
+    /// Writes an invalid token and returns the path of its file.
+    pub(crate) fn write_invalid_token(&self, token: &str) -> Result<String, Failure> {
+        let file = self.folder.path().join("invalid-token");
         kubelet::write(self.folder.path(), &file, token)
-            .map_err(|error| Failure::new("writing the token", error, "make room in $TMPDIR"))?;
+            .map_err(|error| Failure::new("writing the token", error, "free space in $TMPDIR"))?;
         Ok(file.display().to_string())
     }
 
-    /// What the sandbox has decided so far, each with its reason.
+    /// The reasons of all decisions of the sandbox so far.
     pub(crate) fn decisions(&self) -> Vec<String> {
         self.sandbox.decisions().into_iter().map(|decision| decision.reason).collect()
     }
 
-    /// The demo's own folder.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -220,7 +237,7 @@ impl Stage {
                 uid: "5d0e3f0a-0000-4000-8000-000000000002".into(),
             }),
         };
-        issuer.mint(&request, now()).map_err(|error| Failure::ours("a token", &error))
+        issuer.mint(&request, now()).map_err(|error| Failure::bug("minting a token", &error))
     }
 }
 
@@ -231,15 +248,15 @@ impl Drop for Stage {
 }
 
 fn missing(workload: &Workload) -> Failure {
-    let account = &workload.service_account;
+    let service_account = &workload.service_account;
     Failure::new(
-        format!("the ServiceAccount of {workload}"),
-        format!("the files have no ServiceAccount {account}"),
-        "add it to the files, with the annotation eks.amazonaws.com/role-arn",
+        format!("finding the ServiceAccount of {workload}"),
+        format!("the files do not contain ServiceAccount {service_account}"),
+        "add it to the files with the annotation eks.amazonaws.com/role-arn",
     )
 }
 
-impl fmt::Display for Forgery {
+impl fmt::Display for InvalidToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key => "signed by another key",

@@ -1,4 +1,4 @@
-//! The story: each pod, each way, step by step.
+//! The steps of the demo, for each workload and credential provider.
 
 use std::{io::Read as _, path::Path, process::ExitCode};
 
@@ -8,9 +8,9 @@ use podrole_identity::{
 
 use super::{
     DemoArgs, Failure, client, diff, kubelet,
-    manifests::{Manifests, Source, Workload},
+    manifests::{Manifests, SourceFile, Workload},
     refusals,
-    report::{Pod, Report},
+    report::{PodReport, Report},
     stage::Stage,
 };
 use crate::whoami::Answer;
@@ -20,19 +20,20 @@ const EXAMPLES: [(&str, &str); 2] = [
     ("examples/demo/deployment.yaml", include_str!("../../../examples/demo/deployment.yaml")),
 ];
 
-/// Tells it. The exit code is that of the person's own command, where there is one.
-pub(crate) async fn tell(args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
+/// Runs all steps. Returns the exit code of the user's command, if there is one.
+pub(crate) async fn run(args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
     let manifests = read(args)?;
     let workloads = choose(&manifests, args)?;
     workloads.iter().try_for_each(|workload| opted_in(workload, &manifests, report))?;
     let stage = Stage::start(&manifests).await?;
-    report.heading("podrole demo: a pod becomes an IAM role, on this machine alone");
-    stage.introduce(report);
+    report
+        .heading("podrole demo: a pod gets the credentials of its IAM role, on this machine only");
+    stage.print_addresses(report);
     stage.create_roles(&workloads, report)?;
     for workload in &workloads {
-        let own = own_path(workload, &manifests);
-        for path in args.paths(own) {
-            let code = Scene { stage: &stage, workload, path }.play(args, report).await?;
+        let own = chosen_provider(workload, &manifests);
+        for provider in args.providers(own) {
+            let code = PodRun { stage: &stage, workload, provider }.run(args, report).await?;
             if code != ExitCode::SUCCESS {
                 return Ok(code);
             }
@@ -53,28 +54,29 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
             std::fs::read_to_string(path)
         };
         let file = path.display().to_string();
-        text.map(|text| Source { file: file.clone(), text }).map_err(|error| {
-            let mend = "name a file of YAML or JSON that can be read";
-            Failure::new("reading the manifests", format!("{file}: {error}"), mend)
+        text.map(|text| SourceFile { file: file.clone(), text }).map_err(|error| {
+            let fix = "give a readable file of YAML or JSON";
+            Failure::new("reading the manifests", format!("{file}: {error}"), fix)
         })
     };
     let sources = if args.filename.is_empty() {
-        let example = |(file, text): (&str, &str)| Source { file: file.into(), text: text.into() };
+        let example =
+            |(file, text): (&str, &str)| SourceFile { file: file.into(), text: text.into() };
         EXAMPLES.map(example).into()
     } else {
         args.filename.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?
     };
     Manifests::read(&sources).map_err(|error| {
-        Failure::new("reading the manifests", error, "correct the file at that place")
+        Failure::new("reading the manifests", error, "correct the file at this position")
     })
 }
 
 fn choose(manifests: &Manifests, args: &DemoArgs) -> Result<Vec<Workload>, Failure> {
     let fits = |workload: &&Workload| match &args.workload {
         None => true,
-        Some(wanted) => {
+        Some(name) => {
             let kind_and_name = format!("{}/{}", workload.kind, workload.name);
-            *wanted == workload.name || wanted.eq_ignore_ascii_case(&kind_and_name)
+            *name == workload.name || name.eq_ignore_ascii_case(&kind_and_name)
         }
     };
     let chosen: Vec<Workload> = manifests.workloads.iter().filter(fits).cloned().collect();
@@ -83,27 +85,28 @@ fn choose(manifests: &Manifests, args: &DemoArgs) -> Result<Vec<Workload>, Failu
     match chosen.len() {
         0 if manifests.workloads.is_empty() => Err(Failure::new(
             "finding a workload",
-            "the files have nothing that makes pods",
+            "the files contain no workload",
             "add a Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob",
         )),
         0 => {
-            let why = format!("no workload has that name; there are {known}");
-            Err(Failure::new("finding the workload", why, "name one of these with --workload"))
+            let why = format!("no workload has this name; the files contain {known}");
+            Err(Failure::new("finding the workload", why, "choose one of these with --workload"))
         }
         2.. if !args.command.is_empty() => {
-            let why = format!("a command runs as one pod, and there are {known}");
+            let why = format!("a command runs as one pod, but the files contain {known}");
             Err(Failure::new("finding the workload", why, "choose one with --workload"))
         }
         _ => Ok(chosen),
     }
 }
 
-/// The API server calls the webhook for namespaces that opted in, and for no others.
+/// Fails if the workload's namespace has not opted in, because then an API server would not call
+/// the webhook.
 fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Result<(), Failure> {
     let namespace = workload.service_account.namespace();
     let Some(labels) = manifests.namespaces.get(namespace) else {
         report.note(&format!(
-            "the files have no Namespace {namespace}: as if it were labelled \
+            "the files do not contain Namespace {namespace}; assuming the label \
              {INJECTION_LABEL}=enabled"
         ));
         return Ok(());
@@ -111,14 +114,14 @@ fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Resu
     match Injection::of_namespace(labels.get(INJECTION_LABEL).map(String::as_str)) {
         Some(_) => Ok(()),
         None => Err(Failure::new(
-            format!("the namespace of {workload}"),
-            format!("{namespace} did not opt in, so the API server would not ask the webhook"),
-            &format!("label it: kubectl label namespace {namespace} {INJECTION_LABEL}=enabled"),
+            format!("checking the namespace of {workload}"),
+            format!("{namespace} has not opted in, so the API server would not call the webhook"),
+            &format!("kubectl label namespace {namespace} {INJECTION_LABEL}=enabled"),
         )),
     }
 }
 
-fn own_path(workload: &Workload, manifests: &Manifests) -> CredentialProvider {
+fn chosen_provider(workload: &Workload, manifests: &Manifests) -> CredentialProvider {
     let annotations = manifests.service_accounts.get(&workload.service_account);
     let read = |annotations| {
         ServiceAccountAnnotations::read(annotations, &AnnotationPrefix::default()).credentials
@@ -126,51 +129,52 @@ fn own_path(workload: &Workload, manifests: &Manifests) -> CredentialProvider {
     annotations.and_then(read).unwrap_or_default()
 }
 
-/// One pod on one way.
-struct Scene<'a> {
+/// One pod with one credential provider.
+struct PodRun<'a> {
     stage: &'a Stage,
     workload: &'a Workload,
-    path: CredentialProvider,
+    provider: CredentialProvider,
 }
 
-impl Scene<'_> {
-    async fn play(&self, args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
-        let Self { stage, workload, path } = *self;
-        report.heading(&format!("{workload} by {}", in_words(path)));
-        stage.choose_path(&workload.service_account, path, report);
+impl PodRun<'_> {
+    async fn run(&self, args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
+        let Self { stage, workload, provider } = *self;
+        report.heading(&format!("{workload} with {}", describe(provider)));
+        stage.choose_provider(&workload.service_account, provider, report);
         let namespace = workload.service_account.namespace();
-        let reviewed = stage.api_server.create(namespace, &workload.pod).await?;
-        report.step("the webhook's answer", "the pod as it will be stored:");
-        reviewed.warnings.iter().for_each(|warning| report.warning(warning));
-        report.block(&diff::pods(&workload.pod, &reviewed.pod));
-        let variables = client::injected(&workload.pod, &reviewed.pod)
-            .ok_or_else(|| not_injected(workload, &reviewed.warnings))?;
-        for wanted in kubelet::wanted_tokens(&workload.pod, &reviewed.pod)
-            .map_err(|error| Failure::ours("the kubelet's tokens", &error))?
+        let admitted = stage.api_server.create(namespace, &workload.pod).await?;
+        report.step("webhook patched the pod", "the pod as it would be stored:");
+        admitted.warnings.iter().for_each(|warning| report.warning(warning));
+        report.block(&diff::pods(&workload.pod, &admitted.pod));
+        let variables = client::injected(&workload.pod, &admitted.pod)
+            .ok_or_else(|| not_injected(workload, &admitted.warnings))?;
+        for requested in kubelet::requested_tokens(&workload.pod, &admitted.pod)
+            .map_err(|error| Failure::bug("reading the token volumes", &error))?
         {
-            stage.write_token(workload, &wanted)?;
-            let (audience, life) = (&wanted.audience, wanted.expiration_seconds);
-            let file = wanted.file.display();
-            report.step("a token is written", &format!("for {audience}, {life} s: {file}"));
+            stage.write_token(workload, &requested)?;
+            let (audience, seconds) = (&requested.audience, requested.expiration_seconds);
+            let file = requested.file.display();
+            report.step("wrote a token", &format!("for {audience}, valid {seconds} s: {file}"));
         }
-        let mut pod = Pod {
+        let mut pod = PodReport {
             workload: workload.to_string(),
             service_account: workload.service_account.to_string(),
-            path: path.to_string(),
-            patch: reviewed.patch,
-            warnings: reviewed.warnings,
+            provider: provider.to_string(),
+            patch: admitted.patch,
+            warnings: admitted.warnings,
             variables,
             arn: None,
             refusals: Vec::new(),
         };
         let code = if args.command.is_empty() {
             pod.arn = Some(self.caller_identity(&pod.variables, report).await?);
-            pod.refusals = refusals::show(stage, workload, path, &pod.variables, report).await?;
+            pod.refusals =
+                refusals::show(stage, workload, provider, &pod.variables, report).await?;
             ExitCode::SUCCESS
         } else {
             self.own_command(args, &pod.variables).await?
         };
-        report.happened.pods.push(pod);
+        report.result.pods.push(pod);
         Ok(code)
     }
 
@@ -187,9 +191,9 @@ impl Scene<'_> {
             Answer::Refused { message, .. } => {
                 let reason = self.stage.decisions().pop().unwrap_or_default();
                 Err(Failure::new(
-                    format!("GetCallerIdentity by {}", in_words(self.path)),
-                    format!("{message} (the sandbox's log says: {reason})"),
-                    "look at the ServiceAccount's annotations and at the pod above",
+                    format!("GetCallerIdentity with {}", describe(self.provider)),
+                    format!("{message} (reason in the sandbox's log: {reason})"),
+                    "check the annotations of the ServiceAccount and the patched pod above",
                 ))
             }
         }
@@ -206,18 +210,18 @@ impl Scene<'_> {
     }
 }
 
-fn in_words(path: CredentialProvider) -> &'static str {
-    match path {
-        CredentialProvider::WebIdentity => "web identity: SDK -> STS",
-        CredentialProvider::Container => "container credentials: SDK -> agent -> STS",
+fn describe(provider: CredentialProvider) -> &'static str {
+    match provider {
+        CredentialProvider::WebIdentity => "web-identity: SDK -> STS",
+        CredentialProvider::Container => "container: SDK -> agent -> STS",
     }
 }
 
 fn not_injected(workload: &Workload, warnings: &[String]) -> Failure {
-    let account = &workload.service_account;
+    let service_account = &workload.service_account;
     let why = match warnings.first() {
         Some(warning) => warning.clone(),
-        None => format!("the ServiceAccount {account} names no role"),
+        None => format!("ServiceAccount {service_account} does not name a role"),
     };
     Failure::new(
         format!("injecting {workload}"),
@@ -225,18 +229,20 @@ fn not_injected(workload: &Workload, warnings: &[String]) -> Failure {
         &format!(
             "kubectl annotate serviceaccount -n {} {} \
              eks.amazonaws.com/role-arn=arn:aws:iam::<account>:role/<name>",
-            account.namespace(),
-            account.name()
+            service_account.namespace(),
+            service_account.name()
         ),
     )
 }
 
 fn try_next(args: &DemoArgs, report: &Report) {
-    report.heading("What to try next");
+    report.heading("Next steps");
     if args.filename.is_empty() {
-        report.note("podrole demo -f my-app.yaml                   your own manifests");
+        report.note("podrole demo -f my-app.yaml                   your manifests");
     }
-    report.note("podrole demo -- aws sts get-caller-identity   your own command, as the pod");
-    report.note("podrole demo --path container -- bash         a shell as the pod, by the agent");
+    report.note("podrole demo -- aws sts get-caller-identity   your command, as the pod");
+    report.note(
+        "podrole demo --provider container -- bash     a shell as the pod, through the agent",
+    );
     report.note("(from this checkout: cargo run -- demo ...)");
 }

@@ -1,4 +1,4 @@
-//! All documents of the files in their order, and the places in them where pods are described.
+//! All documents of the files in order, and the positions of the pods and pod templates in them.
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
@@ -6,33 +6,34 @@ use serde_json::{Value, json};
 
 use crate::{
     diff,
-    manifests::{self, Source, Workload},
+    manifests::{self, ContentError, SourceFile, Workload},
 };
 
-/// The documents.
+/// The documents, with the patches applied so far.
 pub(super) struct Documents {
     documents: Vec<Value>,
-    /// The same as they were.
+    /// The documents as read.
     before: Vec<Value>,
-    /// The files' texts, and how many documents each has.
+    /// The text of each file, and how many documents it has.
     texts: Vec<(String, usize)>,
-    pods: Vec<Pod>,
+    pods: Vec<PodTemplate>,
 }
 
-/// A place that describes a pod.
-pub(super) struct Pod {
+/// A pod or pod template in a document.
+pub(super) struct PodTemplate {
+    /// Index of the document.
     document: usize,
-    /// The object in the document: not its root where it is one of a List.
+    /// JSON pointer to the object in the document; not its root if the object is in a List.
     object: String,
-    /// The pod or its template in the document.
+    /// JSON pointer to the pod or its template in the document.
     template: String,
-    /// The pod as it would reach the API server.
+    /// The pod as it would be sent to the API server.
     pub(super) workload: Workload,
 }
 
 impl Documents {
     /// Reads files that [`manifests::Manifests`] could read.
-    pub(super) fn read(sources: &[Source]) -> anyhow::Result<Self> {
+    pub(super) fn read(sources: &[SourceFile]) -> anyhow::Result<Self> {
         let mut read =
             Self { documents: Vec::new(), before: Vec::new(), texts: Vec::new(), pods: Vec::new() };
         for source in sources {
@@ -40,7 +41,7 @@ impl Documents {
             read.texts.push((source.text.clone(), documents.len()));
             for document in documents {
                 let index = read.documents.len();
-                find(&document, index, "", &mut read.pods).map_err(anyhow::Error::msg)?;
+                find(&document, index, "", &mut read.pods)?;
                 read.documents.push(document);
             }
         }
@@ -48,7 +49,7 @@ impl Documents {
         Ok(read)
     }
 
-    pub(super) fn pods(&self) -> &[Pod] {
+    pub(super) fn pods(&self) -> &[PodTemplate] {
         &self.pods
     }
 
@@ -60,25 +61,25 @@ impl Documents {
     ) -> anyhow::Result<()> {
         let pod = &self.pods[index];
         let template = self.documents[pod.document].pointer_mut(&pod.template);
-        let template = template.context("the template has gone")?;
-        // The pod had metadata in any case.
+        let template = template.context("the pod template is missing")?;
+        // The reviewed pod had metadata even if the template has none.
         let needs_metadata =
             operations.iter().any(|it| it.path().as_str().starts_with("/metadata"));
         if needs_metadata && !template["metadata"].is_object() {
             template["metadata"] = json!({});
         }
-        json_patch::patch(template, operations).context("the patch does not fit its pod")
+        json_patch::patch(template, operations).context("could not apply the patch to the pod")
     }
 
-    /// The object that describes the pod at `index`.
+    /// The YAML of the object with the pod at `index`.
     pub(super) fn yaml_of(&self, index: usize) -> String {
         let pod = &self.pods[index];
         self.documents[pod.document].pointer(&pod.object).map(diff::yaml).unwrap_or_default()
     }
 
-    /// All of it, and how many documents were written anew, without their comments.
+    /// The text of all files, and how many documents were rewritten without their comments.
     pub(super) fn yaml(&self) -> (String, usize) {
-        let (mut whole, mut anew, mut first) = (String::new(), 0, 0);
+        let (mut whole, mut rewritten, mut first) = (String::new(), 0, 0);
         for (text, count) in &self.texts {
             let of = |all: &[Value]| all.iter().skip(first).take(*count).cloned().collect();
             let (before, after): (Vec<_>, Vec<_>) = (of(&self.before), of(&self.documents));
@@ -87,13 +88,19 @@ impl Documents {
                 whole.push_str("---\n");
             }
             whole.push_str(&text);
-            (anew, first) = (anew + more, first + count);
+            (rewritten, first) = (rewritten + more, first + count);
         }
-        (whole, anew)
+        (whole, rewritten)
     }
 }
 
-fn find(object: &Value, document: usize, at: &str, pods: &mut Vec<Pod>) -> Result<(), String> {
+/// Adds the pods of `object`, which is at the JSON pointer `at` of the document.
+fn find(
+    object: &Value,
+    document: usize,
+    at: &str,
+    pods: &mut Vec<PodTemplate>,
+) -> Result<(), ContentError> {
     if let Some(items) = object.get("items").and_then(Value::as_array) {
         let mut items = items.iter().enumerate();
         return items.try_for_each(|(index, item)| {
@@ -109,11 +116,11 @@ fn find(object: &Value, document: usize, at: &str, pods: &mut Vec<Pod>) -> Resul
     };
     name(&mut workload);
     let template = format!("{at}{template}");
-    pods.push(Pod { document, object: at.to_owned(), template, workload });
+    pods.push(PodTemplate { document, object: at.to_owned(), template, workload });
     Ok(())
 }
 
-/// The pod's name as far as it is known when it is made.
+/// Sets the pod's name as at its creation: most controllers only give a prefix.
 fn name(workload: &mut Workload) {
     let Some(metadata) = workload.pod["metadata"].as_object_mut() else {
         return;

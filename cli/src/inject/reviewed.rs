@@ -1,4 +1,4 @@
-//! One pod through the webhook, and what there is to tell of it.
+//! The webhook's review of one pod, and its explanation for `--why`.
 
 use std::fmt::Write as _;
 
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::manifests::{Manifests, Workload};
 
-/// What the webhook made of a pod.
-pub(super) struct Reviewed {
-    /// Whose pod it is.
+/// A pod and the webhook's answer.
+pub(super) struct ReviewedPod {
+    /// Kind, namespace and name of the workload.
     pub(super) workload: String,
     pub(super) operations: Vec<PatchOperation>,
     pub(super) warnings: Vec<String>,
@@ -20,9 +20,9 @@ pub(super) struct Reviewed {
     before: Value,
 }
 
-impl Reviewed {
-    /// Has a pod reviewed as an API server would.
-    pub(super) async fn by<S: ServiceAccounts>(
+impl ReviewedPod {
+    /// Sends a pod to the webhook as an API server would, if its namespace has opted in.
+    pub(super) async fn review<S: ServiceAccounts>(
         webhook: &Webhook<S>,
         workload: &Workload,
         manifests: &Manifests,
@@ -44,7 +44,7 @@ impl Reviewed {
             (None, None) => Injection::Enabled,
             (Some(_), None) => {
                 reviewed.headline = format!(
-                    "left alone: its namespace did not opt in (kubectl label namespace {namespace} \
+                    "not injected: its namespace has not opted in (kubectl label namespace {namespace} \
                      {INJECTION_LABEL}=enabled)"
                 );
                 return Ok(reviewed);
@@ -52,15 +52,15 @@ impl Reviewed {
         };
         let body = review(namespace, &workload.pod).to_string();
         let answer = review_bytes(webhook, injection, DEFAULT_PATIENCE, body.as_bytes()).await;
-        let response = answer.ok().context("the review could not be answered")?.response;
+        let response = answer.ok().context("the webhook could not answer the review")?.response;
         reviewed.operations = response.operations()?;
         reviewed.warnings = response.warnings;
         let audit = |key: &str| response.audit_annotations.get(key).map(String::as_str);
         reviewed.headline = match (response.status, audit("path"), audit("role")) {
             (Some(status), ..) => format!("refused: {}", status.message),
-            (None, Some(path), role) => {
-                let role = role.unwrap_or("the role that the agent knows");
-                format!("{path} as {role} ({})", workload.service_account)
+            (None, Some(provider), role) => {
+                let role = role.unwrap_or("the role that the agent finds");
+                format!("{provider} as {role} ({})", workload.service_account)
             }
             (None, None, _) => {
                 let reason = audit("reason").unwrap_or_default().replace('_', " ");
@@ -70,10 +70,10 @@ impl Reviewed {
         Ok(reviewed)
     }
 
-    /// A headline, a line for each container, and the warnings.
+    /// A headline, one line for each container, and the warnings.
     pub(super) fn why(&self) -> String {
         let mut after = self.before.clone();
-        // What does not fit is told where it is applied.
+        // An error of the patch is reported by `Documents::apply`.
         let _ = json_patch::patch(&mut after, &self.operations);
         let mut text = format!("{}: {}\n", self.workload, self.headline);
         for list in ["initContainers", "containers"] {
@@ -81,7 +81,7 @@ impl Reviewed {
             for (index, container) in containers.enumerate() {
                 let name = container["name"].as_str().unwrap_or_default();
                 let added = added(&self.before["spec"][list][index], container);
-                // Writing to a String does not fail.
+                // Writing to a String cannot fail.
                 let _ = writeln!(text, "  {name}: {added}");
             }
         }
@@ -92,7 +92,7 @@ impl Reviewed {
     }
 }
 
-/// What a container was given, in words.
+/// Describes what was added to a container.
 fn added(before: &Value, after: &Value) -> String {
     let new = |list: &str, key: &str| -> Vec<String> {
         let known = before[list].as_array().map_or(0, Vec::len);
@@ -100,17 +100,19 @@ fn added(before: &Value, after: &Value) -> String {
         all.filter_map(|one| one.pointer(key)?.as_str().map(str::to_owned)).collect()
     };
     let mut added = new("env", "/name");
-    added.extend(new("envFrom", "/secretRef/name").iter().map(|name| format!("all of {name}")));
+    added.extend(
+        new("envFrom", "/secretRef/name").iter().map(|name| format!("all variables of {name}")),
+    );
     added.extend(new("volumeMounts", "/mountPath"));
-    let mut told = if added.is_empty() {
-        "nothing is added".to_owned()
+    let mut text = if added.is_empty() {
+        "nothing added".to_owned()
     } else {
         format!("+ {}", added.join(", "))
     };
     if before["envFrom"].as_array().is_some_and(|sources| !sources.is_empty()) {
-        told.push_str(" (what its envFrom brings cannot be seen)");
+        text.push_str(" (variables from its envFrom are not visible)");
     }
-    told
+    text
 }
 
 fn review(namespace: &str, pod: &Value) -> Value {

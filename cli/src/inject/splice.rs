@@ -1,8 +1,9 @@
-//! What was added to a document, put into its own text: comments, quotes and order stay.
+//! Inserts additions into the author's YAML text, so that comments, quotes and order stay.
 //!
-//! Both values are written in one way, and what the second has more is looked up line by line:
-//! behind which line it comes, and which of the author's lines that is. The result is read again;
-//! only if it says the same as the value it is taken.
+//! Both values are serialized in the same style and compared line by line. Each added line follows
+//! some serialized line, and that line is located in the author's text. The result is parsed again
+//! and used only if it equals the new value, so an error here can never change a manifest's
+//! meaning.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,8 @@ use similar::{DiffOp, TextDiff};
 
 use crate::diff;
 
-/// The text of a document that says `before`, changed to say `after`; `None` where that is not
-/// only a matter of more lines.
+/// Changes the text of a document from the value `before` to `after`. Returns `None` if inserting
+/// lines is not enough.
 pub(super) fn splice(text: &str, before: &Value, after: &Value) -> Option<String> {
     let (before, written) = (diff::yaml(before), diff::yaml(after));
     let (before, written): (Vec<&str>, Vec<&str>) =
@@ -24,11 +25,11 @@ pub(super) fn splice(text: &str, before: &Value, after: &Value) -> Option<String
         match *operation {
             DiffOp::Equal { .. } => {}
             DiffOp::Insert { old_index, new_index, new_len } => {
-                let behind = old_index.checked_sub(1)?;
-                let mut margins = Margins::of(behind, &before, &lines, &places);
+                let previous = old_index.checked_sub(1)?;
+                let mut indentation = Indentation::of(previous, &before, &lines, &places);
                 let new = written.get(new_index..new_index + new_len)?;
-                let new = new.iter().map(|line| margins.moved(line)).collect::<Vec<_>>();
-                added.insert(*places.get(&behind)?, new);
+                let new = new.iter().map(|line| indentation.reindent(line)).collect::<Vec<_>>();
+                added.insert(*places.get(&previous)?, new);
             }
             DiffOp::Delete { .. } | DiffOp::Replace { .. } => return None,
         }
@@ -45,13 +46,13 @@ pub(super) fn splice(text: &str, before: &Value, after: &Value) -> Option<String
     (read == *after).then_some(result)
 }
 
-/// Which of the author's lines each written line is, where it is one.
+/// Maps serialized lines to the author's lines, by index. Lines without a match are absent.
 fn places(written: &[&str], lines: &[&str]) -> HashMap<usize, usize> {
-    let told = |lines: &[&str]| -> Vec<(usize, String)> {
-        let told = lines.iter().enumerate().map(|(index, line)| (index, said(line)));
-        told.filter(|(_, text)| !text.is_empty()).collect()
+    let filled = |lines: &[&str]| -> Vec<(usize, String)> {
+        let all = lines.iter().enumerate().map(|(index, line)| (index, content(line)));
+        all.filter(|(_, text)| !text.is_empty()).collect()
     };
-    let (written, lines) = (told(written), told(lines));
+    let (written, lines) = (filled(written), filled(lines));
     let texts = |all: &[(usize, String)]| -> Vec<String> {
         all.iter().map(|(_, text)| text.clone()).collect()
     };
@@ -68,8 +69,8 @@ fn places(written: &[&str], lines: &[&str]) -> HashMap<usize, usize> {
     places
 }
 
-/// What a line says, without comment, quotes and indentation.
-fn said(line: &str) -> String {
+/// A line without comment, quotes and indentation.
+fn content(line: &str) -> String {
     let mut quote = None;
     let mut before = ' ';
     let mut text = String::new();
@@ -85,15 +86,16 @@ fn said(line: &str) -> String {
     text.trim_end().to_owned()
 }
 
-/// At which columns the author writes what stands at these depths here, from the outside in.
-struct Margins {
+/// The author's indentation around an insertion.
+struct Indentation {
+    /// Pairs of a depth in the serialized text and the author's column for it, outermost first.
     depths: Vec<(usize, usize)>,
-    /// How far the author moves a list's dashes in from the list's name.
+    /// By how many columns the author indents a list's dashes relative to its key.
     list: usize,
 }
 
-impl Margins {
-    /// From a line upward: each line that is further out.
+impl Indentation {
+    /// Collects the pairs from the line `from` upward: each line that is further out than the last.
     fn of(from: usize, written: &[&str], lines: &[&str], places: &HashMap<usize, usize>) -> Self {
         let mut all: Vec<(usize, usize)> = Vec::new();
         for index in (0..=from).rev() {
@@ -113,8 +115,8 @@ impl Margins {
         Self { depths: all, list: list.unwrap_or(2) }
     }
 
-    /// A written line at the author's column. What comes next may stand within it.
-    fn moved(&mut self, line: &str) -> String {
+    /// Moves a serialized line to the author's column, which later lines may be nested in.
+    fn reindent(&mut self, line: &str) -> String {
         let depth = depths(line).next().unwrap_or_default();
         let nearest = self.depths.iter().rfind(|(written, _)| *written <= depth);
         let (outer, author) = nearest.copied().unwrap_or_default();
@@ -130,7 +132,7 @@ impl Margins {
     }
 }
 
-/// The columns of a line: of its dash where it has one, and of its key.
+/// The columns of a line's dash, if it has one, and of its key.
 fn columns(line: &str) -> impl Iterator<Item = usize> {
     let start = line.len() - line.trim_start().len();
     let key = line[start..].strip_prefix("- ");
@@ -138,7 +140,8 @@ fn columns(line: &str) -> impl Iterator<Item = usize> {
     std::iter::once(start).chain(key)
 }
 
-/// The same as depths: a list's dashes stand below its name here, and are deeper all the same.
+/// The columns as depths. The serializer writes a list's dashes at the column of its key, although
+/// they are nested in it, so a dash counts one more.
 fn depths(line: &str) -> impl Iterator<Item = usize> {
     let dash = usize::from(line.trim_start().starts_with("- "));
     columns(line).zip([dash, 0]).map(move |(column, dash)| 2 * column + dash)
@@ -172,7 +175,7 @@ spec:
     }
 
     #[test]
-    fn lines_are_added_and_none_is_touched() {
+    fn lines_are_inserted_and_the_others_stay() {
         let text = added(POD, |pod| {
             let web = &mut pod["spec"]["containers"][0];
             web["env"].as_array_mut().unwrap().push(json!({"name": "B", "value": "2"}));
@@ -210,13 +213,13 @@ spec:
     }
 
     #[test]
-    fn what_is_more_than_new_lines_is_not_attempted() {
+    fn other_changes_than_insertions_are_rejected() {
         let change = |pod: &mut Value| pod["spec"]["containers"][0]["env"][0]["value"] = json!("x");
         assert_eq!(added(POD, change), None);
         let flow = "kind: Pod\nspec: {containers: [{name: web}]}\n";
         let change = |pod: &mut Value| pod["spec"]["containers"][0]["env"] = json!([{"name": "B"}]);
         assert_eq!(added(flow, change), None);
-        // Lines that look right and are part of a text.
+        // The matching lines are part of a string.
         let hidden = "kind: Pod\nspec:\n  note: \"\n    containers:\n    - name: web\n    \"\n  \
                       containers: [{name: web}]\n";
         assert_eq!(added(hidden, change), None);

@@ -1,4 +1,4 @@
-//! What is printed of manifests.
+//! The output for manifests.
 
 use clap::Parser as _;
 
@@ -10,7 +10,7 @@ struct Cli {
     args: InjectArgs,
 }
 
-const ACCOUNT: &str = "kind: ServiceAccount
+const SERVICE_ACCOUNT: &str = "kind: ServiceAccount
 metadata:
   name: app
   namespace: shop
@@ -41,22 +41,22 @@ async fn inject_text(documents: &[&str], flags: &[&str]) -> anyhow::Result<Strin
     let file = file.path().display().to_string();
     let mut args = vec!["inject", "-f", &file];
     args.extend(flags);
-    let told = inject(&Cli::parse_from(args).args).await?;
-    Ok(anstream::adapter::strip_str(&told).to_string())
+    let text = inject(&Cli::parse_from(args).args).await?;
+    Ok(anstream::adapter::strip_str(&text).to_string())
 }
 
-async fn told(documents: &[&str], flags: &[&str]) -> String {
+async fn injected(documents: &[&str], flags: &[&str]) -> String {
     inject_text(documents, flags).await.unwrap()
 }
 
 #[tokio::test]
-async fn the_manifests_are_printed_as_the_webhook_leaves_them() {
-    let text = told(&[ACCOUNT, DEPLOYMENT], &[]).await;
-    assert!(text.starts_with(ACCOUNT), "{text}");
+async fn the_manifests_are_printed_with_the_changes_of_the_webhook() {
+    let text = injected(&[SERVICE_ACCOUNT, DEPLOYMENT], &[]).await;
+    assert!(text.starts_with(SERVICE_ACCOUNT), "{text}");
     assert!(text.contains("---\nkind: Deployment\n"), "{text}");
     assert!(text.contains("name: AWS_WEB_IDENTITY_TOKEN_FILE"), "{text}");
     assert!(!text.contains("generateName") && !text.contains("web-demo"), "{text}");
-    let again = told(&[&text], &[]).await;
+    let again = injected(&[&text], &[]).await;
     assert_eq!(again, text);
 }
 
@@ -64,35 +64,37 @@ async fn the_manifests_are_printed_as_the_webhook_leaves_them() {
 async fn comments_stay_where_lines_are_added() {
     let file = crate_root().join("../examples/demo/deployment.yaml");
     let example = std::fs::read_to_string(file).unwrap();
-    let text = told(&[&example], &[]).await;
+    let text = injected(&[&example], &[]).await;
     let mut lines = text.lines();
     for line in example.lines() {
-        assert!(lines.any(|after| after == line), "{line} is gone or moved:\n{text}");
+        assert!(lines.any(|after| after == line), "{line} is missing or moved:\n{text}");
     }
     assert!(text.contains("            - name: AWS_ROLE_ARN\n"), "{text}");
 }
 
 #[tokio::test]
-async fn the_diff_shows_what_is_added_in_its_place() {
-    let text = told(&[ACCOUNT, DEPLOYMENT], &["--diff", "--aws-default-region=eu-west-1"]).await;
+async fn the_diff_shows_additions_in_place() {
+    let text =
+        injected(&[SERVICE_ACCOUNT, DEPLOYMENT], &["--diff", "--aws-default-region=eu-west-1"])
+            .await;
     assert!(text.starts_with("Deployment shop/web\n"), "{text}");
     assert!(
         text.lines().any(|line| line.starts_with('+') && line.contains("AWS_REGION")),
         "{text}"
     );
     assert!(!text.lines().any(|line| line.starts_with('-')), "{text}");
-    let nothing = told(&[DEPLOYMENT], &["--diff"]).await;
-    assert_eq!(nothing, "Deployment shop/web\n  nothing changes\n");
+    let nothing = injected(&[DEPLOYMENT], &["--diff"]).await;
+    assert_eq!(nothing, "Deployment shop/web\n  no changes\n");
 }
 
 #[tokio::test]
 async fn why_has_a_line_for_each_container() {
-    let text = told(&[ACCOUNT, DEPLOYMENT], &["--why"]).await;
+    let text = injected(&[SERVICE_ACCOUNT, DEPLOYMENT], &["--why"]).await;
     let lines: Vec<&str> = text.lines().collect();
     let arn = "arn:aws:iam::111122223333:role/app";
     assert_eq!(lines[0], format!("Deployment shop/web: web-identity as {arn} (shop/app)"));
     assert!(lines[1].starts_with("  web: + AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, /var/run/"));
-    assert_eq!(lines[2], "  own: nothing is added (what its envFrom brings cannot be seen)");
+    assert_eq!(lines[2], "  own: nothing added (variables from its envFrom are not visible)");
     assert!(lines[3].contains("warning") && lines[3].contains("AWS_PROFILE"), "{text}");
 }
 
@@ -107,29 +109,30 @@ async fn namespaces_opt_in_require_and_guard() {
     let guard = "podrole.io/permitted-roles: 'arn:aws:iam::*:role/other'";
     for (label, guard, word) in [
         ("enabled", "", "web-identity as"),
-        ("other", "", "left alone: its namespace did not opt in"),
+        ("other", "", "not injected: its namespace has not opted in"),
         ("enabled", guard, "not permitted"),
         ("required", guard, "refused: podrole: shop: podrole.io/permitted-roles"),
     ] {
-        let text = told(&[&namespace(label, guard), ACCOUNT, DEPLOYMENT], &["--why"]).await;
+        let text =
+            injected(&[&namespace(label, guard), SERVICE_ACCOUNT, DEPLOYMENT], &["--why"]).await;
         assert!(text.contains(word), "{word}: {text}");
     }
 }
 
 #[tokio::test]
-async fn lists_and_pods_without_metadata_of_their_own_are_served() {
+async fn lists_and_pods_without_metadata_are_injected() {
     let list = format!(
         "kind: List\nitems:\n  - {}\n  - {}",
-        ACCOUNT.trim_end().replace('\n', "\n    "),
+        SERVICE_ACCOUNT.trim_end().replace('\n', "\n    "),
         DEPLOYMENT.trim_end().replace('\n', "\n    ")
     );
-    let text = told(&[&list], &["--credentials=container"]).await;
+    let text = injected(&[&list], &["--credentials=container"]).await;
     assert!(text.contains("eks.amazonaws.com/pod-identity: enabled"), "{text}");
     assert!(text.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI"), "{text}");
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_named() {
+async fn the_error_names_the_missing_part() {
     let error = inject_text(&["kind: Deployment\nmetadata: {name: a}"], &[]).await.unwrap_err();
     assert!(error.to_string().contains("/spec/template"), "{error}");
 }

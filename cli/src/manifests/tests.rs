@@ -1,13 +1,13 @@
-//! What files may hold, and how a error in them is told.
+//! What files may contain, and the text of an error in them.
 
 use super::*;
 
 fn read(text: &str) -> Result<Manifests, ManifestError> {
-    Manifests::read(&[Source { file: "a.yaml".into(), text: text.into() }])
+    Manifests::read(&[SourceFile { file: "a.yaml".into(), text: text.into() }])
 }
 
 #[test]
-fn every_kind_that_makes_pods_gives_its_pod() {
+fn every_kind_that_creates_pods_is_read() {
     let spec = "{serviceAccountName: app, containers: [{name: c}]}";
     for kind in ["Deployment", "StatefulSet", "DaemonSet", "Job"] {
         let text = format!(
@@ -43,11 +43,11 @@ metadata: {name: web}
 }
 
 #[test]
-fn a_fault_names_file_line_and_reason() {
-    let told = read("kind: Pod\nmetadata: {name: a\nspec: ]\n").unwrap_err().to_string();
-    assert!(told.starts_with("a.yaml, line "), "{told}");
-    assert!(!told.contains('\n'), "{told}");
-    for (text, word) in [
+fn an_error_names_file_line_and_reason() {
+    let text = read("kind: Pod\nmetadata: {name: a\nspec: ]\n").unwrap_err().to_string();
+    assert!(text.starts_with("a.yaml, line "), "{text}");
+    assert!(!text.contains('\n'), "{text}");
+    for (manifest, word) in [
         ("metadata: {}", "kind"),
         ("kind: Pod\nspec: {}", "metadata.name"),
         ("kind: Deployment\nmetadata: {name: a}", "/spec/template"),
@@ -55,7 +55,7 @@ fn a_fault_names_file_line_and_reason() {
         ("kind: ServiceAccount\nmetadata: {name: A_B}", "a-z"),
         ("kind: Namespace\nmetadata: {name: a, labels: {x: true}}", "quotes"),
     ] {
-        let told = read(text).unwrap_err().to_string();
-        assert!(told.starts_with("a.yaml, document 1: ") && told.contains(word), "{told}");
+        let text = read(manifest).unwrap_err().to_string();
+        assert!(text.starts_with("a.yaml, document 1: ") && text.contains(word), "{text}");
     }
 }

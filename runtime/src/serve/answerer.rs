@@ -1,4 +1,5 @@
-//! What answers requests: axum's routes, or something leaner for one route that is asked often.
+//! The trait that answers requests: implemented by axum's `Router`, and by leaner types for a hot
+//! route.
 
 use std::{convert::Infallible, error::Error, net::SocketAddr};
 
@@ -9,17 +10,16 @@ use hyper::{
 };
 use tower::ServiceExt as _;
 
-/// The address at the other end of a request's connection; in each request's extensions where
-/// routes answer.
+/// The client's address. `Router` gets it in the extensions of each request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
 /// Answers requests.
 pub trait Answerer: Clone + Send + Sync + 'static {
-    /// What an answer's body is.
+    /// The body of a response.
     type Body: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
-    /// The answer to `request`, which came from `peer`.
+    /// Answers `request` from `peer`. It cannot fail: errors are responses.
     fn answer(
         &self,
         request: Request<Incoming>,

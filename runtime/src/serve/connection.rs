@@ -1,4 +1,4 @@
-//! One connection, from its handshake to its end.
+//! One connection, from its TLS handshake to its close.
 
 use std::{
     convert::Infallible,
@@ -28,52 +28,53 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answerer, Limits, seats::Seat};
+use super::{Answerer, Limits, idle_connections::TrackedConnection};
 
-/// A connection that is new when the end comes still gets its first request answered.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How long a connection that was accepted before the shutdown may take to send its first request.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
 
-/// What every connection of a listener shares.
+/// Settings and state that all connections of a listener share.
 pub(super) struct Connection<A> {
     pub(super) http: Builder<TokioExecutor>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) handshake: Duration,
     pub(super) idle: Duration,
     pub(super) answerer: A,
-    pub(super) ending: Ending,
+    pub(super) draining: Draining,
 }
 
-/// Whether the end has begun. Each request looks, so looking takes no lock.
+/// Whether the server is draining. Each request reads the flag, so it is an atomic: a
+/// `CancellationToken` takes a lock.
 #[derive(Default)]
-pub(super) struct Ending {
+pub(super) struct Draining {
     begun: Arc<AtomicBool>,
-    told: CancellationToken,
+    token: CancellationToken,
 }
 
-impl Ending {
+impl Draining {
     pub(super) fn begin(&self) {
         self.begun.store(true, SeqCst);
-        self.told.cancel();
+        self.token.cancel();
     }
 }
 
-/// Whether a connection had its first request.
+/// Whether a connection has had its first request. Later requests only read the flag.
 #[derive(Default)]
-struct First {
-    came: AtomicBool,
-    told: CancellationToken,
+struct FirstRequest {
+    arrived: AtomicBool,
+    token: CancellationToken,
 }
 
-impl First {
-    fn comes(&self) {
-        if !self.came.load(SeqCst) {
-            self.came.store(true, SeqCst);
-            self.told.cancel();
+impl FirstRequest {
+    fn arrive(&self) {
+        if !self.arrived.load(SeqCst) {
+            self.arrived.store(true, SeqCst);
+            self.token.cancel();
         }
     }
 }
 
-/// How HTTP is spoken. HTTP/2 is agreed upon in a TLS handshake; without one there is none.
+/// Configures hyper. Without TLS there is no ALPN to negotiate HTTP/2, so only HTTP/1 is served.
 pub(super) fn http(limits: Limits, tls: bool) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
@@ -88,34 +89,42 @@ pub(super) fn http(limits: Limits, tls: bool) -> Builder<TokioExecutor> {
 }
 
 impl<A: Answerer> Connection<A> {
-    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, seat: &Arc<Seat>) {
+    pub(super) async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tracked: &Arc<TrackedConnection>,
+    ) {
         let Some(tls) = &self.tls else {
-            return self.http(stream, peer, seat).await;
+            return self.http(stream, peer, tracked).await;
         };
         match timeout(self.handshake, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, peer, seat).await,
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            Ok(Ok(stream)) => self.http(stream, peer, tracked).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "could not complete the TLS handshake");
+            }
+            Err(_) => tracing::debug!(%peer, "the TLS handshake timed out"),
         }
     }
 
-    async fn http<S>(&self, stream: S, peer: SocketAddr, seat: &Arc<Seat>)
+    async fn http<S>(&self, stream: S, peer: SocketAddr, tracked: &Arc<TrackedConnection>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (answerer, ending) = (self.answerer.clone(), Arc::clone(&self.ending.begun));
-        let first = Arc::new(First::default());
-        let (begun, own) = (Arc::clone(&first), Arc::clone(seat));
+        let (answerer, draining) = (self.answerer.clone(), Arc::clone(&self.draining.begun));
+        let first = Arc::new(FirstRequest::default());
+        let (first_request, connection) = (Arc::clone(&first), Arc::clone(tracked));
         let service = service_fn(move |request: Request<Incoming>| {
-            begun.comes();
-            let work = own.work();
-            let (ending, http1) = (Arc::clone(&ending), request.version() < Version::HTTP_2);
+            first_request.arrive();
+            let active = connection.begin_request();
+            let (draining, http1) = (Arc::clone(&draining), request.version() < Version::HTTP_2);
             let answer = answerer.answer(request, peer);
             async move {
                 let mut answer = answer.await;
-                drop(work);
-                if http1 && ending.load(SeqCst) {
-                    // The next request goes elsewhere, and none is on its way when we close.
+                drop(active);
+                if http1 && draining.load(SeqCst) {
+                    // The client opens a new connection for its next request, so that none is
+                    // under way when we close this one.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(answer)
@@ -123,35 +132,36 @@ impl<A: Answerer> Connection<A> {
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
-        // Who was accepted a moment before the end has a request under way.
-        let over = async {
-            self.ending.told.cancelled().await;
-            let _ = timeout(FIRST_REQUEST, first.told.cancelled()).await;
+        // A client accepted just before the shutdown has a request under way, which a close would
+        // reset.
+        let shutdown = async {
+            self.draining.token.cancelled().await;
+            let _ = timeout(FIRST_REQUEST_GRACE, first.token.cancelled()).await;
         };
-        // The engine waits for a first byte without an end.
-        let silence = async {
-            if timeout(self.idle, first.told.cancelled()).await.is_ok() {
+        // hyper has no timeout for the first byte of a connection.
+        let no_request = async {
+            if timeout(self.idle, first.token.cancelled()).await.is_ok() {
                 std::future::pending::<()>().await;
             }
         };
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended,
-            () = seat.is_needed() => {
-                tracing::debug!(%peer, "a connection that rested makes room");
+            () = tracked.should_close() => {
+                tracing::debug!(%peer, "closed an idle connection for a new one");
                 return;
             }
-            () = silence => {
-                tracing::debug!(%peer, "a connection without a request");
+            () = no_request => {
+                tracing::debug!(%peer, "closed a connection that sent no request");
                 return;
             }
-            () = over => {
+            () = shutdown => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%peer, %error, "a connection ended early");
+            tracing::debug!(%peer, %error, "the connection failed");
         }
     }
 }

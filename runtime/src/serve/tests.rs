@@ -23,16 +23,16 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_busy_port_names_the_mend() {
+async fn the_error_of_a_port_in_use_says_how_to_fix_it() {
     let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default()).await.unwrap();
     let Err(error) = Server::bind(first.address(), Limits::default()).await else {
-        panic!("the port was taken twice");
+        panic!("the port was bound twice");
     };
     assert!(error.to_string().contains("choose another port"), "{error}");
 }
 
 #[tokio::test]
-async fn a_request_knows_its_peer() {
+async fn a_handler_gets_the_address_of_the_client() {
     let router = Router::new()
         .route("/", get(|Extension(Peer(peer)): Extension<Peer>| async move { peer.to_string() }));
     let (address, _, _) = start(Limits::default(), router).await;
@@ -41,25 +41,25 @@ async fn a_request_knows_its_peer() {
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_is_cut() {
+async fn a_connection_with_an_unfinished_head_is_closed() {
     let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
     let (address, _, _) = start(limits, Router::new()).await;
-    let cut = timeout(Duration::from_secs(5), ask(address, "GET / HTTP/1.1\r\nhost:")).await;
-    assert!(cut.is_ok(), "the connection was kept");
+    let closed = timeout(Duration::from_secs(5), ask(address, "GET / HTTP/1.1\r\nhost:")).await;
+    assert!(closed.is_ok(), "the connection stayed open");
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_cut() {
+async fn a_connection_without_a_request_is_closed() {
     let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
     let (address, _shutdown, _running) = start(limits, Router::new()).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut nothing = [0; 1];
-    let cut = timeout(Duration::from_secs(5), silent.read(&mut nothing)).await;
-    assert_eq!(cut.unwrap().unwrap(), 0, "the connection was kept");
+    let closed = timeout(Duration::from_secs(5), silent.read(&mut nothing)).await;
+    assert_eq!(closed.unwrap().unwrap(), 0, "the connection stayed open");
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_long_is_refused() {
+async fn a_head_over_the_limit_is_rejected() {
     let limits = Limits { head_bytes: 8192, ..Limits::default() };
     let (address, _, _) = start(limits, Router::new()).await;
     let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "a".repeat(9000));
@@ -67,7 +67,7 @@ async fn a_head_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_is_finished_at_the_end() {
+async fn a_shutdown_waits_for_requests_in_flight() {
     let router = Router::new().route(
         "/",
         get(|| async {
@@ -94,7 +94,7 @@ async fn one_address_cannot_take_all_connections() {
     let two = TcpStream::connect(address).await.unwrap();
     let mut three = TcpStream::connect(address).await.unwrap();
     let mut answer = String::new();
-    // Closed, or reset where the close was quicker than the reading.
+    // Closed, or reset if the close came before the read.
     let _ = three.read_to_string(&mut answer).await;
     assert_eq!(answer, "");
     drop((one, two));
@@ -109,15 +109,15 @@ async fn one_address_cannot_take_all_connections() {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("a place that is free again is given");
+    panic!("no connection was accepted after the others closed");
 }
 
 #[tokio::test]
-async fn who_was_accepted_just_before_the_end_is_answered() {
+async fn a_connection_accepted_just_before_the_shutdown_is_answered() {
     let router = Router::new().route("/", get(|| async { "hello" }));
     let (address, shutdown, running) = start(Limits::default(), router).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // Another's answer shows that the first was accepted.
+    // The response to a second connection shows that the first was accepted.
     ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     shutdown.cancel();
     sleep(Duration::from_millis(50)).await;
@@ -130,7 +130,7 @@ async fn who_was_accepted_just_before_the_end_is_answered() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_shared_socket_goes_on_when_the_first_server_ends() {
+async fn a_shared_socket_keeps_serving_when_the_first_server_ends() {
     let router = || Router::new().route("/", get(|| async { "hello" }));
     let first = Server::bind(LOOPBACK.parse().unwrap(), Limits::default()).await.unwrap();
     let second = Server::take_over(first.share().unwrap(), Limits::default()).unwrap();
@@ -145,7 +145,7 @@ async fn a_shared_socket_goes_on_when_the_first_server_ends() {
 }
 
 #[tokio::test]
-async fn at_the_limit_who_rests_longest_makes_room_and_who_works_does_not() {
+async fn at_the_limit_the_longest_idle_connection_is_closed_and_a_busy_one_is_not() {
     let router = Router::new().route("/", get(|| async { "hello" })).route(
         "/slow",
         get(|| async {
@@ -168,10 +168,10 @@ async fn at_the_limit_who_rests_longest_makes_room_and_who_works_does_not() {
     let begun = Instant::now();
     let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("hello"), "{answer}");
-    // It waited until somebody had rested for a second: who has just come is left alone.
+    // The new connection waited until another had been idle for a second.
     assert!(begun.elapsed() > Duration::from_millis(900), "{:?}", begun.elapsed());
-    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it rested longest");
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it was idle longest");
     kept.write_all(request).await.unwrap();
-    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it rested for a shorter time");
-    assert!(asked.await.unwrap().ends_with("slow"), "it worked");
+    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it was idle for a shorter time");
+    assert!(asked.await.unwrap().ends_with("slow"), "it was busy");
 }

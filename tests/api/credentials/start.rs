@@ -32,7 +32,7 @@ async fn what_is_missing_or_taken_is_said_with_its_mend() {
     // Another agent has the address, and hands nothing over.
     let said = fails(&[here[0], here[1], &port]).await;
     assert!(said.contains(&stage.agent.address.to_string()), "{said}");
-    assert!(said.contains("choose another port, or stop what holds this one"), "{said}");
+    assert!(said.contains("choose another port, or stop the process that uses this one"), "{said}");
     let said = fails(&["--bind-hosts=192.0.2.1", here[1], "--port=0"]).await;
     assert!(said.contains("no interface of this machine has that address"), "{said}");
     let said = fails(&[here[0], "--port=0"]).await;

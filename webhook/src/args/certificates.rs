@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use podrole_certs::Place;
+use podrole_certs::RotatorConfig;
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug, Args)]
@@ -49,9 +49,9 @@ pub enum CertificateSource {
 impl CertificateArgs {
     /// What `own` needs to know, for a webhook in `namespace`.
     #[must_use]
-    pub fn place(&self, namespace: &str) -> Place {
+    pub fn place(&self, namespace: &str) -> RotatorConfig {
         let service = format!("{}.{namespace}.svc", self.service_name);
-        Place {
+        RotatorConfig {
             namespace: namespace.to_owned(),
             secret: self.ca_secret.clone(),
             names: [service].into_iter().chain(self.tls_name.iter().cloned()).collect(),

@@ -1,4 +1,4 @@
-//! How each part of the stage comes up.
+//! Starts the servers of the stage.
 
 use std::{
     fmt,
@@ -21,20 +21,23 @@ use crate::demo::{Failure, cloud::REGION};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A free port of 127.0.0.1 for `what`.
+/// Binds a free port of 127.0.0.1. `what` names the server in an error.
 pub(super) async fn bind(what: &str) -> Result<Server, Failure> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = Server::bind(loopback, Limits::default()).await;
-    bound.map_err(|error| Failure::new(what, error, "free a port of 127.0.0.1"))
+    bound.map_err(|error| {
+        let step = format!("starting {what}");
+        Failure::new(step, error, "make a port of 127.0.0.1 available")
+    })
 }
 
-/// Serves the webhook with a certificate of a CA that was minted for this run.
+/// Serves the webhook with a certificate of a new CA, and returns the CA.
 pub(super) fn serve_tls(
     server: Server,
     router: axum::Router,
     shutdown: CancellationToken,
 ) -> Result<Authority, Failure> {
-    let failed = |error: &dyn fmt::Display| Failure::ours("the webhook's certificate", error);
+    let failed = |error: &dyn fmt::Display| Failure::bug("the webhook's certificate", error);
     let authority = Authority::mint("podrole demo CA", now(), DAY).map_err(|f| failed(&f))?;
     let pair = authority.issue(&[WEBHOOK_NAME], now(), DAY).map_err(|f| failed(&f))?;
     let serving = Serving::new(&pair).map_err(|f| failed(&f))?;
@@ -43,8 +46,8 @@ pub(super) fn serve_tls(
     Ok(authority)
 }
 
-/// The webhook's settings: EKS's own, but that the tokens stand in the demo's folder, since this
-/// machine's /var/run belongs to others, and that AWS is the sandbox.
+/// The webhook's settings: the defaults of EKS, except that AWS is the sandbox and that tokens are
+/// written below the demo's folder, because this machine's /var/run needs root.
 pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) -> Settings {
     let below = |volume: TokenVolume| TokenVolume {
         mount_path: format!("{}{}", folder.display(), volume.mount_path),

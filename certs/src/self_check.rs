@@ -1,4 +1,4 @@
-//! Would an API server get through? A whole TLS handshake, in memory.
+//! A TLS handshake in memory: could an API server connect to us with the published bundle?
 
 use std::{io, sync::Arc};
 
@@ -9,11 +9,11 @@ use rustls::{
 
 use crate::pair::provider;
 
-/// Whether a client that trusts `bundle_pem` and calls `name` gets through to `server`.
+/// Completes a handshake with `server` as a client that trusts `bundle_pem` and calls `name`.
 ///
 /// # Errors
-/// With what the client or the server says against it.
-pub fn prove(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
+/// If either side rejects the handshake, with the reason.
+pub fn self_check(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle_pem.as_bytes()) {
         roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
@@ -29,7 +29,8 @@ pub fn prove(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Re
     handshake(client, server)
 }
 
-/// Carries records to and fro until both are done. Each turn moves at least one, so it ends.
+/// Moves records between both sides until the handshake is complete. A round without records ends
+/// the loop, which would otherwise spin for ever.
 fn handshake(mut client: ClientConnection, mut server: ServerConnection) -> io::Result<()> {
     while client.is_handshaking() || server.is_handshaking() {
         let mut records = Vec::new();
@@ -50,7 +51,7 @@ fn handshake(mut client: ClientConnection, mut server: ServerConnection) -> io::
             client.process_new_packets().map_err(io::Error::other)?;
         }
         if moved == 0 {
-            return Err(io::Error::other("the handshake stands still"));
+            return Err(io::Error::other("the handshake stalled"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What is measured, one scene after the other. Each has an agent of its own.
+//! The scenarios. Each starts an agent of its own.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
@@ -12,41 +12,41 @@ use crate::{
     Args,
     exchange::Exchange,
     load::{self, Connections, Outcome},
-    process::Target,
+    process::ServerProcess,
     table::Table,
-    world::{Sts, World},
+    world::{StsMode, World},
 };
 
 const HERD: usize = 64;
 
-async fn agent(args: &Args, world: &World) -> anyhow::Result<Target> {
-    Target::agent(args, world, Exchange::usual(args)).await
+async fn agent(args: &Args, world: &World) -> anyhow::Result<ServerProcess> {
+    ServerProcess::agent(args, world, Exchange::default_for(args)).await
 }
 
-/// Asks until it is served: the agent reads keys first.
-async fn warm(target: &Target, token: &str) -> anyhow::Result<()> {
+/// Sends requests until one succeeds: the agent must fetch the issuer's keys first.
+async fn warm(target: &ServerProcess, token: &str) -> anyhow::Result<()> {
     for _ in 0..100 {
         if load::once(target.address, token).await? == 200 {
             return Ok(());
         }
         sleep(Duration::from_millis(100)).await;
     }
-    anyhow::bail!("the agent serves nobody")
+    anyhow::bail!("the agent serves no credentials after 10 s")
 }
 
 pub(crate) async fn speed(
     args: &Args,
     world: &World,
-    life: Duration,
+    duration: Duration,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let (agent, bare) = (agent(args, world).await?, Target::bare().await?);
-    let token = world.token(Exchange::usual(args), "app", "app-1")?;
+    let (agent, bare) = (agent(args, world).await?, ServerProcess::bare().await?);
+    let token = world.token(Exchange::default_for(args), "app", "app-1")?;
     warm(&agent, &token).await?;
     for (kind, name) in [(Connections::Kept, "kept"), (Connections::New, "new")] {
         for connections in [1, 64, 512] {
-            let limit = load::flood(&bare, &token, connections, kind, life).await?;
-            let ours = load::flood(&agent, &token, connections, kind, life).await?;
+            let limit = load::flood(&bare, &token, connections, kind, duration).await?;
+            let ours = load::flood(&agent, &token, connections, kind, duration).await?;
             table.row(
                 format!("warm, {connections} {name} connections"),
                 format!(
@@ -62,7 +62,7 @@ pub(crate) async fn speed(
         }
     }
     for (target, name) in [(&agent, "agent"), (&bare, "bare hyper")] {
-        let (p50, p99) = load::paced(target, &token, life).await?;
+        let (p50, p99) = load::paced(target, &token, duration).await?;
         table.row(
             format!("1,000 req/s on new connections, {name}"),
             format!("p50 {p50:.2?}, p99 {p99:.2?}"),
@@ -76,14 +76,14 @@ fn refused(outcome: &Outcome) -> String {
     if refused == 0 { String::new() } else { format!(", {refused} refused with 429") }
 }
 
-/// 64 callers, cold: tokens of 8 pods of one ServiceAccount.
+/// 64 callers that miss the cache at once, with tokens of 8 pods of one ServiceAccount.
 pub(crate) async fn herds(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
     for exchange in Exchange::of(args) {
-        let agent = Target::agent(args, world, *exchange).await?;
+        let agent = ServerProcess::agent(args, world, *exchange).await?;
         warm(&agent, &world.token(*exchange, "first", "first")?).await?;
         cold(world, &agent, *exchange, table).await?;
         if *exchange == Exchange::WebIdentity {
-            poisoned(world, &agent, table).await?;
+            bad_leader(world, &agent, table).await?;
         }
     }
     Ok(())
@@ -91,17 +91,17 @@ pub(crate) async fn herds(args: &Args, world: &World, table: &mut Table) -> anyh
 
 async fn cold(
     world: &World,
-    agent: &Target,
+    agent: &ServerProcess,
     exchange: Exchange,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    for (mode, account, name) in [
-        (Sts::Gives, "gives", "success"),
-        (Sts::Denies, "denies", "denial"),
-        (Sts::IsAway, "away", "503"),
+    for (mode, service_account, name) in [
+        (StsMode::Succeed, "gives", "success"),
+        (StsMode::Deny, "denies", "denial"),
+        (StsMode::Unavailable, "away", "503"),
     ] {
         world.script.set(mode);
-        let tokens = tokens(world, exchange, account)?;
+        let tokens = tokens(world, exchange, service_account)?;
         world.script.take_calls();
         let (answers, spread) = herd(agent, &tokens).await?;
         let calls = world.script.take_calls();
@@ -109,14 +109,15 @@ async fn cold(
             format!("{calls} upstream calls, answers {answers}, last {spread:.1?} after first");
         table.row(format!("64 callers of 8 pods, cold, {}, {name}", exchange.name()), line);
     }
-    world.script.set(Sts::Gives);
+    world.script.set(StsMode::Succeed);
     Ok(())
 }
 
-async fn poisoned(world: &World, agent: &Target, table: &mut Table) -> anyhow::Result<()> {
-    let tokens = tokens(world, Exchange::WebIdentity, "poisoned")?;
+/// A rejected token leads the in-flight fetch that valid tokens join.
+async fn bad_leader(world: &World, agent: &ServerProcess, table: &mut Table) -> anyhow::Result<()> {
+    let tokens = tokens(world, Exchange::WebIdentity, "bad-leader")?;
     world.script.take_calls();
-    world.script.hates(&tokens[0]);
+    world.script.reject(&tokens[0]);
     let bad = {
         let (address, token) = (agent.address, tokens[0].clone());
         tokio::spawn(async move { load::once(address, &token).await })
@@ -124,23 +125,25 @@ async fn poisoned(world: &World, agent: &Target, table: &mut Table) -> anyhow::R
     sleep(Duration::from_millis(10)).await;
     let (answers, _) = herd(agent, &tokens[1..]).await?;
     let bad = bad.await.context("the leader")??;
-    world.script.hates("");
+    world.script.reject("");
     let line =
         format!("leader {bad}, followers {answers}, {} upstream calls", world.script.take_calls());
     table.row("one bad token leads, 63 good ones follow", line);
     Ok(())
 }
 
-/// Pod by pod, eight tokens each, all of them distinct.
-fn tokens(world: &World, exchange: Exchange, account: &str) -> anyhow::Result<Vec<String>> {
+/// 64 distinct tokens, eight for each pod.
+fn tokens(world: &World, exchange: Exchange, service_account: &str) -> anyhow::Result<Vec<String>> {
     let token = |n: usize| {
-        let pod = format!("{account}-{}", n / 8);
-        world.tokens.token(exchange.audience(), account, &pod, n)
+        let pod = format!("{service_account}-{}", n / 8);
+        world.tokens.token(exchange.audience(), service_account, &pod, n)
     };
     (0..HERD).map(token).collect()
 }
 
-async fn herd(agent: &Target, tokens: &[String]) -> anyhow::Result<(String, Duration)> {
+/// Sends all tokens at once. Returns the distinct statuses, and how long after the first response
+/// the last one came.
+async fn herd(agent: &ServerProcess, tokens: &[String]) -> anyhow::Result<(String, Duration)> {
     let mut running = JoinSet::new();
     for token in tokens {
         let (address, token) = (agent.address, token.clone());
@@ -161,11 +164,11 @@ async fn herd(agent: &Target, tokens: &[String]) -> anyhow::Result<(String, Dura
     Ok((format!("{statuses:?}"), spread))
 }
 
-/// 300 sessions of a minute that began together.
+/// When 300 sessions of 60 s that began together are refreshed.
 pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
-    world.script.life.store(60, SeqCst);
+    world.script.session_seconds.store(60, SeqCst);
     let agent = agent(args, world).await?;
-    warm(&agent, &world.token(Exchange::usual(args), "first", "first")?).await?;
+    warm(&agent, &world.token(Exchange::default_for(args), "first", "first")?).await?;
     fill(args, world, &agent, "refreshed", 0..300).await?;
     world.script.take_times();
     let begun = Instant::now();
@@ -175,7 +178,7 @@ pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> 
     let after = |time: Option<&Instant>| time.map(|time| time.duration_since(begun));
     let (first, last) =
         (after(times.first()).unwrap_or_default(), after(times.last()).unwrap_or_default());
-    world.script.life.store(3600, SeqCst);
+    world.script.session_seconds.store(3600, SeqCst);
     let line = format!("{} refreshed, {first:.1?} to {last:.1?} after the fill", times.len());
     table.row("300 sessions of 60 s that began together", line);
     Ok(())
@@ -183,7 +186,7 @@ pub(crate) async fn refreshes(args: &Args, world: &World, table: &mut Table) -> 
 
 pub(crate) async fn memory(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
     let agent = agent(args, world).await?;
-    warm(&agent, &world.token(Exchange::usual(args), "first", "first")?).await?;
+    warm(&agent, &world.token(Exchange::default_for(args), "first", "first")?).await?;
     table.row("memory, idle", agent.rss()?);
     let small = args.entries.min(2000);
     fill(args, world, &agent, "kept", 0..small).await?;
@@ -193,22 +196,24 @@ pub(crate) async fn memory(args: &Args, world: &World, table: &mut Table) -> any
     Ok(())
 }
 
-/// One session for each of so many ServiceAccounts, 32 at once.
+/// Creates one session for each number, each of another ServiceAccount, 32 at a time.
 async fn fill(
     args: &Args,
     world: &World,
-    agent: &Target,
+    agent: &ServerProcess,
     name: &str,
     numbers: std::ops::Range<usize>,
 ) -> anyhow::Result<()> {
     let mut running = JoinSet::new();
     for number in numbers {
-        let account = format!("{name}-{number}");
-        let (address, token) =
-            (agent.address, world.token(Exchange::usual(args), &account, &account)?);
+        let service_account = format!("{name}-{number}");
+        let (address, token) = (
+            agent.address,
+            world.token(Exchange::default_for(args), &service_account, &service_account)?,
+        );
         running.spawn(async move { load::once(address, &token).await });
         if running.len() >= 32 {
-            let status = running.join_next().await.context("a task")???;
+            let status = running.join_next().await.context("no task")???;
             anyhow::ensure!(status == 200, "status {status}");
         }
     }
