@@ -8,6 +8,7 @@
 mod graph;
 mod hygiene;
 mod rules;
+mod words;
 
 use std::fs;
 
@@ -50,4 +51,15 @@ fn no_file_names_a_home_or_a_mirror_or_is_too_long() {
         }
     }
     none(&faults);
+}
+
+#[test]
+fn files_are_written_in_plain_english() {
+    let mut problems = Vec::new();
+    for file in project::files().unwrap().into_iter().filter(|file| words::is_checked(file)) {
+        if let Ok(text) = fs::read_to_string(project::root().join(&file)) {
+            problems.extend(words::problems(&file, &text));
+        }
+    }
+    none(&problems);
 }
