@@ -5,8 +5,10 @@
 //! packages that no chosen feature brings in.
 #![forbid(unsafe_code)]
 
+mod flags;
 mod graph;
 mod hygiene;
+mod page;
 mod rules;
 mod words;
 

@@ -48,7 +48,7 @@ mod webhook;
 
 pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
-pub use command::main;
+pub use command::{command, main};
 pub use config_map::{RoleEntry, RoleMap};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
