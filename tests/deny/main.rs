@@ -8,8 +8,10 @@
 mod flags;
 mod graph;
 mod hygiene;
+mod logs;
 mod page;
 mod rules;
+mod source;
 mod words;
 
 use std::fs;
