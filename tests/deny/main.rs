@@ -9,6 +9,7 @@ mod flags;
 mod graph;
 mod hygiene;
 mod logs;
+mod metrics;
 mod page;
 mod rules;
 mod source;
