@@ -10,6 +10,7 @@ mod graph;
 mod hygiene;
 mod logs;
 mod metrics;
+mod names;
 mod page;
 mod rules;
 mod source;
@@ -65,6 +66,16 @@ fn files_are_written_in_plain_english() {
         if let Ok(text) = fs::read_to_string(project::root().join(&file)) {
             problems.extend(words::problems(&file, &text));
         }
+    }
+    none(&problems);
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    let (files, mut problems) = (project::files().unwrap(), Vec::new());
+    for document in files.iter().filter(|file| file.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(project::root().join(document)).unwrap();
+        problems.extend(names::problems(document, &text, &files));
     }
     none(&problems);
 }
