@@ -11,6 +11,7 @@ mod hygiene;
 mod logs;
 mod metrics;
 mod names;
+mod notices;
 mod page;
 mod rules;
 mod source;
