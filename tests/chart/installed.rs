@@ -123,8 +123,8 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
         ("certificates=files,certificateFiles.secret=tls", "Set certificateFiles.caBundle."),
     ] {
         let told = notes(set)?;
-        let careful = told.lines().any(|line| line.starts_with("CAREFUL: ") && line.contains(part));
-        ensure!(careful, "--set {set}: no {part:?} in {told}");
+        let warned = told.lines().any(|line| line.starts_with("WARNING: ") && line.contains(part));
+        ensure!(warned, "--set {set}: no {part:?} in {told}");
     }
     Ok(())
 }
