@@ -1,6 +1,9 @@
 //! `docs/flags.md` lists every flag as the daemons' own parsers know it, and where the chart sets it.
 
-use std::fs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use anyhow::{Context as _, ensure};
 use clap::{Arg, ArgAction, Args as _, Command, CommandFactory as _};
@@ -26,11 +29,12 @@ const COUNTS: [(&str, &str); 4] = [
     ("pod-requests-per-second", "requests per second"),
 ];
 
-/// A command, and the lines of the chart that start it: all of `files`, or those with `word`.
+/// A command, and where the chart starts it: the lines of `file` with `word`, and the templates
+/// that they include.
 struct Program {
     name: &'static str,
     command: Command,
-    files: &'static [&'static str],
+    file: &'static str,
     word: &'static str,
 }
 
@@ -41,35 +45,22 @@ fn programs() -> anyhow::Result<Vec<Program>> {
     let agent = podrole_agent::Args::command();
     let webhook = podrole_webhook::command();
     let sandbox = podrole_sandbox::SandboxArgs::augment_args(Command::new("podrole-sandbox"));
-    let program = |name, command, files, word| Program { name, command, files, word };
-    let daemonset = &["templates/agent/daemonset.yaml"];
+    let program = |name, command, file, word| Program { name, command, file, word };
+    let (deployment, uninstall) =
+        ("templates/webhook/deployment.yaml", "templates/webhook/uninstall.yaml");
+    let daemonset = "templates/agent/daemonset.yaml";
     Ok(vec![
-        program(
-            "podrole-webhook",
-            webhook.clone(),
-            &["templates/webhook/_args.tpl", "templates/_pods.tpl"],
-            "",
-        ),
+        program("podrole-webhook", webhook.clone(), deployment, ""),
         program(
             "podrole-webhook unregister",
             sub(webhook, "unregister")?,
-            &["templates/webhook/uninstall.yaml"],
+            uninstall,
             "unregister, ",
         ),
-        program(
-            "podrole-agent",
-            agent.clone(),
-            &["templates/agent/_args.tpl", "templates/_pods.tpl", "templates/agent/daemonset.yaml"],
-            "",
-        ),
+        program("podrole-agent", agent.clone(), daemonset, ""),
         program("podrole-agent setup", sub(agent.clone(), "setup")?, daemonset, "setup"),
         program("podrole-agent health", sub(agent, "health")?, daemonset, "health, "),
-        program(
-            "podrole-sandbox",
-            sandbox,
-            &["templates/sandbox/_args.tpl", "templates/_pods.tpl"],
-            "",
-        ),
+        program("podrole-sandbox", sandbox, "templates/sandbox/sandbox.yaml", ""),
     ])
 }
 
@@ -82,8 +73,9 @@ fn every_flag_is_on_its_page() -> anyhow::Result<()> {
     page.check(&sections)?;
     let values = fs::read_to_string(project::root().join(CHART).join("values.yaml"))?;
     let values: Value = serde_saphyr::from_str(&values)?;
+    let templates = templates()?;
     for (program, section) in programs.iter().zip(&sections) {
-        let chart = program.chart()?;
+        let chart = program.chart(&templates).context(program.name)?;
         for (argument, row) in flags(&program.command).zip(&section.rows) {
             let cell = page.written(&section.heading, row);
             check_chart(argument, cell, &chart, &values)
@@ -94,16 +86,38 @@ fn every_flag_is_on_its_page() -> anyhow::Result<()> {
 }
 
 impl Program {
-    fn chart(&self) -> anyhow::Result<String> {
-        let mut lines = String::new();
-        for file in self.files {
-            let text = fs::read_to_string(project::root().join(CHART).join(file)).context(*file)?;
-            lines.extend(
-                text.lines().filter(|line| line.contains(self.word)).map(|it| format!("{it}\n")),
-            );
+    fn chart(&self, templates: &BTreeMap<String, String>) -> anyhow::Result<String> {
+        let text = fs::read_to_string(project::root().join(CHART).join(self.file))?;
+        let lines = text.lines().filter(|line| line.contains(self.word));
+        let mut chart: String = lines.map(|line| format!("{line}\n")).collect();
+        let mut included = BTreeSet::new();
+        loop {
+            let names = chart.split("include \"").skip(1).filter_map(|rest| rest.split('"').next());
+            let new = names.map(str::to_owned).find(|name| !included.contains(name));
+            let Some(name) = new else {
+                return Ok(chart);
+            };
+            let body = templates.get(&name).with_context(|| format!("no template {name}"))?;
+            chart += body;
+            included.insert(name);
         }
-        Ok(lines)
     }
+}
+
+/// The chart's named templates.
+fn templates() -> anyhow::Result<BTreeMap<String, String>> {
+    let mut templates = BTreeMap::new();
+    for file in project::files()? {
+        if file.starts_with(CHART) && file.extension().is_some_and(|it| it == "tpl" || it == "yaml")
+        {
+            let text = fs::read_to_string(project::root().join(&file))?;
+            for define in text.split("define \"").skip(1) {
+                let (name, body) = define.split_once('"').context("a define without a name")?;
+                templates.insert(name.to_owned(), body.to_owned());
+            }
+        }
+    }
+    Ok(templates)
 }
 
 /// The flags that are documented, without those that every program has.
