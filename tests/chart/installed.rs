@@ -120,11 +120,11 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
         ("webhook.hostNetwork=true", "--overwrite pod-security.kubernetes.io/enforce=privileged"),
         ("injection.default=all", "label the namespace podrole.io/injection=required"),
         ("agent.verifyPeer=off", "Set agent.verifyPeer=warn or enforce"),
-        ("certificates=files,certificateFiles.secret=tls", "Give it."),
+        ("certificates=files,certificateFiles.secret=tls", "Set certificateFiles.caBundle."),
     ] {
         let told = notes(set)?;
-        let careful = told.lines().any(|line| line.starts_with("CAREFUL: ") && line.contains(part));
-        ensure!(careful, "--set {set}: no {part:?} in {told}");
+        let warned = told.lines().any(|line| line.starts_with("WARNING: ") && line.contains(part));
+        ensure!(warned, "--set {set}: no {part:?} in {told}");
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
     );
     uninstall(&kubeconfig)?;
     let told = second.unwrap_err().to_string();
-    ensure!(told.contains("another podrole is in this cluster already"), "{told}");
+    ensure!(told.contains("podrole is already installed in this cluster"), "{told}");
     ensure!(told.contains("the webhook configuration podrole: uninstall it"), "{told}");
 
     let daemon_sets =

@@ -1,10 +1,10 @@
-//! Values that are unknown, wrong or contradict each other: each is refused, and the text says why.
+//! Values that are unknown, invalid or contradict each other: each is rejected, and the message says why.
 
 use anyhow::ensure;
 
 use crate::helm;
 
-/// What is set, and what must be in the complaint: the fault, and the mend where one is needed.
+/// A value, and what helm's message must contain: the error, and how to fix it if that is not obvious.
 const REFUSED: &[(&str, &[&str])] = &[
     ("regoin=eu-west-1", &["additional properties 'regoin' not allowed"]),
     ("agent.image=x", &["/agent", "additional properties 'image' not allowed"]),
@@ -17,34 +17,34 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("image.digest=latest", &["/image/digest", "does not match pattern"]),
     ("agent.hostFolder=var/lib", &["/agent/hostFolder", "does not match pattern"]),
     ("associations[0].namespace=shop", &["/associations/0", "missing property 'serviceAccount'"]),
-    ("region=", &["the region is missing", "--set region="]),
-    ("exchange=assume-role", &["takes its roles from the association list", "give `associations`"]),
+    ("region=", &["region is missing", "--set region="]),
+    ("exchange=assume-role", &["takes roles from the association list", "set `associations`"]),
     (
         "exchange=assume-role,agent.allowAnnotationRoles=true",
-        &["names the cluster in its session tags", "give cluster.name and cluster.arn"],
+        &["puts the cluster into session tags", "set cluster.name and cluster.arn"],
     ),
     (
         "exchange=assume-role,agent.disableSessionTags=true,associations[0].namespace=a,associations[0].serviceAccount=b",
-        &["the association of a/b has no roleArn", "give it one"],
+        &["the association of a/b has no roleArn", "add its roleArn"],
     ),
-    ("exchange=eks-auth", &["asks EKS Auth by the cluster's name", "give cluster.name"]),
+    ("exchange=eks-auth", &["calls EKS Auth with the cluster's name", "set cluster.name"]),
     (
         "local.enabled=true,exchange=eks-auth,cluster.name=a",
-        &["local.enabled plays AWS with web identity", "leave exchange: web-identity"],
+        &["local.enabled works only with exchange: web-identity", "set exchange=web-identity"],
     ),
-    ("local.enabled=true,agent.enabled=false", &["through the agent", "leave agent.enabled: true"]),
-    ("local.upstream=http://moto:5000", &["behind the sandbox", "give local.enabled: true too"]),
-    ("local.enabled=true,local.autoRoles=false", &["knows no role", "give local.config"]),
-    ("certificates=files", &["give certificateFiles.secret"]),
+    ("local.enabled=true,agent.enabled=false", &["through the agent", "set agent.enabled=true"]),
+    ("local.upstream=http://moto:5000", &["behind the sandbox", "set local.enabled=true"]),
+    ("local.enabled=true,local.autoRoles=false", &["has no roles", "set local.config"]),
+    ("certificates=files", &["set certificateFiles.secret"]),
     ("certificateFiles.secret=tls", &["is for certificates: files", "change one of them"]),
     ("certManager.issuer.name=ca", &["is for certificates: cert-manager", "change one of them"]),
     (
         "monitoring.serviceMonitor=true,monitoring.podMonitor=true",
-        &["count everything twice", "choose one"],
+        &["count everything twice", "set only one of them"],
     ),
-    ("agent.namespace=podrole", &["agent.namespace is the release namespace", "give another"]),
-    ("webhook.metricsPort=8443", &["are the same", "change one"]),
-    ("webhook.hostNetwork=true,webhook.port=10250", &["has this port on nodes", "choose another"]),
+    ("agent.namespace=podrole", &["agent.namespace is the release namespace", "set another"]),
+    ("webhook.metricsPort=8443", &["are the same", "change one of them"]),
+    ("webhook.hostNetwork=true,webhook.port=10250", &["uses this port on nodes", "set another"]),
 ];
 
 #[test]

@@ -5,9 +5,17 @@
 //! packages that no chosen feature brings in.
 #![forbid(unsafe_code)]
 
+mod flags;
 mod graph;
 mod hygiene;
+mod logs;
+mod metrics;
+mod names;
+mod notices;
+mod page;
 mod rules;
+mod source;
+mod words;
 
 use std::fs;
 
@@ -50,4 +58,25 @@ fn no_file_names_a_home_or_a_mirror_or_is_too_long() {
         }
     }
     none(&faults);
+}
+
+#[test]
+fn files_are_written_in_plain_english() {
+    let mut problems = Vec::new();
+    for file in project::files().unwrap().into_iter().filter(|file| words::is_checked(file)) {
+        if let Ok(text) = fs::read_to_string(project::root().join(&file)) {
+            problems.extend(words::problems(&file, &text));
+        }
+    }
+    none(&problems);
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    let (files, mut problems) = (project::files().unwrap(), Vec::new());
+    for document in files.iter().filter(|file| file.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(project::root().join(document)).unwrap();
+        problems.extend(names::problems(document, &text, &files));
+    }
+    none(&problems);
 }

@@ -27,6 +27,8 @@ fn three_binaries_and_what_they_read_are_all_that_is_in_it() {
     assert_eq!(
         listed,
         [
+            ("LICENSE", 0o644),
+            ("NOTICE", 0o644),
             ("etc", 0o755),
             ("etc/group", 0o644),
             ("etc/nsswitch.conf", 0o644),

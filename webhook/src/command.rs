@@ -44,6 +44,12 @@ struct Unregister {
     kube_api: Option<String>,
 }
 
+/// The command line's parser: every flag and task, for documentation.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Does what the process's command line says. A failure is one line on standard error.
 pub async fn main() -> ExitCode {
     let (cli, matches) = config::parse::<Cli>();

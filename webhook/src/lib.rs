@@ -47,7 +47,7 @@ mod webhook;
 
 pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
-pub use command::main;
+pub use command::{command, main};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};

@@ -1,21 +1,21 @@
 {{/*
-What a schema cannot say in a sentence: values that contradict each other. Each sentence names the mend.
+Values that contradict each other, which a schema cannot report in a sentence. Each message says how to fix it.
 */}}
 {{- define "podrole.check" -}}
 {{- $values := .Values -}}
 {{- if not $values.region }}
-{{- fail "\n\nthe region is missing: give `region`, the one whose STS the agent asks (--set region=eu-west-1)" }}
+{{- fail "\n\nregion is missing: set the region whose STS the agent calls (--set region=eu-west-1)" }}
 {{- end }}
 {{- if and (eq $values.exchange "assume-role") (not $values.associations) (not $values.agent.allowAnnotationRoles) }}
-{{- fail "\n\nexchange: assume-role takes its roles from the association list: give `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with guard-rails on the namespaces" }}
+{{- fail "\n\nexchange: assume-role takes roles from the association list: set `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with podrole.io/permitted-roles on the namespaces" }}
 {{- end }}
 {{- if and (eq $values.exchange "assume-role") (not $values.agent.disableSessionTags) (not (and $values.cluster.name $values.cluster.arn)) }}
-{{- fail "\n\nexchange: assume-role names the cluster in its session tags: give cluster.name and cluster.arn, or agent.disableSessionTags: true" }}
+{{- fail "\n\nexchange: assume-role puts the cluster into session tags: set cluster.name and cluster.arn, or agent.disableSessionTags: true" }}
 {{- end }}
 {{- if and (eq $values.exchange "assume-role") $values.associations }}
 {{- range $values.associations }}
 {{- if not .roleArn }}
-{{- fail (printf "\n\nthe association of %s/%s has no roleArn, and exchange: assume-role takes its roles from there: give it one" .namespace .serviceAccount) }}
+{{- fail (printf "\n\nthe association of %s/%s has no roleArn, and exchange: assume-role takes roles from the association list: add its roleArn" .namespace .serviceAccount) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -31,22 +31,22 @@ What a schema cannot say in a sentence: values that contradict each other. Each 
 {{- fail "\n\ncomposeRoleArn.partition is for bare role names, and composeRoleArn.accountId does not say of which account: give it too" }}
 {{- end }}
 {{- if and (eq $values.exchange "eks-auth") (not $values.cluster.name) }}
-{{- fail "\n\nexchange: eks-auth asks EKS Auth by the cluster's name: give cluster.name" }}
+{{- fail "\n\nexchange: eks-auth calls EKS Auth with the cluster's name: set cluster.name" }}
 {{- end }}
 {{- if and $values.local.enabled (ne $values.exchange "web-identity") }}
-{{- fail (printf "\n\nlocal.enabled plays AWS with web identity, and exchange is %s: leave exchange: web-identity, or local.enabled: false" $values.exchange) }}
+{{- fail (printf "\n\nlocal.enabled works only with exchange: web-identity, and exchange is %s: set exchange=web-identity or local.enabled=false" $values.exchange) }}
 {{- end }}
 {{- if and $values.local.enabled (not $values.agent.enabled) }}
-{{- fail "\n\nlocal.enabled hands out credentials through the agent: leave agent.enabled: true, or local.enabled: false" }}
+{{- fail "\n\nlocal.enabled serves credentials through the agent, and agent.enabled is false: set agent.enabled=true or local.enabled=false" }}
 {{- end }}
 {{- if and $values.local.upstream (not $values.local.enabled) }}
-{{- fail "\n\nlocal.upstream is the emulator behind the sandbox: give local.enabled: true too, or injection.endpointUrl for an emulator without the sandbox" }}
+{{- fail "\n\nlocal.upstream is the emulator behind the sandbox, and local.enabled is false: set local.enabled=true, or injection.endpointUrl for an emulator without the sandbox" }}
 {{- end }}
 {{- if and $values.local.enabled (not $values.local.autoRoles) (not $values.local.config) }}
-{{- fail "\n\nwith local.autoRoles: false the sandbox knows no role: give local.config" }}
+{{- fail "\n\nwith local.autoRoles: false the sandbox has no roles: set local.config" }}
 {{- end }}
 {{- if and (eq $values.certificates "files") (not $values.certificateFiles.secret) }}
-{{- fail "\n\ncertificates: files serves what a TLS Secret holds: give certificateFiles.secret, and its CA as certificateFiles.caBundle" }}
+{{- fail "\n\ncertificates: files serves the certificate of a TLS Secret: set certificateFiles.secret, and its CA as certificateFiles.caBundle" }}
 {{- end }}
 {{- if and (ne $values.certificates "files") (or $values.certificateFiles.secret $values.certificateFiles.caBundle) }}
 {{- fail (printf "\n\ncertificateFiles is for certificates: files, and certificates is %s: change one of them" $values.certificates) }}
@@ -55,28 +55,28 @@ What a schema cannot say in a sentence: values that contradict each other. Each 
 {{- fail (printf "\n\ncertManager.issuer is for certificates: cert-manager, and certificates is %s: change one of them" $values.certificates) }}
 {{- end }}
 {{- if and $values.monitoring.serviceMonitor $values.monitoring.podMonitor }}
-{{- fail "\n\nmonitoring.serviceMonitor and monitoring.podMonitor would count everything twice: choose one" }}
+{{- fail "\n\nmonitoring.serviceMonitor and monitoring.podMonitor together would count everything twice: set only one of them" }}
 {{- end }}
 {{- if eq $values.agent.namespace .Release.Namespace }}
-{{- fail (printf "\n\nagent.namespace is the release namespace %s: the agent needs Pod Security's `privileged`, which the webhook's namespace shall not have: give another agent.namespace" .Release.Namespace) }}
+{{- fail (printf "\n\nagent.namespace is the release namespace %s: the agent needs the Pod Security level `privileged`, which the webhook's namespace must not have: set another agent.namespace" .Release.Namespace) }}
 {{- end }}
 {{- if eq .Release.Namespace "kube-system" }}
-{{- fail "\n\nthe release namespace is kube-system, and pods of podrole's own namespaces get no roles, CSI drivers and load-balancer controllers among them: install into one of its own (--namespace podrole --create-namespace)" }}
+{{- fail "\n\nthe release namespace is kube-system: pods in podrole's own namespaces get no roles, so CSI drivers and load balancer controllers would get none: install into a namespace of its own (--namespace podrole --create-namespace)" }}
 {{- end }}
 {{- if eq (int $values.webhook.port) (int $values.webhook.metricsPort) }}
-{{- fail "\n\nwebhook.port and webhook.metricsPort are the same: change one" }}
+{{- fail "\n\nwebhook.port and webhook.metricsPort are the same: change one of them" }}
 {{- end }}
 {{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
-{{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself has this port on nodes: choose another" (int $values.webhook.port)) }}
+{{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself uses this port on nodes: set another webhook.port" (int $values.webhook.port)) }}
 {{- end }}
 {{- range (default list (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items) }}
 {{- $hooks := list }}
 {{- range .webhooks }}{{ $hooks = append $hooks .name }}{{ end }}
 {{- if and (has "enabled.podrole.io" $hooks) (ne .metadata.name (include "podrole.name" $)) }}
-{{- fail (printf "\n\nanother podrole is in this cluster already, with the webhook configuration %s: uninstall it, or upgrade it instead (helm list -A)" .metadata.name) }}
+{{- fail (printf "\n\npodrole is already installed in this cluster, with the webhook configuration %s: uninstall it, or upgrade it instead (helm list -A)" .metadata.name) }}
 {{- end }}
 {{- end }}
 {{- if and $values.agent.enabled .Release.IsInstall (lookup "apps/v1" "DaemonSet" "kube-system" "eks-pod-identity-agent") }}
-{{- fail "\n\nEKS's Pod Identity Agent is on the nodes and has the address 169.254.170.23: remove the add-on eks-pod-identity-agent, or keep it and set agent.enabled=false" }}
+{{- fail "\n\nEKS's Pod Identity Agent runs on the nodes and uses the address 169.254.170.23: remove the add-on eks-pod-identity-agent, or keep it and set agent.enabled=false" }}
 {{- end }}
 {{- end }}

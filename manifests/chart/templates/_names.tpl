@@ -1,9 +1,9 @@
-{{/* The name of the cluster's objects; the others' begin with it. */}}
+{{/* The name of the cluster-scoped objects, and the prefix of all other names. */}}
 {{- define "podrole.name" -}}
 {{- if contains "podrole" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-podrole" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
-{{/* "podrole.labels" (list . "webhook"): the labels of an object of one part. */}}
+{{/* "podrole.labels" (list . "webhook"): the labels of an object of one component. */}}
 {{- define "podrole.labels" -}}
 {{- $root := index . 0 -}}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
@@ -15,7 +15,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* The labels by which the pods of one part are found; they never change. */}}
+{{/* The labels that select the pods of one component; they never change. */}}
 {{- define "podrole.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: podrole
@@ -40,7 +40,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 http://{{ include "podrole.name" . }}-sandbox.{{ .Release.Namespace }}.svc:4566
 {{- end }}
 
-{{/* The way of pods that do not choose, their region and their endpoint. */}}
+{{/* The credential provider, region and endpoint of pods that do not choose. */}}
 {{- define "podrole.credentials" -}}
 {{- default (ternary "container" "web-identity" .Values.local.enabled) .Values.injection.credentials }}
 {{- end }}
@@ -56,7 +56,7 @@ http://{{ include "podrole.name" . }}-sandbox.{{ .Release.Namespace }}.svc:4566
 {{ dict "identities" .Values.associations | toPrettyJson }}
 {{- end }}
 
-{{/* Namespaces that the webhook must never be asked for: its own start depends on no webhook. */}}
+{{/* The namespaces that the webhook must never handle, because its own start must not depend on a webhook. */}}
 {{- define "podrole.ownNamespaces" -}}
 {{ uniq (list .Release.Namespace .Values.agent.namespace) | toJson }}
 {{- end }}

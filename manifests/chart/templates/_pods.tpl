@@ -1,4 +1,4 @@
-{{/* What a container of a `restricted` pod has. */}}
+{{/* The security context of a container in a `restricted` pod. */}}
 {{- define "podrole.restricted" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -16,12 +16,12 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "podrole.imageOf" -}}
 image: {{ include "podrole.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-{{- /* Why one ended is its last line: `kubectl describe pod` shows it. */}}
+{{- /* The last log line says why a container ended: `kubectl describe pod` shows it. */}}
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 
-{{/* "podrole.args" (list . FLAGS MORE): flags, one a line, with those for logs and more from the values; as strings, since
-"--bind-address=::" is a map to YAML. */}}
+{{/* "podrole.args" (list . FLAGS MORE): flags, one per line, followed by those for logs and the extra ones; as strings, because
+"--bind-address=::" is a map in YAML. */}}
 {{- define "podrole.args" -}}
 {{- $logging := (index . 0).Values.logging -}}
 {{- $flags := index . 1 | trim | splitList "\n" -}}

@@ -1,4 +1,4 @@
-{{/* The agent's flags, and the addresses that `setup` shares with it. */}}
+{{/* The agent's flags. */}}
 {{- define "podrole.agentFlags" -}}
 {{ include "podrole.grantFlags" . }}
 {{- if .Values.local.enabled }}

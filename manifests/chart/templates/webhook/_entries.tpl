@@ -1,4 +1,4 @@
-{{/* "podrole.client" (list . "/mutate"): where the API server calls. */}}
+{{/* "podrole.client" (list . "/mutate"): the address that the API server calls. */}}
 {{- define "podrole.client" -}}
 {{- $root := index . 0 -}}
 service: {namespace: {{ $root.Release.Namespace }}, name: {{ include "podrole.name" $root }}-webhook, path: {{ index . 1 }}}
@@ -7,7 +7,7 @@ caBundle: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* cert-manager writes the caBundle; with own certificates the webhook does. */}}
+{{/* cert-manager writes the caBundle; with certificates: own the webhook does. */}}
 {{- define "podrole.injectCa" -}}
 {{- if eq .Values.certificates "cert-manager" }}
 annotations:
@@ -15,7 +15,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The namespaces that opt in; those that are podrole's own never do. */}}
+{{/* The namespaces that opt in; podrole's own never do. */}}
 {{- define "podrole.enabledNamespaces" -}}
 {{- if eq .Values.injection.default "all" -}}
 - {key: podrole.io/injection, operator: NotIn, values: [disabled, required]}
@@ -25,7 +25,7 @@ annotations:
 - {key: kubernetes.io/metadata.name, operator: NotIn, values: {{ include "podrole.ownNamespaces" . }}}
 {{- end }}
 
-{{/* What both entries for pods have. */}}
+{{/* The fields that both entries for pods share. */}}
 {{- define "podrole.pods" -}}
 matchConditions:
   - name: no-mirror-pods
@@ -34,7 +34,7 @@ matchConditions:
       'kubernetes.io/config.mirror' in object.metadata.annotations)
 rules:
   - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE], scope: Namespaced}
-  # What `kubectl debug` adds; such a container gets what the pod's others have, and we never refuse it.
+  # Containers that `kubectl debug` adds. They get what the pod's other containers have, and are never rejected.
   - apiGroups: [""]
     apiVersions: [v1]
     resources: [pods/ephemeralcontainers]
