@@ -3,6 +3,7 @@
 mod cluster;
 mod entity;
 mod identity;
+mod provider;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,10 @@ use podrole_identity::{AccountId, RoleArn};
 pub(crate) use self::identity::{Identity, Owner};
 pub use self::{
     cluster::{Cluster, ClusterArn, PodAssociation},
-    entity::{AccessKey, Policies, Provider, Role, User, UserArn},
+    entity::{AccessKey, Policies, Role, User, UserArn},
+    provider::Provider,
     tags::{TagError, Tags},
 };
-use crate::config::ConfigError;
 
 const MAX_SESSION_DURATION: std::ops::RangeInclusive<u32> = 3600..=43_200;
 
@@ -33,6 +34,17 @@ struct Account {
     /// By name, like the roles: IAM lets no two of an account have one, whatever their paths.
     users: BTreeMap<String, User>,
     roles: BTreeMap<String, Role>,
+}
+
+/// A role's longest session is not one that IAM allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the role {role} has a maxSessionDuration of {seconds}; IAM allows 3600 to 43200")]
+#[non_exhaustive]
+pub struct SessionDurationError {
+    /// The role.
+    pub role: RoleArn,
+    /// What was asked for.
+    pub seconds: u32,
 }
 
 impl Accounts {
@@ -87,9 +99,9 @@ impl Accounts {
     }
 
     /// Adds a role; one of the same name is replaced.
-    pub(crate) fn put_role(&mut self, role: Role) -> Result<(), ConfigError> {
+    pub(crate) fn put_role(&mut self, role: Role) -> Result<(), SessionDurationError> {
         if !MAX_SESSION_DURATION.contains(&role.max_session_duration) {
-            return Err(ConfigError::MaxSessionDuration {
+            return Err(SessionDurationError {
                 role: role.arn,
                 seconds: role.max_session_duration,
             });

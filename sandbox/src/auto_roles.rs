@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::{
     accounts::{Accounts, Provider, Role},
-    iam::Change,
+    iam::change::Change,
     policy::Policy,
-    prepare,
+    prefetch,
     sandbox::Sandbox,
     token::{Token, TokenError},
 };
@@ -39,7 +39,7 @@ pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_
         return;
     }
     if provider.is_elsewhere(sandbox.issuer()) {
-        prepare::ask(sandbox, &provider, token, now).await;
+        prefetch::keys::fetch(sandbox, &provider, token, now).await;
     }
     let mut accounts = sandbox.accounts_mut();
     // Another may have been here while the keys were asked for.
@@ -103,7 +103,7 @@ fn believed(
     token.check_signature(provider.key_set(sandbox.issuer())?.as_ref())?;
     token.claims.check_expiry(now)?;
     token.claims.check_not_before(now)?;
-    token.claims.check_audience(provider)
+    token.claims.check_audience(&provider.client_ids)
 }
 
 fn trust_policy(

@@ -29,13 +29,16 @@
 //! credentialLife: 30s                  # shortens what is issued, and no check
 //! ```
 
+mod error;
 mod file;
+mod life;
 mod manifest;
 
 use std::time::Duration;
 
-use podrole_identity::{AccountId, RoleArn};
+use podrole_identity::AccountId;
 
+pub use self::{error::ConfigError, life::read_life};
 use self::{
     file::{AccountFile, AccountKey, ClusterFile, File},
     manifest::Manifest,
@@ -47,70 +50,6 @@ use crate::accounts::{Accounts, User};
 pub struct Config {
     pub(crate) accounts: Accounts,
     pub(crate) credential_life: Option<Duration>,
-}
-
-/// Why a file, or a role, cannot be taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The text is no YAML, or has fields or values that are not known here.
-    #[error("line {line}, column {column}: {reason}")]
-    Read {
-        /// Counted from 1; 0 when not known.
-        line: u64,
-        /// Counted from 1; 0 when not known.
-        column: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A manifest that is not a ConfigMap with one file.
-    #[error(
-        "a manifest of kind {kind:?} with {files} files; give the sandbox's file, or a ConfigMap that holds it alone"
-    )]
-    Manifest {
-        /// Its kind.
-        kind: String,
-        /// How many files it holds.
-        files: usize,
-    },
-    /// A role's or user's ARN is of another account than the one that it stands under.
-    #[error("{arn} stands under account {account}; move it under its own account")]
-    Account {
-        /// The role or user.
-        arn: String,
-        /// The account that it stands under.
-        account: AccountId,
-    },
-    /// A role or user stands under another name than its ARN's.
-    #[error("{arn} stands under the name {name:?}; use the name in its ARN")]
-    Name {
-        /// The role or user.
-        arn: String,
-        /// The name that it stands under.
-        name: String,
-    },
-    /// A key that two users have, or one twice.
-    #[error("the access key {key} is there twice; a key belongs to one user")]
-    KeyTwice {
-        /// The key's id.
-        key: String,
-    },
-    /// A role's longest session is not one that IAM allows.
-    #[error("the role {role} has a maxSessionDuration of {seconds}; IAM allows 3600 to 43200")]
-    MaxSessionDuration {
-        /// The role.
-        role: RoleArn,
-        /// What was asked for.
-        seconds: u32,
-    },
-    /// A cluster, or an association in it, is not one that EKS would have.
-    #[error("the cluster {name:?}: {reason}")]
-    Cluster {
-        /// The cluster.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 impl Config {
@@ -214,19 +153,6 @@ fn unreadable(fault: &serde_saphyr::Error) -> ConfigError {
         line,
         column,
         reason: reason.strip_suffix(&again).unwrap_or(reason).to_owned(),
-    }
-}
-
-/// Reads a life of credentials: `30s`, `5m`, `1h`.
-///
-/// # Errors
-/// When it is no duration, or not longer than nothing.
-pub fn read_life(text: &str) -> Result<Duration, String> {
-    let life: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{text:?} is no duration; write 30s, 5m or 1h"))?;
-    match Duration::try_from(life) {
-        Ok(life) if life >= Duration::from_secs(1) => Ok(life),
-        _ => Err(format!("{text:?} is too short: a second is the least")),
     }
 }
 

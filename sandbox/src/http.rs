@@ -12,19 +12,24 @@ use axum::{
 use jiff::Timestamp;
 
 use crate::{
+    call::{Call, MAX_BODY},
     eks_auth, faults, iam,
     issuer::{Issuer, routes},
-    prepare::prepare,
+    prefetch::prefetch,
     random,
     sandbox::Sandbox,
-    sts::{Call, answer::Answer, fault::Fault, parameters::Parameters},
+    sts::{answer::Answer, fault::Fault, parameters::Parameters},
 };
 
-/// Bytes of a body: a token of 20,000 characters, three bytes each at worst, and the rest.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+impl Sandbox {
+    /// The routes: STS on `/`, the issuer's where one is attached, and what was decided under
+    /// `/_podrole/`.
+    pub fn router(&self) -> Router {
+        router(self, self.issuer())
+    }
+}
 
-/// All routes of a sandbox.
-pub(crate) fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
+fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     let router = Router::new()
         .route("/", get(sts).post(sts))
         // Faults are for every path, whether there is anything behind it or not.
@@ -73,10 +78,10 @@ async fn sts(
 /// One port and one path for IAM and STS: the operation says whose it is.
 async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> Answer {
     if let Ok(parameters) = Parameters::read(call) {
-        if iam::is_called(&parameters) {
-            return iam::answer(sandbox, call, &parameters, now);
+        if iam::dispatch::is_called(&parameters) {
+            return iam::dispatch::answer(sandbox, call, &parameters, now);
         }
-        prepare(sandbox, &parameters, now).await;
+        prefetch(sandbox, &parameters, now).await;
     }
     sandbox.answer(call, now)
 }

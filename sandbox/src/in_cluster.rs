@@ -8,18 +8,12 @@
 //! An issuer's URL is often one that only its own cluster can reach, or nobody: with kind and k3s
 //! it is a name of the cluster's own DNS.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    discovery::{Discovery, client::Documents},
-    jwk::JwkSet,
-};
+use crate::discovery::{Discovery, api_server::ApiServer};
 
 /// Where a kubelet puts a ServiceAccount's token and CA.
 pub(crate) const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -37,17 +31,6 @@ pub(crate) struct InCluster {
     discovery: Discovery,
 }
 
-/// How its API server is reached.
-pub(crate) struct ApiServer {
-    url: String,
-    folder: PathBuf,
-}
-
-#[derive(serde::Deserialize)]
-struct Document {
-    issuer: String,
-}
-
 impl InCluster {
     /// Asks the API server of this pod for its issuer; waits for it, if need be.
     ///
@@ -58,8 +41,7 @@ impl InCluster {
             std::env::var(name).with_context(|| format!("{name} is not set; this is no pod"))
         };
         let host = variable("KUBERNETES_SERVICE_HOST")?;
-        let url = url(&host, &variable("KUBERNETES_SERVICE_PORT")?);
-        let server = ApiServer { url, folder: folder.to_owned() };
+        let server = ApiServer::new(&host, &variable("KUBERNETES_SERVICE_PORT")?, folder);
         let started = Instant::now();
         loop {
             match server.issuer().await {
@@ -81,52 +63,8 @@ impl InCluster {
         &self.discovery
     }
 
-    /// Its keys, as they are now.
-    pub(crate) async fn keys(&self) -> Result<JwkSet, String> {
-        self.server.get("/openid/v1/jwks").await
-    }
-}
-
-impl ApiServer {
-    async fn issuer(&self) -> Result<String, String> {
-        let document: Document = self.get("/.well-known/openid-configuration").await?;
-        Ok(document.issuer)
-    }
-
-    /// The files are read each time: a kubelet replaces both.
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
-        let read = |name: &str| {
-            let file = self.folder.join(name);
-            std::fs::read_to_string(&file).map_err(|fault| format!("{}: {fault}", file.display()))
-        };
-        let documents = Documents::of_a_cluster(&read("ca.crt")?)?;
-        documents.get(&format!("{}{path}", self.url), Some(read("token")?.trim())).await
-    }
-}
-
-fn url(host: &str, port: &str) -> String {
-    // IPv6 stands between brackets in a URL, and without them in the variable.
-    if host.contains(':') && !host.starts_with('[') {
-        return format!("https://[{host}]:{port}");
-    }
-    format!("https://{host}:{port}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn either_family_of_addresses_makes_a_url() {
-        assert_eq!(url("10.96.0.1", "443"), "https://10.96.0.1:443");
-        assert_eq!(url("fd00:10:96::1", "443"), "https://[fd00:10:96::1]:443");
-        assert_eq!(url("[::1]", "6443"), "https://[::1]:6443");
-    }
-
-    #[tokio::test]
-    async fn files_that_are_not_there_are_named() {
-        let server = ApiServer { url: "https://127.0.0.1:1".to_owned(), folder: "/nowhere".into() };
-        let fault = server.issuer().await.unwrap_err();
-        assert!(fault.contains("/nowhere/ca.crt"), "{fault}");
+    /// Its API server, which has the keys.
+    pub(crate) fn api_server(&self) -> &ApiServer {
+        &self.server
     }
 }

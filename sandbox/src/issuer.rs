@@ -1,5 +1,6 @@
 //! An OIDC issuer, as a cluster's API server is one: a key, its discovery, and tokens.
 
+mod error;
 mod keys;
 mod request;
 pub(crate) mod routes;
@@ -11,7 +12,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::keys::{Key, Keys};
-pub use self::request::{NodeRef, PodRef, TokenRequest};
+pub use self::{
+    error::IssuerError,
+    request::{NodeRef, PodRef, TokenRequest},
+};
 use crate::{jwk::JwkSet, random};
 
 /// Where Kubernetes serves its keys, under the issuer's URL.
@@ -30,24 +34,6 @@ struct Inner {
 }
 
 type Made = Result<RwLock<Keys>, IssuerError>;
-
-/// Why there is no issuer, or no token of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IssuerError {
-    /// The URL is not one that an issuer can have.
-    #[error(
-        "the issuer URL {0:?} must be http(s)://<host>[/path], its path of letters, digits, - . _ ~, \
-         without a slash at its end"
-    )]
-    Url(String),
-    /// A token without audience was asked for.
-    #[error("a token needs an audience")]
-    NoAudience,
-    /// The crypto library failed.
-    #[error("the crypto library failed to {0}")]
-    Crypto(&'static str),
-}
 
 impl Issuer {
     /// A new issuer with a new key.

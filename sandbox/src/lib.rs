@@ -23,7 +23,9 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod admin_state;
 mod auto_roles;
+mod call;
 mod config;
 mod decisions;
 mod discovery;
@@ -35,9 +37,8 @@ mod in_cluster;
 mod issuer;
 mod jwk;
 mod listen;
-mod outside;
 pub mod policy;
-mod prepare;
+mod prefetch;
 mod random;
 mod reload;
 mod run;
@@ -50,8 +51,8 @@ mod token;
 mod upstream;
 
 pub use accounts::{
-    AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, TagError, Tags, User,
-    UserArn,
+    AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, SessionDurationError,
+    TagError, Tags, User, UserArn,
 };
 pub use config::{Config, ConfigError, read_life};
 pub use decisions::Decision;

@@ -69,13 +69,13 @@ mod tests {
         let sandbox = Sandbox::new(Config::default());
         followed.step(&sandbox);
         let arn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
-        assert!(sandbox.knows_role(&arn));
+        assert!(sandbox.has_role(&arn));
         assert!(followed.look().is_none());
         std::fs::write(file.path(), "accounts: [").unwrap();
         assert!(followed.look().unwrap().is_err());
         assert!(followed.look().is_none());
         std::fs::remove_file(file.path()).unwrap();
         followed.step(&sandbox);
-        assert!(sandbox.knows_role(&arn));
+        assert!(sandbox.has_role(&arn));
     }
 }

@@ -119,7 +119,7 @@ fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow
         keep.with_context(|| format!("--state {file}: move it away to begin anew"))?;
     }
     if args.auto_roles {
-        sandbox.make_roles();
+        sandbox.enable_auto_roles();
     }
     for rule in &args.fault {
         sandbox.faults().add(rule.clone(), podrole_runtime::clock::now()).context("--fault")?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -9,14 +10,16 @@ use std::{
 use podrole_identity::{AccountId, RoleArn};
 
 use crate::{
-    accounts::{Accounts, Cluster, Provider, Role, User},
-    config::{Config, ConfigError},
+    accounts::{Accounts, Cluster, Provider, Role, SessionDurationError, User},
+    admin_state::AdminState,
+    config::Config,
     decisions::{Decision, Journal},
-    http as routes,
+    faults::Faults,
+    iam::change::Change,
     in_cluster::InCluster,
     issuer::Issuer,
-    outside::Outside,
     sessions::Sessions,
+    signature::key::Key,
     sts::known::Known,
 };
 
@@ -32,7 +35,7 @@ struct State {
     accounts: RwLock<Accounts>,
     sessions: Mutex<Sessions>,
     journal: Mutex<Journal>,
-    outside: Outside,
+    admin: AdminState,
     credential_life: Option<Duration>,
 }
 
@@ -44,7 +47,7 @@ impl Sandbox {
             accounts: RwLock::new(config.accounts),
             sessions: Mutex::default(),
             journal: Mutex::default(),
-            outside: Outside::default(),
+            admin: AdminState::default(),
             credential_life: config.credential_life,
         };
         Self { state: Arc::new(state), issuer: None, cluster: None }
@@ -65,12 +68,6 @@ impl Sandbox {
         self
     }
 
-    /// The routes: STS on `/`, the issuer's where one is attached, and what was decided under
-    /// `/_podrole/`.
-    pub fn router(&self) -> axum::Router {
-        routes::router(self, self.issuer.as_ref())
-    }
-
     /// Registers an OIDC provider; one of the same URL in that account is replaced.
     pub fn register_provider(&self, account: &AccountId, provider: Provider) {
         self.accounts_mut().put_provider(account, provider);
@@ -80,7 +77,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When its longest session is not one that IAM allows.
-    pub fn put_role(&self, role: Role) -> Result<(), ConfigError> {
+    pub fn put_role(&self, role: Role) -> Result<(), SessionDurationError> {
         self.accounts_mut().put_role(role)
     }
 
@@ -96,8 +93,57 @@ impl Sandbox {
 
     /// Whether there is a role with that ARN.
     #[must_use]
-    pub fn knows_role(&self, arn: &RoleArn) -> bool {
+    pub fn has_role(&self, arn: &RoleArn) -> bool {
         self.accounts().role(arn).is_some()
+    }
+
+    /// The faults that its callers shall meet.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.state.admin.faults()
+    }
+
+    /// From now on an unknown role comes into being for the first ServiceAccount that asks.
+    pub fn enable_auto_roles(&self) {
+        self.state.admin.enable_auto_roles();
+    }
+
+    /// Takes over what an earlier sandbox wrote into the file, and writes every change into it.
+    ///
+    /// # Errors
+    /// When the file cannot be read; the text says why.
+    pub fn keep_state(&self, file: &Path) -> Result<(), String> {
+        self.state.admin.changes().load(file, &mut self.accounts_mut())
+    }
+
+    /// Takes over the accounts and clusters of a file that changed; what the IAM API changed
+    /// stands over them.
+    pub(crate) fn take_over(&self, config: Config) -> Result<(), String> {
+        let changes = self.state.admin.changes();
+        let mut new = config.accounts;
+        let mut accounts = self.accounts_mut();
+        changes.carry_over(&accounts, &mut new)?;
+        *accounts = new;
+        Ok(())
+    }
+
+    /// Remembers a change that was made, and writes it into the state file.
+    pub(crate) fn note_change(&self, change: Change) {
+        // In this order, as in `take_over`: the changes are locked before the accounts.
+        let mut changes = self.state.admin.changes();
+        changes.note(change, &self.accounts());
+    }
+
+    /// Writes a decision down: log, journal and counter.
+    pub(crate) fn write(&self, decision: Decision) {
+        tracing::info!(
+            operation = &*decision.operation,
+            code = decision.code.as_deref().unwrap_or("OK"),
+            role = decision.role.as_deref(),
+            reason = %decision.reason.escape_debug(),
+            "decided"
+        );
+        self.journal().write(decision);
     }
 
     /// The last 1,000 decisions, oldest first, each with the reason that the caller is not told.
@@ -110,6 +156,12 @@ impl Sandbox {
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.journal().calls()
+    }
+
+    /// The key with that id, a session's or a user's, expired or not.
+    pub(crate) fn key(&self, id: &str) -> Option<Key> {
+        let session = self.sessions().find(id).map(Key::from);
+        session.or_else(|| self.accounts().user_of_key(id).map(Key::from))
     }
 
     /// What a decision is made from.
@@ -143,11 +195,12 @@ impl Sandbox {
         sessions.unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn outside(&self) -> &Outside {
-        &self.state.outside
+    /// The state of its own routes and flags.
+    pub(crate) fn admin(&self) -> &AdminState {
+        &self.state.admin
     }
 
-    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
         let journal = self.state.journal.lock();
         journal.unwrap_or_else(PoisonError::into_inner)
     }

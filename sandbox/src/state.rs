@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accounts::{Accounts, Provider, Role, Tags},
-    iam::Change,
+    iam::change::Change,
     policy::{IdentityPolicy, Policy},
 };
 

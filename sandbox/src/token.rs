@@ -7,10 +7,7 @@ use jiff::Timestamp;
 use podrole_identity::Audience;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{
-    accounts::Provider,
-    jwk::{Algorithm, JwkSet},
-};
+use crate::jwk::{Algorithm, JwkSet};
 
 /// A token that was read and not yet believed.
 pub(crate) struct Token<'a> {
@@ -180,8 +177,8 @@ impl<'a> Token<'a> {
 
 impl Claims {
     /// One of the token's audiences is in the provider's client list; which.
-    pub(crate) fn check_audience(&self, provider: &Provider) -> Result<String, TokenError> {
-        let listed = || provider.client_ids.iter().map(Audience::as_str);
+    pub(crate) fn check_audience(&self, client_ids: &[Audience]) -> Result<String, TokenError> {
+        let listed = || client_ids.iter().map(Audience::as_str);
         let held = self.aud.list();
         let found = held.iter().find(|one| listed().any(|id| id == *one));
         found.cloned().ok_or_else(|| TokenError::Audience {

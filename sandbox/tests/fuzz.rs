@@ -54,7 +54,7 @@ fn stage() -> &'static (Runtime, Router) {
     STAGE.get_or_init(|| {
         let sandbox = Sandbox::new(Config::read(FILE).unwrap());
         let sandbox = sandbox.with_issuer(Issuer::generate("https://oidc.example/id").unwrap());
-        sandbox.make_roles();
+        sandbox.enable_auto_roles();
         (Runtime::new().unwrap(), sandbox.router())
     })
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use podrole_identity::{AccountId, Audience, Exchange, RoleArn, ServiceAccountRef};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::read_life;
+use super::life::read_life;
 use crate::{
     accounts::{
         AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, Tags, User,

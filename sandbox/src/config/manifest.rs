@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// What tells a manifest from the file itself; all else is passed over here.
 #[derive(Deserialize)]

@@ -142,7 +142,7 @@ fn everything_stands_under_its_account_and_name() {
         assert!(matches!(fault, ConfigError::Name { .. }), "{fault}");
     }
     let fault = read("7200", "60");
-    assert!(matches!(fault, ConfigError::MaxSessionDuration { .. }), "{fault}");
+    assert!(matches!(fault, ConfigError::MaxSessionDuration(_)), "{fault}");
     let key = "          - {id: AKIAIOSFODNN7EXAMPLE, secret: hidden}\n";
     let fault = read(key, &key.repeat(2));
     assert!(matches!(fault, ConfigError::KeyTwice { .. }), "{fault}");

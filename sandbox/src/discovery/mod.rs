@@ -7,7 +7,8 @@
 //! Only issuers that are registered are asked, over https, or over http on this machine. An unknown
 //! key asks again, but seldom: a caller with invented tokens shall not make us a nuisance.
 
-pub(crate) mod client;
+pub(crate) mod api_server;
+mod documents;
 
 use std::{
     fmt,
@@ -19,11 +20,8 @@ use http::{Uri, uri::Scheme};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use self::client::Documents;
-use crate::{
-    accounts::Provider, in_cluster::InCluster, issuer::Issuer as Served, jwk::JwkSet,
-    token::TokenError,
-};
+use self::{api_server::ApiServer, documents::Documents};
+use crate::jwk::JwkSet;
 
 /// How long keys are believed without asking again.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
@@ -77,12 +75,12 @@ impl Held {
 
 impl Discovery {
     /// Sees to it that the issuer's keys are known, this one among them where the issuer has it.
-    /// The cluster that we run in is asked itself, whatever its issuer's URL.
+    /// The API server of the cluster that has this issuer is asked instead, if there is one.
     pub(crate) async fn prepare(
         &self,
         url: &str,
         kid: Option<&str>,
-        cluster: Option<&InCluster>,
+        api_server: Option<&ApiServer>,
         now: Timestamp,
     ) {
         if !self.held().is_due(kid, now) {
@@ -92,8 +90,8 @@ impl Discovery {
         if !self.held().is_due(kid, now) {
             return;
         }
-        let answer = match cluster.filter(|cluster| cluster.issuer() == url) {
-            Some(cluster) => cluster.keys().await,
+        let answer = match api_server {
+            Some(server) => server.keys().await,
             None => fetch(url).await,
         };
         if let Err(fault) = &answer {
@@ -116,23 +114,6 @@ impl Discovery {
 impl fmt::Debug for Discovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Discovery").finish_non_exhaustive()
-    }
-}
-
-impl Provider {
-    /// The keys that its tokens are checked with: its own; else those of the issuer that is served
-    /// here; else those that it publishes. Nothing: it was never asked for them.
-    pub(crate) fn key_set(&self, served: Option<&Served>) -> Result<Option<JwkSet>, TokenError> {
-        match (&self.keys, served) {
-            (Some(keys), _) => Ok(Some(keys.clone())),
-            (None, Some(issuer)) if issuer.url() == self.url => Ok(Some(issuer.key_set())),
-            (None, _) => self.discovery.keys().transpose().map_err(TokenError::Unreachable),
-        }
-    }
-
-    /// Whether its keys are to be had from nowhere but itself.
-    pub(crate) fn is_elsewhere(&self, served: Option<&Served>) -> bool {
-        self.keys.is_none() && served.is_none_or(|issuer| issuer.url() != self.url)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Answers in JSON, of the shapes of EKS Auth's model.
 
+use podrole_identity::Exchange;
 use serde_json::{Value, json};
 
-use super::{Done, audience, fault::EksFault};
+use super::{fault::EksFault, pod::Pod};
 use crate::sessions::Session;
 
 /// An answer: HTTP status and JSON; and the error's code, which goes into a header.
@@ -26,14 +27,13 @@ impl Answer {
 }
 
 /// The credentials, and whose they are.
-pub(super) fn write(done: &Done, session: &Session) -> Value {
-    let (arn, id) = &done.association;
+pub(super) fn write(pod: &Pod, (arn, id): &(String, String), session: &Session) -> Value {
     json!({
         "subject": {
-            "namespace": done.pod.account.namespace(),
-            "serviceAccount": done.pod.account.name(),
+            "namespace": pod.account.namespace(),
+            "serviceAccount": pod.account.name(),
         },
-        "audience": audience(),
+        "audience": Exchange::EksAuth.audience(),
         "podIdentityAssociation": {"associationArn": arn, "associationId": id},
         "assumedRoleUser": {
             "arn": session.identity.arn,

@@ -3,8 +3,7 @@
 use podrole_identity::{RoleArn, ServiceAccountRef};
 
 use crate::{
-    random::NoRandom,
-    sts::{authorization::SignatureError, fault::Fault},
+    random::NoRandom, signature::authorization::SignatureError, sts::fault::Fault,
     token::TokenError,
 };
 

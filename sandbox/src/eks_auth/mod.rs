@@ -17,7 +17,6 @@ pub(crate) mod route;
 mod tests;
 
 use jiff::Timestamp;
-use podrole_identity::Exchange;
 use serde::Deserialize;
 
 use self::{
@@ -27,10 +26,11 @@ use self::{
 };
 use crate::{
     accounts::{Accounts, Cluster},
+    call::Call,
     decisions::Decision,
     random,
     sandbox::Sandbox,
-    sts::{Call, caller::Caller, hop, known::Known, permission},
+    sts::{caller::Caller, hop, known::Known, permission},
     token::Token,
 };
 
@@ -58,7 +58,7 @@ impl Sandbox {
         let request_id = random::uuid().unwrap_or_default();
         let written = self.decide_pod_identity(call, cluster, now).and_then(|done| {
             let session = hop::issue(&done.granted, now)?;
-            let body = write(&done, &session);
+            let body = write(&done.pod, &done.association, &session);
             let role = session.identity.owner_arn().to_owned();
             self.sessions().keep(session, now);
             Ok((body, role, format!("{} for {}", done.granted.reason, done.pod.account)))
@@ -162,15 +162,10 @@ fn believed(
         return Err(EksFault::Issuer { held: claims.iss.clone() });
     }
     known.check_signature(&token, &cluster.issuer)?;
-    claims.check_audience(&cluster.issuer)?;
+    claims.check_audience(&cluster.issuer.client_ids)?;
     claims.check_expiry(now)?;
     claims.check_not_before(now)?;
     Pod::of(claims).map_err(EksFault::NotAPod)
-}
-
-/// Whom such tokens are for.
-fn audience() -> String {
-    Exchange::EksAuth.audience().to_string()
 }
 
 /// The cluster of that name whose tokens that issuer makes.

@@ -12,7 +12,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{answer::Answer, cluster_of, fault::EksFault};
-use crate::{faults, prepare, random, sandbox::Sandbox, sts::Call, token::Token};
+use crate::{call::Call, faults, prefetch, random, sandbox::Sandbox, token::Token};
 
 const PATH: &str = "/clusters/{name}/assume-role-for-pod-identity";
 
@@ -37,14 +37,14 @@ async fn assume_role_for_pod_identity(
         return Answer::no(&EksFault::TooLarge, random::uuid().unwrap_or_default()).into_response();
     };
     let now = faults::apply::now(&extensions);
-    prepare_keys(&sandbox, &name, &body, now).await;
+    prefetch_keys(&sandbox, &name, &body, now).await;
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
     sandbox.pod_identity(&call, &name, now).into_response()
 }
 
 /// Fetches the keys of the cluster's issuer where they are nowhere else: deciding waits for
 /// nothing.
-async fn prepare_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp) {
+async fn prefetch_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp) {
     let Ok(body) = serde_json::from_slice::<super::Body>(body) else {
         return;
     };
@@ -58,7 +58,7 @@ async fn prepare_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp
         issuer.filter(|one| one.is_elsewhere(sandbox.issuer())).cloned()
     };
     if let Some(issuer) = issuer {
-        prepare::ask(sandbox, &issuer, &token, now).await;
+        prefetch::keys::fetch(sandbox, &issuer, &token, now).await;
     }
 }
 

@@ -5,8 +5,7 @@ use super::*;
 use crate::{
     config::Config,
     issuer::Issuer,
-    signature::key::Key,
-    sts::{authorization::Place, sigv4},
+    signature::{authorization::Place, key::Key, sigv4},
 };
 
 const CONFIG: &str = include_str!("world.yaml");

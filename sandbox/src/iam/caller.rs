@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::fault::IamFault;
 use crate::{
     accounts::{Accounts, Owner},
+    call::Call,
     sessions::Sessions,
     signature::authorization::SignatureError,
-    sts::{Call, caller::authenticate},
+    sts::caller::authenticate,
 };
 
 /// The account that a call is for.

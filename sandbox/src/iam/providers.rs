@@ -7,8 +7,9 @@ use podrole_identity::Audience;
 use serde::Serialize;
 
 use super::{
-    Change, Desk, Done,
     answer::{self, Document, Members},
+    change::Change,
+    context::{Desk, Done},
     fault::IamFault,
     input::{Input, check_length, invalid},
     tags::{self, TagXml},

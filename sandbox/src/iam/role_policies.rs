@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Desk, Done,
     answer::{self, Document, Members},
+    context::{Desk, Done},
     fault::IamFault,
     input::Input,
     page::{End, page},

@@ -4,8 +4,9 @@ use podrole_identity::RoleArn;
 use serde::Serialize;
 
 use super::{
-    Change, Desk, Done,
     answer::{self, Document, Members},
+    change::Change,
+    context::{Desk, Done},
     fault::IamFault,
     input::Input,
     page::{End, page},

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::IssuerError;
+use super::error::IssuerError;
 use crate::jwk::JwkSet;
 
 /// Old keys that stay published: whoever rotates for ever shall not fill the memory.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{context::Context, document::Version, pattern::Pattern, variable::Template};
+use super::{context::Context, pattern::Pattern, variable::Template, version::Version};
 
 /// What is compared, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

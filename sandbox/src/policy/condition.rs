@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::{
     compare::{Order, Test, Wanted},
     context::Context,
-    document::Version,
+    version::Version,
 };
 
 /// One key of a condition: what a request must have under it.

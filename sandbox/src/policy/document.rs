@@ -6,8 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     condition::{Condition, Operator},
+    effect::Effect,
     principal::Principals,
     variable::Template,
+    version::Version,
     written::{Conditions, IdentityStatement, TrustStatement, Written},
 };
 
@@ -31,16 +33,6 @@ struct Document {
 #[error("the policy is malformed: {0}")]
 pub struct PolicyError(String);
 
-/// A policy's language. The older has no variables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Version {
-    #[default]
-    #[serde(rename = "2008-10-17")]
-    Old,
-    #[serde(rename = "2012-10-17")]
-    Current,
-}
-
 /// One statement of a policy: whom it means, for what, when, and with what effect.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -59,15 +51,6 @@ pub(super) struct Statement {
 pub(super) enum Listed<T> {
     On(Vec<T>),
     NotOn(Vec<T>),
-}
-
-/// What a statement does when it applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effect {
-    /// It allows.
-    Allow,
-    /// It denies, whatever others allow.
-    Deny,
 }
 
 macro_rules! kind_of_policy {

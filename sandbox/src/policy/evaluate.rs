@@ -3,7 +3,8 @@
 use super::{
     condition::Condition,
     context::{Context, is_modelled},
-    document::{Effect, IdentityPolicy, Policy, Statement},
+    document::{IdentityPolicy, Policy, Statement},
+    effect::Effect,
     pattern::Pattern,
     principal::{Named, Principal},
 };

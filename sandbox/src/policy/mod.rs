@@ -14,17 +14,20 @@ mod compare;
 mod condition;
 mod context;
 mod document;
+mod effect;
 mod evaluate;
 mod pattern;
 mod principal;
 mod text;
 mod variable;
+mod version;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
 pub use context::Context;
-pub use document::{Effect, IdentityPolicy, Policy, PolicyError};
+pub use document::{IdentityPolicy, Policy, PolicyError};
+pub use effect::Effect;
 pub use evaluate::{Request, Verdict, evaluate, evaluate_identity};
 pub use principal::{Named, Principal};

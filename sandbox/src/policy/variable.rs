@@ -2,7 +2,7 @@
 //!
 //! Source: IAM's reference of policy variables. Only the language of 2012 has them.
 
-use super::{context::Context, document::Version, pattern::Pattern};
+use super::{context::Context, pattern::Pattern, version::Version};
 
 /// A text of a policy, with places that a request fills.
 #[derive(Clone, Debug)]

@@ -9,8 +9,9 @@ use serde::{
 
 use super::{
     condition::Operator,
-    document::{Effect, Version},
+    effect::Effect,
     text::{one_or_many, some_texts, texts, unique},
+    version::Version,
 };
 
 /// A whole document, with statements of one kind.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::sigv4;
-use crate::{random, sts::Call};
+use super::equal::equal;
+use crate::{call::Call, random};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
@@ -201,7 +201,7 @@ impl Signed {
         let Some(hash) = call.header("x-amz-content-sha256") else {
             return Ok(());
         };
-        sigv4::equal(hash, &random::sha256_hex(call.body)).then_some(()).ok_or(SignatureError::Body)
+        equal(hash, &random::sha256_hex(call.body)).then_some(()).ok_or(SignatureError::Body)
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sigv4::sign::v4::{self, SigningParams};
 use aws_smithy_runtime_api::{client::identity::Identity, http::Headers};
 use axum::body::Bytes;
 
-use super::{authorization::Signed, chunked::ChunkError, sigv4};
+use super::{authorization::Signed, chunk_error::ChunkError, equal::equal};
 
 /// The signature that the next chunk's signs.
 pub(crate) struct Chain<'a> {
@@ -43,7 +43,7 @@ impl<'a> Chain<'a> {
     }
 
     fn take(&mut self, own: String, signature: &str) -> Result<(), ChunkError> {
-        if !sigv4::equal(&own, signature) {
+        if !equal(&own, signature) {
             return Err(ChunkError::Signature);
         }
         self.last = own;

@@ -10,26 +10,13 @@
 
 use axum::body::Bytes;
 
-use super::{chain::Chain, payload::Payload};
+use super::{chain::Chain, chunk_error::ChunkError, payload::Payload};
 
 /// Bytes of a chunk's head, and of a trailer.
 const MAX_LINE: usize = 1024;
 /// Trailers of a body.
 const MAX_TRAILERS: usize = 8;
 const TRAILER_SIGNATURE: &str = "x-amz-trailer-signature";
-
-/// Why a body in chunks is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ChunkError {
-    #[error("The request body terminated unexpectedly")]
-    Incomplete,
-    #[error("The request body's chunks cannot be read: {0}")]
-    Malformed(&'static str),
-    #[error("The chunk signature we calculated does not match the one in the body")]
-    Signature,
-    #[error("The request contained trailing data that was not declared in x-amz-trailer")]
-    Trailer,
-}
 
 /// A body that was put together again.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     authorization::{SignatureError, Signed},
-    sigv4,
+    equal::equal,
 };
 use crate::{
-    Sandbox,
     accounts::{AccessKey, User},
     sessions::Session,
 };
@@ -32,21 +31,13 @@ impl Key {
     pub(crate) fn check_token(&self, signed: &Signed) -> Result<(), SignatureError> {
         let given = signed.session_token.as_deref().unwrap_or_default();
         let own = self.token.as_deref().unwrap_or_default();
-        sigv4::equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
+        equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
     }
 
     /// The credentials have not expired.
     pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), SignatureError> {
         let alive = self.expiration.is_none_or(|end| now < end);
         alive.then_some(()).ok_or(SignatureError::Expired)
-    }
-}
-
-impl Sandbox {
-    /// The key with that id, a session's or a user's, expired or not.
-    pub(crate) fn key(&self, id: &str) -> Option<Key> {
-        let session = self.sessions().find(id).map(Key::from);
-        session.or_else(|| self.accounts().user_of_key(id).map(Key::from))
     }
 }
 

@@ -10,7 +10,9 @@
 
 pub(crate) mod authorization;
 pub(crate) mod chain;
+pub(crate) mod chunk_error;
 pub(crate) mod chunked;
+pub(crate) mod equal;
 pub(crate) mod key;
 pub(crate) mod payload;
 pub(crate) mod sigv4;

@@ -1,7 +1,7 @@
 //! What a signature says of the body.
 
 use super::authorization::{Place, SignatureError, Signed};
-use crate::sts::Call;
+use crate::call::Call;
 
 const HEADER: &str = "x-amz-content-sha256";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";

@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_sigv4::{
     http_request::{
         PercentEncodingMode, SessionTokenMode, SignableBody, SignableRequest, SignatureLocation,
@@ -17,10 +16,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::{
     authorization::{Place, SignatureError, Signed},
+    equal::equal,
     key::Key,
     payload,
 };
-use crate::sts::Call;
+use crate::call::Call;
 
 /// What a presigned URL adds to its query, and the signer adds again.
 const PRESIGNED: [&str; 7] = [
@@ -36,11 +36,6 @@ const PRESIGNED: [&str; 7] = [
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 const TOKEN_HEADER: &str = "x-amz-security-token";
-
-/// Whether two texts are the same, in a time that does not tell where they differ.
-pub(crate) fn equal(one: &str, other: &str) -> bool {
-    verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
-}
 
 /// The key signed this very request, its whole body included.
 pub(crate) fn check_signature(

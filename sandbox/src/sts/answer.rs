@@ -3,15 +3,20 @@
 use jiff::Timestamp;
 
 use super::{
-    Call, Operation, assume_role,
-    authorization::SignatureError,
+    assume_role,
     caller::{self, Caller},
     fault::Fault,
     hop::{self, Granted},
+    operation::Operation,
     parameters::Parameters,
-    session_token, web_identity, xml,
+    session_token,
+    web_identity::{self, WebIdentityRequest},
+    xml,
 };
-use crate::{decisions::Decision, random, sandbox::Sandbox, sessions::Session};
+use crate::{
+    call::Call, decisions::Decision, random, sandbox::Sandbox, sessions::Session,
+    signature::authorization::SignatureError,
+};
 
 /// An answer of STS: HTTP status and XML.
 pub(crate) struct Answer {
@@ -93,7 +98,7 @@ impl Sandbox {
         request_id: &str,
         now: Timestamp,
     ) -> Result<Done, Fault> {
-        let request = parameters.web_identity()?;
+        let request = WebIdentityRequest::read(parameters)?;
         let answer = web_identity::decide(self.known(&self.accounts()), request, now)?;
         let session = hop::issue(&answer.granted, now)?;
         let xml = xml::web_identity(&answer, &session, request_id)?;

@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Call,
-    authorization::{SignatureError, Signed},
-    sigv4,
-};
 use crate::{
     accounts::{Accounts, Identity, Owner, Policies, Tags},
+    call::Call,
     policy::{Context, Principal},
     sessions::{Carried, Session, Sessions},
-    signature::key::Key,
+    signature::{
+        authorization::{SignatureError, Signed},
+        key::Key,
+        sigv4,
+    },
 };
 
 /// Somebody who asks, with what they have to show for it.

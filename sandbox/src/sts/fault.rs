@@ -2,11 +2,8 @@
 
 use podrole_identity::RoleArn;
 
-use super::{
-    authorization::SignatureError, caller::Caller, parameters::ParameterError,
-    session_tags::SessionTagError,
-};
-use crate::{random::NoRandom, token::TokenError};
+use super::{caller::Caller, parameter_error::ParameterError, session_tags::SessionTagError};
+use crate::{random::NoRandom, signature::authorization::SignatureError, token::TokenError};
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
 #[derive(Clone, Debug, thiserror::Error)]

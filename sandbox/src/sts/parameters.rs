@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    Call, fault::Fault, session_policies::SessionPolicies, session_tags::SessionTags,
-    web_identity::WebIdentityRequest,
+    fault::Fault, parameter_error::ParameterError, session_policies::SessionPolicies,
+    session_tags::SessionTags,
 };
-use crate::policy::IdentityPolicy;
+use crate::{call::Call, policy::IdentityPolicy};
 
 const ROLE_ARN: RangeInclusive<usize> = 20..=2048;
 const SESSION_NAME: RangeInclusive<usize> = 2..=64;
@@ -22,35 +22,6 @@ const DEFAULT_SESSION_TOKEN_DURATION: u32 = 43_200;
 
 /// The parameters of a call, of its query and of its body.
 pub(crate) struct Parameters(BTreeMap<String, String>);
-
-/// A parameter that STS does not take. Values are not repeated: one of them is a token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParameterError {
-    #[error("The parameters of the request cannot be read")]
-    Unreadable,
-    #[error("A parameter is there more than once")]
-    Twice,
-    #[error(
-        "1 validation error detected: Value null at '{0}' failed to satisfy constraint: Member must not be null"
-    )]
-    Missing(&'static str),
-    #[error(
-        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length between {least} and {most}"
-    )]
-    Length { name: &'static str, least: usize, most: usize },
-    #[error(
-        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
-    )]
-    Pattern { name: &'static str, pattern: &'static str },
-    #[error("Request ARN is invalid")]
-    RoleArn,
-    #[error(
-        "1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: Member must have value between {least} and {most}"
-    )]
-    Duration { least: u32, most: u32 },
-    #[error("The policy is not in the valid JSON format.")]
-    Policy(String),
-}
 
 impl Parameters {
     /// Reads the query and the body of a call.
@@ -73,15 +44,9 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The parameters of AssumeRoleWithWebIdentity.
-    pub(crate) fn web_identity(&self) -> Result<WebIdentityRequest<'_>, Fault> {
-        Ok(WebIdentityRequest {
-            role: self.role()?,
-            session_name: self.session_name()?,
-            token: self.sized("WebIdentityToken", "webIdentityToken", TOKEN)?,
-            duration: self.duration()?,
-            policies: self.session_policies()?,
-        })
+    /// The token of AssumeRoleWithWebIdentity.
+    pub(crate) fn web_identity_token(&self) -> Result<&str, ParameterError> {
+        self.sized("WebIdentityToken", "webIdentityToken", TOKEN)
     }
 
     pub(crate) fn role(&self) -> Result<RoleArn, ParameterError> {

@@ -8,6 +8,7 @@ use super::{
     fault::Fault,
     hop::{self, Asked, Granted, Life},
     known::Known,
+    parameters::Parameters,
     session_policies::SessionPolicies,
     session_tags::SessionTags,
 };
@@ -25,6 +26,19 @@ pub(crate) struct WebIdentityRequest<'a> {
     /// Seconds.
     pub(crate) duration: Option<u32>,
     pub(crate) policies: SessionPolicies,
+}
+
+impl<'a> WebIdentityRequest<'a> {
+    /// Reads the parameters of a call.
+    pub(crate) fn read(parameters: &'a Parameters) -> Result<Self, Fault> {
+        Ok(Self {
+            role: parameters.role()?,
+            session_name: parameters.session_name()?,
+            token: parameters.web_identity_token()?,
+            duration: parameters.duration()?,
+            policies: parameters.session_policies()?,
+        })
+    }
 }
 
 /// A yes, with what the answer says of the token.
@@ -47,7 +61,7 @@ pub(crate) fn decide(
     let provider = provider(known.accounts, &request.role, &token.claims)?;
     known.check_signature(&token, provider)?;
     let claims = &token.claims;
-    let audience = claims.check_audience(provider)?;
+    let audience = claims.check_audience(&provider.client_ids)?;
     claims.check_expiry(now)?;
     claims.check_not_before(now)?;
     let arn = provider.arn(request.role.partition(), request.role.account());

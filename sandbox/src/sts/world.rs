@@ -7,7 +7,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::{
-    Call, assume_role,
+    assume_role,
     caller::{self, Caller},
     fault::Fault,
     hop::{self, Granted},
@@ -15,7 +15,7 @@ use super::{
     parameters::Parameters,
     session_token,
 };
-use crate::{config::Config, sessions::Sessions};
+use crate::{call::Call, config::Config, sessions::Sessions};
 
 const CONFIG: &str = include_str!("world.yaml");
 

@@ -7,7 +7,11 @@ use axum::{
 };
 
 use super::protocol::Protocol;
-use crate::{faults, http::MAX_BODY, signature::authorization::Signed, sts::Call};
+use crate::{
+    call::{Call, MAX_BODY},
+    faults,
+    signature::authorization::Signed,
+};
 
 /// Characters of an operation's name that are kept: a caller chooses it.
 const OPERATION_LENGTH: usize = 100;
@@ -64,7 +68,7 @@ fn short(operation: &str) -> String {
 }
 
 fn is_short_form(request: &Request) -> bool {
-    let call = super::call(request);
+    let call = Call::head(request);
     let kind = call.header("content-type").unwrap_or_default();
     let length = call.header("content-length").and_then(|length| length.parse::<usize>().ok());
     kind.starts_with("application/x-www-form-urlencoded")

@@ -6,10 +6,10 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, Limited};
 
-use super::{call, refusal::Refusal};
+use super::refusal::Refusal;
 use crate::{
+    call::Call,
     signature::authorization::{SignatureError, Signed},
-    sts::Call,
 };
 
 /// The services that the sandbox plays itself.
@@ -42,9 +42,9 @@ pub(crate) enum Destination {
 
 /// Decides; a form's body is read for that, and put back.
 pub(crate) async fn of(request: Request) -> (Request, Destination) {
-    match of_head(&call(&request)) {
+    match of_head(&Call::head(&request)) {
         Ok(destination) => (request, destination),
-        Err(Unsigned) if is_form(&call(&request)) => of_form(request).await,
+        Err(Unsigned) if is_form(&Call::head(&request)) => of_form(request).await,
         Err(Unsigned) => (request, nowhere(SignatureError::Missing)),
     }
 }

@@ -15,7 +15,7 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::time::timeout;
 
-use super::{UpstreamError, refusal::Refusal};
+use super::{error::UpstreamError, refusal::Refusal};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the emulator may take to begin its answer; the upload of a large body is part of it.

@@ -13,6 +13,7 @@ pub(crate) mod answer;
 mod args;
 mod asked;
 mod destination;
+mod error;
 mod forward;
 pub(crate) mod protocol;
 mod prove;
@@ -29,19 +30,19 @@ use axum::{
 };
 use jiff::Timestamp;
 
-pub use self::args::UpstreamArgs;
+pub use self::{args::UpstreamArgs, error::UpstreamError};
 use self::{
     asked::Asked, destination::Destination, forward::Forwarder, prove::Proved, refusal::Refusal,
     resign::Signer,
 };
 use crate::{
     Decision, Sandbox,
+    call::Call,
     faults::{
         self,
         apply::{Wanted, refusal, spoil},
     },
     signature::authorization::Signed,
-    sts::Call,
 };
 
 /// Bytes of a body that is signed, and so is read to its end before it is passed on.
@@ -69,18 +70,6 @@ pub enum UpstreamSign {
 pub struct UpstreamKey {
     id: String,
     secret: String,
-}
-
-/// Why there can be no such emulator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpstreamError {
-    /// The URL is not one of a server's root.
-    #[error("the upstream {0:?} must be http(s)://<host>[:port], without a path")]
-    Url(String),
-    /// The system's certificates cannot be read.
-    #[error("the system's CA certificates cannot be read: {0}; set SSL_CERT_FILE to a bundle")]
-    Certificates(String),
 }
 
 impl Upstream {
@@ -119,7 +108,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -
         Destination::There(signed) => Ok(signed),
         Destination::Nowhere(refusal) => Err(refusal),
     };
-    let asked = Asked::of(&call(&request), signed.as_ref().ok());
+    let asked = Asked::of(&Call::head(&request), signed.as_ref().ok());
     let wanted = match Wanted::read(&front.sandbox, request.headers()) {
         Ok(None) => return front.answer(request, signed, &asked).await,
         Ok(Some(wanted)) => wanted,
@@ -155,7 +144,7 @@ impl Front {
         asked: &Asked,
         now: Timestamp,
     ) -> Result<Response, Refusal> {
-        let key = prove::key(&call(&request), signed, |id| self.sandbox.key(id), now)?;
+        let key = prove::key(&Call::head(&request), signed, |id| self.sandbox.key(id), now)?;
         let limit = self.upstream.body_limit;
         let proved = prove::body(request, signed, &key, limit, self.decodes()).await?;
         self.note(asked, None, format!("passed on, signed by {}", key.arn), now);
@@ -196,16 +185,6 @@ impl Front {
             role: None,
             reason,
         });
-    }
-}
-
-/// A request as the signature's checks take it, without its body.
-fn call(request: &Request) -> Call<'_> {
-    Call {
-        method: request.method().as_str(),
-        uri: request.uri(),
-        headers: request.headers(),
-        body: &[],
     }
 }
 

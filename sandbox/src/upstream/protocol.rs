@@ -1,8 +1,8 @@
 //! The form of a refusal: each family of AWS's services has its own, and SDKs read no other.
 
 use crate::{
+    call::Call,
     signature::{authorization::Signed, payload},
-    sts::Call,
 };
 
 /// A family of services.

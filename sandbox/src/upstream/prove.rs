@@ -11,16 +11,17 @@ use jiff::Timestamp;
 
 use super::refusal::Refusal;
 use crate::{
+    call::Call,
     random,
     signature::{
         authorization::{Place, SignatureError, Signed},
         chain::Chain,
         chunked::{self, Declared, Decoded},
+        equal::equal,
         key::Key,
         payload::Payload,
         sigv4,
     },
-    sts::Call,
 };
 
 /// A call whose signature is right.
@@ -113,7 +114,7 @@ fn content(
             signed.check_body(&call)?;
             sigv4::check_signature(&call, signed, key.clone())?;
         }
-        Payload::Hash(hash) if !sigv4::equal(hash, &random::sha256_hex(&body)) => {
+        Payload::Hash(hash) if !equal(hash, &random::sha256_hex(&body)) => {
             return Err(SignatureError::Body.into());
         }
         Payload::Hash(_) | Payload::Unsigned => {}

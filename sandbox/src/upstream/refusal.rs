@@ -1,7 +1,7 @@
 //! Why a call is not passed on, in AWS's words: code and status of each protocol.
 
 use super::protocol::Protocol;
-use crate::signature::{authorization::SignatureError, chunked::ChunkError};
+use crate::signature::{authorization::SignatureError, chunk_error::ChunkError};
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

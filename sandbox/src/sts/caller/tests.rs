@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, Uri};
 use jiff::SignedDuration;
 
 use super::*;
-use crate::{accounts::Role, policy::Policy, random::sha256_hex, sts::authorization::Place};
+use crate::{accounts::Role, policy::Policy, random::sha256_hex, signature::authorization::Place};
 
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const URL: &str = "http://sts.test:4566/";

@@ -1,6 +1,7 @@
 use http::{HeaderMap, Uri};
 
 use super::*;
+use crate::sts::web_identity::WebIdentityRequest;
 
 fn parameters(query: &str, body: &str) -> Result<Parameters, ParameterError> {
     let uri: Uri = format!("/?{query}").parse().unwrap();
@@ -22,7 +23,7 @@ fn fault(name: &str, value: Option<&str>) -> Option<Fault> {
     pairs.extend(value.map(|value| (name, value)));
     let body = serde_urlencoded::to_string(pairs).unwrap();
     let parameters = parameters("", &body).unwrap();
-    parameters.web_identity().err()
+    WebIdentityRequest::read(&parameters).err()
 }
 
 #[test]

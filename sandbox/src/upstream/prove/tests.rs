@@ -39,7 +39,7 @@ fn presigned(key: Key, at: Timestamp, body: &'static str) -> Request {
 
 /// What comes of it, so many seconds after it was signed.
 async fn ask_at(request: Request, later: i64) -> Result<Proved, Refusal> {
-    let head = super::super::call(&request);
+    let head = Call::head(&request);
     let signed = Signed::read(&head)?;
     let find = |id: &str| (id == pods_key().id).then(pods_key);
     let key = key(&head, &signed, find, now() + SignedDuration::from_secs(later))?;

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
+    call::Call,
     signature::{authorization::Place, key::Key},
-    sts::Call,
     upstream::prove,
 };
 
@@ -65,12 +65,7 @@ fn sign(uri: &str, content: Content, signed: &Signed) -> Request {
 /// Whether the emulator would take it.
 async fn taken(request: Request) -> bool {
     let at = now() + SignedDuration::from_mins(5);
-    let head = Call {
-        method: request.method().as_str(),
-        uri: request.uri(),
-        headers: request.headers(),
-        body: b"",
-    };
+    let head = Call::head(&request);
     let signed = Signed::read(&head).unwrap();
     assert_eq!(signed.scope.key_id, ID);
     let key = prove::key(&head, &signed, |_| Some(key()), at).unwrap();

@@ -1,10 +1,7 @@
 //! Users' keys, and whose credentials are nobody's.
 
 use super::{super::*, BODY, URL, headers, now, session};
-use crate::{
-    config::Config,
-    sts::{authorization::Place, world},
-};
+use crate::{config::Config, signature::authorization::Place, sts::world};
 
 /// Who a call signed with that key is.
 fn ask(

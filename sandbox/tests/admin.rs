@@ -227,14 +227,14 @@ async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
     let token = world.token().await;
     let new = "arn:aws:iam::111122223333:role/new";
     assert_eq!(world.outcome(&token, new).await, is("403", "AccessDenied"));
-    world.sandbox.make_roles();
+    world.sandbox.enable_auto_roles();
     // A token that STS would not take makes nothing.
     let (signed, signature) = token.rsplit_once('.').unwrap();
     // Of the same form, and another number.
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", &signature[1..]);
     assert_eq!(world.outcome(&forged, new).await, is("400", "InvalidIdentityToken"));
-    assert!(!world.sandbox.knows_role(&new.parse().unwrap()));
+    assert!(!world.sandbox.has_role(&new.parse().unwrap()));
     assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
     let wish = r#"{"namespace": "shop", "serviceAccount": "other"}"#;
     let other = world.ask("POST", "/_podrole/tokens", "", wish).await;
@@ -248,13 +248,13 @@ async fn the_issuer_that_is_served_here_is_registered_where_its_first_role_is() 
     let token = world.token().await;
     let new = "arn:aws:iam::444455556666:role/new";
     assert_eq!(world.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
-    world.sandbox.make_roles();
+    world.sandbox.enable_auto_roles();
     // Not for a token that STS would not take.
     let vault = WISH.replace('{', r#"{"audiences": ["vault"], "#);
     let vault = world.ask("POST", "/_podrole/tokens", "", &vault).await;
     let vault = vault.rsplit("\r\n\r\n").next().unwrap();
     assert_eq!(world.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
-    assert!(!world.sandbox.knows_role(&new.parse().unwrap()));
+    assert!(!world.sandbox.has_role(&new.parse().unwrap()));
     // Nor do such tokens use up the room.
     for number in 200..300 {
         let role = format!("arn:aws:iam::{number:012}:role/new");
@@ -263,7 +263,7 @@ async fn the_issuer_that_is_served_here_is_registered_where_its_first_role_is() 
     assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
     // Another's issuer is registered by hand, or not at all.
     let elsewhere = self::world(Some(&world.issuer)).await;
-    elsewhere.sandbox.make_roles();
+    elsewhere.sandbox.enable_auto_roles();
     assert_eq!(elsewhere.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
     // Nor are there accounts without end.
     for number in 0..100 {

@@ -1,6 +1,8 @@
 //! What happens before a call is decided, because deciding waits for nothing: keys are fetched
 //! from an issuer, and with `--auto-roles` a role comes into being.
 
+pub(crate) mod keys;
+
 use jiff::Timestamp;
 use podrole_identity::RoleArn;
 
@@ -10,7 +12,7 @@ use crate::{
 
 /// Prepares a call to STS. Nothing is answered here: what is wrong is found again when the call is
 /// decided.
-pub(crate) async fn prepare(sandbox: &Sandbox, parameters: &Parameters, now: Timestamp) {
+pub(crate) async fn prefetch(sandbox: &Sandbox, parameters: &Parameters, now: Timestamp) {
     if parameters.get("Action") != Some("AssumeRoleWithWebIdentity") {
         return;
     }
@@ -27,11 +29,11 @@ pub(crate) async fn prepare(sandbox: &Sandbox, parameters: &Parameters, now: Tim
     let Ok(token) = Token::parse(token) else {
         return;
     };
-    if sandbox.outside().auto_roles() {
+    if sandbox.admin().auto_roles() {
         auto_roles::register(sandbox, &role, &token, now).await;
     }
-    prepare_keys(sandbox, role.account(), &token, now).await;
-    if sandbox.outside().auto_roles() {
+    prefetch_keys(sandbox, role.account(), &token, now).await;
+    if sandbox.admin().auto_roles() {
         auto_roles::create(sandbox, &role, &token, now);
     }
 }
@@ -39,29 +41,18 @@ pub(crate) async fn prepare(sandbox: &Sandbox, parameters: &Parameters, now: Tim
 /// Whether there is anything to prepare in that account: mostly there is not.
 fn is_needed(sandbox: &Sandbox, account: &str) -> bool {
     let elsewhere = |one: &Provider| one.is_elsewhere(sandbox.issuer());
-    sandbox.outside().auto_roles() || sandbox.accounts().providers(account).any(elsewhere)
+    sandbox.admin().auto_roles() || sandbox.accounts().providers(account).any(elsewhere)
 }
 
 /// Fetches the keys of the token's issuer, if it is registered in the account and they are nowhere
 /// else: nobody else's URL is ever asked.
-pub(crate) async fn prepare_keys(
-    sandbox: &Sandbox,
-    account: &str,
-    token: &Token<'_>,
-    now: Timestamp,
-) {
+async fn prefetch_keys(sandbox: &Sandbox, account: &str, token: &Token<'_>, now: Timestamp) {
     let issuer = {
         let accounts = sandbox.accounts();
         let provider = accounts.provider(account, &token.claims.iss);
         provider.filter(|one| one.is_elsewhere(sandbox.issuer())).cloned()
     };
     if let Some(issuer) = issuer {
-        ask(sandbox, &issuer, token, now).await;
+        keys::fetch(sandbox, &issuer, token, now).await;
     }
-}
-
-/// Sees to it that an issuer's keys are known, the token's among them.
-pub(crate) async fn ask(sandbox: &Sandbox, issuer: &Provider, token: &Token<'_>, now: Timestamp) {
-    let (kid, cluster) = (token.kid(), sandbox.cluster());
-    issuer.discovery.prepare(&issuer.url, kid, cluster, now).await;
 }

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, Uri};
 use super::*;
 use crate::{
     Config,
-    accounts::{Identity, Role, UserArn},
+    accounts::{Accounts, Identity, Role, UserArn},
+    iam::caller::Caller,
     policy::Policy,
     sessions::{Carried, Session},
 };

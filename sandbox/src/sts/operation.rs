@@ -1,0 +1,35 @@
+//! STS's operations that the sandbox has.
+
+use super::{fault::Fault, parameters::Parameters};
+
+/// What a caller asks of STS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    AssumeRole,
+    AssumeRoleWithWebIdentity,
+    GetCallerIdentity,
+    GetSessionToken,
+}
+
+impl Operation {
+    /// The operation that the parameters name. `Version` is not looked at: there is only one.
+    pub(crate) fn read(parameters: &Parameters) -> Result<Self, Fault> {
+        match parameters.get("Action") {
+            None => Err(Fault::MissingAction),
+            Some("AssumeRole") => Ok(Self::AssumeRole),
+            Some("GetSessionToken") => Ok(Self::GetSessionToken),
+            Some("AssumeRoleWithWebIdentity") => Ok(Self::AssumeRoleWithWebIdentity),
+            Some("GetCallerIdentity") => Ok(Self::GetCallerIdentity),
+            Some(other) => Err(Fault::UnknownAction(other.to_owned())),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AssumeRole => "AssumeRole",
+            Self::GetSessionToken => "GetSessionToken",
+            Self::AssumeRoleWithWebIdentity => "AssumeRoleWithWebIdentity",
+            Self::GetCallerIdentity => "GetCallerIdentity",
+        }
+    }
+}
