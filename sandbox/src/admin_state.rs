@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::{accounts::Accounts, faults::Faults, iam::change::Change, state::Saved};
+use crate::{accounts::Accounts, faults::Faults, iam::change::Change, state::SavedChanges};
 
 /// The state of the sandbox's own routes and flags.
 #[derive(Default)]
@@ -52,14 +52,14 @@ impl AdminState {
 impl Changes {
     /// Takes over what an earlier sandbox wrote into the file, and writes every change into it.
     pub(crate) fn load(&mut self, file: &Path, accounts: &mut Accounts) -> Result<(), String> {
-        let made = Saved::read(file)?.apply(accounts)?;
+        let made = SavedChanges::read(file)?.apply(accounts)?;
         *self = Self { made, file: Some(file.to_owned()) };
         Ok(())
     }
 
     /// Makes the changes again in `new`, as they are in `old`.
     pub(crate) fn carry_over(&self, old: &Accounts, new: &mut Accounts) -> Result<(), String> {
-        Saved::of(old, &self.made).apply(new).map(drop)
+        SavedChanges::of(old, &self.made).apply(new).map(drop)
     }
 
     /// Remembers a change that was made, and writes it into the state file.
@@ -68,9 +68,9 @@ impl Changes {
         let Some(file) = &self.file else {
             return;
         };
-        if let Err(fault) = Saved::of(accounts, &self.made).write(file) {
+        if let Err(error) = SavedChanges::of(accounts, &self.made).write(file) {
             let file = file.display();
-            tracing::error!(%file, %fault, "the change is in force and could not be written");
+            tracing::error!(%file, %error, "the change is in force and could not be written");
         }
     }
 }

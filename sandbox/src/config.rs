@@ -60,10 +60,10 @@ impl Config {
     /// name, or has a session duration that IAM does not allow.
     pub fn read(yaml: &str) -> Result<Self, ConfigError> {
         let manifest: Manifest =
-            serde_saphyr::from_str(yaml).map_err(|fault| unreadable(&fault))?;
+            serde_saphyr::from_str(yaml).map_err(|error| unreadable(&error))?;
         let held = manifest.file()?;
         let file = serde_saphyr::from_str(held.as_deref().unwrap_or(yaml));
-        let file: File = file.map_err(|fault| unreadable(&fault))?;
+        let file: File = file.map_err(|error| unreadable(&error))?;
         let mut accounts = Accounts::default();
         for (AccountKey(id), account) in file.accounts {
             put_account(&mut accounts, &id, account)?;
@@ -143,9 +143,9 @@ fn check_place(
     Ok(())
 }
 
-fn unreadable(fault: &serde_saphyr::Error) -> ConfigError {
-    let (line, column) = fault.location().map_or((0, 0), |place| (place.line(), place.column()));
-    let text = fault.without_snippet().to_string();
+fn unreadable(error: &serde_saphyr::Error) -> ConfigError {
+    let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+    let text = error.without_snippet().to_string();
     let reason = text.lines().next().unwrap_or_default();
     // The library says the place again at the end.
     let again = format!(" at line {line}, column {column}");

@@ -18,7 +18,7 @@ use crate::{
     prefetch::prefetch,
     random,
     sandbox::Sandbox,
-    sts::{answer::Answer, fault::Fault, parameters::Parameters},
+    sts::{dispatch::XmlResponse, error::StsError, parameters::Parameters},
 };
 
 impl Sandbox {
@@ -69,14 +69,14 @@ async fn sts(
 ) -> Response {
     let Ok(body) = body else {
         let id = random::uuid().unwrap_or_default();
-        return Answer::refusal(&Fault::TooLarge, id).into_response();
+        return XmlResponse::refusal(&StsError::TooLarge, id).into_response();
     };
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
     answer(&sandbox, &call, faults::apply::now(&extensions)).await.into_response()
 }
 
 /// One port and one path for IAM and STS: the operation says whose it is.
-async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> Answer {
+async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> XmlResponse {
     if let Ok(parameters) = Parameters::read(call) {
         if iam::dispatch::is_called(&parameters) {
             return iam::dispatch::answer(sandbox, call, &parameters, now);
@@ -94,7 +94,7 @@ async fn calls(State(sandbox): State<Sandbox>) -> impl IntoResponse {
     Json(sandbox.calls())
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for XmlResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let headers = [

@@ -36,7 +36,7 @@ impl InCluster {
     ///
     /// # Errors
     /// When this is no pod, or the API server does not say.
-    pub(crate) async fn begin(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(folder: &Path) -> anyhow::Result<Self> {
         let variable = |name: &str| {
             std::env::var(name).with_context(|| format!("{name} is not set; this is no pod"))
         };
@@ -46,8 +46,8 @@ impl InCluster {
         loop {
             match server.issuer().await {
                 Ok(issuer) => return Ok(Self { server, issuer, discovery: Discovery::default() }),
-                Err(fault) if started.elapsed() >= PATIENCE => anyhow::bail!("{fault}; {MEND}"),
-                Err(fault) => tracing::warn!(%fault, "the API server is asked again"),
+                Err(error) if started.elapsed() >= PATIENCE => anyhow::bail!("{error}; {MEND}"),
+                Err(error) => tracing::warn!(%error, "the API server is asked again"),
             }
             sleep(PAUSE).await;
         }

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::keys::{Key, Keys};
+use self::keys::{IssuerKeys, SigningKey};
 pub use self::{
     error::IssuerError,
     request::{NodeRef, PodRef, TokenRequest},
@@ -29,11 +29,11 @@ pub struct Issuer(Arc<Inner>);
 struct Inner {
     url: String,
     path: String,
-    /// Made when they are first asked for: an RSA key takes a tenth of a second.
-    keys: LazyLock<Made, Box<dyn FnOnce() -> Made + Send>>,
+    /// GeneratedKeys when they are first asked for: an RSA key takes a tenth of a second.
+    keys: LazyLock<GeneratedKeys, Box<dyn FnOnce() -> GeneratedKeys + Send>>,
 }
 
-type Made = Result<RwLock<Keys>, IssuerError>;
+type GeneratedKeys = Result<RwLock<IssuerKeys>, IssuerError>;
 
 impl Issuer {
     /// A new issuer with a new key.
@@ -41,7 +41,7 @@ impl Issuer {
     /// # Errors
     /// When the URL is not one that an issuer can have, or the crypto library fails.
     pub fn generate(url: &str) -> Result<Self, IssuerError> {
-        let issuer = Self::new(url, Key::generate)?;
+        let issuer = Self::new(url, SigningKey::generate)?;
         drop(issuer.keys()?);
         Ok(issuer)
     }
@@ -50,8 +50,8 @@ impl Issuer {
     ///
     /// # Errors
     /// When the URL is not one that an issuer can have.
-    pub fn begin(url: &str) -> Result<Self, IssuerError> {
-        let issuer = Self::new(url, Key::generate)?;
+    pub fn start(url: &str) -> Result<Self, IssuerError> {
+        let issuer = Self::new(url, SigningKey::generate)?;
         let beside = issuer.clone();
         std::thread::spawn(move || beside.keys().map(drop));
         Ok(issuer)
@@ -63,18 +63,18 @@ impl Issuer {
     /// # Errors
     /// When the crypto library fails.
     pub fn impostor(&self) -> Result<Self, IssuerError> {
-        let mut key = Key::generate()?;
+        let mut key = SigningKey::generate()?;
         key.kid.clone_from(&self.keys()?.signing().kid);
         Self::new(&self.0.url, || Ok(key))
     }
 
     fn new(
         url: &str,
-        key: impl FnOnce() -> Result<Key, IssuerError> + Send + 'static,
+        key: impl FnOnce() -> Result<SigningKey, IssuerError> + Send + 'static,
     ) -> Result<Self, IssuerError> {
         let path = path(url).ok_or_else(|| IssuerError::Url(url.to_owned()))?;
-        let made = || key().map(|key| RwLock::new(Keys::new(key)));
-        let keys = LazyLock::new(Box::new(made) as Box<dyn FnOnce() -> Made + Send>);
+        let made = || key().map(|key| RwLock::new(IssuerKeys::new(key)));
+        let keys = LazyLock::new(Box::new(made) as Box<dyn FnOnce() -> GeneratedKeys + Send>);
         Ok(Self(Arc::new(Inner { url: url.to_owned(), path, keys })))
     }
 
@@ -83,7 +83,7 @@ impl Issuer {
     /// # Errors
     /// When the crypto library fails.
     pub fn rotate(&self) -> Result<(), IssuerError> {
-        let key = Key::generate()?;
+        let key = SigningKey::generate()?;
         self.keys_mut()?.rotate(key);
         Ok(())
     }
@@ -154,18 +154,18 @@ impl Issuer {
         self.keys().unwrap().signing().kid.clone()
     }
 
-    fn keys(&self) -> Result<RwLockReadGuard<'_, Keys>, IssuerError> {
+    fn keys(&self) -> Result<RwLockReadGuard<'_, IssuerKeys>, IssuerError> {
         let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
         Ok(keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn keys_mut(&self) -> Result<RwLockWriteGuard<'_, Keys>, IssuerError> {
+    fn keys_mut(&self) -> Result<RwLockWriteGuard<'_, IssuerKeys>, IssuerError> {
         let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
         Ok(keys.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn sign(key: &Key, header: &Value, claims: &Value) -> Result<String, IssuerError> {
+fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, IssuerError> {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(header), part(claims));
     let signature = key.sign(signed.as_bytes())?;

@@ -2,7 +2,7 @@
 //!
 //! STS takes RS256/384/512 and ES256/384/512, each bound to the key's own type and curve, and
 //! nothing else: no `none`, no HMAC, no EdDSA, no PSS. The crypto is aws-lc-rs's; what is here is
-//! the table of what may be proved with what.
+//! the table of what may be verified with what.
 
 use std::fmt;
 
@@ -138,13 +138,13 @@ impl Algorithm {
 impl Jwk {
     /// Whether this key signed the message in this way. A key never proves a signature of another
     /// kind than its own.
-    pub(crate) fn proves(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let own = |field: &Option<String>, is: &str| field.as_deref().is_none_or(|f| f == is);
         if !own(&self.alg, algorithm.name()) || !own(&self.usage, "sig") {
             return false;
         }
         match algorithm.scheme() {
-            Scheme::Rsa(parameters) => self.proves_rsa(parameters, message, signature),
+            Scheme::Rsa(parameters) => self.verifies_rsa(parameters, message, signature),
             Scheme::Ec { curve, size, verification } => {
                 let point = self.point(curve, size);
                 point.is_some_and(|point| {
@@ -155,7 +155,7 @@ impl Jwk {
         }
     }
 
-    fn proves_rsa(&self, parameters: &RsaParameters, message: &[u8], signature: &[u8]) -> bool {
+    fn verifies_rsa(&self, parameters: &RsaParameters, message: &[u8], signature: &[u8]) -> bool {
         let (Some(n), Some(e)) = (bytes(self.n.as_ref()), bytes(self.e.as_ref())) else {
             return false;
         };

@@ -17,8 +17,8 @@ struct Program {
 async fn main() -> ExitCode {
     match run(Program::parse().args).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("podrole-sandbox: {fault:#}");
+        Err(error) => {
+            eprintln!("podrole-sandbox: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -1,4 +1,4 @@
-//! `--config` is followed: what changed is taken over, and a file that cannot be read changes
+//! `--config` is follower: what changed is taken over, and a file that cannot be read changes
 //! nothing.
 
 use std::{path::PathBuf, time::Duration};
@@ -8,12 +8,12 @@ use crate::{Config, sandbox::Sandbox};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// A file that is looked at again and again.
-pub(crate) struct Followed {
+pub(crate) struct ConfigFollower {
     file: PathBuf,
     last: String,
 }
 
-impl Followed {
+impl ConfigFollower {
     /// Follows a file from that text on.
     pub(crate) fn new(file: PathBuf, text: String) -> Self {
         Self { file, last: text }
@@ -26,7 +26,7 @@ impl Followed {
         if text == self.last {
             return None;
         }
-        let config = Config::read(&text).map_err(|fault| fault.to_string());
+        let config = Config::read(&text).map_err(|error| error.to_string());
         self.last = text;
         Some(config)
     }
@@ -45,8 +45,8 @@ impl Followed {
         match self.look().map(|config| config.and_then(|config| sandbox.take_over(config))) {
             None => {}
             Some(Ok(())) => tracing::info!(file, "the changed file is in force"),
-            Some(Err(fault)) => {
-                tracing::error!(file, %fault, "the changed file is not taken; the last good one stays");
+            Some(Err(error)) => {
+                tracing::error!(file, %error, "the changed file is not taken; the last good one stays");
             }
         }
     }
@@ -63,19 +63,19 @@ mod tests {
     #[test]
     fn a_change_is_taken_over_once_and_a_bad_one_not() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut followed = Followed::new(file.path().to_owned(), String::new());
-        assert!(followed.look().is_none());
+        let mut follower = ConfigFollower::new(file.path().to_owned(), String::new());
+        assert!(follower.look().is_none());
         std::fs::write(file.path(), ROLE).unwrap();
         let sandbox = Sandbox::new(Config::default());
-        followed.step(&sandbox);
+        follower.step(&sandbox);
         let arn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
         assert!(sandbox.has_role(&arn));
-        assert!(followed.look().is_none());
+        assert!(follower.look().is_none());
         std::fs::write(file.path(), "accounts: [").unwrap();
-        assert!(followed.look().unwrap().is_err());
-        assert!(followed.look().is_none());
+        assert!(follower.look().unwrap().is_err());
+        assert!(follower.look().is_none());
         std::fs::remove_file(file.path()).unwrap();
-        followed.step(&sandbox);
+        follower.step(&sandbox);
         assert!(sandbox.has_role(&arn));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     in_cluster::{self, InCluster},
     listen::Listeners,
     read_life,
-    reload::Followed,
+    reload::ConfigFollower,
 };
 
 /// A file with nothing in it.
@@ -90,7 +90,8 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     if let Some(notice) = args.upstream.notice() {
         println!("{notice}");
     }
-    let following = args.config.map(|file| tokio::spawn(Followed::new(file, text).run(sandbox)));
+    let following =
+        args.config.map(|file| tokio::spawn(ConfigFollower::new(file, text).run(sandbox)));
     listeners.run(router, shutdown).await;
     following.inspect(tokio::task::JoinHandle::abort);
     Ok(())
@@ -100,7 +101,7 @@ async fn cluster(args: &SandboxArgs) -> anyhow::Result<Option<InCluster>> {
     if !args.in_cluster {
         return Ok(None);
     }
-    let cluster = InCluster::begin(&args.service_account).await.context("--in-cluster")?;
+    let cluster = InCluster::connect(&args.service_account).await.context("--in-cluster")?;
     tracing::info!(issuer = cluster.issuer(), "the cluster's tokens are believed");
     Ok(Some(cluster))
 }
@@ -111,7 +112,7 @@ fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow
         sandbox = sandbox.with_cluster(cluster);
     }
     if let Some(url) = &args.issuer_url {
-        sandbox = sandbox.with_issuer(Issuer::begin(url).context("--issuer-url")?);
+        sandbox = sandbox.with_issuer(Issuer::start(url).context("--issuer-url")?);
     }
     if let Some(file) = &args.state {
         let keep = sandbox.keep_state(file).map_err(anyhow::Error::msg);

@@ -19,8 +19,8 @@ use crate::{
     in_cluster::InCluster,
     issuer::Issuer,
     sessions::Sessions,
-    signature::key::Key,
-    sts::known::Known,
+    signature::key::CallerKey,
+    sts::inputs::DecisionInputs,
 };
 
 /// A small AWS identity that checks. Clones are the same sandbox.
@@ -159,15 +159,15 @@ impl Sandbox {
     }
 
     /// The key with that id, a session's or a user's, expired or not.
-    pub(crate) fn key(&self, id: &str) -> Option<Key> {
-        let session = self.sessions().find(id).map(Key::from);
-        session.or_else(|| self.accounts().user_of_key(id).map(Key::from))
+    pub(crate) fn key(&self, id: &str) -> Option<CallerKey> {
+        let session = self.sessions().find(id).map(CallerKey::from);
+        session.or_else(|| self.accounts().user_of_key(id).map(CallerKey::from))
     }
 
     /// What a decision is made from.
-    pub(crate) fn known<'a>(&'a self, accounts: &'a Accounts) -> Known<'a> {
+    pub(crate) fn inputs<'a>(&'a self, accounts: &'a Accounts) -> DecisionInputs<'a> {
         let (issuer, credential_life) = (self.issuer.as_ref(), self.state.credential_life);
-        Known { accounts, issuer, credential_life }
+        DecisionInputs { accounts, issuer, credential_life }
     }
 
     pub(crate) fn accounts(&self) -> RwLockReadGuard<'_, Accounts> {

@@ -24,12 +24,12 @@ pub(crate) struct Session {
     pub(crate) issued: Timestamp,
     pub(crate) expiration: Timestamp,
     pub(crate) identity: Identity,
-    pub(crate) carried: Carried,
+    pub(crate) attributes: SessionAttributes,
 }
 
 /// What a session was given on its way, and takes along.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Carried {
+pub(crate) struct SessionAttributes {
     pub(crate) tags: Tags,
     /// The keys, in small letters, of the tags that every further session inherits.
     pub(crate) transitive: BTreeSet<String>,
@@ -89,7 +89,7 @@ mod tests {
             issued: Timestamp::UNIX_EPOCH,
             expiration,
             identity: Identity::session(&role, &"me".parse().unwrap()),
-            carried: Carried::default(),
+            attributes: SessionAttributes::default(),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
 /// All changes.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Saved {
+pub(crate) struct SavedChanges {
     roles: Vec<SavedRole>,
     providers: Vec<SavedProvider>,
     deleted: BTreeSet<Change>,
@@ -50,7 +50,7 @@ struct SavedProvider {
     created: Timestamp,
 }
 
-impl Saved {
+impl SavedChanges {
     /// What those changes left in the accounts.
     pub(crate) fn of(accounts: &Accounts, changes: &BTreeSet<Change>) -> Self {
         let mut saved = Self::default();
@@ -89,7 +89,7 @@ impl Saved {
         for saved in self.roles {
             let role = saved.role()?;
             let (account, name) = (role.arn.account().to_owned(), role.arn.name().to_owned());
-            accounts.put_role(role).map_err(|fault| fault.to_string())?;
+            accounts.put_role(role).map_err(|error| error.to_string())?;
             changes.insert(Change::Role { account, name });
         }
         for saved in self.providers {
@@ -107,9 +107,9 @@ impl Saved {
     /// Reads a state file; nothing is there yet when it is missing.
     pub(crate) fn read(file: &Path) -> Result<Self, String> {
         match std::fs::read_to_string(file) {
-            Ok(text) => serde_json::from_str(&text).map_err(|fault| fault.to_string()),
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(fault) => Err(fault.to_string()),
+            Ok(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -121,10 +121,10 @@ impl Saved {
             serde_json::to_writer_pretty(&mut new, self)?;
             new.write_all(b"\n")?;
             new.as_file().sync_all()?;
-            new.persist(file).map_err(|fault| fault.error)?;
+            new.persist(file).map_err(|error| error.error)?;
             Ok::<_, std::io::Error>(())
         };
-        write().map_err(|fault| fault.to_string())
+        write().map_err(|error| error.to_string())
     }
 }
 
@@ -144,11 +144,11 @@ impl SavedRole {
 
     fn role(self) -> Result<Role, String> {
         let arn = &self.arn;
-        let trust = Policy::read(&self.trust_policy).map_err(|fault| format!("{arn}: {fault}"))?;
+        let trust = Policy::read(&self.trust_policy).map_err(|error| format!("{arn}: {error}"))?;
         let mut role = Role::new(self.arn, trust);
         for (name, text) in self.policies {
             let policy = IdentityPolicy::read(&text);
-            role.policies.insert(name, policy.map_err(|fault| format!("{}: {fault}", role.arn))?);
+            role.policies.insert(name, policy.map_err(|error| format!("{}: {error}", role.arn))?);
         }
         role.max_session_duration = self.max_session_duration;
         role.tags = tags(&self.tags)?;
@@ -190,7 +190,7 @@ fn plain(tags: &Tags) -> BTreeMap<String, String> {
 fn tags(plain: &BTreeMap<String, String>) -> Result<Tags, String> {
     let mut tags = Tags::default();
     for (key, value) in plain {
-        tags.add(key, value).map_err(|fault| fault.to_string())?;
+        tags.add(key, value).map_err(|error| error.to_string())?;
     }
     Ok(tags)
 }

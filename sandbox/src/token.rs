@@ -117,14 +117,14 @@ impl TokenError {
     /// What the caller is not told.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::NotAJwt(fault) => (*fault).to_owned(),
+            Self::NotAJwt(error) => (*error).to_owned(),
             Self::Algorithm(name) => format!("its alg is {name:?}"),
             Self::NoProvider { issuer, account } => {
                 format!("account {account} has no OIDC provider with the URL {issuer:?}")
             }
             Self::UnknownKey { kid: Some(kid) } => format!("the provider has no key {kid:?}"),
             Self::UnknownKey { kid: None } => "it names no key (kid)".to_owned(),
-            Self::Unreachable(fault) => fault.clone(),
+            Self::Unreachable(error) => error.clone(),
             Self::Signature => "the key that it names did not sign it".to_owned(),
             Self::Audience { held, listed } => {
                 format!("it is for {held:?}, and the provider's client list is {listed:?}")
@@ -170,8 +170,8 @@ impl<'a> Token<'a> {
         let unknown = || TokenError::UnknownKey { kid: self.kid.clone() };
         let kid = self.kid.as_deref().ok_or_else(unknown)?;
         let key = keys.and_then(|keys| keys.find(kid)).ok_or_else(unknown)?;
-        let proved = key.proves(self.algorithm, self.signed.as_bytes(), &self.signature);
-        proved.then_some(()).ok_or(TokenError::Signature)
+        let verified = key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature);
+        verified.then_some(()).ok_or(TokenError::Signature)
     }
 }
 
@@ -224,13 +224,13 @@ impl OneOrMany {
     }
 }
 
-fn decode(text: &str, fault: &'static str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::NotAJwt(fault))
+fn decode(text: &str, error: &'static str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::NotAJwt(error))
 }
 
-fn part<T: DeserializeOwned>(text: &str, fault: &'static str) -> Result<T, TokenError> {
-    let bytes = decode(text, fault)?;
-    serde_json::from_slice(&bytes).map_err(|_| TokenError::NotAJwt(fault))
+fn part<T: DeserializeOwned>(text: &str, error: &'static str) -> Result<T, TokenError> {
+    let bytes = decode(text, error)?;
+    serde_json::from_slice(&bytes).map_err(|_| TokenError::NotAJwt(error))
 }
 
 #[cfg(test)]

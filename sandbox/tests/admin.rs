@@ -18,14 +18,14 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const WISH: &str = r#"{"namespace": "shop", "serviceAccount": "app", "pod": "app-1"}"#;
 
 /// A sandbox that serves an issuer, and another whose provider is `issuer`.
-struct World {
+struct Fixture {
     sandbox: Sandbox,
     address: SocketAddr,
     issuer: String,
 }
 
 /// One account with the provider `issuer` and the role app; its own issuer is that one, or none.
-async fn world(issuer: Option<&str>) -> World {
+async fn fixture(issuer: Option<&str>) -> Fixture {
     podrole_runtime::crypto::install();
     let bind = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(bind, Limits::default()).await.unwrap();
@@ -47,10 +47,10 @@ async fn world(issuer: Option<&str>) -> World {
         sandbox = sandbox.with_issuer(Issuer::generate(&url).unwrap());
     }
     tokio::spawn(server.run(sandbox.router(), CancellationToken::new()));
-    World { sandbox, address, issuer: url }
+    Fixture { sandbox, address, issuer: url }
 }
 
-impl World {
+impl Fixture {
     async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let length = body.len();
         let request = format!(
@@ -108,31 +108,31 @@ fn is(status: &str, code: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_token_for_the_asking_is_taken_and_outlives_a_rotation() {
-    let world = world(None).await;
-    let old = world.token().await;
-    assert_eq!(world.outcome(&old, ROLE).await, is("200", "OK"));
-    let keys = world.ask("POST", "/_podrole/rotate", "", "").await;
+    let fixture = fixture(None).await;
+    let old = fixture.token().await;
+    assert_eq!(fixture.outcome(&old, ROLE).await, is("200", "OK"));
+    let keys = fixture.ask("POST", "/_podrole/rotate", "", "").await;
     assert_eq!(keys.matches("\"kid\"").count(), 2, "{keys}");
-    let new = world.token().await;
+    let new = fixture.token().await;
     assert_ne!(new.split('.').next(), old.split('.').next());
-    assert_eq!(world.outcome(&old, ROLE).await, is("200", "OK"));
-    assert_eq!(world.outcome(&new, ROLE).await, is("200", "OK"));
-    let keys = world.ask("POST", "/_podrole/rotate?drop=old", "", "").await;
+    assert_eq!(fixture.outcome(&old, ROLE).await, is("200", "OK"));
+    assert_eq!(fixture.outcome(&new, ROLE).await, is("200", "OK"));
+    let keys = fixture.ask("POST", "/_podrole/rotate?drop=old", "", "").await;
     assert_eq!(keys.matches("\"kid\"").count(), 1, "{keys}");
-    assert_eq!(world.outcome(&old, ROLE).await, is("400", "InvalidIdentityToken"));
-    assert_eq!(world.outcome(&new, ROLE).await, is("200", "OK"));
+    assert_eq!(fixture.outcome(&old, ROLE).await, is("400", "InvalidIdentityToken"));
+    assert_eq!(fixture.outcome(&new, ROLE).await, is("200", "OK"));
     for (path, body) in [("/_podrole/rotate?drop=all", ""), ("/_podrole/tokens", "{}")] {
-        let refused = world.ask("POST", path, "", body).await;
+        let refused = fixture.ask("POST", path, "", body).await;
         assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("message"), "{refused}");
     }
-    let whole = world.ask("POST", "/_podrole/tokens", "accept: application/json\r\n", WISH).await;
+    let whole = fixture.ask("POST", "/_podrole/tokens", "accept: application/json\r\n", WISH).await;
     assert!(whole.contains("\"expirationTimestamp\":\"20"), "{whole}");
 }
 
 #[tokio::test]
 async fn keys_are_fetched_from_an_issuer_elsewhere() {
-    let cluster = world(None).await;
-    let here = world(Some(&cluster.issuer)).await;
+    let cluster = fixture(None).await;
+    let here = fixture(Some(&cluster.issuer)).await;
     let token = cluster.token().await;
     assert_eq!(here.outcome(&token, ROLE).await, is("200", "OK"));
     // Its keys are known now: the issuer may go.
@@ -141,7 +141,7 @@ async fn keys_are_fetched_from_an_issuer_elsewhere() {
     let asked = cluster.sandbox.calls();
     assert!(!asked.contains_key("Discovery"), "{asked:?}");
     // An issuer that cannot be asked at all is its own error.
-    let late = world(Some(&cluster.issuer)).await;
+    let late = fixture(Some(&cluster.issuer)).await;
     assert_eq!(late.outcome(&token, ROLE).await, is("400", "IDPCommunicationError"));
     assert!(late.sandbox.decisions()[0].reason.contains("openid-configuration"));
     assert_eq!(cluster.sandbox.calls()["Discovery"], 1);
@@ -149,126 +149,126 @@ async fn keys_are_fetched_from_an_issuer_elsewhere() {
 
 #[tokio::test]
 async fn each_fault_is_what_was_asked_for() {
-    let world = world(None).await;
-    let token = world.token().await;
-    world.fault("operation=AssumeRoleWithWebIdentity,code=Throttling,first=2").await;
-    assert_eq!(world.outcome(&token, ROLE).await, is("400", "Throttling"));
-    assert_eq!(world.outcome(&token, ROLE).await, is("400", "Throttling"));
-    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
-    let list = world.ask("GET", "/_podrole/faults", "", "").await;
+    let fixture = fixture(None).await;
+    let token = fixture.token().await;
+    fixture.fault("operation=AssumeRoleWithWebIdentity,code=Throttling,first=2").await;
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("400", "Throttling"));
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("400", "Throttling"));
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
+    let list = fixture.ask("GET", "/_podrole/faults", "", "").await;
     assert!(list.contains(r#""matched":3,"fired":2"#), "{list}");
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault(r#"{"status": 503, "message": "away"}"#).await;
-    let answer = world.assume(&token, ROLE, "").await;
+    fixture.fault(r#"{"status": 503, "message": "away"}"#).await;
+    let answer = fixture.assume(&token, ROLE, "").await;
     assert_eq!(told(&answer), is("503", "ServiceUnavailable"));
     assert!(answer.contains("<Message>away</Message>"), "{answer}");
     let path = "/clusters/shop/assume-role-for-pod-identity";
-    let json = world.ask("POST", path, "content-type: application/json\r\n", "{}").await;
+    let json = fixture.ask("POST", path, "content-type: application/json\r\n", "{}").await;
     assert!(json.contains("x-amzn-errortype: ServiceUnavailable"), "{json}");
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault("reset").await;
-    assert_eq!(world.assume(&token, ROLE, "").await, "");
-    world.no_faults().await;
+    fixture.fault("reset").await;
+    assert_eq!(fixture.assume(&token, ROLE, "").await, "");
+    fixture.no_faults().await;
 
-    world.fault("truncated").await;
-    let half = world.assume(&token, ROLE, "").await;
+    fixture.fault("truncated").await;
+    let half = fixture.assume(&token, ROLE, "").await;
     let (head, body) = half.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2, "{half}");
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault("garbage").await;
-    let garbage = world.assume(&token, ROLE, "").await;
+    fixture.fault("garbage").await;
+    let garbage = fixture.assume(&token, ROLE, "").await;
     assert!(garbage.starts_with("HTTP/1.1 200") && !garbage.contains("xmlns"), "{garbage}");
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault("hang").await;
-    let hung = timeout(Duration::from_millis(100), world.assume(&token, ROLE, "")).await;
+    fixture.fault("hang").await;
+    let hung = timeout(Duration::from_millis(100), fixture.assume(&token, ROLE, "")).await;
     assert!(hung.is_err());
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault("delay=50ms").await;
+    fixture.fault("delay=50ms").await;
     let started = tokio::time::Instant::now();
-    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
     assert!(started.elapsed() >= Duration::from_millis(50));
-    world.no_faults().await;
+    fixture.no_faults().await;
 
-    world.fault("clockSkew=2h").await;
-    let late = world.assume(&token, ROLE, "").await;
+    fixture.fault("clockSkew=2h").await;
+    let late = fixture.assume(&token, ROLE, "").await;
     assert_eq!(told(&late), is("400", "ExpiredTokenException"));
     assert_eq!(late.matches("\r\ndate: ").count(), 1, "{late}");
-    let good = world.assume(&token, ROLE, "x-podrole-fault: code=AccessDenied\r\n").await;
+    let good = fixture.assume(&token, ROLE, "x-podrole-fault: code=AccessDenied\r\n").await;
     assert_eq!(told(&good), is("403", "AccessDenied"));
-    world.no_faults().await;
-    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
-    assert_eq!(world.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
+    fixture.no_faults().await;
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
+    assert_eq!(fixture.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
 }
 
 #[tokio::test]
 async fn a_fault_in_a_header_is_for_that_request_alone() {
-    let world = world(None).await;
-    let token = world.token().await;
-    let spoiled = world.assume(&token, ROLE, "x-podrole-fault: code=Throttling\r\n").await;
+    let fixture = fixture(None).await;
+    let token = fixture.token().await;
+    let spoiled = fixture.assume(&token, ROLE, "x-podrole-fault: code=Throttling\r\n").await;
     assert_eq!(told(&spoiled), is("400", "Throttling"));
     let other = "x-podrole-fault: operation=GetCallerIdentity,code=Throttling\r\n";
-    assert_eq!(told(&world.assume(&token, ROLE, other).await), is("200", "OK"));
-    assert_eq!(world.outcome(&token, ROLE).await, is("200", "OK"));
-    let unreadable = world.assume(&token, ROLE, "x-podrole-fault: nonsense\r\n").await;
+    assert_eq!(told(&fixture.assume(&token, ROLE, other).await), is("200", "OK"));
+    assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
+    let unreadable = fixture.assume(&token, ROLE, "x-podrole-fault: nonsense\r\n").await;
     assert!(unreadable.starts_with("HTTP/1.1 400") && unreadable.contains("x-podrole-fault"));
-    let refused = world.ask("POST", "/_podrole/faults", "", "{\"oops\": 1}").await;
+    let refused = fixture.ask("POST", "/_podrole/faults", "", "{\"oops\": 1}").await;
     assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("oops"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
-    let world = world(None).await;
-    let token = world.token().await;
+    let fixture = fixture(None).await;
+    let token = fixture.token().await;
     let new = "arn:aws:iam::111122223333:role/new";
-    assert_eq!(world.outcome(&token, new).await, is("403", "AccessDenied"));
-    world.sandbox.enable_auto_roles();
+    assert_eq!(fixture.outcome(&token, new).await, is("403", "AccessDenied"));
+    fixture.sandbox.enable_auto_roles();
     // A token that STS would not take makes nothing.
     let (signed, signature) = token.rsplit_once('.').unwrap();
     // Of the same form, and another number.
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", &signature[1..]);
-    assert_eq!(world.outcome(&forged, new).await, is("400", "InvalidIdentityToken"));
-    assert!(!world.sandbox.has_role(&new.parse().unwrap()));
-    assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
+    assert_eq!(fixture.outcome(&forged, new).await, is("400", "InvalidIdentityToken"));
+    assert!(!fixture.sandbox.has_role(&new.parse().unwrap()));
+    assert_eq!(fixture.outcome(&token, new).await, is("200", "OK"));
     let wish = r#"{"namespace": "shop", "serviceAccount": "other"}"#;
-    let other = world.ask("POST", "/_podrole/tokens", "", wish).await;
+    let other = fixture.ask("POST", "/_podrole/tokens", "", wish).await;
     let other = other.rsplit("\r\n\r\n").next().unwrap();
-    assert_eq!(world.outcome(other, new).await, is("403", "AccessDenied"));
+    assert_eq!(fixture.outcome(other, new).await, is("403", "AccessDenied"));
 }
 
 #[tokio::test]
 async fn the_issuer_that_is_served_here_is_registered_where_its_first_role_is() {
-    let world = world(None).await;
-    let token = world.token().await;
+    let fixture = fixture(None).await;
+    let token = fixture.token().await;
     let new = "arn:aws:iam::444455556666:role/new";
-    assert_eq!(world.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
-    world.sandbox.enable_auto_roles();
+    assert_eq!(fixture.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
+    fixture.sandbox.enable_auto_roles();
     // Not for a token that STS would not take.
     let vault = WISH.replace('{', r#"{"audiences": ["vault"], "#);
-    let vault = world.ask("POST", "/_podrole/tokens", "", &vault).await;
+    let vault = fixture.ask("POST", "/_podrole/tokens", "", &vault).await;
     let vault = vault.rsplit("\r\n\r\n").next().unwrap();
-    assert_eq!(world.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
-    assert!(!world.sandbox.has_role(&new.parse().unwrap()));
+    assert_eq!(fixture.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
+    assert!(!fixture.sandbox.has_role(&new.parse().unwrap()));
     // Nor do such tokens use up the room.
     for number in 200..300 {
         let role = format!("arn:aws:iam::{number:012}:role/new");
-        assert_eq!(world.outcome(vault, &role).await, is("400", "InvalidIdentityToken"));
+        assert_eq!(fixture.outcome(vault, &role).await, is("400", "InvalidIdentityToken"));
     }
-    assert_eq!(world.outcome(&token, new).await, is("200", "OK"));
+    assert_eq!(fixture.outcome(&token, new).await, is("200", "OK"));
     // Another's issuer is registered by hand, or not at all.
-    let elsewhere = self::world(Some(&world.issuer)).await;
+    let elsewhere = self::fixture(Some(&fixture.issuer)).await;
     elsewhere.sandbox.enable_auto_roles();
     assert_eq!(elsewhere.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
     // Nor are there accounts without end.
     for number in 0..100 {
         let role = format!("arn:aws:iam::{number:012}:role/new");
         let wanted = if number < 98 { is("200", "OK") } else { is("400", "InvalidIdentityToken") };
-        assert_eq!(world.outcome(&token, &role).await, wanted, "{number}");
+        assert_eq!(fixture.outcome(&token, &role).await, wanted, "{number}");
     }
 }

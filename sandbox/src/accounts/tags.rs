@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_tag_keeps_iams_limits() {
         let long = |length| "a".repeat(length);
-        for (key, value, fault) in [
+        for (key, value, error) in [
             ("team", "shop", None),
             ("a b/c:d=e+f-g@h.i_j", "", None),
             ("größe", "é", None),
@@ -162,7 +162,7 @@ mod tests {
             ("aws:team", "x", Some(TagError::Reserved)),
             ("AWS:team", "x", Some(TagError::Reserved)),
         ] {
-            assert_eq!(Tags::default().set(key, value).err(), fault, "{key} {value}");
+            assert_eq!(Tags::default().set(key, value).err(), error, "{key} {value}");
         }
     }
 

@@ -166,7 +166,7 @@ impl AssociationFile {
             return Err(format!("{of}: a policy needs disableSessionTags: true"));
         }
         Ok(PodAssociation {
-            service_account: service_account.map_err(|fault| format!("{of}: {fault}"))?,
+            service_account: service_account.map_err(|error| format!("{of}: {error}"))?,
             role: self.role_arn,
             target_role: self.target_role_arn,
             external_id: self.external_id,
@@ -181,7 +181,7 @@ fn life<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, 
     read_life(&text).map(Some).map_err(D::Error::custom)
 }
 
-/// A text that must be of a form; the fault names the text.
+/// A text that must be of a form; the error names the text.
 fn formed<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     read: impl Fn(&str) -> Option<T>,

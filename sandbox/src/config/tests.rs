@@ -86,11 +86,11 @@ fn a_config_map_may_hold_the_file() {
         ("ConfigMap", &[]),
         ("ConfigMap", &[("a", FILE), ("b", FILE)]),
     ] {
-        let fault = held(kind, files).unwrap_err().to_string();
-        assert!(fault.contains("a ConfigMap that holds it alone"), "{fault}");
+        let error = held(kind, files).unwrap_err().to_string();
+        assert!(error.contains("a ConfigMap that holds it alone"), "{error}");
     }
-    let fault = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
-    assert!(fault.starts_with("line 1"), "{fault}");
+    let error = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
+    assert!(error.starts_with("line 1"), "{error}");
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn a_fault_names_its_line_and_reason() {
         ("accounts:", "accounts: [", 0, ""),
     ] {
         assert!(FILE.contains(from), "{from}");
-        let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
-        let ConfigError::Read { line: at, reason: why, .. } = &fault else {
-            panic!("{to}: {fault}");
+        let error = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
+        let ConfigError::Read { line: at, reason: why, .. } = &error else {
+            panic!("{to}: {error}");
         };
-        assert!(line == 0 || at.abs_diff(line) <= 1, "{to}: {fault}");
-        assert!(why.contains(reason) && !why.contains(" at line "), "{to}: {fault}");
+        assert!(line == 0 || at.abs_diff(line) <= 1, "{to}: {error}");
+        assert!(why.contains(reason) && !why.contains(" at line "), "{to}: {error}");
     }
 }
 
@@ -134,18 +134,18 @@ fn everything_stands_under_its_account_and_name() {
         Config::read(&FILE.replacen(from, to, 1)).unwrap_err()
     };
     for from in ["111122223333:role/team", "111122223333:user"] {
-        let fault = read(from, &from.replace("1111", "4444"));
-        assert!(matches!(fault, ConfigError::Account { .. }), "{fault}");
+        let error = read(from, &from.replace("1111", "4444"));
+        assert!(matches!(error, ConfigError::Account { .. }), "{error}");
     }
     for (from, to) in [("      app:", "      shop:"), ("      node:", "      other:")] {
-        let fault = read(from, to);
-        assert!(matches!(fault, ConfigError::Name { .. }), "{fault}");
+        let error = read(from, to);
+        assert!(matches!(error, ConfigError::Name { .. }), "{error}");
     }
-    let fault = read("7200", "60");
-    assert!(matches!(fault, ConfigError::MaxSessionDuration(_)), "{fault}");
+    let error = read("7200", "60");
+    assert!(matches!(error, ConfigError::MaxSessionDuration(_)), "{error}");
     let key = "          - {id: AKIAIOSFODNN7EXAMPLE, secret: hidden}\n";
-    let fault = read(key, &key.repeat(2));
-    assert!(matches!(fault, ConfigError::KeyTwice { .. }), "{fault}");
+    let error = read(key, &key.repeat(2));
+    assert!(matches!(error, ConfigError::KeyTwice { .. }), "{error}");
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn an_association_is_one_that_eks_would_take() {
         ("serviceAccount: app", "serviceAccount: a/b", "shop/a/b"),
     ] {
         assert!(FILE.contains(from), "{from}");
-        let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
-        assert!(matches!(fault, ConfigError::Cluster { .. }), "{fault}");
-        assert!(fault.to_string().contains(reason), "{fault}");
+        let error = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
+        assert!(matches!(error, ConfigError::Cluster { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::documents::Documents;
+use super::documents::DocumentClient;
 use crate::jwk::JwkSet;
 
 /// How its API server is reached.
@@ -12,7 +12,7 @@ pub(crate) struct ApiServer {
 }
 
 #[derive(serde::Deserialize)]
-struct Document {
+struct IssuerDocument {
     issuer: String,
 }
 
@@ -24,7 +24,7 @@ impl ApiServer {
 
     /// Its issuer's URL: the `iss` of its tokens.
     pub(crate) async fn issuer(&self) -> Result<String, String> {
-        let document: Document = self.get("/.well-known/openid-configuration").await?;
+        let document: IssuerDocument = self.get("/.well-known/openid-configuration").await?;
         Ok(document.issuer)
     }
 
@@ -37,9 +37,9 @@ impl ApiServer {
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
         let read = |name: &str| {
             let file = self.folder.join(name);
-            std::fs::read_to_string(&file).map_err(|fault| format!("{}: {fault}", file.display()))
+            std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
         };
-        let documents = Documents::of_a_cluster(&read("ca.crt")?)?;
+        let documents = DocumentClient::for_cluster(&read("ca.crt")?)?;
         documents.get(&format!("{}{path}", self.url), Some(read("token")?.trim())).await
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     #[tokio::test]
     async fn files_that_are_not_there_are_named() {
         let server = ApiServer { url: "https://127.0.0.1:1".to_owned(), folder: "/nowhere".into() };
-        let fault = server.issuer().await.unwrap_err();
-        assert!(fault.contains("/nowhere/ca.crt"), "{fault}");
+        let error = server.issuer().await.unwrap_err();
+        assert!(error.contains("/nowhere/ca.crt"), "{error}");
     }
 }

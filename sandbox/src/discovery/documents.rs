@@ -23,17 +23,17 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_DOCUMENT: usize = 512 * 1024;
 
 /// Asks issuers for their documents.
-pub(crate) struct Documents {
+pub(crate) struct DocumentClient {
     client: Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
 }
 
-impl Documents {
+impl DocumentClient {
     /// A client that trusts what the system trusts.
     pub(super) fn new() -> Result<Self, String> {
         podrole_runtime::crypto::install();
         let connector = HttpsConnectorBuilder::new()
             .with_native_roots()
-            .map_err(|fault| format!("this system's root certificates cannot be read: {fault}"))?
+            .map_err(|error| format!("this system's root certificates cannot be read: {error}"))?
             .https_or_http()
             .enable_http1()
             .build();
@@ -41,15 +41,15 @@ impl Documents {
     }
 
     /// A client that trusts a cluster's CA, and nobody else.
-    pub(crate) fn of_a_cluster(ca_pem: &str) -> Result<Self, String> {
+    pub(crate) fn for_cluster(ca_pem: &str) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for one in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
             let one = one.map_err(|_| "the cluster's CA is no PEM".to_owned())?;
-            roots.add(one).map_err(|fault| format!("the cluster's CA: {fault}"))?;
+            roots.add(one).map_err(|error| format!("the cluster's CA: {error}"))?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|fault| fault.to_string())?
+            .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
         let connector =
@@ -65,17 +65,17 @@ impl Documents {
     ) -> Result<T, String> {
         let read = async {
             let answer = self.client.request(request(url, token)?).await;
-            let answer = answer.map_err(|fault| chain(&fault))?;
+            let answer = answer.map_err(|error| chain(&error))?;
             if !answer.status().is_success() {
                 return Err(format!("it answers {}", answer.status()));
             }
 
             let body = Limited::new(answer.into_body(), MAX_DOCUMENT).collect().await;
-            let body = body.map_err(|fault| fault.to_string())?.to_bytes();
-            serde_json::from_slice(&body).map_err(|fault| format!("it cannot be read: {fault}"))
+            let body = body.map_err(|error| error.to_string())?.to_bytes();
+            serde_json::from_slice(&body).map_err(|error| format!("it cannot be read: {error}"))
         };
         let read = timeout(DEADLINE, read).await.unwrap_or_else(|_| Err("no answer".to_owned()));
-        read.map_err(|fault| format!("{url}: {fault}"))
+        read.map_err(|error| format!("{url}: {error}"))
     }
 }
 
@@ -91,7 +91,7 @@ fn request(url: &str, token: Option<&str>) -> Result<Request<Empty<&'static [u8]
 }
 
 /// An error with its causes: the client's own says only that it could not connect.
-fn chain(fault: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(fault), |fault| fault.source());
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -20,7 +20,7 @@ use http::{Uri, uri::Scheme};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use self::{api_server::ApiServer, documents::Documents};
+use self::{api_server::ApiServer, documents::DocumentClient};
 use crate::jwk::JwkSet;
 
 /// How long keys are believed without asking again.
@@ -30,19 +30,19 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is known of one issuer's keys. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Discovery(Arc<Issuer>);
+pub(crate) struct Discovery(Arc<IssuerState>);
 
 /// Whoever asks the issuer holds the lock, and others wait for the answer.
 #[derive(Default)]
-struct Issuer {
+struct IssuerState {
     asking: tokio::sync::Mutex<()>,
-    held: Mutex<Held>,
+    held: Mutex<CachedKeys>,
 }
 
 #[derive(Clone, Default)]
-struct Held {
+struct CachedKeys {
     keys: Option<JwkSet>,
-    fault: Option<String>,
+    error: Option<String>,
     asked: Option<Timestamp>,
 }
 
@@ -52,7 +52,7 @@ struct DiscoveryDocument {
     jwks_uri: String,
 }
 
-impl Held {
+impl CachedKeys {
     /// Whether the issuer is to be asked for this key now.
     fn is_due(&self, kid: Option<&str>, now: Timestamp) -> bool {
         let Some(asked) = self.asked else {
@@ -60,15 +60,15 @@ impl Held {
         };
         let age = now.duration_since(asked);
         let known = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
-        age >= if known && self.fault.is_none() { KEPT } else { PAUSE }
+        age >= if known && self.error.is_none() { KEPT } else { PAUSE }
     }
 
     /// What an answer leaves. Keys that are there outlive an outage.
     fn take(&mut self, answer: Result<JwkSet, String>, now: Timestamp) {
         self.asked = Some(now);
         match answer {
-            Ok(keys) => (self.keys, self.fault) = (Some(keys), None),
-            Err(fault) => self.fault = Some(fault),
+            Ok(keys) => (self.keys, self.error) = (Some(keys), None),
+            Err(error) => self.error = Some(error),
         }
     }
 }
@@ -94,8 +94,8 @@ impl Discovery {
             Some(server) => server.keys().await,
             None => fetch(url).await,
         };
-        if let Err(fault) = &answer {
-            tracing::warn!(issuer = url, %fault, "the issuer's keys could not be had");
+        if let Err(error) = &answer {
+            tracing::warn!(issuer = url, %error, "the issuer's keys could not be had");
         }
         self.held().take(answer, now);
     }
@@ -103,10 +103,10 @@ impl Discovery {
     /// The issuer's keys; or why there are none. Nothing: it was never asked.
     pub(crate) fn keys(&self) -> Option<Result<JwkSet, String>> {
         let held = self.held().clone();
-        held.keys.map(Ok).or(held.fault.map(Err))
+        held.keys.map(Ok).or(held.error.map(Err))
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, CachedKeys> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +135,7 @@ async fn fetch(url: &str) -> Result<JwkSet, String> {
         return Err(format!("{url}: keys are fetched over https, or http on loopback"));
     }
     // A new client each time: issuers are asked once an hour.
-    let documents = Documents::new()?;
+    let documents = DocumentClient::new()?;
     let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
     let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_issuer_is_asked_once_an_hour_and_for_unknown_keys_seldom() {
-        let mut held = Held::default();
+        let mut held = CachedKeys::default();
         assert!(held.is_due(Some("a"), at(0)));
         held.take(Ok(keys()), at(0));
         assert!(!held.is_due(Some("a"), at(3599)) && held.is_due(Some("a"), at(3600)));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn keys_outlive_an_outage() {
-        let mut held = Held::default();
+        let mut held = CachedKeys::default();
         held.take(Ok(keys()), at(0));
         held.take(Err("away".to_owned()), at(3600));
         assert!(held.keys.as_ref().unwrap().has("a"));
@@ -202,7 +202,7 @@ mod tests {
         let discovery = Discovery::default();
         assert!(discovery.keys().is_none());
         discovery.prepare(url, Some("a"), None, at(0)).await;
-        let fault = discovery.keys().unwrap().unwrap_err();
-        assert!(fault.contains("/.well-known/openid-configuration"), "{fault}");
+        let error = discovery.keys().unwrap().unwrap_err();
+        assert!(error.contains("/.well-known/openid-configuration"), "{error}");
     }
 }

@@ -17,12 +17,12 @@ pub(super) struct Pod {
 #[derive(Deserialize)]
 struct Kubernetes {
     namespace: String,
-    serviceaccount: Named,
-    pod: Named,
+    serviceaccount: NamedUid,
+    pod: NamedUid,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedUid {
     name: String,
     uid: String,
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use jiff::Timestamp;
 
-use super::{answer::Answer, cluster_of, fault::EksFault};
+use super::{cluster_of, error::EksAuthError, response::JsonResponse};
 use crate::{call::Call, faults, prefetch, random, sandbox::Sandbox, token::Token};
 
 const PATH: &str = "/clusters/{name}/assume-role-for-pod-identity";
@@ -34,7 +34,8 @@ async fn assume_role_for_pod_identity(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else {
-        return Answer::no(&EksFault::TooLarge, random::uuid().unwrap_or_default()).into_response();
+        return JsonResponse::no(&EksAuthError::TooLarge, random::uuid().unwrap_or_default())
+            .into_response();
     };
     let now = faults::apply::now(&extensions);
     prefetch_keys(&sandbox, &name, &body, now).await;
@@ -62,7 +63,7 @@ async fn prefetch_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestam
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for JsonResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

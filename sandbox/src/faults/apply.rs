@@ -9,8 +9,8 @@ use axum::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Rule, RuleError, answer,
-    asked::{self, Asked},
+    Rule, RuleError, response,
+    target::{self, FaultTarget},
 };
 use crate::{decisions::Decision, sandbox::Sandbox};
 
@@ -29,9 +29,9 @@ pub(crate) fn now(extensions: &Extensions) -> Timestamp {
 }
 
 /// That something may go wrong with a request: there are faults, or it carries one.
-pub(crate) struct Wanted(Option<Rule>);
+pub(crate) struct PendingFault(Option<Rule>);
 
-impl Wanted {
+impl PendingFault {
     /// Whether anything may; what is wrong with a header that is no fault.
     pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, String> {
         let own = own_rule(headers).map_err(|fault| format!("{HEADER}: {fault}"))?;
@@ -51,16 +51,16 @@ pub(crate) async fn layer(
     request: Request,
     next: Next,
 ) -> Response {
-    let wanted = match Wanted::read(&sandbox, request.headers()) {
+    let wanted = match PendingFault::read(&sandbox, request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(wanted)) => wanted,
         Err(fault) => return refusal(&fault),
     };
-    let Ok((asked, request)) = asked::read(request).await else {
+    let Ok((target, request)) = target::read(request).await else {
         return refusal("the body is larger than the query protocol takes");
     };
-    match wanted.due(&sandbox, &asked.operation) {
-        Some(rule) => spoil(&rule, &asked, &sandbox, request, |it| next.run(it)).await,
+    match wanted.due(&sandbox, &target.operation) {
+        Some(rule) => spoil(&rule, &target, &sandbox, request, |it| next.run(it)).await,
         None => next.run(request).await,
     }
 }
@@ -76,7 +76,7 @@ fn own_rule(headers: &HeaderMap) -> Result<Option<Rule>, RuleError> {
 /// Does to a call what a rule says; `next` is the call's own way.
 pub(crate) async fn spoil<F: Future<Output = Response>>(
     rule: &Rule,
-    asked: &Asked,
+    target: &FaultTarget,
     sandbox: &Sandbox,
     mut request: Request,
     next: impl FnOnce(Request) -> F,
@@ -84,7 +84,7 @@ pub(crate) async fn spoil<F: Future<Output = Response>>(
     if let Some(delay) = rule.delay.and_then(|delay| delay.0.try_into().ok()) {
         tokio::time::sleep(delay).await;
     }
-    if let Some(response) = instead(rule, asked, sandbox).await {
+    if let Some(response) = instead(rule, target, sandbox).await {
         return response;
     }
     let mut date = None;
@@ -97,34 +97,34 @@ pub(crate) async fn spoil<F: Future<Output = Response>>(
     if let Some(date) = date {
         response.headers_mut().insert(header::DATE, date);
     }
-    if rule.truncated { answer::halved(response) } else { response }
+    if rule.truncated { response::halved(response) } else { response }
 }
 
 /// What is answered in the operation's place; nothing where it shall happen.
-async fn instead(rule: &Rule, asked: &Asked, sandbox: &Sandbox) -> Option<Response> {
+async fn instead(rule: &Rule, target: &FaultTarget, sandbox: &Sandbox) -> Option<Response> {
     if rule.hang {
-        write_down(sandbox, asked, "hang");
+        write_down(sandbox, target, "hang");
         std::future::pending::<()>().await;
     }
     if rule.reset {
-        write_down(sandbox, asked, "reset");
-        return Some(answer::reset());
+        write_down(sandbox, target, "reset");
+        return Some(response::reset());
     }
     if rule.garbage {
-        write_down(sandbox, asked, "garbage");
-        return Some(answer::garbage(rule));
+        write_down(sandbox, target, "garbage");
+        return Some(response::garbage(rule));
     }
     if rule.status.is_some() || rule.code.is_some() {
-        write_down(sandbox, asked, answer::code(rule));
-        return Some(answer::error(rule, asked));
+        write_down(sandbox, target, response::code(rule));
+        return Some(response::error(rule, target));
     }
     None
 }
 
-fn write_down(sandbox: &Sandbox, asked: &Asked, code: &str) {
+fn write_down(sandbox: &Sandbox, target: &FaultTarget, code: &str) {
     sandbox.write(Decision {
         at: podrole_runtime::clock::now(),
-        operation: asked.operation.clone().into(),
+        operation: target.operation.clone().into(),
         allowed: false,
         code: Some(code.to_owned().into()),
         role: None,

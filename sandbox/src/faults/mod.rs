@@ -8,14 +8,14 @@
 //!
 //! Which call gets which fault is counted, never drawn: a test that failed fails again.
 
-pub(crate) mod answer;
 pub(crate) mod apply;
-mod asked;
+pub(crate) mod response;
 pub(crate) mod routes;
 mod rule;
+mod target;
 
-pub(crate) use asked::{Asked, Format};
 pub use rule::{Rule, RuleError};
+pub(crate) use target::{ErrorFormat, FaultTarget};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -104,7 +104,7 @@ async fn half_of_an_answer_is_cut_as_it_flows() {
         // Of a length that nobody knows, half of what comes first.
         (Body::from_stream(pieces()), None, "01"),
     ] {
-        let answer = answer::halved(axum::response::Response::new(body));
+        let answer = response::halved(axum::response::Response::new(body));
         let said = answer.headers().get("content-length").map(|length| length.to_str().unwrap());
         assert_eq!(said, length);
         let mut stream = answer.into_body().into_data_stream();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::fault::IamFault;
+use super::error::IamError;
 use crate::{
     accounts::{Accounts, Owner},
     call::Call,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The account that a call is for.
-pub(super) struct Caller {
+pub(super) struct IamCaller {
     pub(super) account: String,
     pub(super) partition: String,
 }
@@ -24,14 +24,14 @@ pub(super) fn identify(
     call: &Call<'_>,
     operation: &'static str,
     now: Timestamp,
-) -> Result<Caller, IamFault> {
+) -> Result<IamCaller, IamError> {
     let caller = authenticate(accounts, sessions, call, "iam", now)?;
     let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
     match &identity.owner {
-        Owner::User(user) if !caller.is_temporary() => Ok(Caller {
+        Owner::User(user) if !caller.is_temporary() => Ok(IamCaller {
             account: user.account().to_string(),
             partition: user.partition().to_owned(),
         }),
-        _ => Err(IamFault::AccessDenied { arn: identity.arn.clone(), operation }),
+        _ => Err(IamError::AccessDenied { arn: identity.arn.clone(), operation }),
     }
 }

@@ -3,38 +3,38 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{answer::Document, caller::Caller, change::Change};
+use super::{caller::IamCaller, change::Change, xml::ResultXml};
 use crate::accounts::Accounts;
 
 /// A yes: what to answer, and what is different now.
-pub(super) struct Done {
-    pub(super) document: Document,
+pub(super) struct Outcome {
+    pub(super) document: ResultXml,
     pub(super) change: Option<Change>,
 }
 
 /// What an operation works with: the account that it is called in, and the time.
-pub(super) struct Desk<'a> {
+pub(super) struct IamContext<'a> {
     pub(super) operation: &'static str,
     pub(super) accounts: &'a mut Accounts,
-    pub(super) caller: &'a Caller,
+    pub(super) caller: &'a IamCaller,
     pub(super) now: Timestamp,
 }
 
-impl Done {
-    pub(super) fn changed(document: Document, change: Change) -> Self {
+impl Outcome {
+    pub(super) fn changed(document: ResultXml, change: Change) -> Self {
         Self { document, change: Some(change) }
     }
 }
 
-impl Desk<'_> {
+impl IamContext<'_> {
     /// A result of the operation that was called.
-    pub(super) fn result<T: Serialize>(&self, result: &T) -> Document {
-        Document::of(self.operation, result)
+    pub(super) fn result<T: Serialize>(&self, result: &T) -> ResultXml {
+        ResultXml::of(self.operation, result)
     }
 }
 
-impl From<Document> for Done {
-    fn from(document: Document) -> Self {
+impl From<ResultXml> for Outcome {
+    fn from(document: ResultXml) -> Self {
         Self { document, change: None }
     }
 }

@@ -3,19 +3,19 @@
 use jiff::Timestamp;
 
 use super::{
-    answer::{self, Document},
     caller,
-    context::Desk,
-    fault::IamFault,
+    context::IamContext,
+    error::IamError,
     input::Input,
     operations::{OPERATIONS, Operation},
+    xml::{self, ResultXml},
 };
 use crate::{
     call::Call,
     decisions::Decision,
     random,
     sandbox::Sandbox,
-    sts::{answer::Answer, parameters::Parameters},
+    sts::{dispatch::XmlResponse, parameters::Parameters},
 };
 
 const VERSION: &str = "2010-05-08";
@@ -33,20 +33,22 @@ pub(crate) fn answer(
     call: &Call<'_>,
     parameters: &Parameters,
     now: Timestamp,
-) -> Answer {
+) -> XmlResponse {
     let request_id = random::uuid().unwrap_or_default();
     let named = parameters.get("Action").unwrap_or_default();
     let operation = OPERATIONS.iter().find(|(name, _)| *name == named);
     let done = match operation {
         Some((name, operation)) => perform(sandbox, call, parameters, (*name, *operation), now),
-        None => Err(IamFault::UnknownAction(named.to_owned())),
+        None => Err(IamError::UnknownAction(named.to_owned())),
     };
     let name = operation.map_or("unknown", |(name, _)| *name);
     write_down(sandbox, name, parameters, done.as_ref().err(), now);
     match done {
-        Ok(document) => Answer::new(200, request_id.clone(), document.write(name, &request_id)),
-        Err(fault) => {
-            Answer::new(fault.code().1, request_id.clone(), answer::error(&fault, &request_id))
+        Ok(document) => {
+            XmlResponse::new(200, request_id.clone(), document.write(name, &request_id))
+        }
+        Err(error) => {
+            XmlResponse::new(error.code().1, request_id.clone(), xml::error(&error, &request_id))
         }
     }
 }
@@ -57,12 +59,12 @@ fn perform(
     parameters: &Parameters,
     (name, operation): (&'static str, Operation),
     now: Timestamp,
-) -> Result<Document, IamFault> {
+) -> Result<ResultXml, IamError> {
     let caller = caller::identify(&sandbox.accounts(), &sandbox.sessions(), call, name, now)?;
     let done = {
         let accounts = &mut sandbox.accounts_mut();
-        let mut desk = Desk { operation: name, accounts, caller: &caller, now };
-        operation(&mut desk, &Input::new(parameters))?
+        let mut context = IamContext { operation: name, accounts, caller: &caller, now };
+        operation(&mut context, &Input::new(parameters))?
     };
     if let Some(change) = done.change {
         sandbox.note_change(change);
@@ -74,18 +76,18 @@ fn write_down(
     sandbox: &Sandbox,
     operation: &'static str,
     parameters: &Parameters,
-    fault: Option<&IamFault>,
+    error: Option<&IamError>,
     now: Timestamp,
 ) {
     let role = parameters.get("RoleName").or_else(|| parameters.get("OpenIDConnectProviderArn"));
     sandbox.write(Decision {
         at: now,
         operation: operation.into(),
-        allowed: fault.is_none(),
-        code: fault.map(|fault| fault.code().0.into()),
+        allowed: error.is_none(),
+        code: error.map(|error| error.code().0.into()),
         role: role.map(|role| role.chars().take(2048).collect()),
-        reason: fault
-            .map_or_else(|| "signed by a user of the account".to_owned(), IamFault::reason),
+        reason: error
+            .map_or_else(|| "signed by a user of the account".to_owned(), IamError::reason),
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::fault::IamFault;
+use super::error::IamError;
 use crate::sts::parameters::Parameters;
 
 const ROLE_NAME: RangeInclusive<usize> = 1..=64;
@@ -31,31 +31,31 @@ impl<'a> Input<'a> {
         &self,
         name: &str,
         limits: &RangeInclusive<usize>,
-    ) -> Result<&'a str, IamFault> {
+    ) -> Result<&'a str, IamError> {
         let value = self.get(name).ok_or_else(|| invalid(name, "Member must not be null"))?;
         check_length(name, value, limits)?;
         Ok(value)
     }
 
-    pub(super) fn role_name(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn role_name(&self) -> Result<&'a str, IamError> {
         self.name("RoleName", &ROLE_NAME)
     }
 
-    pub(super) fn policy_name(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn policy_name(&self) -> Result<&'a str, IamError> {
         self.name("PolicyName", &POLICY_NAME)
     }
 
-    pub(super) fn provider_arn(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn provider_arn(&self) -> Result<&'a str, IamError> {
         self.sized("OpenIDConnectProviderArn", &ARN)
     }
 
     /// A policy's document, not yet read.
-    pub(super) fn document(&self, name: &str) -> Result<&'a str, IamFault> {
+    pub(super) fn document(&self, name: &str) -> Result<&'a str, IamError> {
         self.sized(name, &DOCUMENT)
     }
 
     /// `/`, or a path with a slash at both ends.
-    pub(super) fn path(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn path(&self) -> Result<&'a str, IamError> {
         let path = self.get("Path").unwrap_or("/");
         check_length("Path", path, &PATH)?;
         let whole = path.starts_with('/') && path.ends_with('/');
@@ -65,7 +65,7 @@ impl<'a> Input<'a> {
         Err(invalid("Path", "it must begin and end with /"))
     }
 
-    pub(super) fn description(&self) -> Result<Option<String>, IamFault> {
+    pub(super) fn description(&self) -> Result<Option<String>, IamError> {
         let Some(text) = self.get("Description") else {
             return Ok(None);
         };
@@ -76,7 +76,7 @@ impl<'a> Input<'a> {
             .ok_or_else(|| invalid("Description", "it holds a character that IAM does not take"))
     }
 
-    pub(super) fn max_session_duration(&self) -> Result<Option<u32>, IamFault> {
+    pub(super) fn max_session_duration(&self) -> Result<Option<u32>, IamError> {
         let Some(text) = self.get("MaxSessionDuration") else {
             return Ok(None);
         };
@@ -92,7 +92,7 @@ impl<'a> Input<'a> {
         (1..).map_while(member).collect()
     }
 
-    fn name(&self, name: &str, limits: &RangeInclusive<usize>) -> Result<&'a str, IamFault> {
+    fn name(&self, name: &str, limits: &RangeInclusive<usize>) -> Result<&'a str, IamError> {
         let value = self.sized(name, limits)?;
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
         let fits = value.bytes().all(legal);
@@ -103,19 +103,19 @@ impl<'a> Input<'a> {
 }
 
 /// A parameter that does not keep a rule of the model. Its value is not repeated.
-pub(super) fn invalid(name: &str, rule: &str) -> IamFault {
+pub(super) fn invalid(name: &str, rule: &str) -> IamError {
     // The model's names begin with a small letter.
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     let name = first.into_iter().chain(letters).collect();
-    IamFault::Validation { name, rule: rule.to_owned() }
+    IamError::Validation { name, rule: rule.to_owned() }
 }
 
 pub(super) fn check_length(
     name: &str,
     value: &str,
     limits: &RangeInclusive<usize>,
-) -> Result<(), IamFault> {
+) -> Result<(), IamError> {
     if limits.contains(&value.chars().count()) {
         return Ok(());
     }

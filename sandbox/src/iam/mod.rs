@@ -2,18 +2,17 @@
 //!
 //! ```text
 //!   Call ─► caller: a user of the account signed it ─► OPERATIONS ─► roles, policies, providers
-//!                                                          └─► Done (XML, what changed) | Fault
+//!                                                          └─► Outcome (XML, what changed) | Fault
 //! ```
 //!
 //! Users may call all of it: identity policies are judged for `sts:*` and `eks-auth:*` only.
 //! Temporary credentials may not, so that no pod changes whom a role trusts.
 
-mod answer;
 mod caller;
 pub(crate) mod change;
 mod context;
 pub(crate) mod dispatch;
-mod fault;
+mod error;
 mod input;
 mod operations;
 mod page;
@@ -21,3 +20,4 @@ mod providers;
 mod role_policies;
 mod roles;
 mod tags;
+mod xml;

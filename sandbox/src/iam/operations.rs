@@ -1,14 +1,14 @@
 //! IAM's operations that the sandbox has.
 
 use super::{
-    context::{Desk, Done},
-    fault::IamFault,
+    context::{IamContext, Outcome},
+    error::IamError,
     input::Input,
     providers, role_policies, roles,
 };
 
 /// Performs a call whose caller is known.
-pub(super) type Operation = fn(&mut Desk<'_>, &Input<'_>) -> Result<Done, IamFault>;
+pub(super) type Operation = fn(&mut IamContext<'_>, &Input<'_>) -> Result<Outcome, IamError>;
 
 /// All operations, by AWS's names.
 pub(super) const OPERATIONS: [(&str, Operation); 25] = [

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    fault::IamFault,
+    error::IamError,
     input::{Input, invalid},
 };
 
@@ -13,13 +13,13 @@ const MOST: usize = 1000;
 /// One page, and where the next begins.
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
-    pub(super) end: End,
+    pub(super) end: PageEnd,
 }
 
 /// The end of a page, as it is answered.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct End {
+pub(super) struct PageEnd {
     is_truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<String>,
@@ -31,7 +31,7 @@ pub(super) fn page<T>(
     input: &Input<'_>,
     items: impl Iterator<Item = T>,
     name: impl Fn(&T) -> &str,
-) -> Result<Page<T>, IamFault> {
+) -> Result<Page<T>, IamError> {
     let most = match input.get("MaxItems") {
         None => DEFAULT,
         Some(text) => text
@@ -45,5 +45,5 @@ pub(super) fn page<T>(
     let is_truncated = items.len() > most;
     items.truncate(most);
     let marker = items.last().filter(|_| is_truncated).map(|last| name(last).to_owned());
-    Ok(Page { items, end: End { is_truncated, marker } })
+    Ok(Page { items, end: PageEnd { is_truncated, marker } })
 }

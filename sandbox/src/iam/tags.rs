@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{
-    answer::Members,
-    fault::IamFault,
+    error::IamError,
     input::{Input, invalid},
+    xml::Members,
 };
 use crate::accounts::{TagError, Tags};
 
@@ -23,12 +23,12 @@ pub(super) fn xml(tags: &Tags) -> Members<TagXml<'_>> {
 }
 
 /// The tags that a call brings, each key once.
-pub(super) fn read(input: &Input<'_>) -> Result<Tags, IamFault> {
+pub(super) fn read(input: &Input<'_>) -> Result<Tags, IamError> {
     let mut tags = Tags::default();
     for number in 1.. {
         let part = |part: &str| input.get(&format!("Tags.member.{number}.{part}"));
         match (part("Key"), part("Value")) {
-            (Some(key), Some(value)) => tags.add(key, value).map_err(fault)?,
+            (Some(key), Some(value)) => tags.add(key, value).map_err(error)?,
             (None, None) => break,
             _ => return Err(invalid("Tags", "a tag has a Key and a Value")),
         }
@@ -37,10 +37,10 @@ pub(super) fn read(input: &Input<'_>) -> Result<Tags, IamFault> {
 }
 
 /// Puts new tags over old ones.
-pub(super) fn merge(tags: &mut Tags, new: &Tags) -> Result<(), IamFault> {
+pub(super) fn merge(tags: &mut Tags, new: &Tags) -> Result<(), IamError> {
     let mut merged = tags.clone();
     for (key, value) in new.iter() {
-        merged.set(key, value).map_err(fault)?;
+        merged.set(key, value).map_err(error)?;
     }
     *tags = merged;
     Ok(())
@@ -53,10 +53,10 @@ pub(super) fn remove(tags: &mut Tags, input: &Input<'_>) {
     }
 }
 
-fn fault(fault: TagError) -> IamFault {
-    match fault {
-        TagError::TooMany => IamFault::Limit { quota: "TagsPerResource", most: 50 },
-        TagError::Twice => IamFault::Input(
+fn error(error: TagError) -> IamError {
+    match error {
+        TagError::TooMany => IamError::Limit { quota: "TagsPerResource", most: 50 },
+        TagError::Twice => IamError::Input(
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.".to_owned(),
         ),
         other => invalid("Tags", &other.to_string()),

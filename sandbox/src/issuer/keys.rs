@@ -18,21 +18,21 @@ use crate::jwk::JwkSet;
 const OLD_KEYS: usize = 8;
 
 /// A key of an issuer.
-pub(crate) struct Key {
+pub(crate) struct SigningKey {
     pair: RsaKeyPair,
     pub(super) kid: String,
 }
 
 /// The keys of an issuer.
-pub(super) struct Keys {
-    signing: Arc<Key>,
+pub(super) struct IssuerKeys {
+    signing: Arc<SigningKey>,
     /// As published: the signing key first.
     published: VecDeque<Value>,
     /// The same, as tokens are checked with them.
     set: JwkSet,
 }
 
-impl Key {
+impl SigningKey {
     pub(crate) fn generate() -> Result<Self, IssuerError> {
         let crypto = |_| IssuerError::Crypto("make an RSA key");
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(crypto)?;
@@ -65,8 +65,8 @@ impl Key {
     }
 }
 
-impl Keys {
-    pub(super) fn new(key: Key) -> Self {
+impl IssuerKeys {
+    pub(super) fn new(key: SigningKey) -> Self {
         let published = VecDeque::from([key.public()]);
         let mut keys = Self { signing: Arc::new(key), published, set: JwkSet::default() };
         keys.publish();
@@ -74,7 +74,7 @@ impl Keys {
     }
 
     /// Another key signs from now on; the old one stays published.
-    pub(super) fn rotate(&mut self, key: Key) {
+    pub(super) fn rotate(&mut self, key: SigningKey) {
         self.published.push_front(key.public());
         self.published.truncate(1 + OLD_KEYS);
         self.signing = Arc::new(key);
@@ -87,7 +87,7 @@ impl Keys {
         self.publish();
     }
 
-    pub(super) fn signing(&self) -> Arc<Key> {
+    pub(super) fn signing(&self) -> Arc<SigningKey> {
         Arc::clone(&self.signing)
     }
 

@@ -22,20 +22,20 @@ const DEFAULT_EXPIRATION: u32 = 3600;
 /// What is asked for at `/_podrole/tokens`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Wish {
+struct TokenRequestBody {
     namespace: String,
     service_account: String,
     service_account_uid: Option<String>,
     audiences: Option<Vec<Audience>>,
     expiration_seconds: Option<u32>,
-    pod: Option<Named>,
-    node: Option<Named>,
+    pod: Option<NameOrRef>,
+    node: Option<NameOrRef>,
 }
 
 /// A pod or a node: its name, or name and UID.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Named {
+enum NameOrRef {
     Name(String),
     Whole { name: String, uid: String },
 }
@@ -69,7 +69,7 @@ async fn jwks(State(issuer): State<Issuer>) -> Json<Value> {
 async fn tokens(State(issuer): State<Issuer>, headers: HeaderMap, body: Bytes) -> Response {
     let now = podrole_runtime::clock::now();
     let minted = read(&body).and_then(|request| {
-        let token = issuer.mint(&request, now).map_err(|fault| fault.to_string())?;
+        let token = issuer.mint(&request, now).map_err(|error| error.to_string())?;
         Ok((token, expiration(&request, now)))
     });
     match minted {
@@ -78,7 +78,7 @@ async fn tokens(State(issuer): State<Issuer>, headers: HeaderMap, body: Bytes) -
                 .into_response()
         }
         Ok((token, _)) => ([(header::CONTENT_TYPE, "application/jwt")], token).into_response(),
-        Err(fault) => refusal(&fault),
+        Err(error) => refusal(&error),
     }
 }
 
@@ -87,8 +87,8 @@ async fn rotate(State(issuer): State<Issuer>, RawQuery(query): RawQuery) -> Resp
     match query.as_deref() {
         Some("drop=old") => issuer.drop_old_keys(),
         None | Some("") => {
-            if let Err(fault) = new_key(issuer.clone()).await {
-                return (StatusCode::INTERNAL_SERVER_ERROR, message(&fault.to_string()))
+            if let Err(error) = new_key(issuer.clone()).await {
+                return (StatusCode::INTERNAL_SERVER_ERROR, message(&error.to_string()))
                     .into_response();
             }
         }
@@ -105,29 +105,29 @@ async fn new_key(issuer: Issuer) -> Result<(), IssuerError> {
 
 /// The request, in a mint's words.
 fn read(body: &[u8]) -> Result<TokenRequest, String> {
-    let wish: Wish = serde_json::from_slice(body).map_err(|fault| {
+    let request: TokenRequestBody = serde_json::from_slice(body).map_err(|error| {
         format!(
-            "{fault}; send {{\"namespace\", \"serviceAccount\"}} and, where wanted, audiences, \
+            "{error}; send {{\"namespace\", \"serviceAccount\"}} and, where wanted, audiences, \
              expirationSeconds, pod, node, serviceAccountUid"
         )
     })?;
-    let account = ServiceAccountRef::new(&wish.namespace, &wish.service_account);
-    let account = account.map_err(|fault| fault.to_string())?;
+    let account = ServiceAccountRef::new(&request.namespace, &request.service_account);
+    let account = account.map_err(|error| error.to_string())?;
     let uid = || random::fixed_uuid(&account.subject());
-    let within = |kind: &str, named: Named| named.parts(kind, account.namespace());
-    let pod = wish.pod.map(|pod| within("pod", pod));
-    let node = wish.node.map(|node| within("node", node));
+    let within = |kind: &str, named: NameOrRef| named.parts(kind, account.namespace());
+    let pod = request.pod.map(|pod| within("pod", pod));
+    let node = request.node.map(|node| within("node", node));
     Ok(TokenRequest {
-        service_account_uid: wish.service_account_uid.unwrap_or_else(uid),
-        audiences: wish.audiences.unwrap_or_else(|| vec![Audience::sts()]),
-        expiration_seconds: wish.expiration_seconds.unwrap_or(DEFAULT_EXPIRATION),
+        service_account_uid: request.service_account_uid.unwrap_or_else(uid),
+        audiences: request.audiences.unwrap_or_else(|| vec![Audience::sts()]),
+        expiration_seconds: request.expiration_seconds.unwrap_or(DEFAULT_EXPIRATION),
         pod: pod.map(|(name, uid)| PodRef { name, uid }),
         node: node.map(|(name, uid)| NodeRef { name, uid }),
         service_account: account,
     })
 }
 
-impl Named {
+impl NameOrRef {
     /// Name and UID. The same name has always the same UID, as long as nothing else is said.
     fn parts(self, kind: &str, namespace: &str) -> (String, String) {
         match self {
@@ -179,8 +179,8 @@ mod tests {
             (br#"{"namespace": "SHOP", "serviceAccount": "app"}"#, "namespace"),
             (br#"{"namespace": "a", "serviceAccount": "b", "audiences": [""]}"#, "audience"),
         ] {
-            let fault = read(body).unwrap_err();
-            assert!(fault.contains(why), "{fault}");
+            let error = read(body).unwrap_err();
+            assert!(error.contains(why), "{error}");
         }
     }
 }

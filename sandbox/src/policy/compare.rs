@@ -35,7 +35,7 @@ pub(super) enum Order {
 
 /// A value that a policy wants, as it stands there and as it is meant.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct ExpectedValue {
     text: Template,
     value: Value,
 }
@@ -58,7 +58,7 @@ struct Network {
     bits: u32,
 }
 
-impl Wanted {
+impl ExpectedValue {
     /// Reads a value of the kind that the operator compares.
     pub(super) fn read(test: Test, text: &str, version: Version) -> Result<Self, String> {
         let template = Template::read(text, version)?;

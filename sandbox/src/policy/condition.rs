@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
-    compare::{Order, Test, Wanted},
+    compare::{ExpectedValue, Order, Test},
     context::Context,
     version::Version,
 };
@@ -17,7 +17,7 @@ use super::{
 pub(super) struct Condition {
     pub(super) operator: Operator,
     pub(super) key: String,
-    pub(super) wanted: Vec<Wanted>,
+    pub(super) wanted: Vec<ExpectedValue>,
 }
 
 /// An operator as a policy writes it: `ForAnyValue:StringLikeIfExists`.
@@ -100,9 +100,9 @@ impl Condition {
         version: Version,
     ) -> Result<Self, String> {
         let test = operator.comparison.test;
-        let wanted = wanted.iter().map(|text| Wanted::read(test, text, version));
+        let wanted = wanted.iter().map(|text| ExpectedValue::read(test, text, version));
         let wanted = wanted.collect::<Result<_, _>>();
-        let wanted = wanted.map_err(|fault| format!("{operator} {key}: {fault}"))?;
+        let wanted = wanted.map_err(|error| format!("{operator} {key}: {error}"))?;
         Ok(Self { operator, key, wanted })
     }
 
@@ -218,8 +218,8 @@ mod tests {
             "NullIfExists",
             "ForAllValues:Null",
         ] {
-            let fault = text.parse::<Operator>().unwrap_err().to_string();
-            assert!(fault.contains(&format!("`{text}`")), "{fault}");
+            let error = text.parse::<Operator>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
         }
     }
 }

@@ -15,14 +15,14 @@ use super::{
 
 /// A role's trust policy: who may become the role.
 #[derive(Clone, Debug)]
-pub struct Policy(Document);
+pub struct Policy(PolicyDocument);
 
 /// A policy that says what its owner may do: of a role, a user or a session.
 #[derive(Clone, Debug)]
-pub struct IdentityPolicy(Document);
+pub struct IdentityPolicy(PolicyDocument);
 
 #[derive(Clone, Debug)]
-struct Document {
+struct PolicyDocument {
     /// The JSON, as it was given where it was given as JSON.
     text: Arc<str>,
     statements: Arc<[Statement]>,
@@ -61,8 +61,8 @@ macro_rules! kind_of_policy {
             /// # Errors
             /// When it is no JSON, or no such policy; the reason has line and column.
             pub fn read(json: &str) -> Result<Self, PolicyError> {
-                let fault = |fault: serde_json::Error| PolicyError(fault.to_string());
-                let mut policy: Self = serde_json::from_str(json).map_err(fault)?;
+                let error = |error: serde_json::Error| PolicyError(error.to_string());
+                let mut policy: Self = serde_json::from_str(json).map_err(error)?;
                 policy.0.text = json.into();
                 Ok(policy)
             }
@@ -81,7 +81,7 @@ macro_rules! kind_of_policy {
         impl<'de> Deserialize<'de> for $policy {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let written = Written::<$statement>::deserialize(deserializer)?;
-                Document::new(written).map(Self).map_err(D::Error::custom)
+                PolicyDocument::new(written).map(Self).map_err(D::Error::custom)
             }
         }
     };
@@ -91,15 +91,15 @@ kind_of_policy!(Policy, TrustStatement);
 kind_of_policy!(IdentityPolicy, IdentityStatement);
 
 /// What the two kinds of written statements have in common.
-pub(super) trait Meaning: Serialize {
-    fn meaning(self, version: Version) -> Result<Statement, String>;
+pub(super) trait IntoStatement: Serialize {
+    fn into_statement(self, version: Version) -> Result<Statement, String>;
 }
 
-impl Document {
-    fn new<S: Meaning>(written: Written<S>) -> Result<Self, String> {
-        let text = serde_json::to_string(&written).map_err(|fault| fault.to_string())?;
+impl PolicyDocument {
+    fn new<S: IntoStatement>(written: Written<S>) -> Result<Self, String> {
+        let text = serde_json::to_string(&written).map_err(|error| error.to_string())?;
         let version = written.version;
-        let statements = written.statement.into_iter().map(|one| one.meaning(version));
+        let statements = written.statement.into_iter().map(|one| one.into_statement(version));
         let statements = statements.collect::<Result<Vec<_>, _>>()?;
         let sids = statements.iter().filter_map(|one| one.sid.as_deref());
         let mut sids: Vec<&str> = sids.filter(|sid| !sid.is_empty()).collect();
@@ -111,8 +111,8 @@ impl Document {
     }
 }
 
-impl Meaning for TrustStatement {
-    fn meaning(self, version: Version) -> Result<Statement, String> {
+impl IntoStatement for TrustStatement {
+    fn into_statement(self, version: Version) -> Result<Statement, String> {
         Ok(Statement {
             sid: self.sid,
             effect: self.effect,
@@ -124,8 +124,8 @@ impl Meaning for TrustStatement {
     }
 }
 
-impl Meaning for IdentityStatement {
-    fn meaning(self, version: Version) -> Result<Statement, String> {
+impl IntoStatement for IdentityStatement {
+    fn into_statement(self, version: Version) -> Result<Statement, String> {
         let resources = either("Resource", self.resource, self.not_resource)?;
         Ok(Statement {
             sid: self.sid,

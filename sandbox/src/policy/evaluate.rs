@@ -6,7 +6,7 @@ use super::{
     document::{IdentityPolicy, Policy, Statement},
     effect::Effect,
     pattern::Pattern,
-    principal::{Named, Principal},
+    principal::{Principal, PrincipalMatch},
 };
 
 /// What a policy is asked.
@@ -30,7 +30,7 @@ pub enum Verdict {
         /// The statement's `Sid` or place.
         statement: String,
         /// How closely it names who asks.
-        named: Named,
+        named: PrincipalMatch,
     },
     /// No.
     Denied {
@@ -69,7 +69,7 @@ fn judge<'a>(
     statements: impl Iterator<Item = (String, &'a Statement)>,
     request: &Request<'_>,
 ) -> Verdict {
-    let mut allowed: Option<(Named, String)> = None;
+    let mut allowed: Option<(PrincipalMatch, String)> = None;
     let mut misses = Vec::new();
     for (label, statement) in statements {
         match (statement.effect, applies(statement, request)) {
@@ -97,10 +97,10 @@ fn judge<'a>(
 }
 
 /// How closely a statement that applies names who asks; else why it does not apply.
-fn applies(statement: &Statement, request: &Request<'_>) -> Result<Named, String> {
+fn applies(statement: &Statement, request: &Request<'_>) -> Result<PrincipalMatch, String> {
     let named = match &statement.principals {
         // An identity policy means whoever has it.
-        None => Named::Itself,
+        None => PrincipalMatch::Itself,
         Some(principals) => principals
             .name(request.principal)
             .ok_or_else(|| format!("its Principal does not name {}", request.principal))?,
@@ -121,7 +121,7 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Result<Named, String
 
 fn miss(condition: &Condition, context: &Context) -> String {
     let Condition { operator, key, wanted } = condition;
-    let wanted: Vec<&str> = wanted.iter().map(super::compare::Wanted::written).collect();
+    let wanted: Vec<&str> = wanted.iter().map(super::compare::ExpectedValue::written).collect();
     match context.get(key) {
         Some(held) => format!("{operator} {key} wants {wanted:?} and the request has {held:?}"),
         None if is_modelled(key) => {

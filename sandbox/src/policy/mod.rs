@@ -30,4 +30,4 @@ pub use context::Context;
 pub use document::{IdentityPolicy, Policy, PolicyError};
 pub use effect::Effect;
 pub use evaluate::{Request, Verdict, evaluate, evaluate_identity};
-pub use principal::{Named, Principal};
+pub use principal::{Principal, PrincipalMatch};

@@ -2,10 +2,10 @@
 
 /// A text in which some characters are wildcards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pattern(Vec<Token>);
+pub(super) struct Pattern(Vec<PatternToken>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+enum PatternToken {
     Any,
     One,
     Plain(char),
@@ -22,30 +22,30 @@ impl Pattern {
     /// Adds a text with wildcards.
     pub(super) fn push(&mut self, text: &str) {
         self.0.extend(text.chars().map(|c| match c {
-            '*' => Token::Any,
-            '?' => Token::One,
-            plain => Token::Plain(plain),
+            '*' => PatternToken::Any,
+            '?' => PatternToken::One,
+            plain => PatternToken::Plain(plain),
         }));
     }
 
     /// Adds a text in which a `*` is a `*`.
     pub(super) fn push_plain(&mut self, text: &str) {
-        self.0.extend(text.chars().map(Token::Plain));
+        self.0.extend(text.chars().map(PatternToken::Plain));
     }
 
     /// The text, for those who know no wildcards.
     pub(super) fn text(&self) -> String {
         let text = self.0.iter().map(|token| match token {
-            Token::Any => '*',
-            Token::One => '?',
-            Token::Plain(c) => *c,
+            PatternToken::Any => '*',
+            PatternToken::One => '?',
+            PatternToken::Plain(c) => *c,
         });
         text.collect()
     }
 
     /// The six parts of an ARN, where there are so many.
     pub(super) fn arn_parts(&self) -> Option<[Self; 6]> {
-        let parts = self.0.splitn(6, |token| *token == Token::Plain(':'));
+        let parts = self.0.splitn(6, |token| *token == PatternToken::Plain(':'));
         let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
         parts.try_into().ok()
     }
@@ -58,11 +58,13 @@ impl Pattern {
         let mut star: Option<(usize, usize)> = None;
         while read < text.len() {
             match pattern.get(at) {
-                Some(Token::Any) => {
+                Some(PatternToken::Any) => {
                     star = Some((at, read));
                     at += 1;
                 }
-                Some(&token) if token == Token::One || token == Token::Plain(text[read]) => {
+                Some(&token)
+                    if token == PatternToken::One || token == PatternToken::Plain(text[read]) =>
+                {
                     at += 1;
                     read += 1;
                 }
@@ -76,7 +78,7 @@ impl Pattern {
                 }
             }
         }
-        pattern[at..].iter().all(|&token| token == Token::Any)
+        pattern[at..].iter().all(|&token| token == PatternToken::Any)
     }
 }
 

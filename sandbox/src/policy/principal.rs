@@ -26,7 +26,7 @@ pub enum Principal<'a> {
 
 /// How closely a policy names somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Named {
+pub enum PrincipalMatch {
     /// Its whole account: then the account's own policies must allow it too.
     Account,
     /// The user, role, provider or service; or everyone.
@@ -73,7 +73,7 @@ impl TryFrom<WrittenPrincipals> for Principals {
 
 impl AwsPrincipal {
     fn read(name: &str) -> Result<Self, String> {
-        let fault = || {
+        let error = || {
             format!(
                 "the Principal {name:?} is not one that IAM takes under AWS: an account, \
                  arn:aws:iam::<account>:root, :user/<name>, :role/<name>, or \
@@ -85,11 +85,11 @@ impl AwsPrincipal {
         }
         let parts: Vec<&str> = name.splitn(6, ':').collect();
         let ["arn", partition, service, "", account, resource] = parts[..] else {
-            return Err(fault());
+            return Err(error());
         };
         let known = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
         if !known || resource.contains(['*', '?']) {
-            return Err(fault());
+            return Err(error());
         }
         match (service, resource.split_once('/')) {
             ("iam", None) if resource == "root" => {
@@ -99,7 +99,7 @@ impl AwsPrincipal {
             ("iam", Some(("user" | "role", _))) | ("sts", Some(("assumed-role", _))) => {
                 Ok(Self::Arn(name.to_owned()))
             }
-            _ => Err(fault()),
+            _ => Err(error()),
         }
     }
 
@@ -121,11 +121,11 @@ impl AwsPrincipal {
 
 impl Principals {
     /// How closely they name somebody; nothing when they do not.
-    pub(super) fn name(&self, principal: Principal<'_>) -> Option<Named> {
+    pub(super) fn name(&self, principal: Principal<'_>) -> Option<PrincipalMatch> {
         let listed = |list: &[String], name: &str| {
-            list.iter().any(|one| one == name).then_some(Named::Itself)
+            list.iter().any(|one| one == name).then_some(PrincipalMatch::Itself)
         };
-        let everyone = self.everyone.then_some(Named::Itself);
+        let everyone = self.everyone.then_some(PrincipalMatch::Itself);
         let named = match principal {
             Principal::Federated(provider) => listed(&self.federated, provider),
             Principal::Service(domain) => listed(&self.service, domain),
@@ -135,14 +135,19 @@ impl Principals {
         everyone.max(named)
     }
 
-    fn aws_name(&self, arn: &str, of_account: &str, session: Option<&str>) -> Option<Named> {
+    fn aws_name(
+        &self,
+        arn: &str,
+        of_account: &str,
+        session: Option<&str>,
+    ) -> Option<PrincipalMatch> {
         let named = self.aws.iter().filter_map(|one| {
             if session.is_some_and(|session| one.is_arn(session)) {
-                Some(Named::Session)
+                Some(PrincipalMatch::Session)
             } else if one.is_arn(arn) {
-                Some(Named::Itself)
+                Some(PrincipalMatch::Itself)
             } else {
-                one.is_account_of(of_account).then_some(Named::Account)
+                one.is_account_of(of_account).then_some(PrincipalMatch::Account)
             }
         });
         named.max()

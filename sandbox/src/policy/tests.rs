@@ -19,7 +19,7 @@ fn verdict(policy: &str) -> Verdict {
 }
 
 fn verdict_with(policy: &str, context: &Context) -> Verdict {
-    let policy = Policy::read(policy).unwrap_or_else(|fault| panic!("{fault} in {policy}"));
+    let policy = Policy::read(policy).unwrap_or_else(|error| panic!("{error} in {policy}"));
     let request = Request {
         principal: Principal::Federated(PROVIDER),
         action: "sts:AssumeRoleWithWebIdentity",
@@ -78,8 +78,10 @@ fn the_verdict_says_why() {
     let wanted = "statement 1: its Action does not cover sts:AssumeRoleWithWebIdentity";
     assert_eq!(denied(&other), wanted);
     let named = allow_if("{}").replace("{\"Effect", "{\"Sid\": \"Shop\", \"Effect");
-    let wanted =
-        Verdict::Allowed { statement: "statement \"Shop\"".to_owned(), named: Named::Itself };
+    let wanted = Verdict::Allowed {
+        statement: "statement \"Shop\"".to_owned(),
+        named: PrincipalMatch::Itself,
+    };
     assert_eq!(verdict(&format!(r#"{{"Statement": {named}}}"#)), wanted);
     let unknown = allow_if(r#"{"StringLike": {"aws:SourceVpc": "vpc-1"}}"#);
     assert!(denied(&unknown).ends_with("no such key, which this sandbox never gives"));
@@ -121,8 +123,8 @@ fn what_is_not_known_is_malformed() {
         ("\"Statement\"", "\"Statements\"", "Statements"),
         ("{\"Version\"", "[\"Version\"", "line 1"),
     ] {
-        let fault = Policy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
-        assert!(fault.contains(named), "{to}: {fault}");
+        let error = Policy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(named), "{to}: {error}");
     }
 }
 

@@ -53,12 +53,12 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_any(OneOrMany(PhantomData))
+    deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
 }
 
-struct OneOrMany<T>(PhantomData<T>);
+struct OneOrManyVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,12 +88,12 @@ where
     K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
-    deserializer.deserialize_map(Unique(PhantomData))
+    deserializer.deserialize_map(UniqueKeysVisitor(PhantomData))
 }
 
-struct Unique<K, V>(PhantomData<(K, V)>);
+struct UniqueKeysVisitor<K, V>(PhantomData<(K, V)>);
 
-impl<'de, K, V> Visitor<'de> for Unique<K, V>
+impl<'de, K, V> Visitor<'de> for UniqueKeysVisitor<K, V>
 where
     K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,

@@ -67,12 +67,12 @@ impl Template {
 }
 
 fn parts(text: &str) -> Result<Vec<Part>, String> {
-    let fault = || format!("the policy variable in {text:?} is not one that IAM knows");
+    let error = || format!("the policy variable in {text:?} is not one that IAM knows");
     let (mut parts, mut rest) = (Vec::new(), text);
     while let Some((before, after)) = rest.split_once("${") {
-        let (variable, behind) = after.split_once('}').ok_or_else(fault)?;
+        let (variable, behind) = after.split_once('}').ok_or_else(error)?;
         parts.push(Part::Text(before.to_owned()));
-        parts.push(part(variable).ok_or_else(fault)?);
+        parts.push(part(variable).ok_or_else(error)?);
         rest = behind;
     }
     parts.push(Part::Text(rest.to_owned()));

@@ -75,25 +75,25 @@ impl Conditions {
     }
 }
 
-struct Keys(BTreeMap<String, Vec<String>>);
+struct ConditionKeys(BTreeMap<String, Vec<String>>);
 
-struct Values(Vec<String>);
+struct ConditionValues(Vec<String>);
 
 impl<'de> Deserialize<'de> for Conditions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let operators: BTreeMap<Operator, Keys> = unique(deserializer)?;
+        let operators: BTreeMap<Operator, ConditionKeys> = unique(deserializer)?;
         Ok(Self(operators.into_iter().map(|(operator, keys)| (operator, keys.0)).collect()))
     }
 }
 
-impl<'de> Deserialize<'de> for Keys {
+impl<'de> Deserialize<'de> for ConditionKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let keys: BTreeMap<String, Values> = unique(deserializer)?;
+        let keys: BTreeMap<String, ConditionValues> = unique(deserializer)?;
         Ok(Self(keys.into_iter().map(|(key, values)| (key, values.0)).collect()))
     }
 }
 
-impl<'de> Deserialize<'de> for Values {
+impl<'de> Deserialize<'de> for ConditionValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         texts(deserializer).map(Self)
     }

@@ -17,19 +17,19 @@ const UNSIGNED: [&str; 4] =
 const MAX_EXPIRES: u32 = 604_800;
 
 /// A request's signature, taken apart and not yet believed.
-pub(crate) struct Signed {
-    pub(crate) scope: Scope,
+pub(crate) struct RequestSignature {
+    pub(crate) scope: CredentialScope,
     /// Lower-case names.
     pub(crate) headers: Vec<String>,
     pub(crate) signature: String,
     pub(crate) at: Timestamp,
     pub(crate) session_token: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) place: SignaturePlacement,
 }
 
 /// The credential scope: `<key id>/<yyyymmdd>/<region>/<service>/aws4_request`.
 #[derive(Debug)]
-pub(crate) struct Scope {
+pub(crate) struct CredentialScope {
     pub(crate) key_id: String,
     pub(crate) date: String,
     pub(crate) region: String,
@@ -38,7 +38,7 @@ pub(crate) struct Scope {
 
 /// Where the signature stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SignaturePlacement {
     Headers,
     /// A presigned URL, with its life in seconds.
     Query {
@@ -105,12 +105,12 @@ impl SignatureError {
             Self::SessionToken => "the session token is not the one of this key id".to_owned(),
             Self::Body => "the body is not the one that x-amz-content-sha256 names".to_owned(),
             Self::Mismatch => "the signature is of another request or another key".to_owned(),
-            told => told.to_string(),
+            other => other.to_string(),
         }
     }
 }
 
-impl Signed {
+impl RequestSignature {
     /// Takes a request's signature apart.
     pub(crate) fn read(call: &Call<'_>) -> Result<Self, SignatureError> {
         if let Some(header) = call.header("authorization") {
@@ -129,23 +129,23 @@ impl Signed {
         let rest = rest.ok_or(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"))?;
         let parts = rest.split(',').filter_map(|part| part.trim().split_once('='));
         let parts: BTreeMap<_, _> = parts.collect();
-        let part = |name, fault| parts.get(name).copied().ok_or(SignatureError::Incomplete(fault));
+        let part = |name, error| parts.get(name).copied().ok_or(SignatureError::Incomplete(error));
         let date = call.header("x-amz-date");
         let date = date.ok_or(SignatureError::Incomplete("it needs the header X-Amz-Date"))?;
         Ok(Self {
-            scope: Scope::read(part("Credential", "it needs 'Credential'")?)?,
+            scope: CredentialScope::read(part("Credential", "it needs 'Credential'")?)?,
             headers: names(part("SignedHeaders", "it needs 'SignedHeaders'")?),
             signature: part("Signature", "it needs 'Signature'")?.to_owned(),
             at: time(date)?,
             session_token: call.header("x-amz-security-token").map(str::to_owned),
-            place: Place::Headers,
+            place: SignaturePlacement::Headers,
         })
     }
 
     fn from_query(query: &BTreeMap<String, String>) -> Result<Self, SignatureError> {
-        let part = |name, fault| {
+        let part = |name, error| {
             let part = query.get(name).map(String::as_str);
-            part.ok_or(SignatureError::Incomplete(fault))
+            part.ok_or(SignatureError::Incomplete(error))
         };
         if part("X-Amz-Algorithm", "it needs X-Amz-Algorithm")? != ALGORITHM {
             return Err(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"));
@@ -155,12 +155,12 @@ impl Signed {
         let expires =
             expires.ok_or(SignatureError::Incomplete("X-Amz-Expires is 0 to 604800 seconds"))?;
         Ok(Self {
-            scope: Scope::read(part("X-Amz-Credential", "it needs X-Amz-Credential")?)?,
+            scope: CredentialScope::read(part("X-Amz-Credential", "it needs X-Amz-Credential")?)?,
             headers: names(part("X-Amz-SignedHeaders", "it needs X-Amz-SignedHeaders")?),
             signature: part("X-Amz-Signature", "it needs X-Amz-Signature")?.to_owned(),
             at: time(part("X-Amz-Date", "it needs X-Amz-Date")?)?,
             session_token: query.get("X-Amz-Security-Token").cloned(),
-            place: Place::Query { expires },
+            place: SignaturePlacement::Query { expires },
         })
     }
 
@@ -179,8 +179,8 @@ impl Signed {
     pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
         let age = now.duration_since(self.at);
         let life = match self.place {
-            Place::Headers => SKEW,
-            Place::Query { expires } => SignedDuration::from_secs(expires.into()),
+            SignaturePlacement::Headers => SKEW,
+            SignaturePlacement::Query { expires } => SignedDuration::from_secs(expires.into()),
         };
         if age > life {
             return Err(SignatureError::Old);
@@ -205,7 +205,7 @@ impl Signed {
     }
 }
 
-impl Scope {
+impl CredentialScope {
     fn read(text: &str) -> Result<Self, SignatureError> {
         let parts: Vec<&str> = text.split('/').collect();
         match parts[..] {

@@ -6,17 +6,17 @@ use aws_sigv4::sign::v4::{self, SigningParams};
 use aws_smithy_runtime_api::{client::identity::Identity, http::Headers};
 use axum::body::Bytes;
 
-use super::{authorization::Signed, chunk_error::ChunkError, equal::equal};
+use super::{authorization::RequestSignature, chunk_error::ChunkError, equal::equal};
 
 /// The signature that the next chunk's signs.
-pub(crate) struct Chain<'a> {
+pub(crate) struct SignatureChain<'a> {
     params: SigningParams<'a, ()>,
     last: String,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> SignatureChain<'a> {
     /// The first link is the request's own signature, which must be proved already.
-    pub(crate) fn new(signed: &'a Signed, identity: &'a Identity) -> Option<Self> {
+    pub(crate) fn new(signed: &'a RequestSignature, identity: &'a Identity) -> Option<Self> {
         let params = SigningParams::builder()
             .identity(identity)
             .region(&signed.scope.region)

@@ -10,7 +10,7 @@
 
 use axum::body::Bytes;
 
-use super::{chain::Chain, chunk_error::ChunkError, payload::Payload};
+use super::{chain::SignatureChain, chunk_error::ChunkError, payload::Payload};
 
 /// Bytes of a chunk's head, and of a trailer.
 const MAX_LINE: usize = 1024;
@@ -39,7 +39,7 @@ pub(crate) fn decode(
     body: &Bytes,
     payload: &Payload,
     declared: &Declared<'_>,
-    mut chain: Option<Chain<'_>>,
+    mut chain: Option<SignatureChain<'_>>,
 ) -> Result<Decoded, ChunkError> {
     let mut reader = Reader { body, at: 0 };
     let mut data = Vec::new();
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
     /// is not one of them.
     fn trailers(
         &mut self,
-        chain: Option<&mut Chain<'_>>,
+        chain: Option<&mut SignatureChain<'_>>,
     ) -> Result<Vec<(String, String)>, ChunkError> {
         let mut trailers = Vec::new();
         let mut signature = None;

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{
-    authorization::{SignatureError, Signed},
+    authorization::{RequestSignature, SignatureError},
     equal::equal,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 
 /// What a signature is compared with.
 #[derive(Clone)]
-pub(crate) struct Key {
+pub(crate) struct CallerKey {
     pub(crate) id: String,
     pub(crate) secret: String,
     /// Temporary credentials have one, and are no good without it.
@@ -26,9 +26,9 @@ pub(crate) struct Key {
     pub(crate) arn: String,
 }
 
-impl Key {
+impl CallerKey {
     /// The session token that came with the request is the one that came with this key.
-    pub(crate) fn check_token(&self, signed: &Signed) -> Result<(), SignatureError> {
+    pub(crate) fn check_token(&self, signed: &RequestSignature) -> Result<(), SignatureError> {
         let given = signed.session_token.as_deref().unwrap_or_default();
         let own = self.token.as_deref().unwrap_or_default();
         equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
@@ -41,7 +41,7 @@ impl Key {
     }
 }
 
-impl From<&Session> for Key {
+impl From<&Session> for CallerKey {
     fn from(session: &Session) -> Self {
         Self {
             id: session.key_id.clone(),
@@ -53,7 +53,7 @@ impl From<&Session> for Key {
     }
 }
 
-impl From<(&User, &AccessKey)> for Key {
+impl From<(&User, &AccessKey)> for CallerKey {
     fn from((user, key): (&User, &AccessKey)) -> Self {
         Self {
             id: key.id.clone(),
@@ -65,8 +65,11 @@ impl From<(&User, &AccessKey)> for Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for CallerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).field("arn", &self.arn).finish_non_exhaustive()
+        f.debug_struct("CallerKey")
+            .field("id", &self.id)
+            .field("arn", &self.arn)
+            .finish_non_exhaustive()
     }
 }

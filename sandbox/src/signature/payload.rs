@@ -1,6 +1,6 @@
 //! What a signature says of the body.
 
-use super::authorization::{Place, SignatureError, Signed};
+use super::authorization::{RequestSignature, SignatureError, SignaturePlacement};
 use crate::call::Call;
 
 const HEADER: &str = "x-amz-content-sha256";
@@ -30,7 +30,7 @@ pub(crate) enum Payload {
 
 impl Payload {
     /// Reads what a request says of its body.
-    pub(crate) fn read(call: &Call<'_>, signed: &Signed) -> Result<Self, SignatureError> {
+    pub(crate) fn read(call: &Call<'_>, signed: &RequestSignature) -> Result<Self, SignatureError> {
         let service = signed.scope.service.as_str();
         let named = named(call, signed);
         if !is_s3(service) {
@@ -38,7 +38,7 @@ impl Payload {
             return Ok(if unsigned { Self::Unsigned } else { Self::Whole });
         }
         match (named.as_deref(), signed.place) {
-            (None, Place::Headers) => Err(SignatureError::NoHash),
+            (None, SignaturePlacement::Headers) => Err(SignatureError::NoHash),
             (None | Some(UNSIGNED), _) => Ok(Self::Unsigned),
             (Some(named), _) => Self::of_s3(named).ok_or(SignatureError::BadHash),
         }
@@ -77,8 +77,8 @@ fn is_hash(text: &str) -> bool {
 }
 
 /// The header; a presigned URL may have it as a parameter, and then that is what was signed.
-fn named(call: &Call<'_>, signed: &Signed) -> Option<String> {
-    if let Place::Query { .. } = signed.place {
+fn named(call: &Call<'_>, signed: &RequestSignature) -> Option<String> {
+    if let SignaturePlacement::Query { .. } = signed.place {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(call.query()).ok()?;
         let own = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(HEADER));
         let header_is_signed = signed.headers.iter().any(|name| name == HEADER);

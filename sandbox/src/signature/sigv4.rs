@@ -15,9 +15,9 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::{
-    authorization::{Place, SignatureError, Signed},
+    authorization::{RequestSignature, SignatureError, SignaturePlacement},
     equal::equal,
-    key::Key,
+    key::CallerKey,
     payload,
 };
 use crate::call::Call;
@@ -40,8 +40,8 @@ const TOKEN_HEADER: &str = "x-amz-security-token";
 /// The key signed this very request, its whole body included.
 pub(crate) fn check_signature(
     call: &Call<'_>,
-    signed: &Signed,
-    key: impl Into<Key>,
+    signed: &RequestSignature,
+    key: impl Into<CallerKey>,
 ) -> Result<(), SignatureError> {
     check(call, signed, &key.into(), SignableBody::Bytes(call.body))
 }
@@ -49,8 +49,8 @@ pub(crate) fn check_signature(
 /// The key signed this very request, with `payload` where the body's hash stands.
 pub(crate) fn check_head(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     payload: &str,
 ) -> Result<(), SignatureError> {
     check(call, signed, key, SignableBody::Precomputed(payload.to_owned()))
@@ -58,11 +58,11 @@ pub(crate) fn check_head(
 
 fn check(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     body: SignableBody<'_>,
 ) -> Result<(), SignatureError> {
-    // A signature that binds no host could be carried to another service.
+    // A signature that binds no host could be attributes to another service.
     if !signed.headers.iter().any(|name| name == "host") {
         return Err(SignatureError::Incomplete("the header host must be signed"));
     }
@@ -73,8 +73,8 @@ fn check(
 /// The signature that this key gives this request; nothing for a request that cannot be signed.
 fn sign_again(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     body: SignableBody<'_>,
 ) -> Option<String> {
     let identity = identity(key);
@@ -94,11 +94,11 @@ fn sign_again(
 }
 
 /// The key, as the signer takes it.
-pub(crate) fn identity(key: &Key) -> Identity {
+pub(crate) fn identity(key: &CallerKey) -> Identity {
     Credentials::new(&key.id, &key.secret, key.token.clone(), None, "podrole-sandbox").into()
 }
 
-fn settings(signed: &Signed) -> SigningSettings {
+fn settings(signed: &RequestSignature) -> SigningSettings {
     let mut settings = SigningSettings::default();
     // Exactly the headers that the client signed are given, so that none is left out again.
     settings.excluded_headers = None;
@@ -107,13 +107,13 @@ fn settings(signed: &Signed) -> SigningSettings {
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
     match signed.place {
-        Place::Headers => {
+        SignaturePlacement::Headers => {
             let token_is_signed = signed.headers.iter().any(|name| name == TOKEN_HEADER);
             if !token_is_signed {
                 settings.session_token_mode = SessionTokenMode::Exclude;
             }
         }
-        Place::Query { expires } => {
+        SignaturePlacement::Query { expires } => {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(Duration::from_secs(expires.into()));
         }
@@ -122,7 +122,7 @@ fn settings(signed: &Signed) -> SigningSettings {
 }
 
 /// The signed headers with their values; nothing when the request has not all of them.
-fn headers<'a>(call: &'a Call<'_>, signed: &'a Signed) -> Option<Vec<(&'a str, String)>> {
+fn headers<'a>(call: &'a Call<'_>, signed: &'a RequestSignature) -> Option<Vec<(&'a str, String)>> {
     let mut headers = Vec::new();
     for name in &signed.headers {
         // HTTP/2 carries the host in the URL.
@@ -139,14 +139,14 @@ fn headers<'a>(call: &'a Call<'_>, signed: &'a Signed) -> Option<Vec<(&'a str, S
 }
 
 /// The URL to sign. Its host is never looked at: the header is.
-fn url(call: &Call<'_>, signed: &Signed) -> Option<String> {
+fn url(call: &Call<'_>, signed: &RequestSignature) -> Option<String> {
     let path = match payload::is_s3(&signed.scope.service) {
         true => s3_path(call.uri.path()),
         false => call.uri.path().to_owned(),
     };
     let query = match signed.place {
-        Place::Headers => call.query().to_owned(),
-        Place::Query { .. } => without_signature(call.query())?,
+        SignaturePlacement::Headers => call.query().to_owned(),
+        SignaturePlacement::Query { .. } => without_signature(call.query())?,
     };
     Some(format!("https://signed.invalid{path}?{query}"))
 }
@@ -166,14 +166,14 @@ pub(crate) fn s3_path(path: &str) -> String {
 /// What a client would add to a request with that body: headers, or a query when presigned.
 #[cfg(test)]
 pub(crate) fn sign_as_client(
-    key: impl Into<Key>,
+    key: impl Into<CallerKey>,
     (method, url, body): (&str, &str, &[u8]),
     (at, region, service): (jiff::Timestamp, &str, &str),
-    place: Place,
+    place: SignaturePlacement,
 ) -> Vec<(String, String)> {
     let identity = identity(&key.into());
     let mut settings = SigningSettings::default();
-    if let Place::Query { expires } = place {
+    if let SignaturePlacement::Query { expires } = place {
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(Duration::from_secs(expires.into()));
     }
@@ -193,7 +193,7 @@ pub(crate) fn sign_as_client(
         .unwrap()
         .into();
     let body = match place {
-        Place::Query { .. } if s3 => SignableBody::UnsignedPayload,
+        SignaturePlacement::Query { .. } if s3 => SignableBody::UnsignedPayload,
         _ => SignableBody::Bytes(body),
     };
     let request = SignableRequest::new(method, url, std::iter::empty(), body).unwrap();

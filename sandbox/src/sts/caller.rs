@@ -1,4 +1,4 @@
-//! Who calls: whose key signed the request, and what comes with whoever that is.
+//! CallerKind calls: whose key signed the request, and what comes with whoever that is.
 
 use jiff::Timestamp;
 
@@ -6,10 +6,10 @@ use crate::{
     accounts::{Accounts, Identity, Owner, Policies, Tags},
     call::Call,
     policy::{Context, Principal},
-    sessions::{Carried, Session, Sessions},
+    sessions::{Session, SessionAttributes, Sessions},
     signature::{
-        authorization::{SignatureError, Signed},
-        key::Key,
+        authorization::{RequestSignature, SignatureError},
+        key::CallerKey,
         sigv4,
     },
 };
@@ -17,12 +17,12 @@ use crate::{
 /// Somebody who asks, with what they have to show for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    who: Who,
+    kind: CallerKind,
     /// What the user or the role may do.
     pub(crate) policies: Policies,
     /// `aws:PrincipalTag/*`: the owner's, but for those that the session overrides.
     tags: Tags,
-    pub(crate) carried: Carried,
+    pub(crate) attributes: SessionAttributes,
     /// When temporary credentials were issued; nothing for a user's own key.
     issued: Option<Timestamp>,
     organization: Option<String>,
@@ -31,26 +31,26 @@ pub(crate) struct Caller {
 }
 
 #[derive(Clone, Debug)]
-enum Who {
+enum CallerKind {
     Identity(Identity),
     /// Somebody without an account: an AWS service, or whomever an identity provider vouches for;
     /// and what is said of them.
-    Outsider {
-        outsider: Outsider,
+    ExternalPrincipal {
+        external: ExternalPrincipal,
         source: Context,
     },
 }
 
 /// Somebody without an account.
 #[derive(Clone, Debug)]
-pub(crate) enum Outsider {
+pub(crate) enum ExternalPrincipal {
     /// An AWS service, by its domain.
     Service(&'static str),
     /// Whomever this identity provider vouches for; its ARN.
     Federated(String),
 }
 
-/// Who signed a call to that service.
+/// CallerKind signed a call to that service.
 pub(crate) fn authenticate(
     accounts: &Accounts,
     sessions: &Sessions,
@@ -58,7 +58,7 @@ pub(crate) fn authenticate(
     service: &str,
     now: Timestamp,
 ) -> Result<Caller, SignatureError> {
-    let signed = Signed::read(call)?;
+    let signed = RequestSignature::read(call)?;
     let id = &signed.scope.key_id;
     let (key, mut caller) = find(accounts, sessions, id).ok_or(SignatureError::UnknownKey)?;
     key.check_token(&signed)?;
@@ -78,32 +78,32 @@ pub(super) fn find(
     accounts: &Accounts,
     sessions: &Sessions,
     key_id: &str,
-) -> Option<(Key, Caller)> {
+) -> Option<(CallerKey, Caller)> {
     if let Some(session) = sessions.find(key_id) {
-        return Some((Key::from(session), Caller::session(accounts, session)?));
+        return Some((CallerKey::from(session), Caller::session(accounts, session)?));
     }
     let (user, key) = accounts.user_of_key(key_id)?;
     let identity = Identity::user(&user.arn);
-    let key = Key {
+    let key = CallerKey {
         id: key.id.clone(),
         secret: key.secret.clone(),
         token: None,
         expiration: None,
         arn: identity.arn.clone(),
     };
-    Some((key, Caller::of(accounts, &identity, Carried::default(), None)?))
+    Some((key, Caller::of(accounts, &identity, SessionAttributes::default(), None)?))
 }
 
 impl Caller {
     /// Whoever holds a session's credentials.
     pub(crate) fn session(accounts: &Accounts, session: &Session) -> Option<Self> {
-        Self::of(accounts, &session.identity, session.carried.clone(), Some(session.issued))
+        Self::of(accounts, &session.identity, session.attributes.clone(), Some(session.issued))
     }
 
     fn of(
         accounts: &Accounts,
         identity: &Identity,
-        carried: Carried,
+        attributes: SessionAttributes,
         issued: Option<Timestamp>,
     ) -> Option<Self> {
         let (policies, owned) = match &identity.owner {
@@ -111,29 +111,29 @@ impl Caller {
             Owner::User(arn) => accounts.user(arn).map(|user| (&user.policies, &user.tags))?,
         };
         let mut tags = owned.clone();
-        tags.override_with(&carried.tags);
+        tags.override_with(&attributes.tags);
         Some(Self {
             policies: policies.clone(),
             tags,
-            carried,
+            attributes,
             issued,
             organization: accounts.organization(&identity.account).map(str::to_owned),
             region: String::new(),
-            who: Who::Identity(identity.clone()),
+            kind: CallerKind::Identity(identity.clone()),
         })
     }
 
     /// A service, or whomever a provider vouches for.
-    pub(crate) fn outsider(outsider: Outsider, source: Context) -> Self {
-        let provider = match &outsider {
-            Outsider::Service(_) => None,
-            Outsider::Federated(arn) => Some(arn.clone()),
+    pub(crate) fn external(external: ExternalPrincipal, source: Context) -> Self {
+        let provider = match &external {
+            ExternalPrincipal::Service(_) => None,
+            ExternalPrincipal::Federated(arn) => Some(arn.clone()),
         };
         Self {
-            who: Who::Outsider { outsider, source },
+            kind: CallerKind::ExternalPrincipal { external, source },
             policies: Policies::new(),
             tags: Tags::default(),
-            carried: Carried { provider, ..Carried::default() },
+            attributes: SessionAttributes { provider, ..SessionAttributes::default() },
             issued: None,
             organization: None,
             region: String::new(),
@@ -142,18 +142,22 @@ impl Caller {
 
     /// As policies name them.
     pub(crate) fn principal(&self) -> Principal<'_> {
-        match &self.who {
-            Who::Identity(identity) => identity.principal(),
-            Who::Outsider { outsider: Outsider::Service(domain), .. } => Principal::Service(domain),
-            Who::Outsider { outsider: Outsider::Federated(arn), .. } => Principal::Federated(arn),
+        match &self.kind {
+            CallerKind::Identity(identity) => identity.principal(),
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Service(domain), ..
+            } => Principal::Service(domain),
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Federated(arn), ..
+            } => Principal::Federated(arn),
         }
     }
 
-    /// Who they are; nothing for outsiders.
+    /// CallerKind they are; nothing for outsiders.
     pub(crate) fn identity(&self) -> Option<&Identity> {
-        match &self.who {
-            Who::Identity(identity) => Some(identity),
-            Who::Outsider { .. } => None,
+        match &self.kind {
+            CallerKind::Identity(identity) => Some(identity),
+            CallerKind::ExternalPrincipal { .. } => None,
         }
     }
 
@@ -174,10 +178,15 @@ impl Caller {
 
     /// The condition keys that say who asks, and when.
     pub(crate) fn context(&self, now: Timestamp) -> Context {
-        let mut context = match &self.who {
-            Who::Identity(identity) => self.identity_context(identity),
-            Who::Outsider { outsider: Outsider::Federated(_), source } => source.clone(),
-            Who::Outsider { outsider: Outsider::Service(domain), source } => source
+        let mut context = match &self.kind {
+            CallerKind::Identity(identity) => self.identity_context(identity),
+            CallerKind::ExternalPrincipal { external: ExternalPrincipal::Federated(_), source } => {
+                source.clone()
+            }
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Service(domain),
+                source,
+            } => source
                 .clone()
                 .with("aws:PrincipalIsAWSService", ["true"])
                 .with("aws:PrincipalServiceName", [*domain]),
@@ -201,8 +210,8 @@ impl Caller {
             .with("aws:PrincipalIsAWSService", ["false"])
             .with("aws:userid", [identity.id.as_str()])
             .with("aws:username", name)
-            .with("aws:SourceIdentity", self.carried.source_identity.as_deref())
-            .with("aws:FederatedProvider", self.carried.provider.as_deref())
+            .with("aws:SourceIdentity", self.attributes.source_identity.as_deref())
+            .with("aws:FederatedProvider", self.attributes.provider.as_deref())
             .with("aws:TokenIssueTime", self.issued.map(|at| format!("{at:.0}")))
             .with("aws:MultiFactorAuthPresent", self.issued.map(|_| "false"));
         for (key, value) in self.tags.iter() {

@@ -1,6 +1,6 @@
 //! STS's operations that the sandbox has.
 
-use super::{fault::Fault, parameters::Parameters};
+use super::{error::StsError, parameters::Parameters};
 
 /// What a caller asks of STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,14 +13,14 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// The operation that the parameters name. `Version` is not looked at: there is only one.
-    pub(crate) fn read(parameters: &Parameters) -> Result<Self, Fault> {
+    pub(crate) fn read(parameters: &Parameters) -> Result<Self, StsError> {
         match parameters.get("Action") {
-            None => Err(Fault::MissingAction),
+            None => Err(StsError::MissingAction),
             Some("AssumeRole") => Ok(Self::AssumeRole),
             Some("GetSessionToken") => Ok(Self::GetSessionToken),
             Some("AssumeRoleWithWebIdentity") => Ok(Self::AssumeRoleWithWebIdentity),
             Some("GetCallerIdentity") => Ok(Self::GetCallerIdentity),
-            Some(other) => Err(Fault::UnknownAction(other.to_owned())),
+            Some(other) => Err(StsError::UnknownAction(other.to_owned())),
         }
     }
 

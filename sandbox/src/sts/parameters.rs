@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    fault::Fault, parameter_error::ParameterError, session_policies::SessionPolicies,
+    error::StsError, parameter_error::ParameterError, session_policies::SessionPolicies,
     session_tags::SessionTags,
 };
 use crate::{call::Call, policy::IdentityPolicy};
@@ -81,25 +81,25 @@ impl Parameters {
     }
 
     /// The session policy and the ARNs of managed ones.
-    pub(crate) fn session_policies(&self) -> Result<SessionPolicies, Fault> {
+    pub(crate) fn session_policies(&self) -> Result<SessionPolicies, StsError> {
         let inline = match self.get("Policy") {
             None => None,
             Some(_) => Some(session_policy(self.sized("Policy", "policy", POLICY)?)?),
         };
         let arns = self.members("PolicyArns", "arn");
         let arns: Vec<&str> = arns.into_iter().flat_map(BTreeMap::into_values).collect();
-        let fault = |least, most| ParameterError::Length { name: "policyArns", least, most };
+        let error = |least, most| ParameterError::Length { name: "policyArns", least, most };
         if arns.len() > POLICY_ARNS {
-            return Err(fault(0, POLICY_ARNS).into());
+            return Err(error(0, POLICY_ARNS).into());
         }
         if !arns.iter().all(|arn| ROLE_ARN.contains(&arn.chars().count())) {
-            return Err(fault(*ROLE_ARN.start(), *ROLE_ARN.end()).into());
+            return Err(error(*ROLE_ARN.start(), *ROLE_ARN.end()).into());
         }
         SessionPolicies::new(inline, &arns)
     }
 
     /// The session tags, and which of them are transitive.
-    pub(crate) fn session_tags(&self) -> Result<SessionTags, Fault> {
+    pub(crate) fn session_tags(&self) -> Result<SessionTags, StsError> {
         let mut tags = Vec::new();
         for member in self.members("Tags", "") {
             let part = |name, at| member.get(name).copied().ok_or(ParameterError::Missing(at));
@@ -111,9 +111,9 @@ impl Parameters {
     }
 
     /// No device is registered here, so that no code can be right.
-    pub(crate) fn check_mfa(&self) -> Result<(), Fault> {
+    pub(crate) fn check_mfa(&self) -> Result<(), StsError> {
         let given = self.get("SerialNumber").or_else(|| self.get("TokenCode"));
-        given.map_or(Ok(()), |_| Err(Fault::Mfa))
+        given.map_or(Ok(()), |_| Err(StsError::Mfa))
     }
 
     /// The members of a list in their order, each with its fields: `Tags.member.1.Key`. A member
@@ -139,9 +139,9 @@ impl Parameters {
         limits: RangeInclusive<usize>,
     ) -> Result<&str, ParameterError> {
         let value = self.get(parameter).ok_or(ParameterError::Missing(name))?;
-        let fault = ParameterError::Length { name, least: *limits.start(), most: *limits.end() };
+        let error = ParameterError::Length { name, least: *limits.start(), most: *limits.end() };
         let fits = limits.contains(&value.chars().count());
-        fits.then_some(value).ok_or(fault)
+        fits.then_some(value).ok_or(error)
     }
 
     /// A parameter of letters, digits, `_` and some others, where it is there.
@@ -165,14 +165,14 @@ impl Parameters {
         let Some(text) = self.get("DurationSeconds") else {
             return Ok(None);
         };
-        let fault = ParameterError::Duration { least: *limits.start(), most: *limits.end() };
+        let error = ParameterError::Duration { least: *limits.start(), most: *limits.end() };
         let seconds = u32::from_str(text).ok().filter(|seconds| limits.contains(seconds));
-        seconds.map(Some).ok_or(fault)
+        seconds.map(Some).ok_or(error)
     }
 }
 
 fn session_policy(text: &str) -> Result<IdentityPolicy, ParameterError> {
-    IdentityPolicy::read(text).map_err(|fault| ParameterError::Policy(fault.to_string()))
+    IdentityPolicy::read(text).map_err(|error| ParameterError::Policy(error.to_string()))
 }
 
 #[cfg(test)]

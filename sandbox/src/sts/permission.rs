@@ -5,7 +5,7 @@
 
 use crate::{
     accounts::Role,
-    policy::{Context, Named, Request, Verdict, evaluate, evaluate_identity},
+    policy::{Context, PrincipalMatch, Request, Verdict, evaluate, evaluate_identity},
     sts::caller::Caller,
 };
 
@@ -35,14 +35,16 @@ pub(crate) fn on_role(
         }
     }
     let one_account = account == role.arn.account();
-    if one_account && named == Named::Session {
+    if one_account && named == PrincipalMatch::Session {
         return Ok(format!("{trusting} of the trust policy"));
     }
     if let Judged::Nothing(reason) = session {
         return Err(reason);
     }
     match own {
-        _ if one_account && named == Named::Itself => Ok(format!("{trusting} of the trust policy")),
+        _ if one_account && named == PrincipalMatch::Itself => {
+            Ok(format!("{trusting} of the trust policy"))
+        }
         Judged::Allowed(statement) => Ok(format!("{trusting} of the trust policy and {statement}")),
         Judged::Denied(reason) | Judged::Nothing(reason) if one_account => {
             Err(format!("the trust policy names the account alone, and {reason}"))
@@ -84,7 +86,7 @@ fn judge_own(caller: &Caller, request: &Request<'_>) -> Judged {
 
 /// A session policy limits; without one there is no limit.
 fn judge_session(caller: &Caller, request: &Request<'_>) -> Judged {
-    match &caller.carried.policy {
+    match &caller.attributes.policy {
         None => Judged::Allowed(String::new()),
         Some(policy) => {
             let policies = [("session", policy)];

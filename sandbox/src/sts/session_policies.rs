@@ -1,6 +1,6 @@
 //! Session policies, and how much room they and the session tags take.
 
-use super::{fault::Fault, session_tags::SessionTags};
+use super::{error::StsError, session_tags::SessionTags};
 use crate::policy::IdentityPolicy;
 
 /// Characters of session policies, inline text and ARNs together.
@@ -20,22 +20,22 @@ pub(crate) struct SessionPolicies {
 impl SessionPolicies {
     /// A policy and the ARNs of managed ones. Those are counted, and not judged: the sandbox does
     /// not know what stands in them.
-    pub(crate) fn new(inline: Option<IdentityPolicy>, arns: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn new(inline: Option<IdentityPolicy>, arns: &[&str]) -> Result<Self, StsError> {
         let text = inline.as_ref().map_or(0, |policy| policy.text().chars().count());
         let characters = text + arns.iter().map(|arn| arn.chars().count()).sum::<usize>();
         let policies = Self { inline, characters };
-        if characters > MOST { Err(Fault::Packed(policies.percent(0))) } else { Ok(policies) }
+        if characters > MOST { Err(StsError::Packed(policies.percent(0))) } else { Ok(policies) }
     }
 
     /// `PackedPolicySize`: nothing where there is nothing to pack. An approximation, by the number
     /// of characters: AWS packs in a way of its own.
-    pub(crate) fn packed_with(&self, tags: &SessionTags) -> Result<Option<usize>, Fault> {
+    pub(crate) fn packed_with(&self, tags: &SessionTags) -> Result<Option<usize>, StsError> {
         let characters = tags.characters();
         let percent = self.percent(characters);
         match percent {
             0 => Ok(None),
             1..=100 => Ok(Some(percent)),
-            _ => Err(Fault::Packed(percent)),
+            _ => Err(StsError::Packed(percent)),
         }
     }
 
@@ -85,20 +85,20 @@ mod tests {
         let none = SessionPolicies::default();
         assert_eq!(none.packed_with(&SessionTags::default()).unwrap(), None);
         assert_eq!(none.packed_with(&tags(&[190, 190])).unwrap(), Some(100));
-        let fault = none.packed_with(&tags(&[190, 191])).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = none.packed_with(&tags(&[190, 191])).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
         let half = SessionPolicies::new(Some(statement(1024)), &[]).unwrap();
         assert_eq!(half.packed_with(&SessionTags::default()).unwrap(), Some(50));
         assert_eq!(half.packed_with(&tags(&[190])).unwrap(), Some(100));
-        let fault = half.packed_with(&tags(&[191])).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = half.packed_with(&tags(&[191])).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
     }
 
     #[test]
     fn policies_and_arns_have_2048_characters_together() {
         let arn = "a".repeat(48);
         assert!(SessionPolicies::new(Some(statement(2000)), &[&arn]).is_ok());
-        let fault = SessionPolicies::new(Some(statement(2001)), &[&arn]).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = SessionPolicies::new(Some(statement(2001)), &[&arn]).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     accounts::{TagError, Tags},
     policy::Context,
-    sessions::Carried,
+    sessions::SessionAttributes,
 };
 
 /// The tags that a call asks for, and which of them further sessions shall inherit.
@@ -42,10 +42,10 @@ impl SessionTagError {
 }
 
 impl From<TagError> for SessionTagError {
-    fn from(fault: TagError) -> Self {
-        match fault {
+    fn from(error: TagError) -> Self {
+        match error {
             TagError::Twice => Self::Twice,
-            fault => Self::Tag(fault),
+            error => Self::Tag(error),
         }
     }
 }
@@ -70,12 +70,12 @@ impl SessionTags {
     }
 
     /// With those that the calling session hands down.
-    pub(crate) fn inherit(mut self, from: &Carried) -> Result<Self, SessionTagError> {
+    pub(crate) fn inherit(mut self, from: &SessionAttributes) -> Result<Self, SessionTagError> {
         let handed_down = |key: &str| from.transitive.contains(&key.to_lowercase());
         for (key, value) in from.tags.iter().filter(|(key, _)| handed_down(key)) {
-            self.tags.add(key, value).map_err(|fault| match fault {
+            self.tags.add(key, value).map_err(|error| match error {
                 TagError::Twice => SessionTagError::Inherited,
-                fault => SessionTagError::Tag(fault),
+                error => SessionTagError::Tag(error),
             })?;
             self.transitive.insert(key.to_lowercase());
         }
@@ -108,8 +108,8 @@ impl SessionTags {
     }
 
     /// What the new session has of them.
-    pub(crate) fn carry(self, carried: &mut Carried) {
-        carried.tags = self.tags;
-        carried.transitive = self.transitive;
+    pub(crate) fn carry(self, attributes: &mut SessionAttributes) {
+        attributes.tags = self.tags;
+        attributes.transitive = self.transitive;
     }
 }

@@ -1,14 +1,14 @@
-//! AssumeRoleWithWebIdentity: the checks, in AWS's order as far as it is known.
+//! AssumeRoleWithWebIdentity: the checks, in AWS's order as far as it is inputs.
 
 use jiff::Timestamp;
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    caller::{Caller, Outsider},
-    fault::Fault,
-    hop::{self, Asked, Granted, Life},
-    known::Known,
+    caller::{Caller, ExternalPrincipal},
+    error::StsError,
+    inputs::DecisionInputs,
     parameters::Parameters,
+    role_step::{self, GrantedSession, RoleStep, SessionLength},
     session_policies::SessionPolicies,
     session_tags::SessionTags,
 };
@@ -18,7 +18,7 @@ use crate::{
     token::{Claims, Token, TokenError},
 };
 
-/// What is asked with.
+/// What is step with.
 pub(crate) struct WebIdentityRequest<'a> {
     pub(crate) role: RoleArn,
     pub(crate) session_name: SessionName,
@@ -30,7 +30,7 @@ pub(crate) struct WebIdentityRequest<'a> {
 
 impl<'a> WebIdentityRequest<'a> {
     /// Reads the parameters of a call.
-    pub(crate) fn read(parameters: &'a Parameters) -> Result<Self, Fault> {
+    pub(crate) fn read(parameters: &'a Parameters) -> Result<Self, StsError> {
         Ok(Self {
             role: parameters.role()?,
             session_name: parameters.session_name()?,
@@ -44,7 +44,7 @@ impl<'a> WebIdentityRequest<'a> {
 /// A yes, with what the answer says of the token.
 #[derive(Debug)]
 pub(crate) struct WebIdentity {
-    pub(crate) granted: Granted,
+    pub(crate) granted: GrantedSession,
     pub(crate) subject: String,
     pub(crate) audience: String,
     /// The provider's ARN.
@@ -53,22 +53,22 @@ pub(crate) struct WebIdentity {
 
 /// Decides a call whose parameters are within their limits.
 pub(crate) fn decide(
-    known: Known<'_>,
+    inputs: DecisionInputs<'_>,
     request: WebIdentityRequest<'_>,
     now: Timestamp,
-) -> Result<WebIdentity, Fault> {
+) -> Result<WebIdentity, StsError> {
     let token = Token::parse(request.token)?;
-    let provider = provider(known.accounts, &request.role, &token.claims)?;
-    known.check_signature(&token, provider)?;
+    let provider = provider(inputs.accounts, &request.role, &token.claims)?;
+    inputs.check_signature(&token, provider)?;
     let claims = &token.claims;
     let audience = claims.check_audience(&provider.client_ids)?;
     claims.check_expiry(now)?;
     claims.check_not_before(now)?;
     let arn = provider.arn(request.role.partition(), request.role.account());
     let source = source(provider, &arn, claims);
-    let caller = Caller::outsider(Outsider::Federated(arn.clone()), source);
-    let asked = asked(request, claims)?;
-    let granted = hop::decide(known.accounts, known.credential_life, &caller, asked, now)?;
+    let caller = Caller::external(ExternalPrincipal::Federated(arn.clone()), source);
+    let step = step(request, claims)?;
+    let granted = role_step::decide(inputs.accounts, inputs.credential_life, &caller, step, now)?;
     Ok(WebIdentity { granted, subject: claims.sub.clone(), audience, provider: arn })
 }
 
@@ -85,17 +85,17 @@ fn provider<'a>(
     })
 }
 
-/// The step that is asked for. The call has no tags and no source identity: the token may.
-fn asked(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<Asked, Fault> {
+/// The step that is step for. The call has no tags and no source identity: the token may.
+fn step(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<RoleStep, StsError> {
     let tags = match &claims.tags {
         Some(claim) => SessionTags::read(claim.tags()?, claim.transitive())?,
         None => SessionTags::default(),
     };
-    Ok(Asked {
+    Ok(RoleStep {
         action: "sts:AssumeRoleWithWebIdentity",
         role: request.role,
         session_name: request.session_name,
-        life: Life::Asked(request.duration),
+        length: SessionLength::Requested(request.duration),
         policies: request.policies,
         tags,
         external_id: None,

@@ -29,7 +29,7 @@ fn issuer() -> Issuer {
 }
 
 fn read(text: &str) -> Claims {
-    Token::parse(text).unwrap_or_else(|fault| panic!("{fault}: {}", fault.detail())).claims
+    Token::parse(text).unwrap_or_else(|error| panic!("{error}: {}", error.detail())).claims
 }
 
 fn now() -> Timestamp {
@@ -65,8 +65,8 @@ fn what_is_no_jwt_is_refused() {
         bad.push(issuer.sign(&header(&issuer), &claims).unwrap());
     }
     for text in bad {
-        let fault = Token::parse(&text).err();
-        assert!(matches!(fault, Some(TokenError::NotAJwt(_))), "{fault:?}: {text}");
+        let error = Token::parse(&text).err();
+        assert!(matches!(error, Some(TokenError::NotAJwt(_))), "{error:?}: {text}");
     }
 }
 
@@ -76,8 +76,8 @@ fn only_rsa_and_ecdsa_signatures_are_taken() {
     for alg in ["none", "None", "HS256", "HS512", "EdDSA", "PS256", "rs256", ""] {
         let header = with(header(&issuer), "alg", json!(alg));
         let token = issuer.sign(&header, &claims()).unwrap();
-        let fault = Token::parse(&token).err();
-        assert_eq!(fault, Some(TokenError::Algorithm(alg.to_owned())));
+        let error = Token::parse(&token).err();
+        assert_eq!(error, Some(TokenError::Algorithm(alg.to_owned())));
     }
 }
 
@@ -90,8 +90,8 @@ fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
     let public = issuer.jwks().to_string();
     let key = hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes());
     let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
-    let fault = Token::parse(&format!("{signed}.{tag}")).err();
-    assert_eq!(fault, Some(TokenError::Algorithm("HS256".to_owned())));
+    let error = Token::parse(&format!("{signed}.{tag}")).err();
+    assert_eq!(error, Some(TokenError::Algorithm("HS256".to_owned())));
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn a_key_that_is_not_known_is_refused() {
     let nameless = issuer.sign(&json!({"alg": "RS256"}), &claims()).unwrap();
     let keys = (issuer.key_set(), other.key_set());
     for (token, keys) in [(&good, Some(&keys.1)), (&good, None), (&nameless, Some(&keys.0))] {
-        let fault = Token::parse(token).unwrap().check_signature(keys);
-        assert!(matches!(fault, Err(TokenError::UnknownKey { .. })), "{fault:?}");
+        let error = Token::parse(token).unwrap().check_signature(keys);
+        assert!(matches!(error, Err(TokenError::UnknownKey { .. })), "{error:?}");
     }
 }
 
@@ -165,9 +165,9 @@ fn the_audience_is_one_that_the_provider_lists() {
         (json!([]), &[sts]),
         (json!(sts), &[]),
     ] {
-        let fault = check(aud, ids).unwrap_err();
-        assert!(matches!(fault, TokenError::Audience { .. }), "{fault}");
-        assert_eq!(fault.to_string(), "Incorrect token audience");
+        let error = check(aud, ids).unwrap_err();
+        assert!(matches!(error, TokenError::Audience { .. }), "{error}");
+        assert_eq!(error.to_string(), "Incorrect token audience");
     }
 }
 

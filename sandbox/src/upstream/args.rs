@@ -15,7 +15,7 @@ const MIB: usize = 1024 * 1024;
 #[derive(Args, Clone, Debug)]
 pub struct UpstreamArgs {
     /// Passes every call that is not STS, IAM or EKS Auth on to this emulator (LocalStack, moto,
-    /// MinIO), once its signature is proved
+    /// MinIO), once its signature is verified
     #[arg(long, value_name = "URL")]
     pub upstream: Option<String>,
 
@@ -32,7 +32,7 @@ pub struct UpstreamArgs {
     )]
     pub upstream_sign: Result<UpstreamSign, &'static str>,
 
-    /// MiB of a signed body: it is proved to its end before it is passed on
+    /// MiB of a signed body: it is verified to its end before it is passed on
     #[arg(long, value_name = "MIB", default_value_t = 64, requires = "upstream")]
     pub upstream_body_limit: usize,
 }

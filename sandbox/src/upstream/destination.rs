@@ -6,10 +6,10 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, Limited};
 
-use super::refusal::Refusal;
+use super::forward_error::ForwardError;
 use crate::{
     call::Call,
-    signature::authorization::{SignatureError, Signed},
+    signature::authorization::{RequestSignature, SignatureError},
 };
 
 /// The services that the sandbox plays itself.
@@ -34,10 +34,10 @@ const MAX_FORM: usize = 64 * 1024;
 /// Where a request goes.
 pub(crate) enum Destination {
     /// To the sandbox's own routes.
-    Here,
+    Sandbox,
     /// To the emulator, if the signature is right.
-    There(Signed),
-    Nowhere(Refusal),
+    Upstream(RequestSignature),
+    Rejected(ForwardError),
 }
 
 /// Decides; a form's body is read for that, and put back.
@@ -45,7 +45,7 @@ pub(crate) async fn of(request: Request) -> (Request, Destination) {
     match of_head(&Call::head(&request)) {
         Ok(destination) => (request, destination),
         Err(Unsigned) if is_form(&Call::head(&request)) => of_form(request).await,
-        Err(Unsigned) => (request, nowhere(SignatureError::Missing)),
+        Err(Unsigned) => (request, rejected(SignatureError::Missing)),
     }
 }
 
@@ -55,18 +55,18 @@ struct Unsigned;
 fn of_head(call: &Call<'_>) -> Result<Destination, Unsigned> {
     let path = call.uri.path();
     if path.starts_with("/_podrole/") {
-        return Ok(Destination::Here);
+        return Ok(Destination::Sandbox);
     }
-    match Signed::read(call) {
-        Ok(signed) if OURS.contains(&&*signed.scope.service) => Ok(Destination::Here),
-        Ok(signed) => Ok(Destination::There(signed)),
-        Err(SignatureError::Missing) if is_own_path(path) => Ok(Destination::Here),
-        Err(SignatureError::Missing) if is_sts(call.query().as_bytes()) => Ok(Destination::Here),
+    match RequestSignature::read(call) {
+        Ok(signed) if OURS.contains(&&*signed.scope.service) => Ok(Destination::Sandbox),
+        Ok(signed) => Ok(Destination::Upstream(signed)),
+        Err(SignatureError::Missing) if is_own_path(path) => Ok(Destination::Sandbox),
+        Err(SignatureError::Missing) if is_sts(call.query().as_bytes()) => Ok(Destination::Sandbox),
         Err(SignatureError::Missing) if is_version_2(call) => {
-            Ok(Destination::Nowhere(Refusal::Version2))
+            Ok(Destination::Rejected(ForwardError::Version2))
         }
         Err(SignatureError::Missing) => Err(Unsigned),
-        Err(fault) => Ok(nowhere(fault)),
+        Err(error) => Ok(rejected(error)),
     }
 }
 
@@ -79,11 +79,11 @@ async fn of_form(request: Request) -> (Request, Destination) {
 }
 
 fn destination_of(form: &Bytes) -> Destination {
-    if is_sts(form) { Destination::Here } else { nowhere(SignatureError::Missing) }
+    if is_sts(form) { Destination::Sandbox } else { rejected(SignatureError::Missing) }
 }
 
-fn nowhere(fault: SignatureError) -> Destination {
-    Destination::Nowhere(Refusal::Signature(fault))
+fn rejected(error: SignatureError) -> Destination {
+    Destination::Rejected(ForwardError::Signature(error))
 }
 
 /// The issuer's documents, and EKS Auth's one call.

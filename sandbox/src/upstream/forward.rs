@@ -15,7 +15,7 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::time::timeout;
 
-use super::{error::UpstreamError, refusal::Refusal};
+use super::{error::UpstreamError, forward_error::ForwardError};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the emulator may take to begin its answer; the upload of a large body is part of it.
@@ -57,12 +57,14 @@ impl Forwarder {
     }
 
     /// The emulator's answer, as it came.
-    pub(crate) async fn send(&self, request: Request) -> Result<Response, Refusal> {
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, ForwardError> {
         let request = self.addressed(request)?;
         match timeout(ANSWER, self.client.request(request)).await {
-            Err(_) => Err(Refusal::Silent { url: self.to_string(), seconds: ANSWER.as_secs() }),
-            Ok(Err(fault)) => {
-                Err(Refusal::Unreachable { url: self.to_string(), why: innermost(&fault) })
+            Err(_) => {
+                Err(ForwardError::Silent { url: self.to_string(), seconds: ANSWER.as_secs() })
+            }
+            Ok(Err(error)) => {
+                Err(ForwardError::Unreachable { url: self.to_string(), why: innermost(&error) })
             }
             Ok(Ok(answer)) => {
                 let mut answer = answer.map(Body::new);
@@ -73,18 +75,19 @@ impl Forwarder {
     }
 
     /// The request for the emulator. It keeps its `Host`: that is signed, and has buckets' names.
-    fn addressed(&self, request: Request) -> Result<Request, Refusal> {
+    fn addressed(&self, request: Request) -> Result<Request, ForwardError> {
         let (mut parts, body) = request.into_parts();
         if let Some(host) =
             parts.uri.authority().filter(|_| !parts.headers.contains_key(header::HOST))
         {
-            let host = HeaderValue::from_str(host.as_str()).map_err(|_| Refusal::Unwritable)?;
+            let host =
+                HeaderValue::from_str(host.as_str()).map_err(|_| ForwardError::Unwritable)?;
             parts.headers.insert(header::HOST, host);
         }
         let root = PathAndQuery::from_static("/");
         let path = parts.uri.path_and_query().cloned().unwrap_or(root);
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
-        parts.uri = uri.path_and_query(path).build().map_err(|_| Refusal::Unwritable)?;
+        parts.uri = uri.path_and_query(path).build().map_err(|_| ForwardError::Unwritable)?;
         parts.version = Version::HTTP_11;
         drop_connection_headers(&mut parts.headers);
         // The answer to it was given here, when the body was read.
@@ -105,11 +108,11 @@ fn root(url: &str) -> Option<(Scheme, Authority)> {
 
 /// The system's CA certificates, where there is need of them.
 fn tls(scheme: &Scheme) -> Result<ClientConfig, UpstreamError> {
-    let failed = |fault: &dyn fmt::Display| UpstreamError::Certificates(fault.to_string());
+    let failed = |error: &dyn fmt::Display| UpstreamError::Certificates(error.to_string());
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let config = config.with_safe_default_protocol_versions().map_err(|fault| failed(&fault))?;
+    let config = config.with_safe_default_protocol_versions().map_err(|error| failed(&error))?;
     let config = match *scheme == Scheme::HTTPS {
-        true => config.with_native_roots().map_err(|fault| failed(&fault))?,
+        true => config.with_native_roots().map_err(|error| failed(&error))?,
         false => config.with_root_certificates(RootCertStore::empty()),
     };
     Ok(config.with_no_client_auth())
@@ -127,12 +130,12 @@ fn drop_connection_headers(headers: &mut HeaderMap) {
 }
 
 /// What lies under an error: the outer ones say only that something failed.
-fn innermost(fault: &dyn Error) -> String {
-    let mut fault = fault;
-    while let Some(source) = fault.source() {
-        fault = source;
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
     }
-    fault.to_string()
+    error.to_string()
 }
 
 impl fmt::Display for Forwarder {

@@ -1,24 +1,24 @@
 //! In front of an emulator: what is not STS, IAM or EKS Auth is passed on, once its signature is
-//! proved. A pod without credentials is refused here as it would be by AWS.
+//! verified. A pod without credentials is refused here as it would be by AWS.
 //!
 //! ```text
 //!   request ─► destination: here | there ─► prove: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
 //!                 └────────────────────────────────┴─► refusal, in the protocol of the service that was called
 //! ```
 //!
-//! Only the signature is judged, and not what the identity may do. Faults that were asked for come
+//! Only the signature is judged, and not what the identity may do. Faults that were operation for come
 //! first, as in a service that is down.
 
-pub(crate) mod answer;
 mod args;
-mod asked;
 mod destination;
 mod error;
 mod forward;
+mod forward_error;
+mod operation;
 pub(crate) mod protocol;
-mod prove;
-mod refusal;
 mod resign;
+pub(crate) mod response;
+mod verify;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -32,17 +32,17 @@ use jiff::Timestamp;
 
 pub use self::{args::UpstreamArgs, error::UpstreamError};
 use self::{
-    asked::Asked, destination::Destination, forward::Forwarder, prove::Proved, refusal::Refusal,
-    resign::Signer,
+    destination::Destination, forward::Forwarder, forward_error::ForwardError,
+    operation::UpstreamOperation, resign::Signer, verify::VerifiedRequest,
 };
 use crate::{
     Decision, Sandbox,
     call::Call,
     faults::{
         self,
-        apply::{Wanted, refusal, spoil},
+        apply::{PendingFault, refusal, spoil},
     },
-    signature::authorization::Signed,
+    signature::authorization::RequestSignature,
 };
 
 /// Bytes of a body that is signed, and so is read to its end before it is passed on.
@@ -90,65 +90,65 @@ impl Upstream {
 
     /// The sandbox's routes, and behind them the emulator for all that is not the sandbox's.
     pub fn behind(self, sandbox: &Sandbox) -> Router {
-        let front = Arc::new(Front { sandbox: sandbox.clone(), upstream: self });
-        sandbox.router().layer(from_fn_with_state(front, answer))
+        let layer = Arc::new(UpstreamLayer { sandbox: sandbox.clone(), upstream: self });
+        sandbox.router().layer(from_fn_with_state(layer, answer))
     }
 }
 
 /// What every request passes.
-struct Front {
+struct UpstreamLayer {
     sandbox: Sandbox,
     upstream: Upstream,
 }
 
-async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+async fn answer(State(layer): State<Arc<UpstreamLayer>>, request: Request, next: Next) -> Response {
     let (request, destination) = destination::of(request).await;
     let signed = match destination {
-        Destination::Here => return next.run(request).await,
-        Destination::There(signed) => Ok(signed),
-        Destination::Nowhere(refusal) => Err(refusal),
+        Destination::Sandbox => return next.run(request).await,
+        Destination::Upstream(signed) => Ok(signed),
+        Destination::Rejected(error) => Err(error),
     };
-    let asked = Asked::of(&Call::head(&request), signed.as_ref().ok());
-    let wanted = match Wanted::read(&front.sandbox, request.headers()) {
-        Ok(None) => return front.answer(request, signed, &asked).await,
-        Ok(Some(wanted)) => wanted,
-        Err(fault) => return refusal(&fault),
+    let operation = UpstreamOperation::of(&Call::head(&request), signed.as_ref().ok());
+    let pending = match PendingFault::read(&layer.sandbox, request.headers()) {
+        Ok(None) => return layer.answer(request, signed, &operation).await,
+        Ok(Some(pending)) => pending,
+        Err(error) => return refusal(&error),
     };
-    let (asked, request) = asked.with_action(request).await;
-    let pass = |request| front.answer(request, signed, &asked);
-    match wanted.due(&front.sandbox, &asked.operation) {
+    let (operation, request) = operation.with_action(request).await;
+    let pass = |request| layer.answer(request, signed, &operation);
+    match pending.due(&layer.sandbox, &operation.name) {
         None => pass(request).await,
-        Some(rule) => spoil(&rule, &asked.for_faults(), &front.sandbox, request, pass).await,
+        Some(rule) => spoil(&rule, &operation.for_faults(), &layer.sandbox, request, pass).await,
     }
 }
 
-impl Front {
+impl UpstreamLayer {
     async fn answer(
         &self,
         request: Request,
-        signed: Result<Signed, Refusal>,
-        asked: &Asked,
+        signed: Result<RequestSignature, ForwardError>,
+        operation: &UpstreamOperation,
     ) -> Response {
         let now = faults::apply::now(request.extensions());
         let answered = match signed {
-            Ok(signed) => self.pass_on(request, &signed, asked, now).await,
-            Err(refusal) => Err(refusal),
+            Ok(signed) => self.pass_on(request, &signed, operation, now).await,
+            Err(error) => Err(error),
         };
-        answered.unwrap_or_else(|refusal| self.refuse(&refusal, asked, now))
+        answered.unwrap_or_else(|error| self.reject(&error, operation, now))
     }
 
     async fn pass_on(
         &self,
         request: Request,
-        signed: &Signed,
-        asked: &Asked,
+        signed: &RequestSignature,
+        operation: &UpstreamOperation,
         now: Timestamp,
-    ) -> Result<Response, Refusal> {
-        let key = prove::key(&Call::head(&request), signed, |id| self.sandbox.key(id), now)?;
+    ) -> Result<Response, ForwardError> {
+        let key = verify::key(&Call::head(&request), signed, |id| self.sandbox.key(id), now)?;
         let limit = self.upstream.body_limit;
-        let proved = prove::body(request, signed, &key, limit, self.decodes()).await?;
-        self.note(asked, None, format!("passed on, signed by {}", key.arn), now);
-        self.upstream.forwarder.send(self.signed_for_it(proved, signed, now)?).await
+        let verified = verify::body(request, signed, &key, limit, self.decodes()).await?;
+        self.note(operation, None, format!("passed on, signed by {}", key.arn), now);
+        self.upstream.forwarder.send(self.signed_for_it(verified, signed, now)?).await
     }
 
     /// Whether bodies are put together again: they are, where they are signed again.
@@ -158,28 +158,39 @@ impl Front {
 
     fn signed_for_it(
         &self,
-        proved: Proved,
-        signed: &Signed,
+        verified: VerifiedRequest,
+        signed: &RequestSignature,
         now: Timestamp,
-    ) -> Result<Request, Refusal> {
+    ) -> Result<Request, ForwardError> {
         match &self.upstream.sign {
-            UpstreamSign::AsItCame => Ok(proved.unchanged()),
+            UpstreamSign::AsItCame => Ok(verified.unchanged()),
             UpstreamSign::Again(UpstreamKey { id, secret }) => {
-                Signer { id, secret, at: now }.sign(proved, signed)
+                Signer { id, secret, at: now }.sign(verified, signed)
             }
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, asked: &Asked, now: Timestamp) -> Response {
-        let (code, _) = refusal.code(asked.protocol);
-        self.note(asked, Some(code), refusal.reason(), now);
-        answer::refusal(refusal, asked.protocol)
+    fn reject(
+        &self,
+        error: &ForwardError,
+        operation: &UpstreamOperation,
+        now: Timestamp,
+    ) -> Response {
+        let (code, _) = error.code(operation.protocol);
+        self.note(operation, Some(code), error.reason(), now);
+        response::of(error, operation.protocol)
     }
 
-    fn note(&self, asked: &Asked, code: Option<&'static str>, reason: String, now: Timestamp) {
+    fn note(
+        &self,
+        operation: &UpstreamOperation,
+        code: Option<&'static str>,
+        reason: String,
+        now: Timestamp,
+    ) {
         self.sandbox.write(Decision {
             at: now,
-            operation: asked.operation.clone().into(),
+            operation: operation.name.clone().into(),
             allowed: code.is_none(),
             code: code.map(Into::into),
             role: None,

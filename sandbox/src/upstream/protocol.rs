@@ -2,7 +2,7 @@
 
 use crate::{
     call::Call,
-    signature::{authorization::Signed, payload},
+    signature::{authorization::RequestSignature, payload},
 };
 
 /// A family of services.
@@ -24,7 +24,7 @@ pub(crate) enum Protocol {
 
 impl Protocol {
     /// The protocol that a call is in; for one that nobody signed, the best guess.
-    pub(crate) fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
+    pub(crate) fn of(call: &Call<'_>, signed: Option<&RequestSignature>) -> Self {
         let service = signed.map(|signed| signed.scope.service.as_str());
         let kind = call.header("content-type").unwrap_or_default();
         let protocol = call.header("smithy-protocol").unwrap_or_default();

@@ -15,11 +15,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use jiff::Timestamp;
 
 use super::{
-    prove::{Content, Proved},
-    refusal::Refusal,
+    forward_error::ForwardError,
+    verify::{VerifiedBody, VerifiedRequest},
 };
 use crate::signature::{
-    authorization::{Place, Signed},
+    authorization::{RequestSignature, SignaturePlacement},
     chunked::Decoded,
     payload::is_s3,
     sigv4,
@@ -41,16 +41,20 @@ pub(crate) struct Signer<'a> {
 
 impl Signer<'_> {
     /// The same call, for the same service and region, signed by us.
-    pub(crate) fn sign(&self, proved: Proved, signed: &Signed) -> Result<Request, Refusal> {
-        let Proved { mut parts, content } = proved;
+    pub(crate) fn sign(
+        &self,
+        verified: VerifiedRequest,
+        signed: &RequestSignature,
+    ) -> Result<Request, ForwardError> {
+        let VerifiedRequest { mut parts, content } = verified;
         parts.headers = headers(&parts, &content);
-        parts.uri = uri(&parts.uri, signed.place).ok_or(Refusal::Unwritable)?;
-        let added = self.signature(&parts, &content, signed).ok_or(Refusal::Unwritable)?;
+        parts.uri = uri(&parts.uri, signed.place).ok_or(ForwardError::Unwritable)?;
+        let added = self.signature(&parts, &content, signed).ok_or(ForwardError::Unwritable)?;
         parts.headers.extend(added);
         let body = match content {
-            Content::Whole(bytes) => Body::from(bytes),
-            Content::Decoded(decoded) => Body::from(decoded.data),
-            Content::Stream(body) => body,
+            VerifiedBody::Whole(bytes) => Body::from(bytes),
+            VerifiedBody::Decoded(decoded) => Body::from(decoded.data),
+            VerifiedBody::Stream(body) => body,
         };
         Ok(Request::from_parts(parts, body))
     }
@@ -58,8 +62,8 @@ impl Signer<'_> {
     fn signature(
         &self,
         parts: &Parts,
-        content: &Content,
-        signed: &Signed,
+        content: &VerifiedBody,
+        signed: &RequestSignature,
     ) -> Option<Vec<(HeaderName, HeaderValue)>> {
         let identity = Credentials::new(self.id, self.secret, None, None, "podrole-sandbox").into();
         let s3 = is_s3(&signed.scope.service);
@@ -73,10 +77,10 @@ impl Signer<'_> {
             .ok()?
             .into();
         let body = match content {
-            Content::Whole(bytes) | Content::Decoded(Decoded { data: bytes, .. }) => {
+            VerifiedBody::Whole(bytes) | VerifiedBody::Decoded(Decoded { data: bytes, .. }) => {
                 SignableBody::Bytes(bytes)
             }
-            Content::Stream(_) => SignableBody::UnsignedPayload,
+            VerifiedBody::Stream(_) => SignableBody::UnsignedPayload,
         };
         let path = parts.uri.path();
         let path = if s3 { sigv4::s3_path(path) } else { path.to_owned() };
@@ -89,26 +93,26 @@ impl Signer<'_> {
     }
 }
 
-fn settings(s3: bool, content: &Content) -> SigningSettings {
+fn settings(s3: bool, content: &VerifiedBody) -> SigningSettings {
     let mut settings = SigningSettings::default();
     if s3 {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
     // Without the header, a service would take the body's own hash.
-    if s3 || matches!(content, Content::Stream(_)) {
+    if s3 || matches!(content, VerifiedBody::Stream(_)) {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     settings
 }
 
 /// The client's headers without those of its signature, and of its chunks if there are none now.
-fn headers(parts: &Parts, content: &Content) -> HeaderMap {
+fn headers(parts: &Parts, content: &VerifiedBody) -> HeaderMap {
     let mut headers = parts.headers.clone();
     for name in OF_THE_SIGNATURE {
         headers.remove(name);
     }
-    if let Content::Decoded(decoded) = content {
+    if let VerifiedBody::Decoded(decoded) = content {
         for name in OF_THE_CHUNKS {
             headers.remove(name);
         }
@@ -138,8 +142,8 @@ fn checksum((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
-fn uri(uri: &Uri, place: Place) -> Option<Uri> {
-    let Place::Query { .. } = place else {
+fn uri(uri: &Uri, place: SignaturePlacement) -> Option<Uri> {
+    let SignaturePlacement::Query { .. } = place else {
         return Some(uri.clone());
     };
     let query = sigv4::without_signature(uri.query().unwrap_or_default())?;

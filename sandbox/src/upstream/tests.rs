@@ -55,8 +55,8 @@ fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Re
         parts.headers.remove("x-amz-content-sha256");
     }
     let content = match stream {
-        true => prove::Content::Stream(axum::body::Body::from(body)),
-        false => prove::Content::Whole(Bytes::from(body)),
+        true => verify::VerifiedBody::Stream(axum::body::Body::from(body)),
+        false => verify::VerifiedBody::Whole(Bytes::from(body)),
     };
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential=A/19700101/eu-west-1/{service}/aws4_request, \
@@ -66,10 +66,10 @@ fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Re
     headers.insert("authorization", authorization.parse().unwrap());
     headers.insert("x-amz-date", "19700101T000000Z".parse().unwrap());
     let call = Call { method: "PUT", uri: &parts.uri, headers: &headers, body: b"" };
-    let scope = Signed::read(&call).unwrap();
+    let scope = RequestSignature::read(&call).unwrap();
     let at = podrole_runtime::clock::now();
     let signer = Signer { id: "AKIAAAAAAAAAAAAAAAAA", secret: "hidden", at };
-    signer.sign(Proved { parts, content }, &scope).unwrap()
+    signer.sign(VerifiedRequest { parts, content }, &scope).unwrap()
 }
 
 async fn ask(router: Router, request: Request) -> (u16, String) {
@@ -135,7 +135,7 @@ fn how_to_sign_is_read_and_never_shown() {
     assert_eq!(format!("{again:?}"), "Again(\"AKIA\")");
     assert!(matches!("as-it-came".parse(), Ok(UpstreamSign::AsItCame)));
     for bad in ["", "hidden", ":hidden", "AKIA:"] {
-        let fault = bad.parse::<UpstreamSign>().unwrap_err();
-        assert!(!fault.contains("hidden"), "{fault}");
+        let error = bad.parse::<UpstreamSign>().unwrap_err();
+        assert!(!error.contains("hidden"), "{error}");
     }
 }

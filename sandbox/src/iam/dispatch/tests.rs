@@ -9,9 +9,9 @@ use super::*;
 use crate::{
     Config,
     accounts::{Accounts, Identity, Role, UserArn},
-    iam::caller::Caller,
+    iam::caller::IamCaller,
     policy::Policy,
-    sessions::{Carried, Session},
+    sessions::{Session, SessionAttributes},
 };
 
 const TRUST: &str = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}"#;
@@ -35,12 +35,12 @@ impl Bench {
         let call = Call { method: "POST", uri: &uri, headers: &headers, body: body.as_bytes() };
         let parameters = Parameters::read(&call).unwrap();
         let (name, operation) = OPERATIONS.iter().find(|(name, _)| *name == action).unwrap();
-        let caller = Caller { account: "111122223333".to_owned(), partition: "aws".to_owned() };
+        let caller = IamCaller { account: "111122223333".to_owned(), partition: "aws".to_owned() };
         let now = Timestamp::from_second(1_000_000_000).unwrap();
         let accounts = &mut self.accounts;
-        let mut desk = Desk { operation: name, accounts, caller: &caller, now };
-        let done = operation(&mut desk, &Input::new(&parameters));
-        done.map(|done| done.document.write(name, "id")).map_err(|fault| fault.code().0)
+        let mut context = IamContext { operation: name, accounts, caller: &caller, now };
+        let done = operation(&mut context, &Input::new(&parameters));
+        done.map(|done| done.document.write(name, "id")).map_err(|error| error.code().0)
     }
 
     fn role(&mut self, name: &str) -> Result<String, &'static str> {
@@ -298,7 +298,7 @@ fn only_users_change_iam_and_only_with_their_signature() {
         issued: now,
         expiration: now + jiff::SignedDuration::from_hours(1),
         identity: Identity::session(&role, &"pod-1".parse().unwrap()),
-        carried: Carried::default(),
+        attributes: SessionAttributes::default(),
     };
     sandbox.sessions().keep(session, now);
     assert_eq!(answer(("ASIASESSION", secret, Some("token")), "iam"), is(403, "AccessDenied"));
@@ -315,7 +315,7 @@ fn only_users_change_iam_and_only_with_their_signature() {
         issued: now,
         expiration: now + jiff::SignedDuration::from_hours(1),
         identity: Identity::user(&UserArn::read("arn:aws:iam::111122223333:user/admin").unwrap()),
-        carried: Carried::default(),
+        attributes: SessionAttributes::default(),
     };
     sandbox.sessions().keep(session, now);
     assert_eq!(answer(("ASIAUSER", secret, Some("token")), "iam"), is(403, "AccessDenied"));

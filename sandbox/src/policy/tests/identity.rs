@@ -5,7 +5,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 fn verdict(policies: &[&str], resource: &str) -> Verdict {
     let policies: Vec<IdentityPolicy> = policies
         .iter()
-        .map(|text| IdentityPolicy::read(text).unwrap_or_else(|fault| panic!("{fault}: {text}")))
+        .map(|text| IdentityPolicy::read(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
     let context = Context::default()
         .with("aws:username", ["node"])
@@ -87,8 +87,8 @@ fn an_identity_policy_is_no_trust_policy() {
         (r#""Action""#, r#""NotPrincipal": "*", "Action""#, "NotPrincipal"),
         (r#""Resource": "*""#, r#""Resource": []"#, "names nothing"),
     ] {
-        let fault = IdentityPolicy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
-        assert!(fault.contains(named), "{to}: {fault}");
+        let error = IdentityPolicy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(named), "{to}: {error}");
     }
     assert_eq!(IdentityPolicy::read(&good).unwrap().text(), good);
 }

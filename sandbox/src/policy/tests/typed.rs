@@ -183,8 +183,8 @@ fn variables_are_filled_as_in_iam() {
     assert!(!holds("StringEquals", "name", r#""${aws:username}""#, "2008-10-17"));
     let numeric = allow_if(r#"{"NumericEquals": {"n": "${aws:username}"}}"#);
     let numeric = format!(r#"{{"Version": "2012-10-17", "Statement": {numeric}}}"#);
-    let fault = Policy::read(&numeric).unwrap_err().to_string();
-    assert!(fault.contains("takes no policy variable"), "{fault}");
+    let error = Policy::read(&numeric).unwrap_err().to_string();
+    assert!(error.contains("takes no policy variable"), "{error}");
 }
 
 fn check(rows: &[Row]) {

@@ -2,8 +2,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::signature::{
-    authorization::{Place, Scope, Signed},
-    key::Key,
+    authorization::{CredentialScope, RequestSignature, SignaturePlacement},
+    key::CallerKey,
     sigv4,
 };
 
@@ -11,8 +11,8 @@ const TRAILER: &str = "x-amz-checksum-crc32";
 
 /// AWS's own example of a body in chunks: Amazon S3's API reference, "Signature calculations for
 /// the Authorization header: transferring payload in multiple chunks".
-fn example() -> (Key, Signed) {
-    let key = Key {
+fn example() -> (CallerKey, RequestSignature) {
+    let key = CallerKey {
         id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
         token: None,
@@ -20,8 +20,8 @@ fn example() -> (Key, Signed) {
         arn: String::new(),
     };
     let signature = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
-    let signed = Signed {
-        scope: Scope {
+    let signed = RequestSignature {
+        scope: CredentialScope {
             key_id: key.id.clone(),
             date: "20130524".to_owned(),
             region: "us-east-1".to_owned(),
@@ -31,15 +31,15 @@ fn example() -> (Key, Signed) {
         signature: signature.to_owned(),
         at: "2013-05-24T00:00:00Z".parse::<Timestamp>().unwrap(),
         session_token: None,
-        place: Place::Headers,
+        place: SignaturePlacement::Headers,
     };
     (key, signed)
 }
 
-fn with_chain<T>(task: impl FnOnce(Chain<'_>) -> T) -> T {
+fn with_chain<T>(task: impl FnOnce(SignatureChain<'_>) -> T) -> T {
     let (key, signed) = example();
     let identity = sigv4::identity(&key);
-    task(Chain::new(&signed, &identity).unwrap())
+    task(SignatureChain::new(&signed, &identity).unwrap())
 }
 
 fn chunk(data: &[u8], signature: &str) -> Vec<u8> {
@@ -73,7 +73,7 @@ fn awss_own_example_is_right() {
     let less = [chunk(&one, FIRST), chunk(b"", LAST)];
     let cut = [chunk(&one, FIRST), chunk(&two, SECOND)];
     let more = [pieces.concat(), b"x".to_vec()];
-    for (name, body, length, fault) in [
+    for (name, body, length, error) in [
         ("in another order", swapped.concat(), 66_560, ChunkError::Signature),
         ("one left out", less.concat(), 65_536, ChunkError::Signature),
         ("cut", cut.concat(), 66_560, ChunkError::Incomplete),
@@ -85,7 +85,7 @@ fn awss_own_example_is_right() {
             ChunkError::Malformed("there is more after the last chunk"),
         ),
     ] {
-        assert_eq!(read(&body, false, length), Err(fault), "{name}");
+        assert_eq!(read(&body, false, length), Err(error), "{name}");
     }
 }
 
@@ -124,7 +124,7 @@ fn what_is_no_chunk_is_refused() {
     let good = read_unsigned(b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32: NhCmhg==\r\n\r\n").unwrap();
     assert_eq!((&good.data[..], good.trailers.len()), (b"hello".as_slice(), 1));
     let long = [b"5".repeat(MAX_LINE).as_slice(), b"\r\n"].concat();
-    for (body, fault) in [
+    for (body, error) in [
         (&b""[..], ChunkError::Incomplete),
         (b"5\r\nhel", ChunkError::Incomplete),
         (b"5\r\nhello\r\n0\r\n", ChunkError::Incomplete),
@@ -138,7 +138,7 @@ fn what_is_no_chunk_is_refused() {
         (b"\xff\r\n", ChunkError::Malformed("a line is no text")),
         (b"0\r\nx\r\n\r\n", ChunkError::Malformed("a trailer has no value")),
     ] {
-        assert_eq!(read_unsigned(body), Err(fault), "{}", String::from_utf8_lossy(body));
+        assert_eq!(read_unsigned(body), Err(error), "{}", String::from_utf8_lossy(body));
     }
     let unsigned = read(b"5\r\nhello\r\n0\r\n\r\n", false, 5);
     assert_eq!(unsigned, Err(ChunkError::Malformed("a chunk has no signature")));

@@ -13,7 +13,7 @@ fn parameters(query: &str, body: &str) -> Result<Parameters, ParameterError> {
     })
 }
 
-fn fault(name: &str, value: Option<&str>) -> Option<Fault> {
+fn error(name: &str, value: Option<&str>) -> Option<StsError> {
     let mut pairs = vec![
         ("RoleArn", "arn:aws:iam::111122223333:role/app"),
         ("RoleSessionName", "me"),
@@ -33,8 +33,8 @@ fn parameters_come_by_query_or_body() {
     assert_eq!((both.get("x"), both.get("y")), (Some("&"), Some("1 2")));
     assert_eq!(both.get("z"), None);
     for (query, body) in [("x=1", "x=2"), ("x=1&x=1", ""), ("", "x=1&x=2")] {
-        let fault = parameters(query, body).err();
-        assert_eq!(fault, Some(ParameterError::Twice));
+        let error = parameters(query, body).err();
+        assert_eq!(error, Some(ParameterError::Twice));
     }
 }
 
@@ -45,9 +45,9 @@ fn what_is_required_is_required() {
         ("RoleSessionName", "roleSessionName"),
         ("WebIdentityToken", "webIdentityToken"),
     ] {
-        let fault = fault(name, None);
+        let error = error(name, None);
         assert!(
-            matches!(fault, Some(Fault::Parameter(ParameterError::Missing(one))) if one == called)
+            matches!(error, Some(StsError::Parameter(ParameterError::Missing(one))) if one == called)
         );
     }
 }
@@ -82,12 +82,12 @@ fn each_parameter_keeps_its_limits() {
         ("Policy", "{".to_owned(), false),
         ("Policy", format!(r#"{{"Statement": "{}"}}"#, long(2048)), false),
     ] {
-        assert_eq!(fault(name, Some(&value)).is_none(), fine, "{name} {value}");
+        assert_eq!(error(name, Some(&value)).is_none(), fine, "{name} {value}");
     }
 }
 
 #[test]
 fn a_fault_does_not_repeat_the_value() {
-    let fault = fault("WebIdentityToken", Some("abc")).unwrap().to_string();
-    assert!(!fault.contains("abc"), "{fault}");
+    let error = error("WebIdentityToken", Some("abc")).unwrap().to_string();
+    assert!(!error.contains("abc"), "{error}");
 }

@@ -29,7 +29,7 @@ fn trust(account: &str) -> Policy {
 
 /// Account 1 has a provider and a role; account 4 has a role alone, which trusts account 1's
 /// provider.
-fn world() -> (Accounts, Issuer) {
+fn fixture() -> (Accounts, Issuer) {
     let issuer = Issuer::generate(URL).unwrap();
     let provider = Provider::new(URL, vec![Audience::sts()]).with_keys(issuer.key_set());
     let mut accounts = Accounts::default();
@@ -64,7 +64,7 @@ const GOOD: Ask = Ask {
 };
 
 fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
-    let (accounts, issuer) = world();
+    let (accounts, issuer) = fixture();
     let claims = json!({
         "iss": ask.iss, "sub": ask.sub, "aud": [ask.aud],
         "iat": ask.iat, "exp": ask.exp,
@@ -77,10 +77,10 @@ fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
         duration: Some(ask.duration),
         policies: SessionPolicies::default(),
     };
-    let known = Known { accounts: &accounts, issuer: None, credential_life: None };
-    decide(known, request, now()).map_err(|fault| {
-        let (code, status) = fault.code();
-        (code, status, fault.to_string())
+    let inputs = DecisionInputs { accounts: &accounts, issuer: None, credential_life: None };
+    decide(inputs, request, now()).map_err(|error| {
+        let (code, status) = error.code();
+        (code, status, error.to_string())
     })
 }
 
@@ -171,7 +171,7 @@ fn each_refusal_has_awss_code() {
             400,
             "The requested DurationSeconds exceeds",
         ),
-        // Who may not have the role does not learn its limits.
+        // CallerKind may not have the role does not learn its limits.
         (
             "duration and subject",
             Ask { duration: 3601, sub: "x", ..GOOD },
@@ -213,7 +213,7 @@ fn web_request(token: &str) -> WebIdentityRequest<'_> {
 
 #[test]
 fn the_attached_issuer_proves_only_its_own_tokens() {
-    let (mut accounts, issuer) = world();
+    let (mut accounts, issuer) = fixture();
     let elsewhere = Issuer::generate("http://oidc.other").unwrap();
     for url in [URL, elsewhere.url()] {
         let provider = Provider::new(url, vec![Audience::sts()]);
@@ -225,22 +225,23 @@ fn the_attached_issuer_proves_only_its_own_tokens() {
         });
         let header = json!({"alg": "RS256", "kid": issuer.kid()});
         let token = issuer.sign(&header, &claims).unwrap();
-        let known = Known { accounts: &accounts, issuer: attached, credential_life: None };
-        decide(known, web_request(&token), now())
+        let inputs =
+            DecisionInputs { accounts: &accounts, issuer: attached, credential_life: None };
+        decide(inputs, web_request(&token), now())
     };
     let granted = ask(URL, Some(&issuer)).unwrap();
     assert_eq!(granted.granted.packed_policy_size, None);
     for (iss, attached) in [(URL, None), (URL, Some(&elsewhere)), (elsewhere.url(), Some(&issuer))]
     {
-        let fault = ask(iss, attached).unwrap_err();
-        let unknown = matches!(fault, Fault::Token(TokenError::UnknownKey { .. }));
-        assert!(unknown, "{iss}: {fault}");
+        let error = ask(iss, attached).unwrap_err();
+        let unknown = matches!(error, StsError::Token(TokenError::UnknownKey { .. }));
+        assert!(unknown, "{iss}: {error}");
     }
 }
 
 #[test]
 fn a_trust_policy_sees_what_the_call_has() {
-    let (accounts, issuer) = world();
+    let (accounts, issuer) = fixture();
     let provider = accounts.provider("111122223333", URL).unwrap();
     let claims = json!({
         "iss": URL, "sub": "s", "aud": ["a", "b"], "amr": ["m"], "iat": NOW, "exp": NOW,

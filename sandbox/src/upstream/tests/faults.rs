@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::upstream::protocol::Protocol;
 
-/// What comes of the user's call when this was asked for; and the sandbox.
+/// What comes of the user's call when this was operation for; and the sandbox.
 async fn spoiled(service: &str, rule: &str) -> (Sandbox, Response) {
     let sandbox = sandbox();
     sandbox.faults().add(rule.parse().unwrap(), podrole_runtime::clock::now()).unwrap();
@@ -96,17 +96,17 @@ fn form(length: Option<&str>, body: Body) -> Request {
 
 #[tokio::test]
 async fn a_short_form_says_its_operation_and_comes_back_whole() {
-    let asked = || Asked { protocol: Protocol::Query, operation: "sns.POST".to_owned() };
+    let of_sns = || UpstreamOperation { protocol: Protocol::Query, name: "sns.POST".to_owned() };
     let text = "Version=2010-03-31&Action=CreateTopic";
-    let (named, request) = asked().with_action(form(Some("37"), Body::from(text))).await;
-    assert_eq!(named.operation, "sns.CreateTopic");
+    let (named, request) = of_sns().with_action(form(Some("37"), Body::from(text))).await;
+    assert_eq!(named.name, "sns.CreateTopic");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, text);
     // What is long, or says no length, is not waited for: these bodies never end.
     for length in [None, Some("65537")] {
         let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let read = asked().with_action(form(length, endless));
+        let read = of_sns().with_action(form(length, endless));
         let (named, _) = timeout(Duration::from_secs(5), read).await.unwrap();
-        assert_eq!(named.operation, "sns.POST", "{length:?}");
+        assert_eq!(named.name, "sns.POST", "{length:?}");
     }
 }

@@ -9,8 +9,8 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_000_000).unwrap()
 }
 
-fn pods_key() -> Key {
-    Key {
+fn pods_key() -> CallerKey {
+    CallerKey {
         id: "ASIAAAAAAAAAAAAAAAAA".to_owned(),
         secret: "secret".to_owned(),
         token: Some("token/+=".to_owned()),
@@ -22,15 +22,20 @@ fn pods_key() -> Key {
 /// A request that the pod's key signed now, to be spoiled before it is sent.
 fn signed(service: &str, body: &'static str) -> Request {
     let scope = (now(), "eu-west-1", service);
-    let headers = sign_as_client(pods_key(), ("PUT", URL, body.as_bytes()), scope, Place::Headers);
+    let headers = sign_as_client(
+        pods_key(),
+        ("PUT", URL, body.as_bytes()),
+        scope,
+        SignaturePlacement::Headers,
+    );
     let request = Request::builder().method("PUT").uri("/a%20b").header("host", "sandbox.test");
     let request =
         headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
     request.body(Body::from(body)).unwrap()
 }
 
-fn presigned(key: Key, at: Timestamp, body: &'static str) -> Request {
-    let (scope, place) = ((at, "eu-west-1", "s3"), Place::Query { expires: 60 });
+fn presigned(key: CallerKey, at: Timestamp, body: &'static str) -> Request {
+    let (scope, place) = ((at, "eu-west-1", "s3"), SignaturePlacement::Query { expires: 60 });
     let query = sign_as_client(key, ("PUT", URL, b""), scope, place);
     let uri = format!("/a%20b?{}", serde_urlencoded::to_string(query).unwrap());
     let request = Request::builder().method("PUT").uri(uri).header("host", "sandbox.test");
@@ -38,15 +43,15 @@ fn presigned(key: Key, at: Timestamp, body: &'static str) -> Request {
 }
 
 /// What comes of it, so many seconds after it was signed.
-async fn ask_at(request: Request, later: i64) -> Result<Proved, Refusal> {
+async fn ask_at(request: Request, later: i64) -> Result<VerifiedRequest, ForwardError> {
     let head = Call::head(&request);
-    let signed = Signed::read(&head)?;
+    let signed = RequestSignature::read(&head)?;
     let find = |id: &str| (id == pods_key().id).then(pods_key);
     let key = key(&head, &signed, find, now() + SignedDuration::from_secs(later))?;
     body(request, &signed, &key, 1000, false).await
 }
 
-async fn fault(request: Request) -> Option<Refusal> {
+async fn error(request: Request) -> Option<ForwardError> {
     ask_at(request, 0).await.err()
 }
 
@@ -65,11 +70,15 @@ fn with_header(service: &str, name: &'static str, value: &str) -> Request {
 #[tokio::test]
 async fn what_is_signed_is_let_through() {
     for service in ["s3", "s3express", "secretsmanager", "lambda"] {
-        let proved = ask_at(signed(service, "hello"), 0).await.ok().map(|proved| proved.content);
-        assert!(matches!(proved, Some(Content::Whole(body)) if body == "hello"), "{service}");
+        let verified =
+            ask_at(signed(service, "hello"), 0).await.ok().map(|verified| verified.content);
+        assert!(
+            matches!(verified, Some(VerifiedBody::Whole(body)) if body == "hello"),
+            "{service}"
+        );
     }
-    let proved = ask_at(presigned(pods_key(), now(), "from afar"), 60).await;
-    assert!(matches!(proved, Ok(Proved { content: Content::Stream(_), .. })));
+    let verified = ask_at(presigned(pods_key(), now(), "from afar"), 60).await;
+    assert!(matches!(verified, Ok(VerifiedRequest { content: VerifiedBody::Stream(_), .. })));
 }
 
 #[tokio::test]
@@ -105,7 +114,7 @@ async fn what_was_changed_on_its_way_is_not() {
         ("another day", changed("s3", day), Date),
         ("no hash at all", with_header("s3", "x-amz-content-sha256", "hello"), BadHash),
     ] {
-        assert_eq!(fault(request).await, Some(wanted.into()), "{name}");
+        assert_eq!(error(request).await, Some(wanted.into()), "{name}");
     }
 }
 
@@ -114,7 +123,7 @@ async fn a_path_is_the_same_however_it_is_encoded() {
     // S3 signs the key, and not the way in which somebody wrote it.
     for uri in ["/a%20b", "/%61%20b"] {
         let request = changed("s3", |request| *request.uri_mut() = uri.parse().unwrap());
-        assert_eq!(fault(request).await, None, "{uri}");
+        assert_eq!(error(request).await, None, "{uri}");
     }
 }
 
@@ -124,7 +133,7 @@ async fn keys_and_times_have_their_end() {
     assert_eq!(at(signed("s3", ""), 900).await, None);
     assert_eq!(at(signed("s3", ""), 901).await, Some(SignatureError::Old.into()));
     assert_eq!(at(signed("s3", ""), -901).await, Some(SignatureError::Early.into()));
-    assert_eq!(at(presigned(pods_key(), now(), ""), 61).await, Some(Refusal::UrlExpired));
+    assert_eq!(at(presigned(pods_key(), now(), ""), 61).await, Some(ForwardError::UrlExpired));
     let end = now() + SignedDuration::from_hours(1);
     assert_eq!(
         at(presigned(pods_key(), end, ""), 3600).await,

@@ -10,14 +10,14 @@ use crate::{
 
 /// What the sandbox knows.
 #[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct DecisionInputs<'a> {
     pub(crate) accounts: &'a Accounts,
     pub(crate) issuer: Option<&'a Issuer>,
     /// Shortens what is issued.
     pub(crate) credential_life: Option<Duration>,
 }
 
-impl Known<'_> {
+impl DecisionInputs<'_> {
     /// A key of the token's issuer signed it.
     pub(crate) fn check_signature(
         &self,

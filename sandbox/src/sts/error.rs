@@ -7,7 +7,7 @@ use crate::{random::NoRandom, signature::authorization::SignatureError, token::T
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum StsError {
     #[error("The request must contain the parameter Action")]
     MissingAction,
     #[error("Could not find operation {0} for version 2011-06-15")]
@@ -20,18 +20,18 @@ pub(crate) enum Fault {
     Token(#[from] TokenError),
     /// The same for a role that is not there and for one that is not willing: who may not have a
     /// role shall not learn whether it exists.
-    #[error("{told}")]
-    AccessDenied { told: String, reason: String },
+    #[error("{message}")]
+    AccessDenied { message: String, reason: String },
     #[error("Cannot call GetSessionToken with session credentials")]
     NotWithSessionCredentials,
     #[error("MultiFactorAuthentication failed with invalid MFA one time pass code. ")]
     Mfa,
     #[error("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")]
-    TooLong { asked: u32, most: u32 },
+    TooLong { requested: u32, allowed: u32 },
     #[error(
         "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
     )]
-    TooLongForAChain { asked: u32 },
+    TooLongForAChain { requested: u32 },
     #[error("Packed policy consumes {0}% of allotted space, please use smaller policy.")]
     Packed(usize),
     #[error(transparent)]
@@ -44,17 +44,17 @@ pub(crate) enum Fault {
     Unwritable,
 }
 
-impl Fault {
+impl StsError {
     /// The no to somebody who wants to do `action` to a role.
     pub(crate) fn denied(caller: &Caller, action: &str, role: &RoleArn, reason: &str) -> Self {
-        let told = match caller.identity() {
+        let message = match caller.identity() {
             None => format!("Not authorized to perform {action}"),
             Some(identity) => {
                 let arn = &identity.arn;
                 format!("User: {arn} is not authorized to perform: {action} on resource: {role}")
             }
         };
-        Self::AccessDenied { told, reason: format!("{action}: {reason}") }
+        Self::AccessDenied { message, reason: format!("{action}: {reason}") }
     }
 
     /// AWS's code and HTTP status.
@@ -67,7 +67,7 @@ impl Fault {
             Self::Parameter(_) | Self::TooLong { .. } | Self::TooLongForAChain { .. } => {
                 ("ValidationError", 400)
             }
-            Self::SessionTag(fault) => (fault.code(), 400),
+            Self::SessionTag(error) => (error.code(), 400),
             Self::Packed(_) => ("PackedPolicyTooLarge", 400),
             Self::Token(TokenError::Expired { .. }) => ("ExpiredTokenException", 400),
             Self::Token(TokenError::Unreachable(_)) => ("IDPCommunicationError", 400),
@@ -75,7 +75,7 @@ impl Fault {
             Self::AccessDenied { .. } | Self::NotWithSessionCredentials | Self::Mfa => {
                 ("AccessDenied", 403)
             }
-            Self::Signature(fault) => fault.code(),
+            Self::Signature(error) => error.code(),
             Self::NoRandom(_) | Self::Unwritable => ("InternalFailure", 500),
         }
     }
@@ -83,18 +83,18 @@ impl Fault {
     /// What the caller is not told.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Token(fault) => fault.detail(),
+            Self::Token(error) => error.detail(),
             Self::AccessDenied { reason, .. } => reason.clone(),
-            Self::TooLong { asked, most } => {
-                format!("{asked} s were asked for, and the role allows {most} s")
+            Self::TooLong { requested, allowed } => {
+                format!("{requested} s were requested; the role allows {allowed} s")
             }
-            Self::TooLongForAChain { asked } => {
-                format!("{asked} s were asked for, and a role's session gives an hour at most")
+            Self::TooLongForAChain { requested } => {
+                format!("{requested} s were requested; role chaining allows 3600 s")
             }
-            Self::Parameter(ParameterError::Policy(fault)) => fault.clone(),
+            Self::Parameter(ParameterError::Policy(error)) => error.clone(),
             Self::Mfa => "no MFA device is registered here".to_owned(),
-            Self::Signature(fault) => fault.detail(),
-            told => told.to_string(),
+            Self::Signature(error) => error.detail(),
+            other => other.to_string(),
         }
     }
 }

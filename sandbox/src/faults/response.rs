@@ -13,24 +13,24 @@ use serde_json::json;
 
 use super::{
     Rule,
-    asked::{Asked, Format},
+    target::{ErrorFormat, FaultTarget},
 };
 use crate::{random, upstream};
 
 const MESSAGE: &str = "This fault was asked for";
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorResponse<'a> {
+#[serde(rename = "ErrorResponse", rename_all = "PascalCase")]
+struct InjectedResponse<'a> {
     #[serde(rename = "@xmlns")]
     namespace: &'static str,
-    error: ErrorBody<'a>,
+    error: InjectedError<'a>,
     request_id: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase", rename = "Error")]
-struct ErrorBody<'a> {
+struct InjectedError<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     r#type: Option<&'static str>,
     code: &'a str,
@@ -63,24 +63,24 @@ fn status(rule: &Rule) -> StatusCode {
 }
 
 /// An error with the rule's code and status.
-pub(crate) fn error(rule: &Rule, asked: &Asked) -> Response {
+pub(crate) fn error(rule: &Rule, target: &FaultTarget) -> Response {
     let (code, status) = (code(rule), status(rule));
     let message = rule.message.as_deref().unwrap_or(MESSAGE);
-    if let Format::Passed(protocol) = asked.format {
-        return upstream::answer::error(protocol, code, status.as_u16(), message);
+    if let ErrorFormat::Passed(protocol) = target.format {
+        return upstream::response::error(protocol, code, status.as_u16(), message);
     }
     let id = random::uuid().unwrap_or_default();
-    let body = |r#type| ErrorBody { r#type, code, message };
+    let body = |r#type| InjectedError { r#type, code, message };
     let side = if status.is_server_error() { "Receiver" } else { "Sender" };
-    let (kind, text) = match asked.format {
-        Format::Query(namespace) => {
-            let answer = ErrorResponse { namespace, error: body(Some(side)), request_id: &id };
+    let (kind, text) = match target.format {
+        ErrorFormat::Query(namespace) => {
+            let answer = InjectedResponse { namespace, error: body(Some(side)), request_id: &id };
             ("text/xml", quick_xml::se::to_string(&answer).unwrap_or_default())
         }
-        Format::S3 => {
+        ErrorFormat::S3 => {
             ("application/xml", quick_xml::se::to_string(&body(None)).unwrap_or_default())
         }
-        Format::Json | Format::Passed(_) => {
+        ErrorFormat::Json | ErrorFormat::Passed(_) => {
             ("application/json", json!({"message": message}).to_string())
         }
     };
@@ -88,7 +88,7 @@ pub(crate) fn error(rule: &Rule, asked: &Asked) -> Response {
     let headers = response.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
     headers.insert("x-amzn-requestid", value(&id));
-    if asked.format == Format::Json {
+    if target.format == ErrorFormat::Json {
         headers.insert("x-amzn-errortype", value(code));
     }
     response

@@ -15,14 +15,14 @@ const IAM_VERSION: &str = "2010-05-08";
 
 /// An operation's name and the format of its errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct FaultTarget {
     pub(crate) operation: String,
-    pub(crate) format: Format,
+    pub(crate) format: ErrorFormat,
 }
 
 /// How an operation says that something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ErrorFormat {
     /// The query protocol's XML, with its namespace.
     Query(&'static str),
     /// S3's XML.
@@ -35,27 +35,27 @@ pub(crate) enum Format {
 
 /// Finds a request's operation. The request comes back whole; an error when its body is larger
 /// than the query protocol takes.
-pub(crate) async fn read(request: Request) -> Result<(Asked, Request), axum::Error> {
+pub(crate) async fn read(request: Request) -> Result<(FaultTarget, Request), axum::Error> {
     let (parts, body) = request.into_parts();
-    if let Some(asked) = by_head(&parts) {
-        return Ok((asked, Request::from_parts(parts, body)));
+    if let Some(target) = by_head(&parts) {
+        return Ok((target, Request::from_parts(parts, body)));
     }
     if !is_form(&parts.headers) {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let asked = by_parameters(&[query]).unwrap_or_else(|| by_service(&parts.headers));
-        return Ok((asked, Request::from_parts(parts, body)));
+        let target = by_parameters(&[query]).unwrap_or_else(|| by_service(&parts.headers));
+        return Ok((target, Request::from_parts(parts, body)));
     }
     let body = to_bytes(body, MAX_BODY).await?;
     let query = parts.uri.query().unwrap_or_default().as_bytes();
-    let asked = by_parameters(&[query, &body]).unwrap_or_else(|| by_service(&parts.headers));
-    Ok((asked, Request::from_parts(parts, Body::from(body))))
+    let target = by_parameters(&[query, &body]).unwrap_or_else(|| by_service(&parts.headers));
+    Ok((target, Request::from_parts(parts, Body::from(body))))
 }
 
 /// EKS Auth and the issuer have their own paths, the JSON protocols a header.
-fn by_head(parts: &Parts) -> Option<Asked> {
+fn by_head(parts: &Parts) -> Option<FaultTarget> {
     let json = |operation: &str| {
         let operation = operation.chars().take(100).collect();
-        Some(Asked { operation, format: Format::Json })
+        Some(FaultTarget { operation, format: ErrorFormat::Json })
     };
     let path = parts.uri.path();
     if path.starts_with("/clusters/") && path.ends_with("/assume-role-for-pod-identity") {
@@ -76,7 +76,7 @@ fn is_form(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
-fn by_parameters(texts: &[&[u8]]) -> Option<Asked> {
+fn by_parameters(texts: &[&[u8]]) -> Option<FaultTarget> {
     let (mut action, mut namespace) = (None, STS);
     for text in texts {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(text).unwrap_or_default();
@@ -89,18 +89,18 @@ fn by_parameters(texts: &[&[u8]]) -> Option<Asked> {
         }
     }
     let operation = action?.chars().take(100).collect();
-    Some(Asked { operation, format: Format::Query(namespace) })
+    Some(FaultTarget { operation, format: ErrorFormat::Query(namespace) })
 }
 
 /// For all else the service's name in the signature's scope stands for the operation.
-fn by_service(headers: &HeaderMap) -> Asked {
+fn by_service(headers: &HeaderMap) -> FaultTarget {
     let scope = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
     let service = scope.and_then(|scope| scope.split('/').nth(3)).unwrap_or("unknown");
     let format = match service {
-        "s3" => Format::S3,
-        "sts" => Format::Query(STS),
-        "iam" => Format::Query(IAM),
-        _ => Format::Json,
+        "s3" => ErrorFormat::S3,
+        "sts" => ErrorFormat::Query(STS),
+        "iam" => ErrorFormat::Query(IAM),
+        _ => ErrorFormat::Json,
     };
-    Asked { operation: service.chars().take(100).collect(), format }
+    FaultTarget { operation: service.chars().take(100).collect(), format }
 }

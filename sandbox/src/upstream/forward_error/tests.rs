@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn each_fault_has_awss_code_in_each_protocol() {
     use SignatureError::{Expired, Mismatch, Missing, SessionToken, UnknownKey};
-    for (fault, s3, query, json) in [
+    for (error, s3, query, json) in [
         (
             Missing,
             ("AccessDenied", 403),
@@ -55,20 +55,20 @@ fn each_fault_has_awss_code_in_each_protocol() {
         (Expired, ("ExpiredToken", 400), ("ExpiredToken", 403), "ExpiredTokenException"),
     ] {
         let rest = if json.starts_with("Incomplete") { 400 } else { 403 };
-        let refusal = Refusal::Signature(fault);
+        let refusal = ForwardError::Signature(error);
         assert_eq!(refusal.code(Protocol::S3), s3);
         assert_eq!(refusal.code(Protocol::Query), query);
         assert_eq!(refusal.code(Protocol::Json), (json, 400));
         assert_eq!(refusal.code(Protocol::Cbor), (json, 400));
         assert_eq!(refusal.code(Protocol::RestJson), (json, rest));
     }
-    assert_eq!(Refusal::UrlExpired.code(Protocol::S3), ("AccessDenied", 403));
-    assert_eq!(Refusal::Signature(Mismatch).code(Protocol::Ec2), ("AuthFailure", 401));
+    assert_eq!(ForwardError::UrlExpired.code(Protocol::S3), ("AccessDenied", 403));
+    assert_eq!(ForwardError::Signature(Mismatch).code(Protocol::Ec2), ("AuthFailure", 401));
 }
 
 #[test]
 fn an_emulator_that_is_away_is_named_with_the_mend() {
-    let refusal = Refusal::Unreachable {
+    let refusal = ForwardError::Unreachable {
         url: "http://127.0.0.1:5000".to_owned(),
         why: "Connection refused".to_owned(),
     };

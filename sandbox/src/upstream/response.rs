@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{protocol::Protocol, refusal::Refusal};
+use super::{forward_error::ForwardError, protocol::Protocol};
 use crate::random;
 
 const QUERY_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -24,8 +24,8 @@ struct S3Error<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorResponse<'a> {
+#[serde(rename = "ErrorResponse", rename_all = "PascalCase")]
+struct QueryErrorResponse<'a> {
     error: QueryError<'a>,
     request_id: &'a str,
 }
@@ -60,9 +60,9 @@ struct Ec2Error<'a> {
 }
 
 /// The answer in the caller's protocol.
-pub(crate) fn refusal(refusal: &Refusal, protocol: Protocol) -> Response {
-    let (code, status) = refusal.code(protocol);
-    error(protocol, code, status, &refusal.message(protocol))
+pub(crate) fn of(error: &ForwardError, protocol: Protocol) -> Response {
+    let (code, status) = error.code(protocol);
+    self::error(protocol, code, status, &error.message(protocol))
 }
 
 /// An error in a protocol's form.
@@ -103,7 +103,7 @@ fn body(protocol: Protocol, code: &str, message: &str, status: u16, id: &str) ->
         Protocol::S3 => xml(&S3Error { code, message, request_id: id }),
         Protocol::Query => {
             let r#type = if status < 500 { "Sender" } else { "Receiver" };
-            xml(&ErrorResponse { error: QueryError { r#type, code, message }, request_id: id })
+            xml(&QueryErrorResponse { error: QueryError { r#type, code, message }, request_id: id })
         }
         Protocol::Ec2 => {
             let errors = Ec2Errors { error: Ec2Error { code, message } };

@@ -3,13 +3,13 @@
 use podrole_identity::{RoleArn, ServiceAccountRef};
 
 use crate::{
-    random::NoRandom, signature::authorization::SignatureError, sts::fault::Fault,
+    random::NoRandom, signature::authorization::SignatureError, sts::error::StsError,
     token::TokenError,
 };
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EksFault {
+pub(super) enum EksAuthError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     #[error("The body of the request cannot be read.")]
@@ -35,16 +35,16 @@ pub(super) enum EksFault {
     #[error("Unauthorized Exception! EKS does not have permissions to assume the associated role.")]
     Unwilling { role: RoleArn, reason: String },
     #[error("The associated role could not be assumed: {0}")]
-    Step(Box<Fault>),
+    Step(Box<StsError>),
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
 }
 
-impl EksFault {
+impl EksAuthError {
     /// AWS's code and HTTP status.
     pub(super) fn code(&self) -> (&'static str, u16) {
         match self {
-            Self::Signature(fault) => signature(fault),
+            Self::Signature(error) => signature(error),
             Self::Unreadable => ("InvalidRequestException", 400),
             Self::TooLarge => ("InvalidRequestException", 413),
             Self::Parameter(_) => ("InvalidParameterException", 400),
@@ -54,7 +54,7 @@ impl EksFault {
             Self::Token(_) | Self::Issuer { .. } | Self::NotAPod(_) => {
                 ("InvalidTokenException", 400)
             }
-            Self::Step(fault) if fault.code().1 >= 500 => ("InternalServerException", 500),
+            Self::Step(error) if error.code().1 >= 500 => ("InternalServerException", 500),
             Self::Step(_) => ("InvalidRequestException", 400),
             Self::NoRandom(_) => ("InternalServerException", 500),
         }
@@ -63,22 +63,22 @@ impl EksFault {
     /// What the caller is not told.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::Signature(fault) => fault.detail(),
+            Self::Signature(error) => error.detail(),
             Self::NotPermitted { reason, .. } => reason.clone(),
-            Self::Token(fault) => fault.detail(),
+            Self::Token(error) => error.detail(),
             Self::Issuer { held } => format!("its issuer is {held:?}, and not the cluster's"),
             Self::NotAPod(lack) => (*lack).to_owned(),
             Self::NoAssociation(account) => format!("{account} has no association here"),
             Self::Unwilling { role, reason } => format!("{role}: {reason}"),
-            Self::Step(fault) => fault.reason(),
-            told => told.to_string(),
+            Self::Step(error) => error.reason(),
+            other => other.to_string(),
         }
     }
 }
 
-/// A signature's fault, as services with JSON answers call it.
-fn signature(fault: &SignatureError) -> (&'static str, u16) {
-    match fault.code() {
+/// A signature's error, as services with JSON answers call it.
+fn signature(error: &SignatureError) -> (&'static str, u16) {
+    match error.code() {
         ("MissingAuthenticationToken", status) => ("MissingAuthenticationTokenException", status),
         ("InvalidClientTokenId", status) => ("UnrecognizedClientException", status),
         ("ExpiredToken", status) => ("ExpiredTokenException", status),

@@ -5,7 +5,7 @@ use crate::signature::{authorization::SignatureError, chunk_error::ChunkError};
 
 /// A refusal. Its text is for the caller; `reason` is for the decision log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum ForwardError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     #[error(
@@ -32,12 +32,12 @@ pub(crate) enum Refusal {
     Unwritable,
 }
 
-impl Refusal {
+impl ForwardError {
     /// AWS's code and HTTP status.
     pub(crate) fn code(&self, protocol: Protocol) -> (&'static str, u16) {
         let s3 = protocol == Protocol::S3;
         match self {
-            Self::Signature(fault) => signature(fault, protocol),
+            Self::Signature(error) => signature(error, protocol),
             Self::Version2 => ("InvalidRequest", 400),
             Self::UrlExpired if s3 => ("AccessDenied", 403),
             Self::UrlExpired => signature(&SignatureError::Old, protocol),
@@ -56,7 +56,7 @@ impl Refusal {
     /// The text for the caller.
     pub(crate) fn message(&self, protocol: Protocol) -> String {
         match (self, protocol) {
-            (Self::Signature(fault), Protocol::S3) => s3_message(fault),
+            (Self::Signature(error), Protocol::S3) => s3_message(error),
             _ => self.to_string(),
         }
     }
@@ -64,27 +64,27 @@ impl Refusal {
     /// What the caller is not told.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Signature(fault) => fault.detail(),
-            told => told.to_string(),
+            Self::Signature(error) => error.detail(),
+            other => other.to_string(),
         }
     }
 }
 
-fn signature(fault: &SignatureError, protocol: Protocol) -> (&'static str, u16) {
+fn signature(error: &SignatureError, protocol: Protocol) -> (&'static str, u16) {
     match protocol {
-        Protocol::S3 => of_s3(fault),
-        Protocol::Query => of_query(fault),
-        Protocol::Ec2 => of_ec2(fault),
-        Protocol::Json | Protocol::Cbor => (of_json(fault), 400),
-        Protocol::RestJson if matches!(fault, SignatureError::Incomplete(_)) => {
-            (of_json(fault), 400)
+        Protocol::S3 => of_s3(error),
+        Protocol::Query => of_query(error),
+        Protocol::Ec2 => of_ec2(error),
+        Protocol::Json | Protocol::Cbor => (of_json(error), 400),
+        Protocol::RestJson if matches!(error, SignatureError::Incomplete(_)) => {
+            (of_json(error), 400)
         }
-        Protocol::RestJson => (of_json(fault), 403),
+        Protocol::RestJson => (of_json(error), 403),
     }
 }
 
-fn of_s3(fault: &SignatureError) -> (&'static str, u16) {
-    match fault {
+fn of_s3(error: &SignatureError) -> (&'static str, u16) {
+    match error {
         SignatureError::Missing | SignatureError::NotSigned(_) => ("AccessDenied", 403),
         SignatureError::Incomplete(_) | SignatureError::Service | SignatureError::Date => {
             ("AuthorizationHeaderMalformed", 400)
@@ -100,8 +100,8 @@ fn of_s3(fault: &SignatureError) -> (&'static str, u16) {
     }
 }
 
-fn s3_message(fault: &SignatureError) -> String {
-    match fault {
+fn s3_message(error: &SignatureError) -> String {
+    match error {
         SignatureError::Missing => "Access Denied".to_owned(),
         SignatureError::UnknownKey => {
             "The AWS Access Key Id you provided does not exist in our records.".to_owned()
@@ -117,25 +117,25 @@ fn s3_message(fault: &SignatureError) -> String {
                 .to_owned()
         }
         SignatureError::Expired => "The provided token has expired.".to_owned(),
-        told => told.to_string(),
+        other => other.to_string(),
     }
 }
 
 /// STS's own codes.
-fn of_query(fault: &SignatureError) -> (&'static str, u16) {
-    fault.code()
+fn of_query(error: &SignatureError) -> (&'static str, u16) {
+    error.code()
 }
 
-fn of_ec2(fault: &SignatureError) -> (&'static str, u16) {
-    match fault {
-        SignatureError::Missing | SignatureError::Incomplete(_) => fault.code(),
+fn of_ec2(error: &SignatureError) -> (&'static str, u16) {
+    match error {
+        SignatureError::Missing | SignatureError::Incomplete(_) => error.code(),
         SignatureError::Expired => ("RequestExpired", 400),
         _ => ("AuthFailure", 401),
     }
 }
 
-fn of_json(fault: &SignatureError) -> &'static str {
-    match fault {
+fn of_json(error: &SignatureError) -> &'static str {
+    match error {
         SignatureError::Missing => "MissingAuthenticationTokenException",
         SignatureError::Incomplete(_) => "IncompleteSignatureException",
         SignatureError::UnknownKey | SignatureError::SessionToken => "UnrecognizedClientException",

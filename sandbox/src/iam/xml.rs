@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::fault::IamFault;
+use super::error::IamError;
 
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const MESSAGE_LENGTH: usize = 1000;
@@ -12,7 +12,7 @@ const MESSAGE_LENGTH: usize = 1000;
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is inside an answer; nothing where the operation has no result.
-pub(super) struct Document(Option<String>);
+pub(super) struct ResultXml(Option<String>);
 
 /// A list in IAM's XML: `<member>` for each item.
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ pub(super) struct Members<T> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ErrorBody {
+struct ErrorXml {
     r#type: &'static str,
     code: &'static str,
     message: String,
@@ -34,7 +34,7 @@ impl<T> Members<T> {
     }
 }
 
-impl Document {
+impl ResultXml {
     /// An answer that says yes and no more.
     pub(super) fn empty() -> Self {
         Self(None)
@@ -56,11 +56,11 @@ impl Document {
 }
 
 /// A refusal.
-pub(super) fn error(fault: &IamFault, request_id: &str) -> String {
-    let (code, status) = fault.code();
-    let message = fault.to_string();
+pub(super) fn error(error: &IamError, request_id: &str) -> String {
+    let (code, status) = error.code();
+    let message = error.to_string();
     let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
-    let error = ErrorBody {
+    let error = ErrorXml {
         r#type: if status < 500 { "Sender" } else { "Receiver" },
         code,
         message: message.chars().filter(legal).take(MESSAGE_LENGTH).collect(),

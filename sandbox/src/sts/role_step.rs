@@ -1,4 +1,4 @@
-//! One step from somebody to a role: what was asked, whether it is permitted, and what comes of
+//! One step from somebody to a role: what was step, whether it is permitted, and what comes of
 //! it. All operations that give a role's credentials go through here.
 
 use std::time::Duration;
@@ -7,28 +7,28 @@ use jiff::{SignedDuration, Timestamp};
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    caller::Caller, fault::Fault, permission, session_policies::SessionPolicies,
+    caller::Caller, error::StsError, permission, session_policies::SessionPolicies,
     session_tags::SessionTags,
 };
 use crate::{
     accounts::{Accounts, Identity, Role},
     policy::Context,
     random::{self, NoRandom},
-    sessions::{Carried, Session},
+    sessions::{Session, SessionAttributes},
 };
 
 const DEFAULT_DURATION: u32 = 3600;
 /// The longest session of a role that a role assumed, in seconds.
-const MOST_IN_A_CHAIN: u32 = 3600;
+const MAX_IN_CHAIN: u32 = 3600;
 
-/// What is asked for.
+/// What is step for.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RoleStep {
     /// `sts:AssumeRole` or `sts:AssumeRoleWithWebIdentity`.
     pub(crate) action: &'static str,
     pub(crate) role: RoleArn,
     pub(crate) session_name: SessionName,
-    pub(crate) life: Life,
+    pub(crate) length: SessionLength,
     pub(crate) policies: SessionPolicies,
     pub(crate) tags: SessionTags,
     pub(crate) external_id: Option<String>,
@@ -37,49 +37,49 @@ pub(crate) struct Asked {
 
 /// How long a session shall be, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Life {
-    /// As the caller asked, within the role's limits.
-    Asked(Option<u32>),
+pub(crate) enum SessionLength {
+    /// As the caller step, within the role's limits.
+    Requested(Option<u32>),
     /// As a service of AWS gives it, whatever the role's limits.
-    Given(u32),
+    Fixed(u32),
 }
 
 /// A yes. The credentials come after.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted {
+pub(crate) struct GrantedSession {
     pub(crate) identity: Identity,
     pub(crate) expiration: Timestamp,
-    pub(crate) carried: Carried,
+    pub(crate) attributes: SessionAttributes,
     pub(crate) packed_policy_size: Option<usize>,
     /// By which statements.
     pub(crate) reason: String,
 }
 
 /// Decides a step whose parameters are within their limits. `shortened` is the longest life of
-/// what is issued here, whatever was asked.
+/// what is issued here, whatever was step.
 pub(crate) fn decide(
     accounts: &Accounts,
     shortened: Option<Duration>,
     caller: &Caller,
-    mut asked: Asked,
+    mut step: RoleStep,
     now: Timestamp,
-) -> Result<Granted, Fault> {
-    asked.tags = asked.tags.inherit(&caller.carried)?;
-    let source_identity = &caller.carried.source_identity;
-    let (role, reason) = permitted(accounts, caller, &asked, now)?;
-    let seconds = seconds(role, caller, asked.life)?;
-    let packed_policy_size = asked.policies.packed_with(&asked.tags)?;
-    let mut carried = Carried {
-        source_identity: asked.source_identity.or_else(|| source_identity.clone()),
-        policy: asked.policies.inline,
-        provider: caller.carried.provider.clone(),
-        ..Carried::default()
+) -> Result<GrantedSession, StsError> {
+    step.tags = step.tags.inherit(&caller.attributes)?;
+    let source_identity = &caller.attributes.source_identity;
+    let (role, reason) = permitted(accounts, caller, &step, now)?;
+    let seconds = seconds(role, caller, step.length)?;
+    let packed_policy_size = step.policies.packed_with(&step.tags)?;
+    let mut attributes = SessionAttributes {
+        source_identity: step.source_identity.or_else(|| source_identity.clone()),
+        policy: step.policies.inline,
+        provider: caller.attributes.provider.clone(),
+        ..SessionAttributes::default()
     };
-    asked.tags.carry(&mut carried);
-    Ok(Granted {
-        identity: Identity::session(&role.arn, &asked.session_name),
+    step.tags.carry(&mut attributes);
+    Ok(GrantedSession {
+        identity: Identity::session(&role.arn, &step.session_name),
         expiration: expiration(seconds, shortened, now),
-        carried,
+        attributes,
         packed_policy_size,
         reason,
     })
@@ -89,23 +89,23 @@ pub(crate) fn decide(
 fn permitted<'a>(
     accounts: &'a Accounts,
     caller: &Caller,
-    asked: &Asked,
+    step: &RoleStep,
     now: Timestamp,
-) -> Result<(&'a Role, String), Fault> {
-    let denied = |action: &str, reason: &str| Fault::denied(caller, action, &asked.role, reason);
-    let no_role = || denied(asked.action, &format!("there is no role {}", asked.role));
-    let role = accounts.role(&asked.role).ok_or_else(no_role)?;
-    let context = context(accounts, caller, asked, role, now);
+) -> Result<(&'a Role, String), StsError> {
+    let denied = |action: &str, reason: &str| StsError::denied(caller, action, &step.role, reason);
+    let no_role = || denied(step.action, &format!("there is no role {}", step.role));
+    let role = accounts.role(&step.role).ok_or_else(no_role)?;
+    let context = context(accounts, caller, step, role, now);
     let ask = |action: &str| {
         let answer = permission::on_role(caller, role, action, &context);
         answer.map_err(|reason| denied(action, &reason))
     };
-    let reason = ask(asked.action)?;
-    if !asked.tags.is_empty() {
+    let reason = ask(step.action)?;
+    if !step.tags.is_empty() {
         ask("sts:TagSession")?;
     }
     let set = "sts:SetSourceIdentity";
-    match (&caller.carried.source_identity, &asked.source_identity) {
+    match (&caller.attributes.source_identity, &step.source_identity) {
         (None, None) => {}
         (Some(before), Some(now)) if before != now => {
             return Err(denied(set, "the session has another source identity already"));
@@ -121,17 +121,17 @@ fn permitted<'a>(
 fn context(
     accounts: &Accounts,
     caller: &Caller,
-    asked: &Asked,
+    step: &RoleStep,
     role: &Role,
     now: Timestamp,
 ) -> Context {
     let source_identity =
-        asked.source_identity.as_ref().or(caller.carried.source_identity.as_ref());
+        step.source_identity.as_ref().or(caller.attributes.source_identity.as_ref());
     let account = role.arn.account();
     let mut context = caller
         .context(now)
-        .with("sts:RoleSessionName", [asked.session_name.as_str()])
-        .with("sts:ExternalId", asked.external_id.as_deref())
+        .with("sts:RoleSessionName", [step.session_name.as_str()])
+        .with("sts:ExternalId", step.external_id.as_deref())
         .with("sts:SourceIdentity", source_identity.map(String::as_str))
         .with("aws:ResourceAccount", [account])
         .with("aws:ResourceOrgID", accounts.organization(account));
@@ -139,27 +139,30 @@ fn context(
         context.set(&format!("aws:ResourceTag/{key}"), [value]);
         context.set(&format!("iam:ResourceTag/{key}"), [value]);
     }
-    asked.tags.describe(&mut context);
+    step.tags.describe(&mut context);
     context
 }
 
 /// The session's length, where it is not longer than the role and the chain allow.
-fn seconds(role: &Role, caller: &Caller, life: Life) -> Result<u32, Fault> {
-    let asked = match life {
-        Life::Given(seconds) => return Ok(seconds),
-        Life::Asked(asked) => asked.unwrap_or(DEFAULT_DURATION),
+fn seconds(role: &Role, caller: &Caller, length: SessionLength) -> Result<u32, StsError> {
+    let requested = match length {
+        SessionLength::Fixed(seconds) => return Ok(seconds),
+        SessionLength::Requested(seconds) => seconds.unwrap_or(DEFAULT_DURATION),
     };
-    if caller.is_role_session() && asked > MOST_IN_A_CHAIN {
-        return Err(Fault::TooLongForAChain { asked });
+    if caller.is_role_session() && requested > MAX_IN_CHAIN {
+        return Err(StsError::TooLongForAChain { requested });
     }
-    let most = role.max_session_duration;
-    if asked > most { Err(Fault::TooLong { asked, most }) } else { Ok(asked) }
+    let allowed = role.max_session_duration;
+    if requested > allowed {
+        return Err(StsError::TooLong { requested, allowed });
+    }
+    Ok(requested)
 }
 
 /// When credentials end: whole seconds, as AWS gives them.
-pub(crate) fn expiration(asked: u32, shortened: Option<Duration>, now: Timestamp) -> Timestamp {
-    let asked = Duration::from_secs(asked.into());
-    let life = shortened.map_or(asked, |life| life.min(asked));
+pub(crate) fn expiration(seconds: u32, shortened: Option<Duration>, now: Timestamp) -> Timestamp {
+    let requested = Duration::from_secs(seconds.into());
+    let life = shortened.map_or(requested, |life| life.min(requested));
     // A day and a half at most was checked, so that neither conversion can fail.
     let end = SignedDuration::try_from(life).unwrap_or_default();
     let end = now.saturating_add(end).unwrap_or(now);
@@ -167,7 +170,7 @@ pub(crate) fn expiration(asked: u32, shortened: Option<Duration>, now: Timestamp
 }
 
 /// Makes the credentials of a yes.
-pub(crate) fn issue(granted: &Granted, now: Timestamp) -> Result<Session, NoRandom> {
+pub(crate) fn issue(granted: &GrantedSession, now: Timestamp) -> Result<Session, NoRandom> {
     Ok(Session {
         key_id: random::key_id()?,
         secret: random::secret()?,
@@ -175,7 +178,7 @@ pub(crate) fn issue(granted: &Granted, now: Timestamp) -> Result<Session, NoRand
         issued: now,
         expiration: granted.expiration,
         identity: granted.identity.clone(),
-        carried: granted.carried.clone(),
+        attributes: granted.attributes.clone(),
     })
 }
 

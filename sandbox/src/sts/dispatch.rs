@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::{
     assume_role,
     caller::{self, Caller},
-    fault::Fault,
-    hop::{self, Granted},
+    error::StsError,
     operation::Operation,
     parameters::Parameters,
+    role_step::{self, GrantedSession},
     session_token,
     web_identity::{self, WebIdentityRequest},
     xml,
@@ -19,31 +19,31 @@ use crate::{
 };
 
 /// An answer of STS: HTTP status and XML.
-pub(crate) struct Answer {
+pub(crate) struct XmlResponse {
     pub(crate) status: u16,
     pub(crate) request_id: String,
     pub(crate) xml: String,
 }
 
 /// A yes: what to answer, and what to write down.
-struct Done {
+struct StsOutcome {
     xml: String,
     reason: String,
 }
 
 /// How a yes is written: with the session that comes of it, and the request's id.
-type WriteAnswer = fn(&Granted, &Session, &str) -> Result<String, Fault>;
+type WriteXml = fn(&GrantedSession, &Session, &str) -> Result<String, StsError>;
 
 /// Whoever signed may know who they are: no policy can deny it.
-fn caller_identity(caller: &Caller, request_id: &str) -> Result<Done, Fault> {
+fn caller_identity(caller: &Caller, request_id: &str) -> Result<StsOutcome, StsError> {
     let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
     let xml = xml::caller_identity(identity, request_id)?;
-    Ok(Done { xml, reason: format!("signed by {}", identity.arn) })
+    Ok(StsOutcome { xml, reason: format!("signed by {}", identity.arn) })
 }
 
 impl Sandbox {
     /// Answers a call to STS.
-    pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> Answer {
+    pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> XmlResponse {
         // Without random bytes nothing is issued either; the id is then the least loss.
         let request_id = random::uuid().unwrap_or_default();
         let parameters = Parameters::read(call);
@@ -56,8 +56,8 @@ impl Sandbox {
         let role = parameters.ok().and_then(|p| p.get("RoleArn").map(str::to_owned));
         self.write_down(operation, role, &done, now);
         match done {
-            Ok(Done { xml, .. }) => Answer::new(200, request_id, xml),
-            Err(fault) => Answer::refusal(&fault, request_id),
+            Ok(StsOutcome { xml, .. }) => XmlResponse::new(200, request_id, xml),
+            Err(error) => XmlResponse::refusal(&error, request_id),
         }
     }
 
@@ -68,28 +68,29 @@ impl Sandbox {
         parameters: &Parameters,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Done, Fault> {
+    ) -> Result<StsOutcome, StsError> {
         if operation == Operation::AssumeRoleWithWebIdentity {
             return self.assume_role_with_web_identity(parameters, request_id, now);
         }
         let caller = self.caller(call, "sts", now)?;
-        let (granted, xml): (_, WriteAnswer) = match operation {
+        let (granted, xml): (_, WriteXml) = match operation {
             Operation::AssumeRole => {
                 let accounts = self.accounts();
-                let granted = assume_role::decide(self.known(&accounts), &caller, parameters, now)?;
+                let granted =
+                    assume_role::decide(self.inputs(&accounts), &caller, parameters, now)?;
                 (granted, xml::assume_role)
             }
             Operation::GetSessionToken => {
-                let life = self.known(&self.accounts()).credential_life;
+                let life = self.inputs(&self.accounts()).credential_life;
                 let granted = session_token::decide(life, &caller, parameters, now)?;
                 (granted, |_, session, id| xml::session_token(session, id))
             }
             _ => return caller_identity(&caller, request_id),
         };
-        let session = hop::issue(&granted, now)?;
+        let session = role_step::issue(&granted, now)?;
         let xml = xml(&granted, &session, request_id)?;
         self.sessions().keep(session, now);
-        Ok(Done { xml, reason: granted.reason })
+        Ok(StsOutcome { xml, reason: granted.reason })
     }
 
     fn assume_role_with_web_identity(
@@ -97,14 +98,14 @@ impl Sandbox {
         parameters: &Parameters,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Done, Fault> {
+    ) -> Result<StsOutcome, StsError> {
         let request = WebIdentityRequest::read(parameters)?;
-        let answer = web_identity::decide(self.known(&self.accounts()), request, now)?;
-        let session = hop::issue(&answer.granted, now)?;
+        let answer = web_identity::decide(self.inputs(&self.accounts()), request, now)?;
+        let session = role_step::issue(&answer.granted, now)?;
         let xml = xml::web_identity(&answer, &session, request_id)?;
         self.sessions().keep(session, now);
         let reason = format!("{} allows {}", answer.granted.reason, answer.subject);
-        Ok(Done { xml, reason })
+        Ok(StsOutcome { xml, reason })
     }
 
     /// Who signed a call to that service.
@@ -121,32 +122,32 @@ impl Sandbox {
         &self,
         operation: Option<Operation>,
         role: Option<String>,
-        done: &Result<Done, Fault>,
+        done: &Result<StsOutcome, StsError>,
         now: Timestamp,
     ) {
         let decision = Decision {
             at: now,
             operation: operation.map_or("unknown", Operation::name).into(),
             allowed: done.is_ok(),
-            code: done.as_ref().err().map(|fault| fault.code().0.into()),
+            code: done.as_ref().err().map(|error| error.code().0.into()),
             role: role.map(|role| role.chars().take(2048).collect()),
             reason: match done {
                 Ok(done) => done.reason.clone(),
-                Err(fault) => fault.reason(),
+                Err(error) => error.reason(),
             },
         };
         self.write(decision);
     }
 }
 
-impl Answer {
+impl XmlResponse {
     pub(crate) fn new(status: u16, request_id: String, xml: String) -> Self {
         Self { status, request_id, xml }
     }
 
     /// A refusal in XML.
-    pub(crate) fn refusal(fault: &Fault, request_id: String) -> Self {
-        let xml = xml::error(fault, &request_id);
-        Self::new(fault.code().1, request_id, xml)
+    pub(crate) fn refusal(error: &StsError, request_id: String) -> Self {
+        let xml = xml::error(error, &request_id);
+        Self::new(error.code().1, request_id, xml)
     }
 }

@@ -1,4 +1,4 @@
-//! What a call for the emulator asks for, as far as it tells before anything is proved: for the
+//! What a call for the emulator asks for, as far as it tells before anything is verified: for the
 //! log, and for faults.
 
 use axum::{
@@ -10,21 +10,21 @@ use super::protocol::Protocol;
 use crate::{
     call::{Call, MAX_BODY},
     faults,
-    signature::authorization::Signed,
+    signature::authorization::RequestSignature,
 };
 
 /// Characters of an operation's name that are kept: a caller chooses it.
 const OPERATION_LENGTH: usize = 100;
 
 /// A call's protocol and name.
-pub(super) struct Asked {
+pub(super) struct UpstreamOperation {
     pub(super) protocol: Protocol,
     /// `secretsmanager.GetSecretValue`, `s3.PUT`.
-    pub(super) operation: String,
+    pub(super) name: String,
 }
 
-impl Asked {
-    pub(super) fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
+impl UpstreamOperation {
+    pub(super) fn of(call: &Call<'_>, signed: Option<&RequestSignature>) -> Self {
         let service = signed.map(|signed| signed.scope.service.as_str());
         let target = call.header("x-amz-target");
         let name = target.map(|target| target.rsplit_once('.').map_or(target, |(_, name)| name));
@@ -34,7 +34,7 @@ impl Asked {
                 format!("{}.{}", service.unwrap_or("unsigned"), name.unwrap_or(call.method))
             }
         };
-        Self { protocol: Protocol::of(call, signed), operation: short(&operation) }
+        Self { protocol: Protocol::of(call, signed), name: short(&operation) }
     }
 
     /// The same with the name that stands in the body of a short form. The request comes back
@@ -48,17 +48,17 @@ impl Asked {
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
         let action = pairs.into_iter().find(|(name, _)| name == "Action");
-        let (service, _) = self.operation.split_once('.').unwrap_or_default();
-        let operation = action.map(|(_, action)| short(&format!("{service}.{action}")));
-        let operation = operation.unwrap_or_else(|| self.operation.clone());
-        (Self { operation, ..self }, Request::from_parts(parts, Body::from(body)))
+        let (service, _) = self.name.split_once('.').unwrap_or_default();
+        let name = action.map(|(_, action)| short(&format!("{service}.{action}")));
+        let name = name.unwrap_or_else(|| self.name.clone());
+        (Self { name, ..self }, Request::from_parts(parts, Body::from(body)))
     }
 
     /// As the faults know it.
-    pub(super) fn for_faults(&self) -> faults::Asked {
-        faults::Asked {
-            operation: self.operation.clone(),
-            format: faults::Format::Passed(self.protocol),
+    pub(super) fn for_faults(&self) -> faults::FaultTarget {
+        faults::FaultTarget {
+            operation: self.name.clone(),
+            format: faults::ErrorFormat::Passed(self.protocol),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::signature::authorization::SignatureError;
 
 /// A refusal of IAM.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum IamFault {
+pub(super) enum IamError {
     #[error("Could not find operation {0} for version 2010-05-08")]
     UnknownAction(String),
     #[error(transparent)]
@@ -33,12 +33,12 @@ pub(super) enum IamFault {
     Limit { quota: &'static str, most: usize },
 }
 
-impl IamFault {
+impl IamError {
     /// AWS's code and HTTP status.
     pub(super) fn code(&self) -> (&'static str, u16) {
         match self {
             Self::UnknownAction(_) => ("InvalidAction", 400),
-            Self::Signature(fault) => fault.code(),
+            Self::Signature(error) => error.code(),
             Self::AccessDenied { .. } => ("AccessDenied", 403),
             Self::NoRole(_) | Self::NoRolePolicy(_) | Self::NoProvider(_) => ("NoSuchEntity", 404),
             Self::RoleExists(_) | Self::ProviderExists(_) => ("EntityAlreadyExists", 409),
@@ -53,13 +53,13 @@ impl IamFault {
     /// What the decision log says.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::Signature(fault) => fault.detail(),
+            Self::Signature(error) => error.detail(),
             Self::AccessDenied { arn, .. } => {
                 format!(
                     "{arn} signed with temporary credentials; only a user's own key changes IAM here"
                 )
             }
-            told => told.to_string(),
+            other => other.to_string(),
         }
     }
 }

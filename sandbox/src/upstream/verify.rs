@@ -1,5 +1,5 @@
 //! Who signed a call, and whether it is the one that they signed. Of a body that is signed nothing
-//! is passed on before all of it is proved; one that nobody signed flows through.
+//! is passed on before all of it is verified; one that nobody signed flows through.
 
 use axum::{
     body::{Body, Bytes},
@@ -9,29 +9,29 @@ use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 
-use super::refusal::Refusal;
+use super::forward_error::ForwardError;
 use crate::{
     call::Call,
     random,
     signature::{
-        authorization::{Place, SignatureError, Signed},
-        chain::Chain,
+        authorization::{RequestSignature, SignatureError, SignaturePlacement},
+        chain::SignatureChain,
         chunked::{self, Declared, Decoded},
         equal::equal,
-        key::Key,
+        key::CallerKey,
         payload::Payload,
         sigv4,
     },
 };
 
 /// A call whose signature is right.
-pub(crate) struct Proved {
+pub(crate) struct VerifiedRequest {
     pub(crate) parts: Parts,
-    pub(crate) content: Content,
+    pub(crate) content: VerifiedBody,
 }
 
 /// What follows the head.
-pub(crate) enum Content {
+pub(crate) enum VerifiedBody {
     Whole(Bytes),
     /// It came in chunks, and was put together again.
     Decoded(Decoded),
@@ -41,38 +41,38 @@ pub(crate) enum Content {
 /// The key that a call names, if that is good and the call's head is in order.
 pub(crate) fn key(
     call: &Call<'_>,
-    signed: &Signed,
-    find: impl Fn(&str) -> Option<Key>,
+    signed: &RequestSignature,
+    find: impl Fn(&str) -> Option<CallerKey>,
     now: Timestamp,
-) -> Result<Key, Refusal> {
+) -> Result<CallerKey, ForwardError> {
     let key = find(&signed.scope.key_id).ok_or(SignatureError::UnknownKey)?;
     key.check_token(signed)?;
     signed.check_day()?;
-    signed.check_time(now).map_err(|fault| old(fault, signed.place))?;
+    signed.check_time(now).map_err(|error| old(error, signed.place))?;
     signed.check_headers(call)?;
     key.check_expiry(now)?;
     Ok(key)
 }
 
 /// AWS has another code for a URL that has lived its life than for a clock that is wrong.
-fn old(fault: SignatureError, place: Place) -> Refusal {
-    match (fault, place) {
-        (SignatureError::Old, Place::Query { .. }) => Refusal::UrlExpired,
-        (fault, _) => fault.into(),
+fn old(error: SignatureError, place: SignaturePlacement) -> ForwardError {
+    match (error, place) {
+        (SignatureError::Old, SignaturePlacement::Query { .. }) => ForwardError::UrlExpired,
+        (error, _) => error.into(),
     }
 }
 
 /// Proves a call with its body. `decode`: a body that came in chunks is put together again.
 pub(crate) async fn body(
     request: Request,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     limit: usize,
     decode: bool,
-) -> Result<Proved, Refusal> {
+) -> Result<VerifiedRequest, ForwardError> {
     let (parts, body) = request.into_parts();
     let payload = Payload::read(&call(&parts, &[]), signed)?;
-    // Strangers shall not make us keep a body: what can be proved without it is proved first.
+    // Strangers shall not make us keep a body: what can be verified without it is verified first.
     if let Some(text) = payload.text() {
         sigv4::check_head(&call(&parts, &[]), signed, key, text)?;
     }
@@ -82,21 +82,25 @@ pub(crate) async fn body(
         _ => false,
     };
     if streams {
-        return Ok(Proved { parts, content: Content::Stream(body) });
+        return Ok(VerifiedRequest { parts, content: VerifiedBody::Stream(body) });
     }
     let body = read(body, limit).await?;
     let content = content(&parts, body, &payload, signed, key)?;
     let content = match content {
-        (_, Some(decoded)) if decode => Content::Decoded(decoded),
-        (raw, _) => Content::Whole(raw),
+        (_, Some(decoded)) if decode => VerifiedBody::Decoded(decoded),
+        (raw, _) => VerifiedBody::Whole(raw),
     };
-    Ok(Proved { parts, content })
+    Ok(VerifiedRequest { parts, content })
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn read(body: Body, limit: usize) -> Result<Bytes, ForwardError> {
     let read = Limited::new(body, limit).collect().await;
-    read.map(http_body_util::Collected::to_bytes).map_err(|fault| {
-        if fault.is::<LengthLimitError>() { Refusal::TooLarge(limit) } else { Refusal::Unread }
+    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            ForwardError::TooLarge(limit)
+        } else {
+            ForwardError::Unread
+        }
     })
 }
 
@@ -105,9 +109,9 @@ fn content(
     parts: &Parts,
     body: Bytes,
     payload: &Payload,
-    signed: &Signed,
-    key: &Key,
-) -> Result<(Bytes, Option<Decoded>), Refusal> {
+    signed: &RequestSignature,
+    key: &CallerKey,
+) -> Result<(Bytes, Option<Decoded>), ForwardError> {
     match payload {
         Payload::Whole => {
             let call = call(parts, &body);
@@ -130,9 +134,9 @@ fn decoded(
     parts: &Parts,
     body: &Bytes,
     payload: &Payload,
-    signed: &Signed,
-    key: &Key,
-) -> Result<Decoded, Refusal> {
+    signed: &RequestSignature,
+    key: &CallerKey,
+) -> Result<Decoded, ForwardError> {
     let head = call(parts, &[]);
     let length = head.header("x-amz-decoded-content-length");
     let declared = Declared {
@@ -142,7 +146,7 @@ fn decoded(
     let identity = sigv4::identity(key);
     let chain = match payload {
         Payload::Chunked { signed: true, .. } => {
-            Some(Chain::new(signed, &identity).ok_or(SignatureError::Mismatch)?)
+            Some(SignatureChain::new(signed, &identity).ok_or(SignatureError::Mismatch)?)
         }
         _ => None,
     };
@@ -153,13 +157,13 @@ fn call<'a>(parts: &'a Parts, body: &'a [u8]) -> Call<'a> {
     Call { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body }
 }
 
-impl Proved {
+impl VerifiedRequest {
     /// The call as it came.
     pub(crate) fn unchanged(self) -> Request {
         let body = match self.content {
-            Content::Whole(bytes) => Body::from(bytes),
-            Content::Decoded(decoded) => Body::from(decoded.data),
-            Content::Stream(body) => body,
+            VerifiedBody::Whole(bytes) => Body::from(bytes),
+            VerifiedBody::Decoded(decoded) => Body::from(decoded.data),
+            VerifiedBody::Stream(body) => body,
         };
         Request::from_parts(self.parts, body)
     }

@@ -3,25 +3,25 @@
 use podrole_identity::Exchange;
 use serde_json::{Value, json};
 
-use super::{fault::EksFault, pod::Pod};
+use super::{error::EksAuthError, pod::Pod};
 use crate::sessions::Session;
 
 /// An answer: HTTP status and JSON; and the error's code, which goes into a header.
-pub(crate) struct Answer {
+pub(crate) struct JsonResponse {
     pub(super) status: u16,
     pub(super) request_id: String,
     pub(super) code: Option<&'static str>,
     pub(super) body: Value,
 }
 
-impl Answer {
+impl JsonResponse {
     pub(super) fn yes(body: Value, request_id: String) -> Self {
         Self { status: 200, request_id, code: None, body }
     }
 
-    pub(super) fn no(fault: &EksFault, request_id: String) -> Self {
-        let (code, status) = fault.code();
-        let body = json!({"message": fault.to_string()});
+    pub(super) fn no(error: &EksAuthError, request_id: String) -> Self {
+        let (code, status) = error.code();
+        let body = json!({"message": error.to_string()});
         Self { status, request_id, code: Some(code), body }
     }
 }

@@ -9,20 +9,20 @@ use jiff::Timestamp;
 use super::{
     assume_role,
     caller::{self, Caller},
-    fault::Fault,
-    hop::{self, Granted},
-    known::Known,
+    error::StsError,
+    inputs::DecisionInputs,
     parameters::Parameters,
+    role_step::{self, GrantedSession},
     session_token,
 };
 use crate::{call::Call, config::Config, sessions::Sessions};
 
-const CONFIG: &str = include_str!("world.yaml");
+const CONFIG: &str = include_str!("fixture.yaml");
 
 pub(crate) const NODE: &str = "AKIANODE000000000000";
 pub(crate) const NOBODY: &str = "AKIANOBODY0000000000";
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) config: Config,
     pub(crate) sessions: Sessions,
 }
@@ -34,9 +34,9 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_777_636_800).unwrap()
 }
 
-fn refusal(fault: &Fault) -> Refusal {
-    let (code, status) = fault.code();
-    (code, status, format!("{fault} | {}", fault.reason()))
+fn refusal(error: &StsError) -> Refusal {
+    let (code, status) = error.code();
+    (code, status, format!("{error} | {}", error.reason()))
 }
 
 pub(crate) fn a(role: &str) -> String {
@@ -47,14 +47,14 @@ pub(crate) fn b(role: &str) -> String {
     format!("arn:aws:iam::444455556666:role/{role}")
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let config = Config::read(CONFIG).unwrap();
         Self { config, sessions: Sessions::default() }
     }
 
-    pub(crate) fn known(&self) -> Known<'_> {
-        Known { accounts: &self.config.accounts, issuer: None, credential_life: None }
+    pub(crate) fn inputs(&self) -> DecisionInputs<'_> {
+        DecisionInputs { accounts: &self.config.accounts, issuer: None, credential_life: None }
     }
 
     pub(crate) fn caller(&self, key: &str) -> Caller {
@@ -68,43 +68,43 @@ impl World {
         key: &str,
         role: &str,
         more: &[(&str, &str)],
-    ) -> Result<Granted, Refusal> {
+    ) -> Result<GrantedSession, Refusal> {
         let mut pairs = BTreeMap::from([("RoleArn", role), ("RoleSessionName", "me")]);
         pairs.extend(more.iter().copied());
-        parameters(pairs).map_err(|fault| refusal(&fault)).and_then(|parameters| {
+        parameters(pairs).map_err(|error| refusal(&error)).and_then(|parameters| {
             let caller = self.caller(key);
-            assume_role::decide(self.known(), &caller, &parameters, now())
-                .map_err(|fault| refusal(&fault))
+            assume_role::decide(self.inputs(), &caller, &parameters, now())
+                .map_err(|error| refusal(&error))
         })
     }
 
     /// The same, and the key id of the session that comes of it.
     pub(crate) fn go(&mut self, key: &str, role: &str, more: &[(&str, &str)]) -> String {
         let granted = self.ask(key, role, more);
-        self.keep(&granted.unwrap_or_else(|fault| panic!("{role}: {fault:?}")))
+        self.keep(&granted.unwrap_or_else(|error| panic!("{role}: {error:?}")))
     }
 
     pub(crate) fn session_token(
         &mut self,
         key: &str,
         more: &[(&str, &str)],
-    ) -> Result<(Granted, String), Refusal> {
+    ) -> Result<(GrantedSession, String), Refusal> {
         let parameters = parameters(more.iter().copied().collect()).unwrap();
         let granted = session_token::decide(None, &self.caller(key), &parameters, now());
-        let granted = granted.map_err(|fault| refusal(&fault))?;
+        let granted = granted.map_err(|error| refusal(&error))?;
         let key = self.keep(&granted);
         Ok((granted, key))
     }
 
-    fn keep(&mut self, granted: &Granted) -> String {
-        let session = hop::issue(granted, now()).unwrap();
+    fn keep(&mut self, granted: &GrantedSession) -> String {
+        let session = role_step::issue(granted, now()).unwrap();
         let key = session.key_id.clone();
         self.sessions.keep(session, now());
         key
     }
 }
 
-fn parameters(pairs: BTreeMap<&str, &str>) -> Result<Parameters, Fault> {
+fn parameters(pairs: BTreeMap<&str, &str>) -> Result<Parameters, StsError> {
     let body = serde_urlencoded::to_string(pairs).unwrap();
     let uri = "/".parse().unwrap();
     let headers = HeaderMap::new();
