@@ -1,5 +1,5 @@
-//! What a sandbox has beside AWS's accounts: the faults that were asked for, and what its own
-//! routes and flags hold.
+//! The state behind the sandbox's own routes and flags: injected faults, `--auto-roles` and the changes
+//! to save.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,12 @@ use std::{
     },
 };
 
-use crate::{accounts::Accounts, faults::Faults, iam::change::Change, state::SavedChanges};
+use crate::{
+    accounts::Accounts,
+    faults::Faults,
+    iam::change::Change,
+    state::{SavedChanges, StateError},
+};
 
 /// The state of the sandbox's own routes and flags.
 #[derive(Default)]
@@ -20,7 +25,7 @@ pub(crate) struct AdminState {
     changes: Mutex<Changes>,
 }
 
-/// What was changed over the file, and where it is written down.
+/// What the IAM API changed, and the file that the changes are saved in.
 #[derive(Default)]
 pub(crate) struct Changes {
     made: BTreeSet<Change>,
@@ -28,41 +33,41 @@ pub(crate) struct Changes {
 }
 
 impl AdminState {
-    /// The faults that callers shall meet.
+    /// The faults that are injected into calls.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Whether unknown roles come into being.
+    /// Whether unknown roles are created on first use.
     pub(crate) fn auto_roles(&self) -> bool {
         self.auto_roles.load(Ordering::Relaxed)
     }
 
-    /// From now on unknown roles come into being.
+    /// Creates unknown roles on first use from now on.
     pub(crate) fn enable_auto_roles(&self) {
         self.auto_roles.store(true, Ordering::Relaxed);
     }
 
-    /// What the IAM API changed so far.
+    /// The changes of the IAM API so far. Lock them before the accounts.
     pub(crate) fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Changes {
-    /// Takes over what an earlier sandbox wrote into the file, and writes every change into it.
-    pub(crate) fn load(&mut self, file: &Path, accounts: &mut Accounts) -> Result<(), String> {
+    /// Applies the changes that an earlier sandbox saved in the file, and saves later ones there.
+    pub(crate) fn load(&mut self, file: &Path, accounts: &mut Accounts) -> Result<(), StateError> {
         let made = SavedChanges::read(file)?.apply(accounts)?;
         *self = Self { made, file: Some(file.to_owned()) };
         Ok(())
     }
 
-    /// Makes the changes again in `new`, as they are in `old`.
-    pub(crate) fn carry_over(&self, old: &Accounts, new: &mut Accounts) -> Result<(), String> {
+    /// Copies everything that was changed from `old` to `new`.
+    pub(crate) fn carry_over(&self, old: &Accounts, new: &mut Accounts) -> Result<(), StateError> {
         SavedChanges::of(old, &self.made).apply(new).map(drop)
     }
 
-    /// Remembers a change that was made, and writes it into the state file.
+    /// Records a change and saves all of them in the state file, if there is one.
     pub(crate) fn note(&mut self, change: Change, accounts: &Accounts) {
         self.made.insert(change);
         let Some(file) = &self.file else {
@@ -70,7 +75,7 @@ impl Changes {
         };
         if let Err(error) = SavedChanges::of(accounts, &self.made).write(file) {
             let file = file.display();
-            tracing::error!(%file, %error, "the change is in force and could not be written");
+            tracing::error!(%file, %error, "could not save the state file; the change is in effect until the sandbox stops");
         }
     }
 }

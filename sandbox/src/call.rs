@@ -1,12 +1,12 @@
-//! A request as its checks read it, whichever service it is for.
+//! An HTTP request, as the signature checks and the query protocol read it.
 
 use axum::extract::Request;
 use http::{HeaderMap, Uri};
 
-/// Bytes of a body: a token of 20,000 characters, three bytes each at worst, and the rest.
+/// Maximum bytes of a body: room for a token of 20,000 characters, percent-encoded, and other parameters.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
-/// A request as it arrived.
+/// A request as it was received.
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
     pub(crate) uri: &'a Uri,
@@ -25,12 +25,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A header's first value, where it is text.
+    /// A header's first value, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The query as it stands in the URL.
+    /// The query of the URL, still encoded.
     pub(crate) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
     }

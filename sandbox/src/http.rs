@@ -1,4 +1,4 @@
-//! The routes.
+//! The sandbox's HTTP routes.
 
 use axum::{
     Json, Router,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Sandbox {
-    /// The routes: STS on `/`, the issuer's where one is attached, and what was decided under
+    /// The routes: STS and IAM on `/`, EKS Auth, the issuer's if there is one, and the sandbox's own under
     /// `/_podrole/`.
     pub fn router(&self) -> Router {
         router(self, self.issuer())
@@ -32,7 +32,7 @@ impl Sandbox {
 fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     let router = Router::new()
         .route("/", get(sts).post(sts))
-        // Faults are for every path, whether there is anything behind it or not.
+        // A fallback runs the layer below: faults also apply to paths that do not exist.
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(sandbox.clone())
         .layer(from_fn_with_state(sandbox.clone(), faults::apply::layer));
@@ -44,7 +44,7 @@ fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-/// What AWS does not have: what was decided, and faults on demand.
+/// What AWS does not have: the decision log and fault injection.
 fn own(sandbox: &Sandbox) -> Router {
     Router::new()
         .route("/_podrole/decisions", get(decisions))
@@ -53,7 +53,7 @@ fn own(sandbox: &Sandbox) -> Router {
         .merge(faults::routes::router(sandbox.faults().clone()))
 }
 
-/// The issuer's documents, which can be spoiled too, and its own routes, which cannot.
+/// The issuer's documents, which faults apply to, and its `/_podrole/` routes, which they do not.
 fn issued(sandbox: &Sandbox, issuer: &Issuer) -> Router {
     let layer = from_fn_with_state(sandbox.clone(), faults::apply::layer);
     routes::documents(issuer).layer(layer).merge(routes::router(issuer))
@@ -75,7 +75,7 @@ async fn sts(
     answer(&sandbox, &call, faults::apply::now(&extensions)).await.into_response()
 }
 
-/// One port and one path for IAM and STS: the operation says whose it is.
+/// IAM and STS share a path: the operation decides which of them is called.
 async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> XmlResponse {
     if let Ok(parameters) = Parameters::read(call) {
         if iam::dispatch::is_called(&parameters) {

@@ -1,12 +1,12 @@
-//! The cluster that the sandbox runs in, as a pod: its issuer and keys are asked of its API server.
+//! `--in-cluster`: the sandbox runs as a pod, and accepts the tokens of its cluster.
 //!
 //! ```text
 //!   the pod's token and CA ─► API server ─► /.well-known/openid-configuration: the issuer's URL
-//!                                    └────► /openid/v1/jwks: keys, kept as any other issuer's
+//!                                    └────► /openid/v1/jwks: keys, cached like any other issuer's
 //! ```
 //!
-//! An issuer's URL is often one that only its own cluster can reach, or nobody: with kind and k3s
-//! it is a name of the cluster's own DNS.
+//! The keys come from the API server because the issuer's URL often cannot be reached: with kind and k3s
+//! it is a name of the cluster's DNS.
 
 use std::{path::Path, time::Duration};
 
@@ -15,16 +15,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::discovery::{Discovery, api_server::ApiServer};
 
-/// Where a kubelet puts a ServiceAccount's token and CA.
+/// Where the kubelet mounts a ServiceAccount's token and CA.
 pub(crate) const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// How long the API server is waited for at the start: a pod's network may come after the pod.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for the API server at the start: a pod's network can be ready after the pod.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 
-const MEND: &str = "the pod's ServiceAccount needs the ClusterRole system:service-account-issuer-discovery, and its token \
+const HINT: &str = "bind the pod's ServiceAccount to the ClusterRole system:service-account-issuer-discovery and mount its token \
      mounted (automountServiceAccountToken)";
 
-/// The cluster's issuer. What is known of its keys is known once, for all accounts.
+/// The cluster's issuer. Its keys are cached once for all accounts.
 pub(crate) struct InCluster {
     server: ApiServer,
     issuer: String,
@@ -32,13 +32,14 @@ pub(crate) struct InCluster {
 }
 
 impl InCluster {
-    /// Asks the API server of this pod for its issuer; waits for it, if need be.
+    /// Asks the API server for the cluster's issuer, and retries for up to 30 s.
     ///
     /// # Errors
-    /// When this is no pod, or the API server does not say.
+    /// If this process is not in a pod, or the API server does not return its issuer.
     pub(crate) async fn connect(folder: &Path) -> anyhow::Result<Self> {
         let variable = |name: &str| {
-            std::env::var(name).with_context(|| format!("{name} is not set; this is no pod"))
+            std::env::var(name)
+                .with_context(|| format!("{name} is not set; --in-cluster only works in a pod"))
         };
         let host = variable("KUBERNETES_SERVICE_HOST")?;
         let server = ApiServer::new(&host, &variable("KUBERNETES_SERVICE_PORT")?, folder);
@@ -46,24 +47,28 @@ impl InCluster {
         loop {
             match server.issuer().await {
                 Ok(issuer) => return Ok(Self { server, issuer, discovery: Discovery::default() }),
-                Err(error) if started.elapsed() >= PATIENCE => anyhow::bail!("{error}; {MEND}"),
-                Err(error) => tracing::warn!(%error, "the API server is asked again"),
+                Err(error) if started.elapsed() >= START_TIMEOUT => {
+                    anyhow::bail!("{error}; {HINT}")
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not ask the API server for the issuer; retrying")
+                }
             }
             sleep(PAUSE).await;
         }
     }
 
-    /// Its issuer's URL: the `iss` of its tokens.
+    /// The issuer's URL: the `iss` of the cluster's tokens.
     pub(crate) fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// What is known of its keys.
+    /// The cache of its keys.
     pub(crate) fn discovery(&self) -> &Discovery {
         &self.discovery
     }
 
-    /// Its API server, which has the keys.
+    /// The API server, which serves the issuer's keys.
     pub(crate) fn api_server(&self) -> &ApiServer {
         &self.server
     }

@@ -1,4 +1,4 @@
-//! An OIDC issuer, as a cluster's API server is one: a key, its discovery, and tokens.
+//! An OIDC issuer like the one of a cluster's API server: keys, discovery and tokens.
 
 mod error;
 mod keys;
@@ -18,38 +18,39 @@ pub use self::{
 };
 use crate::{jwk::JwkSet, random};
 
-/// Where Kubernetes serves its keys, under the issuer's URL.
+/// Where Kubernetes serves an issuer's keys, relative to its URL.
 const JWKS_PATH: &str = "/openid/v1/jwks";
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// An issuer that signs with an RSA key of 2048 bits. Clones are the same issuer.
+/// An issuer that signs with a 2048-bit RSA key. Clones share the keys.
 #[derive(Clone)]
 pub struct Issuer(Arc<Inner>);
 
 struct Inner {
     url: String,
     path: String,
-    /// GeneratedKeys when they are first asked for: an RSA key takes a tenth of a second.
+    /// Generated on first use, because generating an RSA key takes about 100 ms.
     keys: LazyLock<GeneratedKeys, Box<dyn FnOnce() -> GeneratedKeys + Send>>,
 }
 
 type GeneratedKeys = Result<RwLock<IssuerKeys>, IssuerError>;
 
 impl Issuer {
-    /// A new issuer with a new key.
+    /// Creates an issuer and generates its key.
     ///
     /// # Errors
-    /// When the URL is not one that an issuer can have, or the crypto library fails.
+    /// If the URL is not a valid issuer URL, or the crypto library fails.
     pub fn generate(url: &str) -> Result<Self, IssuerError> {
         let issuer = Self::new(url, SigningKey::generate)?;
         drop(issuer.keys()?);
         Ok(issuer)
     }
 
-    /// The same, and the key is made beside: whoever needs it first waits for it.
+    /// Creates an issuer and generates its key in a thread, so that the program starts without waiting for
+    /// it. The first use of the key waits.
     ///
     /// # Errors
-    /// When the URL is not one that an issuer can have.
+    /// If the URL is not a valid issuer URL.
     pub fn start(url: &str) -> Result<Self, IssuerError> {
         let issuer = Self::new(url, SigningKey::generate)?;
         let beside = issuer.clone();
@@ -57,11 +58,11 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// One that names the same issuer and the same key and signs with another: whoever believes
-    /// its tokens has not looked at the signature.
+    /// An issuer with the same URL and key id that signs with another key. Code that accepts its tokens
+    /// does not verify signatures.
     ///
     /// # Errors
-    /// When the crypto library fails.
+    /// If the crypto library fails.
     pub fn impostor(&self) -> Result<Self, IssuerError> {
         let mut key = SigningKey::generate()?;
         key.kid.clone_from(&self.keys()?.signing().kid);
@@ -78,36 +79,36 @@ impl Issuer {
         Ok(Self(Arc::new(Inner { url: url.to_owned(), path, keys })))
     }
 
-    /// Signs with a new key from now on. The old one stays published, so that its tokens live on.
+    /// Signs with a new key from now on. The old one stays published, so that its tokens stay valid.
     ///
     /// # Errors
-    /// When the crypto library fails.
+    /// If the crypto library fails.
     pub fn rotate(&self) -> Result<(), IssuerError> {
         let key = SigningKey::generate()?;
         self.keys_mut()?.rotate(key);
         Ok(())
     }
 
-    /// Publishes the signing key alone: what older keys signed is believed no more.
+    /// Publishes only the signing key, so that tokens of older keys become invalid.
     pub fn drop_old_keys(&self) {
         if let Ok(mut keys) = self.keys_mut() {
             keys.drop_old();
         }
     }
 
-    /// Its URL: the `iss` of its tokens.
+    /// The issuer's URL: the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Its public keys as a JWK set: the signing key first.
+    /// The published keys as a JWK set, the signing key first.
     #[must_use]
     pub fn jwks(&self) -> Value {
         self.keys().map_or_else(|_| json!({"keys": []}), |keys| keys.jwks())
     }
 
-    /// Its discovery document.
+    /// The OIDC discovery document.
     #[must_use]
     pub fn discovery(&self) -> Value {
         json!({
@@ -119,10 +120,10 @@ impl Issuer {
         })
     }
 
-    /// A token with the claims that Kubernetes puts in.
+    /// Issues a token with the claims of a Kubernetes ServiceAccount token.
     ///
     /// # Errors
-    /// When no audience is asked for, or the crypto library fails.
+    /// If the request has no audience, or the crypto library fails.
     pub fn mint(&self, request: &TokenRequest, now: Timestamp) -> Result<String, IssuerError> {
         if request.audiences.is_empty() {
             return Err(IssuerError::NoAudience);
@@ -133,7 +134,7 @@ impl Issuer {
         sign(&key, &json!({"alg": "RS256", "kid": key.kid}), &claims)
     }
 
-    /// Signs any header and claims: tests need wrong ones too.
+    /// Signs any header and claims, because tests need invalid ones.
     #[cfg(test)]
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> Result<String, IssuerError> {
         sign(&self.keys()?.signing(), header, claims)
@@ -143,7 +144,7 @@ impl Issuer {
         self.keys().map(|keys| keys.set()).unwrap_or_default()
     }
 
-    /// The paths of its discovery document and of its keys on this server.
+    /// The paths of the discovery document and of the keys on this server.
     pub(crate) fn paths(&self) -> (String, String) {
         let path = &self.0.path;
         (format!("{path}{DISCOVERY_PATH}"), format!("{path}{JWKS_PATH}"))
@@ -172,7 +173,7 @@ fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, Issu
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The path of an issuer's URL, without a slash at its end.
+/// The path of an issuer's URL. `None` if the URL is not valid.
 fn path(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://");
     let rest = rest.or_else(|| url.strip_prefix("http://"))?;

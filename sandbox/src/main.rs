@@ -1,11 +1,11 @@
-//! `podrole-sandbox`: the sandbox as a program.
+//! The program `podrole-sandbox`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use podrole_sandbox::{SandboxArgs, run};
 
-/// A small AWS identity that checks, for laptops, kind clusters and CI
+/// A small AWS STS and IAM that checks signatures, tokens and policies, for laptops, kind clusters and CI
 #[derive(Parser)]
 #[command(version)]
 struct Program {

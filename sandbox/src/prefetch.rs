@@ -1,5 +1,5 @@
-//! What happens before a call is decided, because deciding waits for nothing: keys are fetched
-//! from an issuer, and with `--auto-roles` a role comes into being.
+//! Everything asynchronous that a decision needs is done before it: an issuer's keys are fetched, and with
+//! `--auto-roles` a role is created. The decision itself is synchronous.
 
 pub(crate) mod keys;
 
@@ -10,8 +10,7 @@ use crate::{
     accounts::Provider, auto_roles, sandbox::Sandbox, sts::parameters::Parameters, token::Token,
 };
 
-/// Prepares a call to STS. Nothing is answered here: what is wrong is found again when the call is
-/// decided.
+/// Prepares a call to STS. Errors are ignored here: the decision finds them again and reports them.
 pub(crate) async fn prefetch(sandbox: &Sandbox, parameters: &Parameters, now: Timestamp) {
     if parameters.get("Action") != Some("AssumeRoleWithWebIdentity") {
         return;
@@ -38,14 +37,15 @@ pub(crate) async fn prefetch(sandbox: &Sandbox, parameters: &Parameters, now: Ti
     }
 }
 
-/// Whether there is anything to prepare in that account: mostly there is not.
+/// Whether there can be anything to prepare for that account. Usually there is not, which saves parsing
+/// the token twice.
 fn is_needed(sandbox: &Sandbox, account: &str) -> bool {
     let elsewhere = |one: &Provider| one.is_elsewhere(sandbox.issuer());
     sandbox.admin().auto_roles() || sandbox.accounts().providers(account).any(elsewhere)
 }
 
-/// Fetches the keys of the token's issuer, if it is registered in the account and they are nowhere
-/// else: nobody else's URL is ever asked.
+/// Fetches the keys of the token's issuer if they are only there. The issuer must be registered in the
+/// account: a caller must not be able to choose a URL.
 async fn prefetch_keys(sandbox: &Sandbox, account: &str, token: &Token<'_>, now: Timestamp) {
     let issuer = {
         let accounts = sandbox.accounts();

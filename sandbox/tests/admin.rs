@@ -107,7 +107,7 @@ fn is(status: &str, code: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_token_for_the_asking_is_taken_and_outlives_a_rotation() {
+async fn an_issued_token_is_accepted_and_survives_a_rotation() {
     let fixture = fixture(None).await;
     let old = fixture.token().await;
     assert_eq!(fixture.outcome(&old, ROLE).await, is("200", "OK"));
@@ -130,7 +130,7 @@ async fn a_token_for_the_asking_is_taken_and_outlives_a_rotation() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_from_an_issuer_elsewhere() {
+async fn keys_are_fetched_from_another_issuer() {
     let cluster = fixture(None).await;
     let here = fixture(Some(&cluster.issuer)).await;
     let token = cluster.token().await;
@@ -148,7 +148,7 @@ async fn keys_are_fetched_from_an_issuer_elsewhere() {
 }
 
 #[tokio::test]
-async fn each_fault_is_what_was_asked_for() {
+async fn each_kind_of_fault_is_injected() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     fixture.fault("operation=AssumeRoleWithWebIdentity,code=Throttling,first=2").await;
@@ -207,7 +207,7 @@ async fn each_fault_is_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_fault_in_a_header_is_for_that_request_alone() {
+async fn a_fault_in_a_header_only_applies_to_that_request() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     let spoiled = fixture.assume(&token, ROLE, "x-podrole-fault: code=Throttling\r\n").await;
@@ -222,7 +222,7 @@ async fn a_fault_in_a_header_is_for_that_request_alone() {
 }
 
 #[tokio::test]
-async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
+async fn a_role_is_created_for_its_first_caller_and_only_with_auto_roles() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     let new = "arn:aws:iam::111122223333:role/new";
@@ -243,7 +243,7 @@ async fn a_role_comes_into_being_for_the_first_that_asks_and_only_then() {
 }
 
 #[tokio::test]
-async fn the_issuer_that_is_served_here_is_registered_where_its_first_role_is() {
+async fn the_served_issuer_is_registered_in_the_account_of_the_first_role() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     let new = "arn:aws:iam::444455556666:role/new";

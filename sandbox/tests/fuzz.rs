@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn bodies_that_are_no_form(body in vec(any::<u8>(), 0..400)) {
+    fn bodies_that_are_not_forms(body in vec(any::<u8>(), 0..400)) {
         let (status, _) = ask(form(body.clone()));
         prop_assert!((400..500).contains(&status));
         for path in ["/_podrole/tokens", "/_podrole/faults", "/clusters/a/assume-role-for-pod-identity"] {
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn errors_are_xml_whatever_stands_in_them(action in any::<String>()) {
+    fn errors_are_valid_xml_with_any_action(action in any::<String>()) {
         let body = serde_urlencoded::to_string([("Action", &action)]).unwrap();
         let (status, text) = ask(form(body));
         prop_assert_eq!(status, 400);

@@ -12,7 +12,7 @@ use podrole_sandbox::{Config, Issuer};
 use fixture::{APP, fixture, refused, request};
 
 #[tokio::test]
-async fn a_pod_becomes_its_role() {
+async fn a_pod_gets_its_role() {
     let fixture = fixture(Config::default()).await;
     let call = fixture.client(None).assume_role_with_web_identity();
     let call = call.role_arn(APP).role_session_name("pod-1");
@@ -53,7 +53,7 @@ async fn a_pod_becomes_its_role() {
 }
 
 #[tokio::test]
-async fn each_refusal_reaches_the_sdk_with_its_code() {
+async fn the_sdk_sees_the_code_of_each_error() {
     let fixture = fixture(Config::default()).await;
     let other = Issuer::generate(fixture.issuer.url()).unwrap();
     let good = request("shop/app", "sts.amazonaws.com", 600);
@@ -85,7 +85,7 @@ async fn each_refusal_reaches_the_sdk_with_its_code() {
     }
     assert_eq!(fixture.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
     let decisions = fixture.sandbox.decisions();
-    let wanted = "wants [\"system:serviceaccount:shop:app\"] and the request has \
+    let wanted = "requires [\"system:serviceaccount:shop:app\"] and the request has \
                   [\"system:serviceaccount:shop:other\"]";
     assert!(decisions[6].reason.contains(wanted), "{}", decisions[6].reason);
     let served = fixture.get("/_podrole/decisions").await;
@@ -98,7 +98,7 @@ async fn each_refusal_reaches_the_sdk_with_its_code() {
 }
 
 #[tokio::test]
-async fn credentials_may_live_shorter_than_aws_lets_them() {
+async fn credentials_can_expire_sooner_than_in_aws() {
     let life = Duration::from_secs(1);
     let fixture = fixture(Config::default().with_credential_life(life)).await;
     let credentials = fixture.assume(&fixture.good_token(), APP, 900).await.unwrap();
@@ -108,7 +108,7 @@ async fn credentials_may_live_shorter_than_aws_lets_them() {
 }
 
 #[tokio::test]
-async fn the_protocol_takes_what_clients_send() {
+async fn the_protocol_accepts_what_clients_send() {
     let fixture = fixture(Config::default()).await;
     let query = format!(
         "Action=AssumeRoleWithWebIdentity&Version=x&RoleArn={APP}&RoleSessionName=me&WebIdentityToken={}",

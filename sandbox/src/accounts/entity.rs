@@ -10,47 +10,47 @@ use crate::policy::{IdentityPolicy, Policy};
 
 const DEFAULT_MAX_SESSION_DURATION: u32 = 3600;
 
-/// Inline policies, by name.
+/// Inline policies by name.
 pub type Policies = BTreeMap<String, IdentityPolicy>;
 
 /// A role of an account.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// Its ARN; the account is in it.
+    /// Contains the account.
     pub arn: RoleArn,
-    /// Who may assume it.
+    /// Decides who may assume the role.
     pub trust_policy: Policy,
-    /// What it may do, of `sts:*` and `eks-auth:*`.
+    /// Evaluated for `sts:*` and `eks-auth:*` actions only.
     pub policies: Policies,
-    /// The longest session in seconds: 3600 to 43200.
+    /// In seconds, 3600 to 43200.
     pub max_session_duration: u32,
-    /// Its tags: every session's `aws:PrincipalTag/*`, but for those that the session overrides.
+    /// `aws:PrincipalTag/*` of every session, unless a session tag overrides them.
     pub tags: Tags,
-    /// What somebody wrote about it.
+    /// Free text.
     pub description: Option<String>,
-    /// When it was made; 1970 for those of a file.
+    /// The epoch for entities from the configuration file.
     pub created: Timestamp,
 }
 
-/// A user of an account: somebody with keys that do not expire.
+/// An IAM user: an identity with access keys that do not expire.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Its ARN; the account is in it.
+    /// Contains the account.
     pub arn: UserArn,
     /// Its keys.
     pub keys: Vec<AccessKey>,
-    /// What it may do, of `sts:*` and `eks-auth:*`.
+    /// Evaluated for `sts:*` and `eks-auth:*` actions only.
     pub policies: Policies,
-    /// Its tags, which are its `aws:PrincipalTag/*`.
+    /// The user's `aws:PrincipalTag/*`.
     pub tags: Tags,
 }
 
-/// A user's key.
+/// A user's access key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// `AKIA…`
     pub id: String,
-    /// What requests are signed with.
+    /// The secret that requests are signed with.
     pub secret: String,
 }
 
@@ -62,7 +62,7 @@ pub struct UserArn {
 }
 
 impl Role {
-    /// A role with sessions of at most an hour, without policies and tags.
+    /// A role with sessions of up to one hour, and without policies and tags.
     #[must_use]
     pub fn new(arn: RoleArn, trust_policy: Policy) -> Self {
         Self {
@@ -78,11 +78,11 @@ impl Role {
 }
 
 impl UserArn {
-    /// Reads a user's ARN; nothing when it is none.
+    /// Parses a user's ARN. Returns `None` for anything else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (head, name) = text.split_once(":user/")?;
-        // A role's ARN in all but that word, so that one place knows the form.
+        // A user's ARN differs from a role's in that word only: the role's parser checks the rest.
         let role: RoleArn = format!("{head}:role/{name}").parse().ok()?;
         let account = role.account().parse().ok()?;
         Some(Self { text: text.to_owned(), account })
@@ -94,19 +94,19 @@ impl UserArn {
         &self.text
     }
 
-    /// Its account.
+    /// The account of the user.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The user's name without its path.
+    /// The user's name, without the path.
     #[must_use]
     pub fn name(&self) -> &str {
         self.text.rsplit('/').next().unwrap_or(&self.text)
     }
 
-    /// `aws`, `aws-cn`, ...
+    /// `aws`, `aws-cn` and so on.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.text.split(':').nth(1).unwrap_or_default()
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_read() {
+    fn a_users_arn_is_parsed() {
         let user = UserArn::read("arn:aws-cn:iam::111122223333:user/team/node").unwrap();
         assert_eq!((user.name(), user.partition()), ("node", "aws-cn"));
         assert_eq!(user.account().as_str(), "111122223333");

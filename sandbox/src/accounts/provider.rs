@@ -1,4 +1,4 @@
-//! OIDC providers, and where the keys of their issuers are.
+//! OIDC providers, and where their issuers' keys come from.
 
 use jiff::Timestamp;
 use podrole_identity::Audience;
@@ -6,28 +6,29 @@ use podrole_identity::Audience;
 use super::Tags;
 use crate::{discovery::Discovery, issuer::Issuer, jwk::JwkSet, token::TokenError};
 
-/// An OIDC provider of an account.
+/// An IAM OIDC provider.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// The issuer, exactly as tokens carry it in `iss`.
+    /// The issuer URL, exactly as in the tokens' `iss`.
     pub url: String,
-    /// The audiences that it takes.
+    /// The audiences that are accepted.
     pub client_ids: Vec<Audience>,
-    /// The issuer's keys. `None`: those of the issuer that this sandbox serves, if it has that URL,
-    /// else those that the issuer publishes.
+    /// The issuer's keys. `None`: the keys of the issuer that this sandbox serves, if it has the same
+    /// URL; otherwise the keys that the issuer publishes.
     pub keys: Option<JwkSet>,
-    /// The certificates that IAM would believe. Only kept: nothing here looks at them.
+    /// Certificate thumbprints. The sandbox stores and returns them, and checks nothing with them.
     pub thumbprints: Vec<String>,
     /// Its tags.
     pub tags: Tags,
-    /// When it was made; 1970 for those of a file.
+    /// The epoch for entities from the configuration file.
     pub created: Timestamp,
-    /// The keys that the issuer itself publishes, where they are looked for there.
+    /// The keys that the issuer publishes, if they were fetched.
     pub(crate) discovery: Discovery,
 }
 
 impl Provider {
-    /// A provider that takes those audiences, and has the keys of the issuer that is served here.
+    /// A provider without keys of its own: it uses those of the issuer that is served here, or those
+    /// that the issuer publishes.
     #[must_use]
     pub fn new(url: &str, client_ids: Vec<Audience>) -> Self {
         Self {
@@ -41,27 +42,27 @@ impl Provider {
         }
     }
 
-    /// With keys of its own.
+    /// Sets the provider's own keys.
     #[must_use]
     pub fn with_keys(mut self, keys: JwkSet) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// Its ARN in an account: the issuer without its scheme.
+    /// The provider's ARN: its last part is the issuer without the scheme.
     pub(crate) fn arn(&self, partition: &str, account: &str) -> String {
         let issuer = self.issuer();
         format!("arn:{partition}:iam::{account}:oidc-provider/{issuer}")
     }
 
-    /// The issuer as condition keys have it: without its scheme.
+    /// The issuer without its scheme, as condition keys have it.
     pub(crate) fn issuer(&self) -> &str {
         let url = self.url.strip_prefix("https://");
         url.or_else(|| self.url.strip_prefix("http://")).unwrap_or(&self.url)
     }
 
-    /// The keys that its tokens are checked with: its own; else those of the issuer that is served
-    /// here; else those that it publishes. Nothing: it was never asked for them.
+    /// The keys that its tokens are verified with: its own, or those of the issuer that is served here,
+    /// or those that it publishes. `None` if they were never fetched.
     pub(crate) fn key_set(&self, served: Option<&Issuer>) -> Result<Option<JwkSet>, TokenError> {
         match (&self.keys, served) {
             (Some(keys), _) => Ok(Some(keys.clone())),
@@ -70,7 +71,7 @@ impl Provider {
         }
     }
 
-    /// Whether its keys are to be had from nowhere but itself.
+    /// Whether its keys have to be fetched from the issuer.
     pub(crate) fn is_elsewhere(&self, served: Option<&Issuer>) -> bool {
         self.keys.is_none() && served.is_none_or(|issuer| issuer.url() != self.url)
     }

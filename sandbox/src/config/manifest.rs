@@ -1,4 +1,4 @@
-//! The file as a cluster holds it: in a ConfigMap.
+//! The configuration file inside of a ConfigMap's manifest.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::error::ConfigError;
 
-/// What tells a manifest from the file itself; all else is passed over here.
+/// The fields that distinguish a manifest from the configuration file. Others are ignored here.
 #[derive(Deserialize)]
 pub(super) struct Manifest {
     kind: Option<String>,
@@ -15,7 +15,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// The file that a ConfigMap holds; none where there is no manifest, but the file itself.
+    /// The one file of a ConfigMap. `None` if the text is not a manifest.
     pub(super) fn file(self) -> Result<Option<String>, ConfigError> {
         let Some(kind) = self.kind else {
             return Ok(None);

@@ -41,7 +41,7 @@ credentialLife: 30s
 "#;
 
 #[test]
-fn a_file_is_read() {
+fn a_file_is_parsed() {
     let config = Config::read(FILE).unwrap();
     assert_eq!(config.credential_life, Some(Duration::from_secs(30)));
     let both = ["https://oidc.example", "https://cluster.example"];
@@ -72,7 +72,7 @@ fn a_file_is_read() {
 }
 
 #[test]
-fn a_config_map_may_hold_the_file() {
+fn a_config_map_may_contain_the_file() {
     let held = |kind: &str, files: &[(&str, &str)]| {
         let data: std::collections::BTreeMap<_, _> = files.iter().copied().collect();
         let metadata = serde_json::json!({"name": "sandbox"});
@@ -87,14 +87,14 @@ fn a_config_map_may_hold_the_file() {
         ("ConfigMap", &[("a", FILE), ("b", FILE)]),
     ] {
         let error = held(kind, files).unwrap_err().to_string();
-        assert!(error.contains("a ConfigMap that holds it alone"), "{error}");
+        assert!(error.contains("a ConfigMap with that file alone"), "{error}");
     }
     let error = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
     assert!(error.starts_with("line 1"), "{error}");
 }
 
 #[test]
-fn a_fault_names_its_line_and_reason() {
+fn an_error_has_line_and_reason() {
     for (from, to, line, reason) in [
         ("roles:", "rolls:", 17, "rolls"),
         ("clientIds", "audiences", 6, "audiences"),
@@ -102,18 +102,18 @@ fn a_fault_names_its_line_and_reason() {
         ("[sts.amazonaws.com]", "[\"\"]", 7, "audience"),
         ("url: https://", "url: ftp://", 6, "https://"),
         ("role/team/app", "user/app", 19, "names no role"),
-        ("user/team/node", "role/node", 10, "is no user"),
-        ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "no access key id"),
+        ("user/team/node", "role/node", 10, "is not the ARN of a user"),
+        ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "not an access key id"),
         ("secret:", "password:", 12, "password"),
         ("Resource: \"*\"", "Principal: \"*\"", 15, "Principal"),
         ("team: shop", "\"aws:team\": shop", 16, "aws:"),
         ("Action: sts:AssumeRoleWith", "NotPrincipal: sts:AssumeRoleWith", 26, "NotPrincipal"),
         ("Effect: Allow\n", "Effect: Permit\n", 24, "Permit"),
         ("maxSessionDuration: 7200", "maxSessionDuration: long", 20, ""),
-        ("cluster/shop", "node/shop", 29, "is no cluster"),
+        ("cluster/shop", "node/shop", 29, "is not the ARN of a cluster"),
         ("issuer: https", "url: https", 30, "url"),
         ("targetRoleArn", "targetRole", 35, "targetRole"),
-        ("credentialLife: 30s", "credentialLife: soon", 38, "no duration"),
+        ("credentialLife: 30s", "credentialLife: soon", 38, "not a duration"),
         ("credentialLife: 30s", "credentialLife: 0s", 38, "too short"),
         ("accounts:", "accounts: [", 0, ""),
     ] {
@@ -128,7 +128,7 @@ fn a_fault_names_its_line_and_reason() {
 }
 
 #[test]
-fn everything_stands_under_its_account_and_name() {
+fn everything_is_listed_under_its_account_and_name() {
     let read = |from: &str, to: &str| {
         assert!(FILE.contains(from), "{from}");
         Config::read(&FILE.replacen(from, to, 1)).unwrap_err()
@@ -149,9 +149,9 @@ fn everything_stands_under_its_account_and_name() {
 }
 
 #[test]
-fn an_association_is_one_that_eks_would_take() {
+fn an_association_must_be_one_that_eks_accepts() {
     for (from, to, reason) in [
-        ("- name: shop", "- name: other", "its ARN names \"shop\""),
+        ("- name: shop", "- name: other", "its ARN contains the name \"shop\""),
         ("roleArn: arn:aws:iam::1111", "roleArn: arn:aws:iam::4444", "targetRoleArn"),
         ("disableSessionTags: true", "disableSessionTags: false", "disableSessionTags: true"),
         ("serviceAccount: app", "serviceAccount: a/b", "shop/a/b"),

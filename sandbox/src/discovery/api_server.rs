@@ -1,11 +1,11 @@
-//! A cluster's API server, asked for its issuer and keys as a pod asks it.
+//! A cluster's API server, which knows the cluster's issuer and its keys.
 
 use std::path::{Path, PathBuf};
 
-use super::documents::DocumentClient;
+use super::{documents::DocumentClient, error::DiscoveryError};
 use crate::jwk::JwkSet;
 
-/// How its API server is reached.
+/// How the API server is reached from a pod.
 pub(crate) struct ApiServer {
     url: String,
     folder: PathBuf,
@@ -17,27 +17,30 @@ struct IssuerDocument {
 }
 
 impl ApiServer {
-    /// The API server of a pod's cluster.
+    /// `folder` contains the ServiceAccount's `token` and `ca.crt`.
     pub(crate) fn new(host: &str, port: &str, folder: &Path) -> Self {
         Self { url: url(host, port), folder: folder.to_owned() }
     }
 
-    /// Its issuer's URL: the `iss` of its tokens.
-    pub(crate) async fn issuer(&self) -> Result<String, String> {
+    /// The issuer's URL: the `iss` of the cluster's tokens.
+    pub(crate) async fn issuer(&self) -> Result<String, DiscoveryError> {
         let document: IssuerDocument = self.get("/.well-known/openid-configuration").await?;
         Ok(document.issuer)
     }
 
-    /// Its keys, as they are now.
-    pub(super) async fn keys(&self) -> Result<JwkSet, String> {
+    /// The issuer's current keys.
+    pub(super) async fn keys(&self) -> Result<JwkSet, DiscoveryError> {
         self.get("/openid/v1/jwks").await
     }
 
-    /// The files are read each time: a kubelet replaces both.
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+    /// Reads token and CA each time, because the kubelet replaces both.
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, DiscoveryError> {
         let read = |name: &str| {
             let file = self.folder.join(name);
-            std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
+            std::fs::read_to_string(&file).map_err(|error| DiscoveryError::File {
+                file: file.display().to_string(),
+                reason: error.to_string(),
+            })
         };
         let documents = DocumentClient::for_cluster(&read("ca.crt")?)?;
         documents.get(&format!("{}{path}", self.url), Some(read("token")?.trim())).await
@@ -45,7 +48,7 @@ impl ApiServer {
 }
 
 fn url(host: &str, port: &str) -> String {
-    // IPv6 stands between brackets in a URL, and without them in the variable.
+    // An IPv6 address needs brackets in a URL; the environment variable has none.
     if host.contains(':') && !host.starts_with('[') {
         return format!("https://[{host}]:{port}");
     }
@@ -57,16 +60,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_family_of_addresses_makes_a_url() {
+    fn both_families_of_addresses_make_a_url() {
         assert_eq!(url("10.96.0.1", "443"), "https://10.96.0.1:443");
         assert_eq!(url("fd00:10:96::1", "443"), "https://[fd00:10:96::1]:443");
         assert_eq!(url("[::1]", "6443"), "https://[::1]:6443");
     }
 
     #[tokio::test]
-    async fn files_that_are_not_there_are_named() {
+    async fn a_missing_file_is_named() {
         let server = ApiServer { url: "https://127.0.0.1:1".to_owned(), folder: "/nowhere".into() };
-        let error = server.issuer().await.unwrap_err();
+        let error = server.issuer().await.unwrap_err().to_string();
         assert!(error.contains("/nowhere/ca.crt"), "{error}");
     }
 }

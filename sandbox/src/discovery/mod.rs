@@ -1,14 +1,16 @@
-//! Keys of issuers that are known by URL: OIDC discovery, as AWS does it.
+//! Fetches an issuer's keys by OIDC discovery, as AWS does.
 //!
 //! ```text
 //!   issuer ─► /.well-known/openid-configuration ─► jwks_uri ─► keys, kept for an hour
 //! ```
 //!
-//! Only issuers that are registered are asked, over https, or over http on this machine. An unknown
-//! key asks again, but seldom: a caller with invented tokens shall not make us a nuisance.
+//! Only registered issuers are contacted, over https, or over http on the loopback address. An unknown
+//! key triggers a new fetch, but at most one every five seconds: a caller with invented tokens must not
+//! make the sandbox flood an issuer.
 
 pub(crate) mod api_server;
 mod documents;
+mod error;
 
 use std::{
     fmt,
@@ -20,29 +22,30 @@ use http::{Uri, uri::Scheme};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+pub(crate) use self::error::DiscoveryError;
 use self::{api_server::ApiServer, documents::DocumentClient};
 use crate::jwk::JwkSet;
 
-/// How long keys are believed without asking again.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
-/// The least time between two questions to one issuer.
-const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// How long keys are used without fetching them again.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
+/// The minimum time between two fetches from one issuer.
+const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is known of one issuer's keys. Clones are the same.
+/// The cached keys of one issuer. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Discovery(Arc<IssuerState>);
 
-/// Whoever asks the issuer holds the lock, and others wait for the answer.
+/// `fetching` is held during a fetch, so that concurrent callers wait for its result.
 #[derive(Default)]
 struct IssuerState {
-    asking: tokio::sync::Mutex<()>,
+    fetching: tokio::sync::Mutex<()>,
     held: Mutex<CachedKeys>,
 }
 
 #[derive(Clone, Default)]
 struct CachedKeys {
     keys: Option<JwkSet>,
-    error: Option<String>,
+    error: Option<DiscoveryError>,
     asked: Option<Timestamp>,
 }
 
@@ -53,18 +56,18 @@ struct DiscoveryDocument {
 }
 
 impl CachedKeys {
-    /// Whether the issuer is to be asked for this key now.
+    /// Whether to fetch the keys now, given that `kid` is needed.
     fn is_due(&self, kid: Option<&str>, now: Timestamp) -> bool {
         let Some(asked) = self.asked else {
             return true;
         };
         let age = now.duration_since(asked);
         let known = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
-        age >= if known && self.error.is_none() { KEPT } else { PAUSE }
+        age >= if known && self.error.is_none() { MAX_AGE } else { MIN_INTERVAL }
     }
 
-    /// What an answer leaves. Keys that are there outlive an outage.
-    fn take(&mut self, answer: Result<JwkSet, String>, now: Timestamp) {
+    /// Stores the result of a fetch. Existing keys survive a failed one.
+    fn take(&mut self, answer: Result<JwkSet, DiscoveryError>, now: Timestamp) {
         self.asked = Some(now);
         match answer {
             Ok(keys) => (self.keys, self.error) = (Some(keys), None),
@@ -74,8 +77,8 @@ impl CachedKeys {
 }
 
 impl Discovery {
-    /// Sees to it that the issuer's keys are known, this one among them where the issuer has it.
-    /// The API server of the cluster that has this issuer is asked instead, if there is one.
+    /// Fetches the issuer's keys if they are missing or old, or if `kid` is not among them. With an API
+    /// server, its keys are used: pods cannot always reach the issuer's URL.
     pub(crate) async fn prepare(
         &self,
         url: &str,
@@ -86,7 +89,7 @@ impl Discovery {
         if !self.held().is_due(kid, now) {
             return;
         }
-        let _asking = self.0.asking.lock().await;
+        let _asking = self.0.fetching.lock().await;
         if !self.held().is_due(kid, now) {
             return;
         }
@@ -95,13 +98,13 @@ impl Discovery {
             None => fetch(url).await,
         };
         if let Err(error) = &answer {
-            tracing::warn!(issuer = url, %error, "the issuer's keys could not be had");
+            tracing::warn!(issuer = url, %error, "could not fetch the issuer's keys; keeping the current ones");
         }
         self.held().take(answer, now);
     }
 
-    /// The issuer's keys; or why there are none. Nothing: it was never asked.
-    pub(crate) fn keys(&self) -> Option<Result<JwkSet, String>> {
+    /// The issuer's keys, or why there are none. `None` if they were never fetched.
+    pub(crate) fn keys(&self) -> Option<Result<JwkSet, DiscoveryError>> {
         let held = self.held().clone();
         held.keys.map(Ok).or(held.error.map(Err))
     }
@@ -117,7 +120,7 @@ impl fmt::Debug for Discovery {
     }
 }
 
-/// Whether keys are fetched from such a URL: https, or http on this machine.
+/// Whether keys may be fetched from the URL: https, or http on the loopback address.
 pub(crate) fn is_fetchable(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
@@ -130,19 +133,19 @@ pub(crate) fn is_fetchable(url: &str) -> bool {
             || (uri.scheme() == Some(&Scheme::HTTP) && loopback))
 }
 
-async fn fetch(url: &str) -> Result<JwkSet, String> {
+async fn fetch(url: &str) -> Result<JwkSet, DiscoveryError> {
     if !is_fetchable(url) {
-        return Err(format!("{url}: keys are fetched over https, or http on loopback"));
+        return Err(DiscoveryError::NotFetchable(url.to_owned()));
     }
-    // A new client each time: issuers are asked once an hour.
+    // A new client each time: one fetch an hour does not need a pool of connections.
     let documents = DocumentClient::new()?;
     let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
     let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
-        return Err(format!("{at} is the document of another issuer"));
+        return Err(DiscoveryError::OtherIssuer { url: at, issuer: document.issuer });
     }
     if !is_fetchable(&document.jwks_uri) {
-        return Err(format!("{at}: its jwks_uri is neither https nor http on loopback"));
+        return Err(DiscoveryError::JwksUri(at));
     }
     documents.get(&document.jwks_uri, None).await
 }
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_https_or_this_machine_is_asked() {
+    fn only_https_and_loopback_urls_are_fetched() {
         for (url, wanted) in [
             ("https://oidc.example/id", true),
             ("http://127.0.0.1:4566", true),
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_asked_once_an_hour_and_for_unknown_keys_seldom() {
+    fn keys_are_fetched_once_an_hour_and_at_most_every_five_seconds_for_unknown_ids() {
         let mut held = CachedKeys::default();
         assert!(held.is_due(Some("a"), at(0)));
         held.take(Ok(keys()), at(0));
@@ -187,22 +190,22 @@ mod tests {
     }
 
     #[test]
-    fn keys_outlive_an_outage() {
+    fn keys_survive_an_outage() {
         let mut held = CachedKeys::default();
         held.take(Ok(keys()), at(0));
-        held.take(Err("away".to_owned()), at(3600));
+        held.take(Err(DiscoveryError::Token), at(3600));
         assert!(held.keys.as_ref().unwrap().has("a"));
         assert!(!held.is_due(Some("a"), at(3604)) && held.is_due(Some("a"), at(3605)));
     }
 
     #[tokio::test]
-    async fn an_issuer_that_is_away_is_told_so() {
+    async fn an_unreachable_issuer_is_an_error() {
         // Nothing listens on port 1.
         let url = "http://127.0.0.1:1";
         let discovery = Discovery::default();
         assert!(discovery.keys().is_none());
         discovery.prepare(url, Some("a"), None, at(0)).await;
-        let error = discovery.keys().unwrap().unwrap_err();
+        let error = discovery.keys().unwrap().unwrap_err().to_string();
         assert!(error.contains("/.well-known/openid-configuration"), "{error}");
     }
 }

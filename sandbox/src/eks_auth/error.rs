@@ -1,13 +1,14 @@
-//! What goes wrong, with the codes and statuses of EKS Auth's model.
+//! Errors, with the codes and statuses of EKS Auth's service model.
 
 use podrole_identity::{RoleArn, ServiceAccountRef};
 
+use super::pod::PodClaimError;
 use crate::{
     random::NoRandom, signature::authorization::SignatureError, sts::error::StsError,
     token::TokenError,
 };
 
-/// A refusal. Its text is for the caller; `reason` is for the decision log.
+/// An error. Its text goes to the caller, and `reason` to the decision log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EksAuthError {
     #[error(transparent)]
@@ -29,7 +30,7 @@ pub(super) enum EksAuthError {
     #[error("The token was issued for another cluster.")]
     Issuer { held: String },
     #[error("The token is not that of a pod's service account.")]
-    NotAPod(&'static str),
+    NotAPod(PodClaimError),
     #[error("No pod identity association was found for this service account.")]
     NoAssociation(ServiceAccountRef),
     #[error("Unauthorized Exception! EKS does not have permissions to assume the associated role.")]
@@ -60,15 +61,15 @@ impl EksAuthError {
         }
     }
 
-    /// What the caller is not told.
+    /// The reason for the decision log, which the caller does not see.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Signature(error) => error.detail(),
             Self::NotPermitted { reason, .. } => reason.clone(),
             Self::Token(error) => error.detail(),
-            Self::Issuer { held } => format!("its issuer is {held:?}, and not the cluster's"),
-            Self::NotAPod(lack) => (*lack).to_owned(),
-            Self::NoAssociation(account) => format!("{account} has no association here"),
+            Self::Issuer { held } => format!("its issuer {held:?} is not the cluster's"),
+            Self::NotAPod(error) => error.to_string(),
+            Self::NoAssociation(account) => format!("{account} has no association in this cluster"),
             Self::Unwilling { role, reason } => format!("{role}: {reason}"),
             Self::Step(error) => error.reason(),
             other => other.to_string(),
@@ -76,7 +77,7 @@ impl EksAuthError {
     }
 }
 
-/// A signature's error, as services with JSON answers call it.
+/// The codes of services that respond in JSON.
 fn signature(error: &SignatureError) -> (&'static str, u16) {
     match error.code() {
         ("MissingAuthenticationToken", status) => ("MissingAuthenticationTokenException", status),

@@ -1,12 +1,11 @@
-//! EKS Auth: a node's credentials and a pod's token become the credentials of the role that an
-//! association names.
+//! EKS Auth: a node sends a pod's token and gets the credentials of the role in the pod's association.
 //!
 //! ```text
-//!   Call ─► caller: may it? ─► token: whose pod? ─► association ─► role_step as the service
-//!                                                                  └─► role_step on to the target role
+//!   Call ─► caller: permitted? ─► token: which pod? ─► association ─► role step as the service
+//!                                                                     └─► role step to the target role
 //! ```
 //!
-//! Source: the service's own model and EKS's user guide, for shapes, codes, tags and lives.
+//! Sources: the service model for shapes and codes, and EKS's user guide for tags and durations.
 
 mod error;
 mod pod;
@@ -36,16 +35,16 @@ use crate::{
 
 const OPERATION: &str = "AssumeRoleForPodIdentity";
 const ACTION: &str = "eks-auth:AssumeRoleForPodIdentity";
-/// What the API's names must be.
+/// The API's limits for a cluster's name.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=100;
 
-/// The body of a call. Members that are not inputs here are let be: the agents of EKS send more.
+/// The body of a call. Unknown fields are ignored, because EKS's agent sends more.
 #[derive(Deserialize)]
 struct Body {
     token: Option<String>,
 }
 
-/// A yes: the last role_step, and whose it is.
+/// A permitted call: the session to issue, and the pod it is for.
 struct PodIdentity {
     granted: role_step::GrantedSession,
     pod: Pod,
@@ -53,7 +52,7 @@ struct PodIdentity {
 }
 
 impl Sandbox {
-    /// Answers a call for a cluster's pod.
+    /// Handles AssumeRoleForPodIdentity and records the decision.
     pub(crate) fn pod_identity(
         &self,
         call: &Call<'_>,
@@ -104,7 +103,7 @@ impl Sandbox {
     }
 }
 
-/// Decides for a caller that may ask, in a cluster that is there.
+/// Decides for a permitted caller and an existing cluster.
 fn decide(
     inputs: DecisionInputs<'_>,
     cluster: &Cluster,
@@ -112,7 +111,7 @@ fn decide(
     uuid: &str,
     now: Timestamp,
 ) -> Result<PodIdentity, EksAuthError> {
-    let pod = believed(inputs, cluster, token, now)?;
+    let pod = verified(inputs, cluster, token, now)?;
     let association = cluster.association(&pod.account);
     let association =
         association.ok_or_else(|| EksAuthError::NoAssociation(pod.account.clone()))?;
@@ -122,7 +121,7 @@ fn decide(
     Ok(PodIdentity { granted, pod, association })
 }
 
-/// The token and nothing else, both of the form that the API asks for.
+/// Checks the cluster's name and returns the token from the body.
 fn read(body: &[u8], cluster: &str) -> Result<String, EksAuthError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let fits = NAME_LENGTH.contains(&cluster.len())
@@ -140,7 +139,8 @@ fn read(body: &[u8], cluster: &str) -> Result<String, EksAuthError> {
     body.token.filter(formed).ok_or(EksAuthError::Parameter("token"))
 }
 
-/// The caller's own policies let it ask. It learns nothing of clusters that it may not ask about.
+/// Checks the caller's own policies. This comes before the cluster is looked up, so that a caller without
+/// permission does not learn whether it exists.
 fn check_permission(caller: &Caller, cluster: &str, now: Timestamp) -> Result<(), EksAuthError> {
     let identity = caller.identity().ok_or(EksAuthError::NoCluster)?;
     let partition = identity.arn.split(':').nth(1).unwrap_or_default();
@@ -155,8 +155,8 @@ fn check_permission(caller: &Caller, cluster: &str, now: Timestamp) -> Result<()
     })
 }
 
-/// The pod that a token was made for, once the token is believed.
-fn believed(
+/// Verifies the token and returns the pod that it is bound to.
+fn verified(
     inputs: DecisionInputs<'_>,
     cluster: &Cluster,
     token: &str,
@@ -174,7 +174,7 @@ fn believed(
     Pod::of(claims).map_err(EksAuthError::NotAPod)
 }
 
-/// The cluster of that name whose tokens that issuer makes.
+/// The cluster with that name and issuer.
 fn cluster_of<'a>(accounts: &'a Accounts, name: &str, iss: &str) -> Option<&'a Cluster> {
     let mut clusters = accounts.clusters().iter();
     clusters.find(|one| one.arn.name() == name && one.issuer.url == iss)

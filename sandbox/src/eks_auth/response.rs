@@ -1,4 +1,4 @@
-//! Answers in JSON, of the shapes of EKS Auth's model.
+//! Responses in JSON, as in EKS Auth's service model.
 
 use podrole_identity::Exchange;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{error::EksAuthError, pod::Pod};
 use crate::sessions::Session;
 
-/// An answer: HTTP status and JSON; and the error's code, which goes into a header.
+/// A response: HTTP status, JSON body, and the error code, which is sent in a header.
 pub(crate) struct JsonResponse {
     pub(super) status: u16,
     pub(super) request_id: String,
@@ -26,7 +26,7 @@ impl JsonResponse {
     }
 }
 
-/// The credentials, and whose they are.
+/// The body of a success: the credentials and whose they are.
 pub(super) fn write(pod: &Pod, (arn, id): &(String, String), session: &Session) -> Value {
     json!({
         "subject": {

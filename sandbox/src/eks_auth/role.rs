@@ -1,9 +1,12 @@
-//! From a pod to its role, and on to the target role.
+//! The role steps from EKS Auth to an association's role, and from there to its target role.
 
 use jiff::Timestamp;
 use podrole_identity::{POD_IDENTITY_AUDIENCE, RoleArn, SessionName};
 
-use super::{error::EksAuthError, pod::Pod};
+use super::{
+    error::EksAuthError,
+    pod::{Pod, PodClaimError},
+};
 use crate::{
     accounts::{Cluster, PodAssociation},
     policy::{Context, IdentityPolicy},
@@ -17,14 +20,14 @@ use crate::{
     },
 };
 
-/// Six hours.
+/// Seconds: six hours.
 const LIFE: u32 = 21_600;
-/// 59 minutes: a chain gives an hour at most.
-const LIFE_OF_A_CHAIN: u32 = 3540;
-/// Characters of a session name that come before the UUID.
+/// Seconds: 59 minutes, because role chaining allows one hour.
+const CHAINED_LIFE: u32 = 3540;
+/// Characters of a session name before the hyphen and the UUID.
 const NAME_LENGTH: usize = 64 - 37;
 
-/// What a role is step for with.
+/// What the steps are made from.
 #[derive(Clone, Copy)]
 pub(super) struct PodRole<'a> {
     pub(super) inputs: DecisionInputs<'a>,
@@ -35,7 +38,7 @@ pub(super) struct PodRole<'a> {
 }
 
 impl PodRole<'_> {
-    /// The association's role; or its target role, by way of the role.
+    /// The session of the association's role, or of its target role if it has one.
     pub(super) fn decide(&self, now: Timestamp) -> Result<GrantedSession, EksAuthError> {
         let service =
             Caller::external(ExternalPrincipal::Service(POD_IDENTITY_AUDIENCE), self.source());
@@ -44,15 +47,15 @@ impl PodRole<'_> {
             let step = self.step(&self.association.role, LIFE, policy, self.tags()?)?;
             return self.role_step(&service, step, now);
         };
-        let step = self.step(&self.association.role, LIFE_OF_A_CHAIN, None, self.tags()?)?;
+        let step = self.step(&self.association.role, CHAINED_LIFE, None, self.tags()?)?;
         let base = self.role_step(&service, step, now)?;
-        // Never kept: nobody but us holds these credentials.
+        // This session is not stored: its credentials never leave the sandbox.
         let base = role_step::issue(&base, now)?;
         let mut caller =
             Caller::session(self.inputs.accounts, &base).ok_or(EksAuthError::NoCluster)?;
         self.cluster.arn.region().clone_into(&mut caller.region);
         let policy = self.association.policy.clone();
-        let mut step = self.step(target, LIFE_OF_A_CHAIN, policy, SessionTags::default())?;
+        let mut step = self.step(target, CHAINED_LIFE, policy, SessionTags::default())?;
         step.external_id = Some(self.cluster.external_id(self.association));
         self.role_step(&caller, step, now)
     }
@@ -92,15 +95,15 @@ impl PodRole<'_> {
         })
     }
 
-    /// `eks-<cluster>-<pod>-<uuid>`, cut where STS takes no more.
+    /// `eks-<cluster>-<pod>-<uuid>`, shortened to the 64 characters that STS allows.
     fn session_name(&self) -> Result<SessionName, EksAuthError> {
         let head = format!("eks-{}-{}", self.cluster.arn.name(), self.pod.name);
         let head: String = head.chars().take(NAME_LENGTH).collect();
         let name = format!("{head}-{}", self.uuid).parse();
-        name.map_err(|_| EksAuthError::NotAPod("its pod has a name that no pod can have"))
+        name.map_err(|_| EksAuthError::NotAPod(PodClaimError::PodName))
     }
 
-    /// The six tags, all of them transitive.
+    /// EKS's six session tags, all of them transitive.
     fn tags(&self) -> Result<SessionTags, EksAuthError> {
         if self.association.disable_session_tags {
             return Ok(SessionTags::default());
@@ -115,10 +118,10 @@ impl PodRole<'_> {
             ("kubernetes-pod-uid", &self.pod.uid),
         ];
         let read = SessionTags::read(tags, tags.map(|(key, _)| key));
-        read.map_err(|_| EksAuthError::NotAPod("its pod has a name that no pod can have"))
+        read.map_err(|_| EksAuthError::NotAPod(PodClaimError::PodName))
     }
 
-    /// What the service says of the cluster that it acts for.
+    /// The condition keys about the cluster that the service acts for.
     fn source(&self) -> Context {
         let arn = &self.cluster.arn;
         let organization = self.inputs.accounts.organization(arn.account());

@@ -1,4 +1,4 @@
-//! The route.
+//! The HTTP route of EKS Auth.
 
 use axum::{
     Json, Router,
@@ -16,7 +16,7 @@ use crate::{call::Call, faults, prefetch, random, sandbox::Sandbox, token::Token
 
 const PATH: &str = "/clusters/{name}/assume-role-for-pod-identity";
 
-/// EKS Auth's one operation.
+/// The route of EKS Auth's one operation.
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
     Router::new()
         .route(PATH, post(assume_role_for_pod_identity))
@@ -43,8 +43,7 @@ async fn assume_role_for_pod_identity(
     sandbox.pod_identity(&call, &name, now).into_response()
 }
 
-/// Fetches the keys of the cluster's issuer where they are nowhere else: deciding waits for
-/// nothing.
+/// Fetches the keys of the cluster's issuer if they are only there, because the decision is synchronous.
 async fn prefetch_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp) {
     let Ok(body) = serde_json::from_slice::<super::Body>(body) else {
         return;

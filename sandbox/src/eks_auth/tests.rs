@@ -100,7 +100,7 @@ fn refusal(answer: &JsonResponse) -> (&'static str, u16) {
 }
 
 #[test]
-fn a_pod_becomes_its_role() {
+fn a_pod_gets_its_role() {
     let fixture = fixture();
     let answer = fixture.ask("app");
     assert_eq!((answer.status, answer.code), (200, None), "{}", fixture.reason());
@@ -134,7 +134,7 @@ fn a_pod_becomes_its_role() {
 }
 
 #[test]
-fn tags_may_be_left_out_and_a_policy_be_put_in() {
+fn an_association_can_disable_tags_and_set_a_policy() {
     let fixture = fixture();
     let session = fixture.session(&fixture.ask("plain"));
     assert!(session.attributes.tags.is_empty() && session.attributes.policy.is_some());
@@ -143,7 +143,7 @@ fn tags_may_be_left_out_and_a_policy_be_put_in() {
 }
 
 #[test]
-fn a_target_role_is_reached_through_the_role() {
+fn a_target_role_is_assumed_from_the_associations_role() {
     let fixture = fixture();
     let answer = fixture.ask("far");
     let session = fixture.session(&answer);
@@ -159,12 +159,12 @@ fn a_target_role_is_reached_through_the_role() {
 }
 
 #[test]
-fn each_refusal_has_the_models_code() {
+fn each_error_has_the_service_models_code() {
     let fixture = fixture();
     let gone = "Unauthorized Exception! EKS does not have permissions";
     for (account, code, status, message, reason) in [
         ("none", "ResourceNotFoundException", 404, "No pod identity association", "shop/none"),
-        ("stray", "AccessDeniedException", 400, gone, "kubernetes-service-account wants"),
+        ("stray", "AccessDeniedException", 400, gone, "kubernetes-service-account requires"),
         ("ec2", "AccessDeniedException", 400, gone, "its Principal does not name Service pods.eks"),
         ("gone", "AccessDeniedException", 400, gone, "there is no role"),
     ] {
@@ -176,7 +176,7 @@ fn each_refusal_has_the_models_code() {
 }
 
 #[test]
-fn a_token_is_that_of_a_pod_of_this_cluster() {
+fn a_token_must_be_bound_to_a_pod_of_this_cluster() {
     let fixture = fixture();
     let invalid = ("InvalidTokenException", 400);
     let with = |key: &str, value: Value| {
@@ -212,7 +212,7 @@ fn a_token_is_that_of_a_pod_of_this_cluster() {
 }
 
 #[test]
-fn a_caller_is_permitted_and_its_cluster_is_there() {
+fn the_caller_needs_permission_and_the_cluster_must_exist() {
     let fixture = fixture();
     let good = json!({"token": fixture.sign(&claims("app"))}).to_string();
     let (here, shop) = ("eu-west-1", "shop");

@@ -1,4 +1,4 @@
-//! Faults on a request's way: what is due is found, written down, and done.
+//! Injects the fault that is due into a request, and records it.
 
 use axum::{
     extract::{Request, State},
@@ -14,38 +14,50 @@ use super::{
 };
 use crate::{decisions::Decision, sandbox::Sandbox};
 
-/// The header that spoils the one request that carries it.
+/// The header with a fault for one request.
 const HEADER: &str = "x-podrole-fault";
 
-/// By how much the sandbox's clock is wrong for a request; in its extensions.
+/// A request extension: how much the sandbox's clock is off for the request.
 #[derive(Clone, Copy)]
 struct Skew(SignedDuration);
 
-/// The time, for a request: wrong where a fault says so.
+/// The current time, plus the clock skew that a fault injects into the request.
 pub(crate) fn now(extensions: &Extensions) -> Timestamp {
     let now = podrole_runtime::clock::now();
     let skew = extensions.get::<Skew>().and_then(|skew| now.checked_add(skew.0).ok());
     skew.unwrap_or(now)
 }
 
-/// That something may go wrong with a request: there are faults, or it carries one.
+/// A fault may apply to a request: rules exist, or the request carries one. Without it the operation need
+/// not be known, and a body not be read.
 pub(crate) struct PendingFault(Option<Rule>);
 
+/// The header does not hold a fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{HEADER}: {0}")]
+pub(crate) struct HeaderError(RuleError);
+
 impl PendingFault {
-    /// Whether anything may; what is wrong with a header that is no fault.
-    pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, String> {
-        let own = own_rule(headers).map_err(|fault| format!("{HEADER}: {fault}"))?;
+    /// Returns `None` if no fault can apply.
+    ///
+    /// # Errors
+    /// If the header is not a fault.
+    pub(crate) fn read(
+        sandbox: &Sandbox,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, HeaderError> {
+        let own = own_rule(headers).map_err(HeaderError)?;
         Ok((own.is_some() || !sandbox.faults().is_empty()).then_some(Self(own)))
     }
 
-    /// The fault that has this call of an operation. It is counted.
+    /// The fault for this call of an operation. Counts the call.
     pub(crate) fn due(self, sandbox: &Sandbox, operation: &str) -> Option<Rule> {
         let own = self.0.filter(|rule| rule.is_for(operation));
         own.or_else(|| sandbox.faults().next(operation, podrole_runtime::clock::now()))
     }
 }
 
-/// Every request to what AWS would serve goes through here.
+/// The middleware for every route that AWS has too.
 pub(crate) async fn layer(
     State(sandbox): State<Sandbox>,
     request: Request,
@@ -54,10 +66,10 @@ pub(crate) async fn layer(
     let wanted = match PendingFault::read(&sandbox, request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(wanted)) => wanted,
-        Err(fault) => return refusal(&fault),
+        Err(error) => return bad_request(&error.to_string()),
     };
     let Ok((target, request)) = target::read(request).await else {
-        return refusal("the body is larger than the query protocol takes");
+        return bad_request("the body is larger than the query protocol allows");
     };
     match wanted.due(&sandbox, &target.operation) {
         Some(rule) => spoil(&rule, &target, &sandbox, request, |it| next.run(it)).await,
@@ -73,7 +85,7 @@ fn own_rule(headers: &HeaderMap) -> Result<Option<Rule>, RuleError> {
     text.parse().map(Some)
 }
 
-/// Does to a call what a rule says; `next` is the call's own way.
+/// Applies a rule to a call. `next` performs the call itself.
 pub(crate) async fn spoil<F: Future<Output = Response>>(
     rule: &Rule,
     target: &FaultTarget,
@@ -93,14 +105,14 @@ pub(crate) async fn spoil<F: Future<Output = Response>>(
         date = Some(http_date(now(request.extensions())));
     }
     let mut response = next(request).await;
-    // SDKs set their clocks by this header.
+    // SDKs correct their clock skew by this header.
     if let Some(date) = date {
         response.headers_mut().insert(header::DATE, date);
     }
     if rule.truncated { response::halved(response) } else { response }
 }
 
-/// What is answered in the operation's place; nothing where it shall happen.
+/// The response that replaces the operation's. `None` if the operation is performed.
 async fn instead(rule: &Rule, target: &FaultTarget, sandbox: &Sandbox) -> Option<Response> {
     if rule.hang {
         write_down(sandbox, target, "hang");
@@ -128,7 +140,7 @@ fn write_down(sandbox: &Sandbox, target: &FaultTarget, code: &str) {
         allowed: false,
         code: Some(code.to_owned().into()),
         role: None,
-        reason: "a fault that was asked for".to_owned(),
+        reason: "an injected fault".to_owned(),
     });
 }
 
@@ -137,8 +149,8 @@ fn http_date(at: Timestamp) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The answer to a request whose fault cannot be had.
-pub(crate) fn refusal(text: &str) -> Response {
+/// The response to an invalid fault.
+pub(crate) fn bad_request(text: &str) -> Response {
     let message = axum::Json(serde_json::json!({"message": text}));
     (StatusCode::BAD_REQUEST, message).into_response()
 }

@@ -1,4 +1,4 @@
-//! Spoiled answers, each in its operation's own format.
+//! Responses of injected faults, each in its operation's own format.
 
 use std::io;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{random, upstream};
 
-const MESSAGE: &str = "This fault was asked for";
+const MESSAGE: &str = "This fault was injected";
 
 #[derive(Serialize)]
 #[serde(rename = "ErrorResponse", rename_all = "PascalCase")]
@@ -37,7 +37,7 @@ struct InjectedError<'a> {
     message: &'a str,
 }
 
-/// The code that a rule answers with.
+/// The error code of a rule.
 pub(crate) fn code(rule: &Rule) -> &str {
     rule.code.as_deref().unwrap_or(match rule.status {
         Some(401 | 403) => "AccessDenied",
@@ -94,20 +94,19 @@ pub(crate) fn error(rule: &Rule, target: &FaultTarget) -> Response {
     response
 }
 
-/// What no client can read.
+/// A body that no client can parse.
 pub(crate) fn garbage(rule: &Rule) -> Response {
     let status = StatusCode::from_u16(rule.status.unwrap_or(200)).unwrap_or(StatusCode::OK);
     (status, Bytes::from_static(b"<html>\xff\xfe<p>{\"not\": what you asked for")).into_response()
 }
 
-/// A body that fails before its first byte: the server drops the connection and has said nothing.
+/// A body that fails before its first byte, so that the server drops the connection without a response.
 pub(crate) fn reset() -> Response {
     Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })).into_response()
 }
 
-/// The first half of the answer, under the length of the whole. Nothing of it is kept: it may be
-/// an object of gigabytes. Of an answer that does not say how long it is, its first piece is
-/// halved.
+/// The first half of a response, with the content length of the whole. It is streamed, because it can be
+/// an object of gigabytes. If the length is unknown, half of the first chunk is sent.
 pub(crate) fn halved(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let whole = body.size_hint().exact();
@@ -123,7 +122,7 @@ pub(crate) fn halved(response: Response) -> Response {
         });
         ready(piece.map(Ok))
     });
-    // The pause lets the server send the half before it learns that there is no more.
+    // Yielding lets the server send the first half before it sees the error.
     let end = stream::once(async {
         tokio::task::yield_now().await;
         Err(broken())
@@ -136,5 +135,5 @@ fn size(piece: &Bytes) -> u64 {
 }
 
 fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "this fault was asked for")
+    io::Error::new(io::ErrorKind::ConnectionReset, "this fault was injected")
 }

@@ -1,5 +1,5 @@
-//! Which operation a request asks for, as far as a fault must know, and in which format its errors
-//! are. Nothing here is believed: whether the request is a good one is found out elsewhere.
+//! The operation that a request names, and the format of its errors. Nothing is verified here: a fault
+//! also applies to requests that would be rejected.
 
 use axum::{
     body::{Body, to_bytes},
@@ -20,7 +20,7 @@ pub(crate) struct FaultTarget {
     pub(crate) format: ErrorFormat,
 }
 
-/// How an operation says that something went wrong.
+/// The format of an operation's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     /// The query protocol's XML, with its namespace.
@@ -29,12 +29,14 @@ pub(crate) enum ErrorFormat {
     S3,
     /// The JSON protocols.
     Json,
-    /// That of a service of the emulator behind.
+    /// The protocol of a service of the upstream emulator.
     Passed(Protocol),
 }
 
-/// Finds a request's operation. The request comes back whole; an error when its body is larger
-/// than the query protocol takes.
+/// Finds a request's operation, and returns the request unchanged.
+///
+/// # Errors
+/// If the body is larger than the query protocol allows.
 pub(crate) async fn read(request: Request) -> Result<(FaultTarget, Request), axum::Error> {
     let (parts, body) = request.into_parts();
     if let Some(target) = by_head(&parts) {
@@ -51,7 +53,7 @@ pub(crate) async fn read(request: Request) -> Result<(FaultTarget, Request), axu
     Ok((target, Request::from_parts(parts, Body::from(body))))
 }
 
-/// EKS Auth and the issuer have their own paths, the JSON protocols a header.
+/// By path (EKS Auth and the issuer) or by header (JSON protocols).
 fn by_head(parts: &Parts) -> Option<FaultTarget> {
     let json = |operation: &str| {
         let operation = operation.chars().take(100).collect();
@@ -92,7 +94,7 @@ fn by_parameters(texts: &[&[u8]]) -> Option<FaultTarget> {
     Some(FaultTarget { operation, format: ErrorFormat::Query(namespace) })
 }
 
-/// For all else the service's name in the signature's scope stands for the operation.
+/// The fallback: the service in the signature's scope is used as the operation.
 fn by_service(headers: &HeaderMap) -> FaultTarget {
     let scope = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
     let service = scope.and_then(|scope| scope.split('/').nth(3)).unwrap_or("unknown");

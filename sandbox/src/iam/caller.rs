@@ -1,4 +1,4 @@
-//! Who calls IAM: a user of an account, by the signature.
+//! The caller of IAM: the user who signed the call.
 
 use jiff::Timestamp;
 
@@ -11,13 +11,14 @@ use crate::{
     sts::caller::authenticate,
 };
 
-/// The account that a call is for.
+/// The account that a call applies to.
 pub(super) struct IamCaller {
     pub(super) account: String,
     pub(super) partition: String,
 }
 
-/// The user that signed the call, with a key of their own: temporary credentials change no IAM.
+/// Authenticates the user that signed the call. Temporary credentials are rejected, so that a pod cannot
+/// change what a role trusts.
 pub(super) fn identify(
     accounts: &Accounts,
     sessions: &Sessions,

@@ -1,13 +1,14 @@
-//! What the IAM API changed.
+//! Changes that the IAM API made.
 
 use serde::{Deserialize, Serialize};
 
-/// What an operation changed: it is kept when the file is read again, and across restarts.
+/// The entity that an operation changed. Changes survive a reload of the configuration file and, with
+/// `--state`, a restart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Change {
-    /// A role was made, changed or deleted.
+    /// A role was created, changed or deleted.
     Role { account: String, name: String },
-    /// A provider was.
+    /// A provider was created, changed or deleted.
     Provider { account: String, url: String },
 }

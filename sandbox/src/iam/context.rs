@@ -1,4 +1,4 @@
-//! What IAM's operations work with, and what comes of them.
+//! The input and the outcome of IAM's operations.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::{caller::IamCaller, change::Change, xml::ResultXml};
 use crate::accounts::Accounts;
 
-/// A yes: what to answer, and what is different now.
+/// A performed operation: its result, and what it changed.
 pub(super) struct Outcome {
     pub(super) document: ResultXml,
     pub(super) change: Option<Change>,
 }
 
-/// What an operation works with: the account that it is called in, and the time.
+/// What an operation works with.
 pub(super) struct IamContext<'a> {
     pub(super) operation: &'static str,
     pub(super) accounts: &'a mut Accounts,
@@ -27,7 +27,7 @@ impl Outcome {
 }
 
 impl IamContext<'_> {
-    /// A result of the operation that was called.
+    /// The result element of this operation.
     pub(super) fn result<T: Serialize>(&self, result: &T) -> ResultXml {
         ResultXml::of(self.operation, result)
     }

@@ -1,4 +1,4 @@
-//! A call's way through IAM: which operation, by whom, and what is written down.
+//! Handles a call to IAM: finds the operation, authenticates the caller, performs it and records it.
 
 use jiff::Timestamp;
 
@@ -20,14 +20,14 @@ use crate::{
 
 const VERSION: &str = "2010-05-08";
 
-/// Whether a call is for IAM: it names one of its operations, or its version.
+/// Whether a call is for IAM: it names one of IAM's operations or its version.
 pub(crate) fn is_called(parameters: &Parameters) -> bool {
     let action = parameters.get("Action");
     let known = OPERATIONS.iter().any(|(name, _)| Some(*name) == action);
     known || parameters.get("Version") == Some(VERSION)
 }
 
-/// Answers a call to IAM.
+/// Handles a call to IAM and records the decision.
 pub(crate) fn answer(
     sandbox: &Sandbox,
     call: &Call<'_>,

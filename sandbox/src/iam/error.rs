@@ -1,8 +1,8 @@
-//! What goes wrong, in IAM's words.
+//! Errors of IAM, in AWS's words.
 
 use crate::signature::authorization::SignatureError;
 
-/// A refusal of IAM.
+/// An error of IAM.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum IamError {
     #[error("Could not find operation {0} for version 2010-05-08")]
@@ -50,13 +50,13 @@ impl IamError {
         }
     }
 
-    /// What the decision log says.
+    /// The reason for the decision log.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Signature(error) => error.detail(),
             Self::AccessDenied { arn, .. } => {
                 format!(
-                    "{arn} signed with temporary credentials; only a user's own key changes IAM here"
+                    "{arn} signed with temporary credentials; the sandbox accepts IAM calls with a user's own key only"
                 )
             }
             other => other.to_string(),

@@ -1,4 +1,4 @@
-//! The parameters of IAM's operations, each within the limits of IAM's model.
+//! The parameters of IAM's operations, checked against the limits of IAM's service model.
 
 use std::ops::RangeInclusive;
 
@@ -21,12 +21,12 @@ impl<'a> Input<'a> {
         Self(parameters)
     }
 
-    /// A parameter, if it is there.
+    /// A parameter's value, if it is present.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(name)
     }
 
-    /// A parameter that must be there, with its length.
+    /// A required parameter, with its length checked.
     pub(super) fn sized(
         &self,
         name: &str,
@@ -49,7 +49,7 @@ impl<'a> Input<'a> {
         self.sized("OpenIDConnectProviderArn", &ARN)
     }
 
-    /// A policy's document, not yet read.
+    /// A policy document, not yet parsed.
     pub(super) fn document(&self, name: &str) -> Result<&'a str, IamError> {
         self.sized(name, &DOCUMENT)
     }
@@ -62,7 +62,7 @@ impl<'a> Input<'a> {
         if whole && path.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Ok(path);
         }
-        Err(invalid("Path", "it must begin and end with /"))
+        Err(invalid("Path", "Member must begin and end with /"))
     }
 
     pub(super) fn description(&self) -> Result<Option<String>, IamError> {
@@ -72,8 +72,9 @@ impl<'a> Input<'a> {
         check_length("Description", text, &DESCRIPTION)?;
         let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
         let fits = text.chars().all(legal);
-        fits.then(|| Some(text.to_owned()))
-            .ok_or_else(|| invalid("Description", "it holds a character that IAM does not take"))
+        fits.then(|| Some(text.to_owned())).ok_or_else(|| {
+            invalid("Description", "Member contains characters that IAM does not allow")
+        })
     }
 
     pub(super) fn max_session_duration(&self) -> Result<Option<u32>, IamError> {
@@ -102,9 +103,9 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A parameter that does not keep a rule of the model. Its value is not repeated.
+/// The error for a parameter that violates the service model. Its value is not repeated.
 pub(super) fn invalid(name: &str, rule: &str) -> IamError {
-    // The model's names begin with a small letter.
+    // Names in IAM's messages begin with a lower-case letter.
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     let name = first.into_iter().chain(letters).collect();

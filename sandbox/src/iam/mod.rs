@@ -1,12 +1,12 @@
-//! The IAM API, as much of it as Terraform, Pulumi and the AWS CLI call around a role and a provider.
+//! The part of the IAM API that Terraform, Pulumi and the AWS CLI use for roles and OIDC providers.
 //!
 //! ```text
-//!   Call ─► caller: a user of the account signed it ─► OPERATIONS ─► roles, policies, providers
-//!                                                          └─► Outcome (XML, what changed) | Fault
+//!   Call ─► dispatch ─► caller: a user of the account ─► operations ─► roles, role_policies, providers
+//!                                                            └─► Outcome (XML, Change) | IamError
 //! ```
 //!
-//! Users may call all of it: identity policies are judged for `sts:*` and `eks-auth:*` only.
-//! Temporary credentials may not, so that no pod changes whom a role trusts.
+//! Every user may call every operation: identity policies are evaluated for `sts:*` and `eks-auth:*` only.
+//! Temporary credentials may not, so that a pod cannot change what a role trusts.
 
 mod caller;
 pub(crate) mod change;

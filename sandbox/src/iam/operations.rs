@@ -1,4 +1,4 @@
-//! IAM's operations that the sandbox has.
+//! The IAM operations that the sandbox supports.
 
 use super::{
     context::{IamContext, Outcome},
@@ -7,10 +7,10 @@ use super::{
     providers, role_policies, roles,
 };
 
-/// Performs a call whose caller is known.
+/// Performs a call of an authenticated caller.
 pub(super) type Operation = fn(&mut IamContext<'_>, &Input<'_>) -> Result<Outcome, IamError>;
 
-/// All operations, by AWS's names.
+/// All operations by AWS's names.
 pub(super) const OPERATIONS: [(&str, Operation); 25] = [
     ("CreateRole", roles::create),
     ("GetRole", roles::get),

@@ -1,4 +1,4 @@
-//! Long lists come in pages: `MaxItems` and `Marker`.
+//! Pagination of lists with `MaxItems` and `Marker`.
 
 use serde::Serialize;
 
@@ -10,13 +10,13 @@ use super::{
 const DEFAULT: usize = 100;
 const MOST: usize = 1000;
 
-/// One page, and where the next begins.
+/// One page of a list.
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     pub(super) end: PageEnd,
 }
 
-/// The end of a page, as it is answered.
+/// Whether there are more pages, and where the next one starts.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PageEnd {
@@ -25,8 +25,8 @@ pub(super) struct PageEnd {
     marker: Option<String>,
 }
 
-/// The page that is asked for, of items in the order of their names. The marker is the name of the
-/// last item of the page before.
+/// The requested page of items that are sorted by name. The marker is the name of the last item of the
+/// previous page.
 pub(super) fn page<T>(
     input: &Input<'_>,
     items: impl Iterator<Item = T>,

@@ -1,4 +1,4 @@
-//! OIDC providers: made, read, changed, deleted.
+//! IAM operations on OIDC providers.
 
 use std::ops::RangeInclusive;
 
@@ -34,7 +34,7 @@ struct CreatedProviderXml<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProviderXml<'a> {
-    /// Without its scheme, as IAM gives it back.
+    /// Without the scheme, as IAM returns it.
     url: &'a str,
     #[serde(rename = "ClientIDList")]
     client_ids: Members<&'a str>,
@@ -78,7 +78,8 @@ pub(super) fn create(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<
     let arn = provider.arn(&context.caller.partition, account);
     let tags = (!provider.tags.is_empty()).then(|| tags::xml(&provider.tags));
     let document = context.result(&CreatedProviderXml { arn: &arn, tags });
-    let id = account.parse().map_err(|_| IamError::Input("the account is none".to_owned()))?;
+    let id =
+        account.parse().map_err(|_| IamError::Input("The account id is invalid".to_owned()))?;
     context.accounts.put_provider(&id, provider);
     Ok(Outcome::changed(document, change(context, url.to_owned())))
 }
@@ -105,14 +106,14 @@ pub(super) fn list(context: &mut IamContext<'_>, _: &Input<'_>) -> Result<Outcom
     Ok(context.result(&ProviderListXml { providers: Members::of(providers) }).into())
 }
 
-/// Deleting what is not there is refused, as in IAM.
+/// Deleting a provider that does not exist is an error, as in IAM.
 pub(super) fn delete(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<Outcome, IamError> {
     let url = named(context, input)?;
     context.accounts.remove_provider(&context.caller.account, &url);
     Ok(Outcome::changed(ResultXml::empty(), change(context, url)))
 }
 
-/// A client ID that is there already is no error.
+/// Adding an existing client ID is not an error, as in IAM.
 pub(super) fn add_client_id(
     context: &mut IamContext<'_>,
     input: &Input<'_>,
@@ -129,7 +130,7 @@ pub(super) fn add_client_id(
     })
 }
 
-/// A client ID that is not there is no error.
+/// Removing a client ID that does not exist is not an error, as in IAM.
 pub(super) fn remove_client_id(
     context: &mut IamContext<'_>,
     input: &Input<'_>,
@@ -164,7 +165,7 @@ pub(super) fn untag(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<O
     })
 }
 
-/// Changes the provider that the call names.
+/// Applies a change to the provider that the call names.
 fn edit(
     context: &mut IamContext<'_>,
     input: &Input<'_>,
@@ -176,11 +177,14 @@ fn edit(
     Ok(Outcome::changed(ResultXml::empty(), change(context, url)))
 }
 
-/// The URL of the provider whose ARN the call gives.
+/// The URL of the provider with the ARN in the call.
 fn named(context: &IamContext<'_>, input: &Input<'_>) -> Result<String, IamError> {
     let arn = input.provider_arn()?;
     if !arn.starts_with("arn:") || !arn.contains(":oidc-provider/") {
-        return Err(invalid("OpenIDConnectProviderArn", "it is no ARN of an OIDC provider"));
+        return Err(invalid(
+            "OpenIDConnectProviderArn",
+            "Member must be the ARN of an OIDC provider",
+        ));
     }
     let (partition, account) = (&context.caller.partition, &context.caller.account);
     let mut providers = context.accounts.providers(account);
@@ -197,7 +201,7 @@ fn change(context: &IamContext<'_>, url: String) -> Change {
     Change::Provider { account: context.caller.account.clone(), url }
 }
 
-/// IAM registers https, without a port, a query or a fragment.
+/// IAM accepts https URLs without port, query and fragment.
 fn check_url(url: &str) -> Result<(), IamError> {
     let refused =
         |why: &str| Err(IamError::Input(format!("Invalid Open ID Connect Provider URL: {why}")));
@@ -219,7 +223,7 @@ fn check_url(url: &str) -> Result<(), IamError> {
 
 fn client_id(text: &str) -> Result<Audience, IamError> {
     check_length("ClientID", text, &CLIENT_ID)?;
-    text.parse().map_err(|_| invalid("ClientID", "it is no client ID"))
+    text.parse().map_err(|_| invalid("ClientID", "Member must be a client ID"))
 }
 
 fn check_client_ids(ids: &[Audience]) -> Result<(), IamError> {
@@ -236,7 +240,7 @@ fn thumbprints(input: &Input<'_>) -> Result<Vec<String>, IamError> {
     }
     let hash = |text: &&str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !list.iter().all(hash) {
-        return Err(invalid("ThumbprintList", "each is a SHA-1 of 40 hexadecimal digits"));
+        return Err(invalid("ThumbprintList", "Member must be 40 hexadecimal digits"));
     }
     Ok(list.into_iter().map(str::to_owned).collect())
 }

@@ -1,4 +1,4 @@
-//! A role's inline policies; and the lists that are always empty here.
+//! IAM operations on a role's inline policies, and lists that are always empty here.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::IdentityPolicy;
 
-/// Characters of all inline policies of a role, without blanks.
+/// Maximum characters of all inline policies of a role, without whitespace.
 const POLICIES_SIZE: usize = 10_240;
 
 #[derive(Serialize)]
@@ -81,7 +81,7 @@ pub(super) fn list(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<Ou
         .into())
 }
 
-/// There are no managed policies here.
+/// The sandbox has no managed policies.
 pub(super) fn list_attached(
     context: &mut IamContext<'_>,
     input: &Input<'_>,
@@ -91,7 +91,7 @@ pub(super) fn list_attached(
     Ok(context.result(&none).into())
 }
 
-/// There are no instances here.
+/// The sandbox has no instance profiles.
 pub(super) fn list_instance_profiles(
     context: &mut IamContext<'_>,
     input: &Input<'_>,

@@ -1,4 +1,4 @@
-//! Roles: made, read, changed, deleted.
+//! IAM operations on roles.
 
 use podrole_identity::RoleArn;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::{
 use crate::{accounts::Role, policy::Policy, random};
 
 const DEFAULT_SESSION: u32 = 3600;
-/// Characters of a trust policy, without blanks.
+/// Maximum characters of a trust policy, without whitespace.
 const TRUST_SIZE: usize = 2048;
 const MOST_ROLES: usize = 1000;
 
@@ -53,10 +53,10 @@ struct RoleXml<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     max_session_duration: u32,
-    /// Lists of roles leave it out.
+    /// Left out in lists of roles.
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Members<TagXml<'a>>>,
-    /// Empty: no role of the sandbox is known to have been used.
+    /// Always empty: the sandbox does not record when a role was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     role_last_used: Option<Empty>,
 }
@@ -86,7 +86,7 @@ impl<'a> RoleXml<'a> {
     }
 }
 
-/// The path in a role's ARN: what is between `role` and the name.
+/// The path in a role's ARN: the part between `role` and the name.
 fn path(arn: &RoleArn) -> &str {
     let resource = arn.as_str().split_once(":role").map_or("/", |(_, resource)| resource);
     resource.strip_suffix(arn.name()).unwrap_or("/")
@@ -103,7 +103,7 @@ pub(super) fn create(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<
     role.tags = tags::read(input)?;
     role.created = context.now;
     let account = context.caller.account.as_str();
-    // Names that differ in case only are the same to IAM.
+    // IAM compares names case-insensitively here.
     if context.accounts.roles(account).any(|one| one.arn.name().eq_ignore_ascii_case(name)) {
         return Err(IamError::RoleExists(name.to_owned()));
     }
@@ -129,7 +129,7 @@ pub(super) fn list(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<Ou
     Ok(context.result(&RoleListXml { roles, end: page.end }).into())
 }
 
-/// A duration that is not given is an hour again, as IAM documents.
+/// Without a duration the role's is reset to one hour, as IAM documents.
 pub(super) fn update(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<Outcome, IamError> {
     let (description, duration) = (input.description()?, input.max_session_duration()?);
     let role = find_mut(context, input.role_name()?)?;
@@ -137,7 +137,7 @@ pub(super) fn update(context: &mut IamContext<'_>, input: &Input<'_>) -> Result<
     if description.is_some() {
         role.description = description;
     }
-    // UpdateRole is the one change whose answer has an empty result.
+    // Unlike other changes, UpdateRole responds with an empty result element.
     changed(context, input, context.result(&Empty {}))
 }
 
@@ -191,13 +191,13 @@ pub(super) fn list_tags(
     Ok(context.result(&TagListXml { tags, end: page.end }).into())
 }
 
-/// The role of that name in the caller's account.
+/// The role with that name in the caller's account.
 pub(super) fn find<'a>(context: &'a IamContext<'_>, name: &str) -> Result<&'a Role, IamError> {
     let role = context.accounts.role_named(&context.caller.account, name);
     role.ok_or_else(|| IamError::NoRole(name.to_owned()))
 }
 
-/// The role of that name in the caller's account, to be changed.
+/// The role with that name in the caller's account, for changing it.
 pub(super) fn find_mut<'a>(
     context: &'a mut IamContext<'_>,
     name: &str,
@@ -206,7 +206,7 @@ pub(super) fn find_mut<'a>(
     role.ok_or_else(|| IamError::NoRole(name.to_owned()))
 }
 
-/// The answer of a change of the role that the call names.
+/// The outcome of a change of the role that the call names.
 pub(super) fn changed(
     context: &IamContext<'_>,
     input: &Input<'_>,

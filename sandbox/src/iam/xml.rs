@@ -1,4 +1,4 @@
-//! IAM's answers in XML.
+//! IAM's responses in XML.
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,10 +8,10 @@ use super::error::IamError;
 
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const MESSAGE_LENGTH: usize = 1000;
-/// RFC 3986: all but these is encoded in a document that comes back.
+/// RFC 3986: characters that are not encoded in a returned policy document.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What is inside an answer; nothing where the operation has no result.
+/// The result element of a response. `None` if the operation has no result.
 pub(super) struct ResultXml(Option<String>);
 
 /// A list in IAM's XML: `<member>` for each item.
@@ -35,14 +35,14 @@ impl<T> Members<T> {
 }
 
 impl ResultXml {
-    /// An answer that says yes and no more.
+    /// The response of an operation without a result.
     pub(super) fn empty() -> Self {
         Self(None)
     }
 
     /// An operation's result.
     pub(super) fn of<T: Serialize>(operation: &str, result: &T) -> Self {
-        // Our own types, whose names are XML's too: there is nothing that could not be written.
+        // Serializing our own types, whose names are valid in XML, does not fail.
         Self(quick_xml::se::to_string_with_root(&format!("{operation}Result"), result).ok())
     }
 
@@ -55,7 +55,7 @@ impl ResultXml {
     }
 }
 
-/// A refusal.
+/// An error response.
 pub(super) fn error(error: &IamError, request_id: &str) -> String {
     let (code, status) = error.code();
     let message = error.to_string();
@@ -72,7 +72,7 @@ pub(super) fn error(error: &IamError, request_id: &str) -> String {
     )
 }
 
-/// A policy's document, as IAM gives it back.
+/// A policy document as IAM returns it: percent-encoded.
 pub(super) fn encoded(document: &str) -> String {
     utf8_percent_encode(document, ENCODED).to_string()
 }

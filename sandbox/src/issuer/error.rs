@@ -1,17 +1,17 @@
-//! Why there is no issuer, or no token of it.
+//! Errors of an issuer.
 
-/// Why there is no issuer, or no token of it.
+/// Why an issuer cannot be created, or a token not be issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
-    /// The URL is not one that an issuer can have.
+    /// The URL is not a valid issuer URL.
     #[error(
-        "the issuer URL {0:?} must be http(s)://<host>[/path], its path of letters, digits, - . _ ~, \
-         without a slash at its end"
+        "the issuer URL {0:?} must be http(s)://<host>[/path], with a path of letters, digits and - . _ ~ \
+         that does not end with a slash"
     )]
     Url(String),
-    /// A token without audience was asked for.
-    #[error("a token needs an audience")]
+    /// A token without an audience was requested.
+    #[error("a token needs at least one audience")]
     NoAudience,
     /// The crypto library failed.
     #[error("the crypto library failed to {0}")]

@@ -1,4 +1,4 @@
-//! An issuer's keys: one signs, and those that signed before stay published until they are dropped.
+//! An issuer's keys: one signs, and older ones stay published until they are dropped.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::error::IssuerError;
 use crate::jwk::JwkSet;
 
-/// Old keys that stay published: whoever rotates for ever shall not fill the memory.
-const OLD_KEYS: usize = 8;
+/// Old keys that stay published. The limit keeps endless rotation from filling the memory.
+const MAX_OLD_KEYS: usize = 8;
 
-/// A key of an issuer.
+/// An RSA key of an issuer.
 pub(crate) struct SigningKey {
     pair: RsaKeyPair,
     pub(super) kid: String,
@@ -26,9 +26,9 @@ pub(crate) struct SigningKey {
 /// The keys of an issuer.
 pub(super) struct IssuerKeys {
     signing: Arc<SigningKey>,
-    /// As published: the signing key first.
+    /// Public keys in JWK format, the signing key first.
     published: VecDeque<Value>,
-    /// The same, as tokens are checked with them.
+    /// The same keys, parsed for verification.
     set: JwkSet,
 }
 
@@ -73,15 +73,15 @@ impl IssuerKeys {
         keys
     }
 
-    /// Another key signs from now on; the old one stays published.
+    /// Signs with another key from now on. The old one stays published.
     pub(super) fn rotate(&mut self, key: SigningKey) {
         self.published.push_front(key.public());
-        self.published.truncate(1 + OLD_KEYS);
+        self.published.truncate(1 + MAX_OLD_KEYS);
         self.signing = Arc::new(key);
         self.publish();
     }
 
-    /// Only the signing key stays published.
+    /// Publishes only the signing key.
     pub(super) fn drop_old(&mut self) {
         self.published.truncate(1);
         self.publish();
@@ -100,7 +100,7 @@ impl IssuerKeys {
     }
 
     fn publish(&mut self) {
-        // The set is our own, written above.
+        // Parsing our own JWK set does not fail.
         self.set = JwkSet::try_from(self.jwks()).unwrap_or_default();
     }
 }

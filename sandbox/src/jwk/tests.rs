@@ -18,7 +18,7 @@ fn ec(signing: &'static EcdsaSigningAlgorithm, curve: &str) -> (EcdsaKeyPair, Jw
 }
 
 #[test]
-fn each_curve_proves_its_own_algorithm() {
+fn each_curve_only_verifies_its_own_algorithm() {
     for (signing, curve, own) in [
         (&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256", Algorithm::Es256),
         (&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384", Algorithm::Es384),
@@ -35,7 +35,7 @@ fn each_curve_proves_its_own_algorithm() {
 }
 
 #[test]
-fn a_key_proves_only_what_it_is_for() {
+fn a_key_only_verifies_its_own_algorithm_and_use() {
     let (pair, jwk) = ec(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
     let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
     let with = |change: fn(&mut Jwk)| {

@@ -1,13 +1,16 @@
-//! One value of a request against one that a policy wants.
+//! Compares one value of a request with one value of a policy.
 
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{context::Context, pattern::Pattern, variable::Template, version::Version};
+use super::{
+    context::Context, malformed::MalformedPolicy, pattern::Pattern, variable::Template,
+    version::Version,
+};
 
-/// What is compared, and how.
+/// The type of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     Text,
@@ -19,11 +22,11 @@ pub(super) enum Test {
     Bytes,
     Address,
     Arn,
-    /// Whether the key is missing.
+    /// Tests whether the key is missing, for the operator `Null`.
     Absent,
 }
 
-/// How two numbers or times stand.
+/// The relation between two numbers or times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
     Equal,
@@ -33,7 +36,7 @@ pub(super) enum Order {
     GreaterOrEqual,
 }
 
-/// A value that a policy wants, as it stands there and as it is meant.
+/// A value in a policy's condition: its text and the parsed form.
 #[derive(Debug)]
 pub(super) struct ExpectedValue {
     text: Template,
@@ -42,7 +45,7 @@ pub(super) struct ExpectedValue {
 
 #[derive(Debug)]
 enum Value {
-    /// The text itself, its variables filled.
+    /// The text, with its variables replaced.
     Text,
     Number(f64),
     Time(Timestamp),
@@ -51,7 +54,7 @@ enum Value {
     Network(Network),
 }
 
-/// An address, or those that begin with the same bits.
+/// An IP address or CIDR block.
 #[derive(Debug)]
 struct Network {
     base: IpAddr,
@@ -59,15 +62,15 @@ struct Network {
 }
 
 impl ExpectedValue {
-    /// Reads a value of the kind that the operator compares.
-    pub(super) fn read(test: Test, text: &str, version: Version) -> Result<Self, String> {
+    /// Parses a value of the type that the operator compares.
+    pub(super) fn read(test: Test, text: &str, version: Version) -> Result<Self, MalformedPolicy> {
         let template = Template::read(text, version)?;
         let may_vary = matches!(
             test,
             Test::Text | Test::TextWithoutCase | Test::Like | Test::Arn | Test::Truth
         );
         if template.has_variables() && !may_vary {
-            return Err(format!("this operator takes no policy variable: {text:?}"));
+            return Err(MalformedPolicy::VariableNotAllowed(text.to_owned()));
         }
         let value = match test {
             Test::Text | Test::TextWithoutCase | Test::Like | Test::Arn => Some(Value::Text),
@@ -78,21 +81,21 @@ impl ExpectedValue {
             Test::Bytes => STANDARD.decode(text).ok().map(Value::Bytes),
             Test::Address => Network::read(text).map(Value::Network),
         };
-        let value = value.ok_or_else(|| format!("{text:?} is no value for it"))?;
+        let value = value.ok_or_else(|| MalformedPolicy::Value(text.to_owned()))?;
         Ok(Self { text: template, value })
     }
 
-    /// As it stands in the policy.
+    /// The text in the policy.
     pub(super) fn written(&self) -> &str {
         self.text.written()
     }
 
-    /// Whether it is that truth value.
+    /// Whether the value is that boolean.
     pub(super) fn is_truth(&self, truth: bool) -> bool {
         matches!(self.value, Value::Truth(wanted) if wanted == truth)
     }
 
-    /// Whether a request's value is what is wanted. One of another kind is not.
+    /// Whether a request's value matches. A value of another type does not.
     pub(super) fn fits(&self, test: Test, held: &str, context: &Context) -> bool {
         match (test, &self.value) {
             (Test::Number(order), Value::Number(wanted)) => {
@@ -126,7 +129,7 @@ fn text_fits(test: Test, wanted: &Pattern, held: &str) -> bool {
     }
 }
 
-/// Each of an ARN's six parts fits for itself: a `*` does not reach over a colon, but in the last.
+/// Compares each of an ARN's six parts: `*` does not match a colon, except in the last part.
 fn arn_fits(wanted: &Pattern, held: &str) -> bool {
     let held: Vec<&str> = held.splitn(6, ':').collect();
     let Some(wanted) = wanted.arn_parts().filter(|_| held.len() == 6) else {
@@ -155,7 +158,7 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// ISO 8601, down to the day; or seconds since 1970.
+/// Parses an ISO 8601 time or date, or seconds since the epoch.
 fn time(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse() {
         return Timestamp::from_second(seconds).ok();

@@ -1,4 +1,4 @@
-//! What a policy document may contain, and what its statements mean.
+//! Policy documents and the meaning of their statements.
 
 use std::sync::Arc;
 
@@ -7,46 +7,47 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use super::{
     condition::{Condition, Operator},
     effect::Effect,
+    malformed::MalformedPolicy,
     principal::Principals,
     variable::Template,
     version::Version,
     written::{Conditions, IdentityStatement, TrustStatement, Written},
 };
 
-/// A role's trust policy: who may become the role.
+/// A role's trust policy. It decides who may assume the role.
 #[derive(Clone, Debug)]
 pub struct Policy(PolicyDocument);
 
-/// A policy that says what its owner may do: of a role, a user or a session.
+/// An identity policy or session policy. It decides what a role, user or session may do.
 #[derive(Clone, Debug)]
 pub struct IdentityPolicy(PolicyDocument);
 
 #[derive(Clone, Debug)]
 struct PolicyDocument {
-    /// The JSON, as it was given where it was given as JSON.
+    /// The JSON, unchanged if the policy was given as JSON.
     text: Arc<str>,
     statements: Arc<[Statement]>,
 }
 
-/// A document that is no policy of its kind.
+/// The document is not a policy of its kind.
 #[derive(Debug, thiserror::Error)]
 #[error("the policy is malformed: {0}")]
-pub struct PolicyError(String);
+pub struct PolicyError(serde_json::Error);
 
-/// One statement of a policy: whom it means, for what, when, and with what effect.
+/// One statement of a policy.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) sid: Option<String>,
     pub(super) effect: Effect,
-    /// Nothing in an identity policy.
+    /// `None` in an identity policy.
     pub(super) principals: Option<Principals>,
     pub(super) actions: Listed<String>,
-    /// Nothing in a trust policy.
+    /// `None` in a trust policy.
     pub(super) resources: Option<Listed<Template>>,
     pub(super) conditions: Vec<Condition>,
 }
 
-/// A list, and whether the statement means what is on it or all that is not (`NotAction`).
+/// A list of an element such as Action, or of its Not form such as NotAction.
 #[derive(Debug)]
 pub(super) enum Listed<T> {
     On(Vec<T>),
@@ -56,18 +57,17 @@ pub(super) enum Listed<T> {
 macro_rules! kind_of_policy {
     ($policy:ident, $statement:ty) => {
         impl $policy {
-            /// Reads the JSON of such a policy.
+            /// Parses a policy from JSON.
             ///
             /// # Errors
-            /// When it is no JSON, or no such policy; the reason has line and column.
+            /// If it is not JSON or not such a policy. The text has line and column.
             pub fn read(json: &str) -> Result<Self, PolicyError> {
-                let error = |error: serde_json::Error| PolicyError(error.to_string());
-                let mut policy: Self = serde_json::from_str(json).map_err(error)?;
+                let mut policy: Self = serde_json::from_str(json).map_err(PolicyError)?;
                 policy.0.text = json.into();
                 Ok(policy)
             }
 
-            /// The document as JSON: as it was given, where it was given as JSON.
+            /// The document as JSON, unchanged if it was given as JSON.
             #[must_use]
             pub fn text(&self) -> &str {
                 &self.0.text
@@ -90,14 +90,15 @@ macro_rules! kind_of_policy {
 kind_of_policy!(Policy, TrustStatement);
 kind_of_policy!(IdentityPolicy, IdentityStatement);
 
-/// What the two kinds of written statements have in common.
+/// The conversion of a parsed statement of either kind.
 pub(super) trait IntoStatement: Serialize {
-    fn into_statement(self, version: Version) -> Result<Statement, String>;
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy>;
 }
 
 impl PolicyDocument {
-    fn new<S: IntoStatement>(written: Written<S>) -> Result<Self, String> {
-        let text = serde_json::to_string(&written).map_err(|error| error.to_string())?;
+    fn new<S: IntoStatement>(written: Written<S>) -> Result<Self, MalformedPolicy> {
+        let text = serde_json::to_string(&written)
+            .map_err(|error| MalformedPolicy::Unwritable(error.to_string()))?;
         let version = written.version;
         let statements = written.statement.into_iter().map(|one| one.into_statement(version));
         let statements = statements.collect::<Result<Vec<_>, _>>()?;
@@ -105,14 +106,14 @@ impl PolicyDocument {
         let mut sids: Vec<&str> = sids.filter(|sid| !sid.is_empty()).collect();
         sids.sort_unstable();
         if let Some(pair) = sids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("the Sid {:?} stands twice", pair[0]));
+            return Err(MalformedPolicy::DuplicateSid(pair[0].to_owned()));
         }
         Ok(Self { text: text.into(), statements: statements.into() })
     }
 }
 
 impl IntoStatement for TrustStatement {
-    fn into_statement(self, version: Version) -> Result<Statement, String> {
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy> {
         Ok(Statement {
             sid: self.sid,
             effect: self.effect,
@@ -125,7 +126,7 @@ impl IntoStatement for TrustStatement {
 }
 
 impl IntoStatement for IdentityStatement {
-    fn into_statement(self, version: Version) -> Result<Statement, String> {
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy> {
         let resources = either("Resource", self.resource, self.not_resource)?;
         Ok(Statement {
             sid: self.sid,
@@ -138,25 +139,25 @@ impl IntoStatement for IdentityStatement {
     }
 }
 
-/// Exactly one of an element and its Not form, with something on its list.
+/// Requires exactly one of an element and its Not form, with a list that is not empty.
 fn either(
-    name: &str,
+    name: &'static str,
     on: Option<Vec<String>>,
     not_on: Option<Vec<String>>,
-) -> Result<Listed<String>, String> {
+) -> Result<Listed<String>, MalformedPolicy> {
     let listed = match (on, not_on) {
         (Some(list), None) => Listed::On(list),
         (None, Some(list)) => Listed::NotOn(list),
-        _ => return Err(format!("a statement has either {name} or Not{name}")),
+        _ => return Err(MalformedPolicy::EitherOr(name)),
     };
     let (Listed::On(list) | Listed::NotOn(list)) = &listed;
     if list.is_empty() {
-        return Err(format!("the {name} names nothing"));
+        return Err(MalformedPolicy::EmptyList(name));
     }
     Ok(listed)
 }
 
-fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, String> {
+fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, MalformedPolicy> {
     let mut conditions = Vec::new();
     for (operator, keys) in written.0 {
         for (key, wanted) in keys {
@@ -167,13 +168,16 @@ fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, S
     Ok(conditions)
 }
 
-/// Keys compare without case, so that two spellings are one key.
-fn no_key_twice(conditions: &[Condition]) -> Result<(), String> {
+/// Rejects duplicate keys. Keys are compared case-insensitively, so two spellings are one key.
+fn no_key_twice(conditions: &[Condition]) -> Result<(), MalformedPolicy> {
     let mut seen: Vec<(Operator, String)> = Vec::new();
     for condition in conditions {
         let one = (condition.operator, condition.key.to_lowercase());
         if seen.contains(&one) {
-            return Err(format!("`{}` stands twice under {}", condition.key, condition.operator));
+            return Err(MalformedPolicy::DuplicateKey {
+                key: condition.key.clone(),
+                operator: condition.operator.to_string(),
+            });
         }
         seen.push(one);
     }
@@ -181,7 +185,10 @@ fn no_key_twice(conditions: &[Condition]) -> Result<(), String> {
 }
 
 impl<T> Listed<T> {
-    fn read<U>(self, read: impl Fn(&T) -> Result<U, String>) -> Result<Listed<U>, String> {
+    fn read<U>(
+        self,
+        read: impl Fn(&T) -> Result<U, MalformedPolicy>,
+    ) -> Result<Listed<U>, MalformedPolicy> {
         let all = |list: Vec<T>| list.iter().map(&read).collect::<Result<_, _>>();
         Ok(match self {
             Self::On(list) => Listed::On(all(list)?),
@@ -189,7 +196,7 @@ impl<T> Listed<T> {
         })
     }
 
-    /// Whether the statement means what `fits` one of the list.
+    /// Whether the element covers a value, given whether an entry of the list matches it.
     pub(super) fn means(&self, fits: impl Fn(&T) -> bool) -> bool {
         match self {
             Self::On(list) => list.iter().any(fits),
@@ -199,7 +206,7 @@ impl<T> Listed<T> {
 }
 
 impl Statement {
-    /// Its `Sid`, else its place, counted from 1.
+    /// The statement's `Sid`, or its position counted from 1.
     pub(super) fn label(&self, place: usize) -> String {
         match &self.sid {
             Some(sid) => format!("statement {sid:?}"),

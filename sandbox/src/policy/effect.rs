@@ -1,12 +1,12 @@
-//! Allow or Deny.
+//! The effect of a statement.
 
 use serde::{Deserialize, Serialize};
 
-/// What a statement does when it applies.
+/// The effect of a statement that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// It allows.
+    /// Allows the action.
     Allow,
-    /// It denies, whatever others allow.
+    /// Denies the action, even if other statements allow it.
     Deny,
 }

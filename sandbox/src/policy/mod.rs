@@ -1,4 +1,4 @@
-//! IAM policies: read strictly, judged purely.
+//! IAM policies: strict parsing and pure evaluation.
 //!
 //! ```text
 //!   JSON or YAML ─► Policy (trust) ────────────┐
@@ -7,8 +7,8 @@
 //!   principal, action, resource, keys ─────────┘
 //! ```
 //!
-//! What is not known here makes a policy malformed, by name: a condition that is silently passed
-//! over would allow what AWS denies.
+//! Unknown elements make a policy malformed: a condition that is silently ignored would allow what AWS
+//! denies.
 
 mod compare;
 mod condition;
@@ -16,6 +16,7 @@ mod context;
 mod document;
 mod effect;
 mod evaluate;
+mod malformed;
 mod pattern;
 mod principal;
 mod text;

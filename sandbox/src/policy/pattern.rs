@@ -1,4 +1,4 @@
-//! IAM's wildcards: `*` is any text, `?` is any one character.
+//! IAM's wildcards: `*` matches any text, `?` any one character.
 
 /// A text in which some characters are wildcards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,14 +12,14 @@ enum PatternToken {
 }
 
 impl Pattern {
-    /// A pattern of a text with wildcards.
+    /// Parses a text with wildcards.
     pub(super) fn new(text: &str) -> Self {
         let mut pattern = Self::default();
         pattern.push(text);
         pattern
     }
 
-    /// Adds a text with wildcards.
+    /// Appends a text with wildcards.
     pub(super) fn push(&mut self, text: &str) {
         self.0.extend(text.chars().map(|c| match c {
             '*' => PatternToken::Any,
@@ -28,12 +28,12 @@ impl Pattern {
         }));
     }
 
-    /// Adds a text in which a `*` is a `*`.
+    /// Appends a text without wildcards: `*` matches only `*`.
     pub(super) fn push_plain(&mut self, text: &str) {
         self.0.extend(text.chars().map(PatternToken::Plain));
     }
 
-    /// The text, for those who know no wildcards.
+    /// The text, for operators without wildcards.
     pub(super) fn text(&self) -> String {
         let text = self.0.iter().map(|token| match token {
             PatternToken::Any => '*',
@@ -43,18 +43,19 @@ impl Pattern {
         text.collect()
     }
 
-    /// The six parts of an ARN, where there are so many.
+    /// The six parts of an ARN, if there are that many.
     pub(super) fn arn_parts(&self) -> Option<[Self; 6]> {
         let parts = self.0.splitn(6, |token| *token == PatternToken::Plain(':'));
         let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
         parts.try_into().ok()
     }
 
-    /// Whether the whole text fits; cases differ.
+    /// Whether the whole text matches, case-sensitively.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (pattern, text) = (&self.0, text.chars().collect::<Vec<char>>());
         let (mut at, mut read) = (0, 0);
-        // Where the last `*` was, and how much of the text it has taken so far.
+        // The position of the last `*`, and the end of the text that it matches so far. Going back to only the
+        // last one keeps the time quadratic at worst.
         let mut star: Option<(usize, usize)> = None;
         while read < text.len() {
             match pattern.get(at) {
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_end_in_time() {
+    fn many_stars_match_in_bounded_time() {
         assert!(!matches(&"*a".repeat(500), &"b".repeat(5000)));
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A policy's language. The older has no variables.
+/// The version of the policy language. The older one has no variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Version {
     #[default]

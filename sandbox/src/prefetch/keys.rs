@@ -1,10 +1,10 @@
-//! Keys of a token's issuer, fetched from it.
+//! Fetches the keys of a token's issuer.
 
 use jiff::Timestamp;
 
 use crate::{accounts::Provider, in_cluster::InCluster, sandbox::Sandbox, token::Token};
 
-/// Sees to it that an issuer's keys are known, the token's among them.
+/// Fetches an issuer's keys, if the one that the token names is not cached.
 pub(crate) async fn fetch(sandbox: &Sandbox, issuer: &Provider, token: &Token<'_>, now: Timestamp) {
     let cluster = sandbox.cluster().filter(|cluster| cluster.issuer() == issuer.url);
     let api_server = cluster.map(InCluster::api_server);

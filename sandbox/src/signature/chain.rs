@@ -1,4 +1,4 @@
-//! The signatures of a body's chunks, each over the one before.
+//! The signatures of a chunked body. Each one signs the previous one.
 
 use std::time::SystemTime;
 
@@ -8,14 +8,14 @@ use axum::body::Bytes;
 
 use super::{authorization::RequestSignature, chunk_error::ChunkError, equal::equal};
 
-/// The signature that the next chunk's signs.
+/// The state of the chain: the signature that the next chunk's signature signs.
 pub(crate) struct SignatureChain<'a> {
     params: SigningParams<'a, ()>,
     last: String,
 }
 
 impl<'a> SignatureChain<'a> {
-    /// The first link is the request's own signature, which must be proved already.
+    /// Starts with the request's own signature, which must have been verified.
     pub(crate) fn new(signed: &'a RequestSignature, identity: &'a Identity) -> Option<Self> {
         let params = SigningParams::builder()
             .identity(identity)
@@ -26,13 +26,13 @@ impl<'a> SignatureChain<'a> {
         Some(Self { params: params.build().ok()?, last: signed.signature.clone() })
     }
 
-    /// The chunk's signature is right, and is the next link.
+    /// Verifies a chunk's signature.
     pub(crate) fn chunk(&mut self, chunk: &Bytes, signature: &str) -> Result<(), ChunkError> {
         let own = self.sign(chunk).ok_or(ChunkError::Signature)?;
         self.take(own, signature)
     }
 
-    /// The trailers' signature is right.
+    /// Verifies the signature of the trailers.
     pub(crate) fn trailers(
         &mut self,
         trailers: &[(String, String)],
@@ -62,7 +62,7 @@ impl<'a> SignatureChain<'a> {
         Some(v4::sign_trailer(&headers, &self.last, &self.params).ok()?.signature().to_owned())
     }
 
-    /// Goes on from a signature, as a client does.
+    /// Continues after a signature, as a client does.
     #[cfg(test)]
     pub(super) fn link(&mut self, own: &str) {
         self.last = own.to_owned();

@@ -1,6 +1,6 @@
-//! What is wrong with a body in chunks.
+//! Errors of a chunked body.
 
-/// Why a body in chunks is refused.
+/// Why a chunked body is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ChunkError {
     #[error("The request body terminated unexpectedly")]

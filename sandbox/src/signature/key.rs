@@ -1,4 +1,4 @@
-//! A key that signs, as its owner was given it.
+//! The access key that a request is verified with.
 
 use std::fmt;
 
@@ -13,28 +13,28 @@ use crate::{
     sessions::Session,
 };
 
-/// What a signature is compared with.
+/// An access key, with its secret.
 #[derive(Clone)]
 pub(crate) struct CallerKey {
     pub(crate) id: String,
     pub(crate) secret: String,
-    /// Temporary credentials have one, and are no good without it.
+    /// Temporary credentials have a session token, and are invalid without it.
     pub(crate) token: Option<String>,
-    /// Nothing: they do not expire.
+    /// `None` if the key does not expire.
     pub(crate) expiration: Option<Timestamp>,
-    /// Whose they are.
+    /// The ARN of the owner.
     pub(crate) arn: String,
 }
 
 impl CallerKey {
-    /// The session token that came with the request is the one that came with this key.
+    /// Checks that the request has this key's session token.
     pub(crate) fn check_token(&self, signed: &RequestSignature) -> Result<(), SignatureError> {
         let given = signed.session_token.as_deref().unwrap_or_default();
         let own = self.token.as_deref().unwrap_or_default();
         equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
     }
 
-    /// The credentials have not expired.
+    /// Checks that the credentials have not expired.
     pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), SignatureError> {
         let alive = self.expiration.is_none_or(|end| now < end);
         alive.then_some(()).ok_or(SignatureError::Expired)

@@ -25,7 +25,7 @@ fn changes() -> BTreeSet<Change> {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn what_is_saved_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.json");
     assert_eq!(SavedChanges::read(&file).unwrap(), SavedChanges::default());
@@ -40,7 +40,7 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn changes_stand_over_the_file_and_keys_are_the_files() {
+fn changes_override_the_file_and_keys_come_from_the_file() {
     let saved = SavedChanges::of(&Accounts::default(), &changes());
     let mut file = accounts();
     saved.apply(&mut file).unwrap();
@@ -55,7 +55,7 @@ fn changes_stand_over_the_file_and_keys_are_the_files() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read_is_a_fault() {
+fn an_invalid_state_file_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{\"roles\": 1}").unwrap();
     assert!(SavedChanges::read(file.path()).is_err());

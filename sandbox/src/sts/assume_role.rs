@@ -1,4 +1,4 @@
-//! AssumeRole: from a user or a session to a role, with tags that may go on from there.
+//! AssumeRole: from a user or role session to a role.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! CallerKind calls: whose key signed the request, and what comes with whoever that is.
+//! The caller: the identity whose key signed the request, with its policies and tags.
 
 use jiff::Timestamp;
 
@@ -14,43 +14,42 @@ use crate::{
     },
 };
 
-/// Somebody who asks, with what they have to show for it.
+/// The caller of an operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     kind: CallerKind,
-    /// What the user or the role may do.
+    /// The policies of the user or role.
     pub(crate) policies: Policies,
-    /// `aws:PrincipalTag/*`: the owner's, but for those that the session overrides.
+    /// `aws:PrincipalTag/*`: the owner's tags, overridden by the session's.
     tags: Tags,
     pub(crate) attributes: SessionAttributes,
-    /// When temporary credentials were issued; nothing for a user's own key.
+    /// When temporary credentials were issued. `None` for a user's own key.
     issued: Option<Timestamp>,
     organization: Option<String>,
-    /// The region that was signed for.
+    /// The region in the signature's scope.
     pub(crate) region: String,
 }
 
 #[derive(Clone, Debug)]
 enum CallerKind {
     Identity(Identity),
-    /// Somebody without an account: an AWS service, or whomever an identity provider vouches for;
-    /// and what is said of them.
+    /// A caller without an AWS account, and its condition keys.
     ExternalPrincipal {
         external: ExternalPrincipal,
         source: Context,
     },
 }
 
-/// Somebody without an account.
+/// A caller without an AWS account.
 #[derive(Clone, Debug)]
 pub(crate) enum ExternalPrincipal {
-    /// An AWS service, by its domain.
+    /// An AWS service, by its domain name.
     Service(&'static str),
-    /// Whomever this identity provider vouches for; its ARN.
+    /// An identity of an identity provider, by the provider's ARN.
     Federated(String),
 }
 
-/// CallerKind signed a call to that service.
+/// Authenticates the caller of a service by the signature.
 pub(crate) fn authenticate(
     accounts: &Accounts,
     sessions: &Sessions,
@@ -72,8 +71,7 @@ pub(crate) fn authenticate(
     Ok(caller)
 }
 
-/// The key with that id, and who holds it. Credentials of a role or a user that is no longer there
-/// are nobody's.
+/// The access key with that id, and its owner. Credentials of a deleted role or user are not found.
 pub(super) fn find(
     accounts: &Accounts,
     sessions: &Sessions,
@@ -95,7 +93,7 @@ pub(super) fn find(
 }
 
 impl Caller {
-    /// Whoever holds a session's credentials.
+    /// The caller with a session's credentials.
     pub(crate) fn session(accounts: &Accounts, session: &Session) -> Option<Self> {
         Self::of(accounts, &session.identity, session.attributes.clone(), Some(session.issued))
     }
@@ -123,7 +121,7 @@ impl Caller {
         })
     }
 
-    /// A service, or whomever a provider vouches for.
+    /// A caller without an AWS account, with the condition keys in `source`.
     pub(crate) fn external(external: ExternalPrincipal, source: Context) -> Self {
         let provider = match &external {
             ExternalPrincipal::Service(_) => None,
@@ -140,7 +138,7 @@ impl Caller {
         }
     }
 
-    /// As policies name them.
+    /// The caller as policies name it.
     pub(crate) fn principal(&self) -> Principal<'_> {
         match &self.kind {
             CallerKind::Identity(identity) => identity.principal(),
@@ -153,7 +151,7 @@ impl Caller {
         }
     }
 
-    /// CallerKind they are; nothing for outsiders.
+    /// The identity. `None` for callers without an account.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         match &self.kind {
             CallerKind::Identity(identity) => Some(identity),
@@ -161,22 +159,22 @@ impl Caller {
         }
     }
 
-    /// Their account; nothing for outsiders.
+    /// The account id. `None` for callers without an account.
     pub(crate) fn account(&self) -> Option<&str> {
         self.identity().map(|identity| identity.account.as_str())
     }
 
-    /// Whether they are a session of a role, so that another role would be chained.
+    /// Whether the caller is a role session, so that assuming a role is role chaining.
     pub(crate) fn is_role_session(&self) -> bool {
         self.identity().is_some_and(|identity| matches!(identity.owner, Owner::Role(_)))
     }
 
-    /// Whether they signed with temporary credentials.
+    /// Whether the request was signed with temporary credentials.
     pub(crate) fn is_temporary(&self) -> bool {
         self.issued.is_some()
     }
 
-    /// The condition keys that say who asks, and when.
+    /// The condition keys about the caller and the time.
     pub(crate) fn context(&self, now: Timestamp) -> Context {
         let mut context = match &self.kind {
             CallerKind::Identity(identity) => self.identity_context(identity),

@@ -1,4 +1,4 @@
-//! A call's way through STS: read, decide, write down, answer.
+//! Handles a call to STS: reads it, decides, records the decision and responds.
 
 use jiff::Timestamp;
 
@@ -18,23 +18,23 @@ use crate::{
     signature::authorization::SignatureError,
 };
 
-/// An answer of STS: HTTP status and XML.
+/// A response of STS or IAM: HTTP status and XML.
 pub(crate) struct XmlResponse {
     pub(crate) status: u16,
     pub(crate) request_id: String,
     pub(crate) xml: String,
 }
 
-/// A yes: what to answer, and what to write down.
+/// A successful call: its XML, and the reason for the decision log.
 struct StsOutcome {
     xml: String,
     reason: String,
 }
 
-/// How a yes is written: with the session that comes of it, and the request's id.
+/// Writes the XML of a granted session. The last argument is the request id.
 type WriteXml = fn(&GrantedSession, &Session, &str) -> Result<String, StsError>;
 
-/// Whoever signed may know who they are: no policy can deny it.
+/// GetCallerIdentity needs a signature only: no policy can deny it.
 fn caller_identity(caller: &Caller, request_id: &str) -> Result<StsOutcome, StsError> {
     let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
     let xml = xml::caller_identity(identity, request_id)?;
@@ -42,9 +42,9 @@ fn caller_identity(caller: &Caller, request_id: &str) -> Result<StsOutcome, StsE
 }
 
 impl Sandbox {
-    /// Answers a call to STS.
+    /// Handles a call to STS and records the decision.
     pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> XmlResponse {
-        // Without random bytes nothing is issued either; the id is then the least loss.
+        // Without random bytes no credentials are issued either, so a missing id does not matter.
         let request_id = random::uuid().unwrap_or_default();
         let parameters = Parameters::read(call);
         let mut operation = None;
@@ -108,7 +108,7 @@ impl Sandbox {
         Ok(StsOutcome { xml, reason })
     }
 
-    /// Who signed a call to that service.
+    /// Authenticates the caller of a service by the signature.
     pub(crate) fn caller(
         &self,
         call: &Call<'_>,
@@ -145,7 +145,7 @@ impl XmlResponse {
         Self { status, request_id, xml }
     }
 
-    /// A refusal in XML.
+    /// An error response.
     pub(crate) fn refusal(error: &StsError, request_id: String) -> Self {
         let xml = xml::error(error, &request_id);
         Self::new(error.code().1, request_id, xml)

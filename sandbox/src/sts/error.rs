@@ -1,11 +1,11 @@
-//! What goes wrong, in AWS's words: code and status are part of the contract, and SDKs act on them.
+//! Errors of STS, in AWS's words. SDKs act on code and status.
 
 use podrole_identity::RoleArn;
 
 use super::{caller::Caller, parameter_error::ParameterError, session_tags::SessionTagError};
 use crate::{random::NoRandom, signature::authorization::SignatureError, token::TokenError};
 
-/// A refusal. Its text is for the caller; `reason` is for the decision log.
+/// An error. Its text goes to the caller, and `reason` to the decision log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StsError {
     #[error("The request must contain the parameter Action")]
@@ -18,8 +18,8 @@ pub(crate) enum StsError {
     Parameter(#[from] ParameterError),
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The same for a role that is not there and for one that is not willing: who may not have a
-    /// role shall not learn whether it exists.
+    /// The message is the same for a missing role and for a denied one, so that a caller does not learn which
+    /// roles exist.
     #[error("{message}")]
     AccessDenied { message: String, reason: String },
     #[error("Cannot call GetSessionToken with session credentials")]
@@ -40,12 +40,12 @@ pub(crate) enum StsError {
     Signature(#[from] SignatureError),
     #[error(transparent)]
     NoRandom(#[from] NoRandom),
-    #[error("The answer could not be written")]
+    #[error("The response could not be written")]
     Unwritable,
 }
 
 impl StsError {
-    /// The no to somebody who wants to do `action` to a role.
+    /// The denial of `action` on a role.
     pub(crate) fn denied(caller: &Caller, action: &str, role: &RoleArn, reason: &str) -> Self {
         let message = match caller.identity() {
             None => format!("Not authorized to perform {action}"),
@@ -80,7 +80,7 @@ impl StsError {
         }
     }
 
-    /// What the caller is not told.
+    /// The reason for the decision log, which the caller does not see.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Token(error) => error.detail(),

@@ -27,7 +27,7 @@ pub(crate) struct Fixture {
     pub(crate) sessions: Sessions,
 }
 
-/// Code, status, and what stands in the decision log.
+/// Code, status, and the reason in the decision log.
 pub(crate) type Refusal = (&'static str, u16, String);
 
 pub(crate) fn now() -> Timestamp {

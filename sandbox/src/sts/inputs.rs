@@ -1,4 +1,4 @@
-//! What the sandbox knows when it decides.
+//! The inputs of a decision.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::{
     token::{Token, TokenError},
 };
 
-/// What the sandbox knows.
+/// The inputs of a decision.
 #[derive(Clone, Copy)]
 pub(crate) struct DecisionInputs<'a> {
     pub(crate) accounts: &'a Accounts,
     pub(crate) issuer: Option<&'a Issuer>,
-    /// Shortens what is issued.
+    /// The maximum life of issued credentials.
     pub(crate) credential_life: Option<Duration>,
 }
 
 impl DecisionInputs<'_> {
-    /// A key of the token's issuer signed it.
+    /// Checks that a key of the token's issuer signed it.
     pub(crate) fn check_signature(
         &self,
         token: &Token<'_>,

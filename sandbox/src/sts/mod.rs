@@ -1,12 +1,12 @@
-//! STS's query protocol: which operation, its parameters, its checks, its XML.
+//! STS: the query protocol, the operations and their XML.
 //!
 //! ```text
 //!   Call ─► Parameters ─► operation ─► role_step: permission ─► GrantedSession ─► XML
 //!     └───► caller ──────────┘           └──────────────► StsError ───► XML, and the reason in the journal
 //! ```
 //!
-//! A new operation is a file beside `web_identity`, a variant here, and an answer in `xml`. What
-//! ends in a role's credentials goes through `role_step`, EKS Auth's too.
+//! A new operation is a file next to `web_identity`, a variant in `operation`, and a response in `xml`. All
+//! role credentials go through `role_step`, including EKS Auth's.
 
 pub(crate) mod assume_role;
 pub(crate) mod caller;

@@ -1,8 +1,8 @@
-//! STS's operations that the sandbox has.
+//! The STS operations that the sandbox supports.
 
 use super::{error::StsError, parameters::Parameters};
 
-/// What a caller asks of STS.
+/// An operation of STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     AssumeRole,
@@ -12,7 +12,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// The operation that the parameters name. `Version` is not looked at: there is only one.
+    /// The operation in the parameters. `Version` is ignored, because there is only one.
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, StsError> {
         match parameters.get("Action") {
             None => Err(StsError::MissingAction),

@@ -1,6 +1,6 @@
-//! Why a parameter is not one that STS takes, in the words of its model.
+//! Errors of parameters, in the words of STS's service model.
 
-/// A parameter that STS does not take. Values are not repeated: one of them is a token.
+/// A parameter that STS does not accept. Values are not repeated, because one of them is a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterError {
     #[error("The parameters of the request cannot be read")]

@@ -1,4 +1,4 @@
-//! The query protocol's parameters, and the limits that STS's model sets them.
+//! The query protocol's parameters, checked against the limits of STS's service model.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 
@@ -20,18 +20,18 @@ const DURATION: RangeInclusive<u32> = 900..=43_200;
 const SESSION_TOKEN_DURATION: RangeInclusive<u32> = 900..=129_600;
 const DEFAULT_SESSION_TOKEN_DURATION: u32 = 43_200;
 
-/// The parameters of a call, of its query and of its body.
+/// The parameters in a call's query and body.
 pub(crate) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads the query and the body of a call.
+    /// Parses the query and the body of a call.
     pub(crate) fn read(call: &Call<'_>) -> Result<Self, ParameterError> {
         let mut parameters = BTreeMap::new();
         for part in [call.query().as_bytes(), call.body] {
             let pairs: Vec<(String, String)> =
                 serde_urlencoded::from_bytes(part).map_err(|_| ParameterError::Unreadable)?;
             for (name, value) in pairs {
-                // Two values would let one check read the first and another the second.
+                // With two values, two checks could read different ones.
                 if parameters.insert(name, value).is_some() {
                     return Err(ParameterError::Twice);
                 }
@@ -61,7 +61,7 @@ impl Parameters {
         text.parse().map_err(|_| ParameterError::Pattern { name, pattern })
     }
 
-    /// Seconds, where they are asked for.
+    /// Seconds, if requested.
     pub(crate) fn duration(&self) -> Result<Option<u32>, ParameterError> {
         self.seconds(&DURATION)
     }
@@ -80,7 +80,7 @@ impl Parameters {
         self.matching("SourceIdentity", "sourceIdentity", SESSION_NAME, pattern)
     }
 
-    /// The session policy and the ARNs of managed ones.
+    /// The inline session policy and the ARNs of managed ones.
     pub(crate) fn session_policies(&self) -> Result<SessionPolicies, StsError> {
         let inline = match self.get("Policy") {
             None => None,
@@ -98,7 +98,7 @@ impl Parameters {
         SessionPolicies::new(inline, &arns)
     }
 
-    /// The session tags, and which of them are transitive.
+    /// The session tags, with those that are transitive.
     pub(crate) fn session_tags(&self) -> Result<SessionTags, StsError> {
         let mut tags = Vec::new();
         for member in self.members("Tags", "") {
@@ -110,14 +110,14 @@ impl Parameters {
         Ok(SessionTags::read(tags, keys)?)
     }
 
-    /// No device is registered here, so that no code can be right.
+    /// Rejects MFA codes, because the sandbox has no MFA devices.
     pub(crate) fn check_mfa(&self) -> Result<(), StsError> {
         let given = self.get("SerialNumber").or_else(|| self.get("TokenCode"));
         given.map_or(Ok(()), |_| Err(StsError::Mfa))
     }
 
-    /// The members of a list in their order, each with its fields: `Tags.member.1.Key`. A member
-    /// that is a text itself has one field without a name.
+    /// The members of a list in order, each with its fields, as in `Tags.member.1.Key`. A member without fields
+    /// has its value under the empty name.
     fn members(&self, list: &str, only: &str) -> Vec<BTreeMap<&str, &str>> {
         let mut members: BTreeMap<u32, BTreeMap<&str, &str>> = BTreeMap::new();
         for (name, value) in &self.0 {
@@ -144,7 +144,7 @@ impl Parameters {
         fits.then_some(value).ok_or(error)
     }
 
-    /// A parameter of letters, digits, `_` and some others, where it is there.
+    /// An optional parameter of letters, digits, `_` and the characters in `others`.
     fn matching(
         &self,
         parameter: &str,

@@ -1,5 +1,4 @@
-//! One step from somebody to a role: what was step, whether it is permitted, and what comes of
-//! it. All operations that give a role's credentials go through here.
+//! One role step: from a caller to a role. All operations that issue a role's credentials go through here.
 
 use std::time::Duration;
 
@@ -18,10 +17,10 @@ use crate::{
 };
 
 const DEFAULT_DURATION: u32 = 3600;
-/// The longest session of a role that a role assumed, in seconds.
+/// Seconds: the longest session with role chaining.
 const MAX_IN_CHAIN: u32 = 3600;
 
-/// What is step for.
+/// A requested role step.
 #[derive(Clone, Debug)]
 pub(crate) struct RoleStep {
     /// `sts:AssumeRole` or `sts:AssumeRoleWithWebIdentity`.
@@ -35,28 +34,28 @@ pub(crate) struct RoleStep {
     pub(crate) source_identity: Option<String>,
 }
 
-/// How long a session shall be, in seconds.
+/// The length of a session in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SessionLength {
-    /// As the caller step, within the role's limits.
+    /// Requested by the caller, within the role's limits.
     Requested(Option<u32>),
-    /// As a service of AWS gives it, whatever the role's limits.
+    /// Set by an AWS service, regardless of the role's limits.
     Fixed(u32),
 }
 
-/// A yes. The credentials come after.
+/// A permitted session, before its credentials are issued.
 #[derive(Clone, Debug)]
 pub(crate) struct GrantedSession {
     pub(crate) identity: Identity,
     pub(crate) expiration: Timestamp,
     pub(crate) attributes: SessionAttributes,
     pub(crate) packed_policy_size: Option<usize>,
-    /// By which statements.
+    /// The statements that allow it.
     pub(crate) reason: String,
 }
 
-/// Decides a step whose parameters are within their limits. `shortened` is the longest life of
-/// what is issued here, whatever was step.
+/// Decides a role step whose parameters are within their limits. `shortened` is `--credential-life`: a
+/// maximum for what is issued, whatever was requested.
 pub(crate) fn decide(
     accounts: &Accounts,
     shortened: Option<Duration>,
@@ -85,7 +84,8 @@ pub(crate) fn decide(
     })
 }
 
-/// The role is there and willing, and the caller may: for each of the actions that the step is.
+/// Checks that the role exists, and that the caller may perform every action of the step on it. Returns the
+/// role, and the statements that allow it.
 fn permitted<'a>(
     accounts: &'a Accounts,
     caller: &Caller,
@@ -108,7 +108,7 @@ fn permitted<'a>(
     match (&caller.attributes.source_identity, &step.source_identity) {
         (None, None) => {}
         (Some(before), Some(now)) if before != now => {
-            return Err(denied(set, "the session has another source identity already"));
+            return Err(denied(set, "the session already has another source identity"));
         }
         _ => {
             ask(set)?;
@@ -117,7 +117,7 @@ fn permitted<'a>(
     Ok((role, reason))
 }
 
-/// The condition keys that this step has.
+/// The condition keys of the step.
 fn context(
     accounts: &Accounts,
     caller: &Caller,
@@ -143,7 +143,7 @@ fn context(
     context
 }
 
-/// The session's length, where it is not longer than the role and the chain allow.
+/// The session's length in seconds, checked against the limits of the role and of role chaining.
 fn seconds(role: &Role, caller: &Caller, length: SessionLength) -> Result<u32, StsError> {
     let requested = match length {
         SessionLength::Fixed(seconds) => return Ok(seconds),
@@ -159,17 +159,17 @@ fn seconds(role: &Role, caller: &Caller, length: SessionLength) -> Result<u32, S
     Ok(requested)
 }
 
-/// When credentials end: whole seconds, as AWS gives them.
+/// When credentials expire, in whole seconds like AWS's.
 pub(crate) fn expiration(seconds: u32, shortened: Option<Duration>, now: Timestamp) -> Timestamp {
     let requested = Duration::from_secs(seconds.into());
     let life = shortened.map_or(requested, |life| life.min(requested));
-    // A day and a half at most was checked, so that neither conversion can fail.
+    // The length was limited to 36 hours, so the conversions do not fail.
     let end = SignedDuration::try_from(life).unwrap_or_default();
     let end = now.saturating_add(end).unwrap_or(now);
     Timestamp::from_second(end.as_second()).unwrap_or(end)
 }
 
-/// Makes the credentials of a yes.
+/// Issues the credentials of a permitted session.
 pub(crate) fn issue(granted: &GrantedSession, now: Timestamp) -> Result<Session, NoRandom> {
     Ok(Session {
         key_id: random::key_id()?,

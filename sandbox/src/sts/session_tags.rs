@@ -1,4 +1,4 @@
-//! Session tags on their way from one session to the next.
+//! Session tags, and how chained sessions inherit them.
 
 use std::collections::BTreeSet;
 
@@ -8,15 +8,15 @@ use crate::{
     sessions::SessionAttributes,
 };
 
-/// The tags that a call asks for, and which of them further sessions shall inherit.
+/// The session tags of a call, with those that chained sessions inherit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionTags {
     tags: Tags,
-    /// In small letters.
+    /// Lower-case keys.
     transitive: BTreeSet<String>,
 }
 
-/// Why tags cannot be taken along. Their text is not repeated: a pod's name may be in it.
+/// Why session tags are rejected. Their text is not repeated, because it can contain a pod's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SessionTagError {
     #[error("1 validation error detected: Value at 'tags' failed to satisfy constraint: {0}")]
@@ -51,7 +51,7 @@ impl From<TagError> for SessionTagError {
 }
 
 impl SessionTags {
-    /// Reads tags and the keys of those that shall be transitive.
+    /// Checks tags and the keys of the transitive ones.
     pub(crate) fn read<'a>(
         tags: impl IntoIterator<Item = (&'a str, &'a str)>,
         transitive: impl IntoIterator<Item = &'a str>,
@@ -69,7 +69,7 @@ impl SessionTags {
         Ok(read)
     }
 
-    /// With those that the calling session hands down.
+    /// Adds the transitive tags of the calling session.
     pub(crate) fn inherit(mut self, from: &SessionAttributes) -> Result<Self, SessionTagError> {
         let handed_down = |key: &str| from.transitive.contains(&key.to_lowercase());
         for (key, value) in from.tags.iter().filter(|(key, _)| handed_down(key)) {
@@ -86,13 +86,13 @@ impl SessionTags {
         self.tags.is_empty()
     }
 
-    /// How many characters they have.
+    /// The number of characters in keys and values.
     pub(crate) fn characters(&self) -> usize {
         let tags = self.tags.iter();
         tags.map(|(key, value)| key.chars().count() + value.chars().count()).sum()
     }
 
-    /// Says to policies what is asked for. Inherited tags count.
+    /// Sets the condition keys about the tags, inherited ones included.
     pub(crate) fn describe(&self, context: &mut Context) {
         let mut keys = Vec::new();
         let mut transitive = Vec::new();
@@ -107,7 +107,7 @@ impl SessionTags {
         context.set("sts:TransitiveTagKeys", transitive);
     }
 
-    /// What the new session has of them.
+    /// Gives the tags to the new session.
     pub(crate) fn carry(self, attributes: &mut SessionAttributes) {
         attributes.tags = self.tags;
         attributes.transitive = self.transitive;

@@ -1,4 +1,4 @@
-//! GetSessionToken: a user's own credentials, for a while. No policy decides it.
+//! GetSessionToken: temporary credentials of the user itself. No policy can deny it.
 
 use std::time::Duration;
 
@@ -28,6 +28,6 @@ pub(crate) fn decide(
         expiration: expiration(seconds, shortened, now),
         attributes: SessionAttributes::default(),
         packed_policy_size: None,
-        reason: format!("{} has a key of its own", identity.arn),
+        reason: format!("{} signed with its own key", identity.arn),
     })
 }

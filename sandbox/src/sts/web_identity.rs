@@ -1,4 +1,4 @@
-//! AssumeRoleWithWebIdentity: the checks, in AWS's order as far as it is inputs.
+//! AssumeRoleWithWebIdentity. The order of the checks is AWS's, as far as it is known.
 
 use jiff::Timestamp;
 use podrole_identity::{RoleArn, SessionName};
@@ -18,7 +18,7 @@ use crate::{
     token::{Claims, Token, TokenError},
 };
 
-/// What is step with.
+/// The parameters of a call.
 pub(crate) struct WebIdentityRequest<'a> {
     pub(crate) role: RoleArn,
     pub(crate) session_name: SessionName,
@@ -41,7 +41,7 @@ impl<'a> WebIdentityRequest<'a> {
     }
 }
 
-/// A yes, with what the answer says of the token.
+/// A permitted session, with what the response says about the token.
 #[derive(Debug)]
 pub(crate) struct WebIdentity {
     pub(crate) granted: GrantedSession,
@@ -72,7 +72,7 @@ pub(crate) fn decide(
     Ok(WebIdentity { granted, subject: claims.sub.clone(), audience, provider: arn })
 }
 
-/// The token's issuer is a provider of the **role's** account; another account's serves it not.
+/// The token's issuer must be a provider in the **role's** account: providers of other accounts do not count.
 fn provider<'a>(
     accounts: &'a Accounts,
     role: &RoleArn,
@@ -85,7 +85,8 @@ fn provider<'a>(
     })
 }
 
-/// The step that is step for. The call has no tags and no source identity: the token may.
+/// The requested role step. Session tags and source identity come from the token, because the call has no
+/// parameters for them.
 fn step(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<RoleStep, StsError> {
     let tags = match &claims.tags {
         Some(claim) => SessionTags::read(claim.tags()?, claim.transitive())?,
@@ -103,7 +104,7 @@ fn step(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<RoleStep, St
     })
 }
 
-/// What a token says to policies.
+/// The condition keys of a token.
 fn source(provider: &Provider, arn: &str, claims: &Claims) -> Context {
     let key = |claim: &str| format!("{}:{claim}", provider.issuer());
     let amr = claims.amr.as_ref();

@@ -1,11 +1,11 @@
-//! STS's answers in XML, as its SDKs read them.
+//! STS's responses in XML, as SDKs parse them.
 
 use serde::Serialize;
 
 use super::{error::StsError, role_step::GrantedSession, web_identity::WebIdentity};
 use crate::{accounts::Identity, sessions::Session};
 
-/// Characters of an error's message: a caller chooses part of it, and some SDKs read 10 kB at most.
+/// Maximum characters of an error message: callers choose part of it, and some SDKs read up to 10 kB.
 const MESSAGE_LENGTH: usize = 1000;
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -86,7 +86,7 @@ struct Credentials<'a> {
     access_key_id: &'a str,
     secret_access_key: &'a str,
     session_token: &'a str,
-    /// Whole seconds and `Z`: some clients read nothing else.
+    /// Whole seconds with `Z`, because some clients parse nothing else.
     expiration: String,
 }
 
@@ -124,7 +124,7 @@ struct StsErrorXml {
     message: String,
 }
 
-/// The answer of AssumeRoleWithWebIdentity.
+/// The response of AssumeRoleWithWebIdentity.
 pub(crate) fn web_identity(
     answer: &WebIdentity,
     session: &Session,
@@ -145,7 +145,7 @@ pub(crate) fn web_identity(
     })
 }
 
-/// The answer of AssumeRole.
+/// The response of AssumeRole.
 pub(crate) fn assume_role(
     granted: &GrantedSession,
     session: &Session,
@@ -163,7 +163,7 @@ pub(crate) fn assume_role(
     })
 }
 
-/// The answer of GetSessionToken.
+/// The response of GetSessionToken.
 pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<String, StsError> {
     write(&GetSessionTokenResponse {
         namespace: NAMESPACE,
@@ -172,7 +172,7 @@ pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<Strin
     })
 }
 
-/// The answer of GetCallerIdentity.
+/// The response of GetCallerIdentity.
 pub(crate) fn caller_identity(identity: &Identity, request_id: &str) -> Result<String, StsError> {
     write(&GetCallerIdentityResponse {
         namespace: NAMESPACE,
@@ -202,7 +202,7 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// A refusal.
+/// An error response.
 pub(crate) fn error(error: &StsError, request_id: &str) -> String {
     let (code, status) = error.code();
     let response = StsErrorResponse {
@@ -223,7 +223,7 @@ fn write<T: Serialize>(answer: &T) -> Result<String, StsError> {
     Ok(xml)
 }
 
-/// The text without what XML cannot hold even when escaped.
+/// Removes the characters that XML does not allow even when escaped.
 fn legal(text: &str) -> String {
     let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     text.chars().filter(legal).collect()

@@ -1,9 +1,9 @@
-//! Why a call is not passed on, in AWS's words: code and status of each protocol.
+//! Why a call is not passed on, with AWS's code and status in each protocol.
 
 use super::protocol::Protocol;
 use crate::signature::{authorization::SignatureError, chunk_error::ChunkError};
 
-/// A refusal. Its text is for the caller; `reason` is for the decision log.
+/// Why a call is not passed on. The text goes to the caller, and `reason` to the decision log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ForwardError {
     #[error(transparent)]
@@ -17,16 +17,16 @@ pub(crate) enum ForwardError {
     #[error(transparent)]
     Chunks(#[from] ChunkError),
     #[error(
-        "The signed body is larger than the {0} bytes that podrole-sandbox reads before it passes a call on; send it in parts, or start the sandbox with a larger --upstream-body-limit"
+        "The signed body is larger than podrole-sandbox's limit of {0} bytes; send it in parts, or start the sandbox with a larger --upstream-body-limit"
     )]
     TooLarge(usize),
     #[error("The request body terminated unexpectedly")]
     Unread,
     #[error(
-        "podrole-sandbox cannot reach the emulator at {url} ({why}); start it there, or start the sandbox with another --upstream"
+        "podrole-sandbox could not reach the emulator at {url} ({why}); start the emulator there, or start the sandbox with another --upstream"
     )]
     Unreachable { url: String, why: String },
-    #[error("podrole-sandbox had no answer from the emulator at {url} within {seconds} s")]
+    #[error("podrole-sandbox got no response from the emulator at {url} within {seconds} s")]
     Silent { url: String, seconds: u64 },
     #[error("podrole-sandbox could not write the request for the emulator")]
     Unwritable,
@@ -53,7 +53,7 @@ impl ForwardError {
         }
     }
 
-    /// The text for the caller.
+    /// The message for the caller.
     pub(crate) fn message(&self, protocol: Protocol) -> String {
         match (self, protocol) {
             (Self::Signature(error), Protocol::S3) => s3_message(error),
@@ -61,7 +61,7 @@ impl ForwardError {
         }
     }
 
-    /// What the caller is not told.
+    /// The reason for the decision log, which the caller does not see.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Signature(error) => error.detail(),

@@ -1,13 +1,13 @@
-//! In front of an emulator: what is not STS, IAM or EKS Auth is passed on, once its signature is
-//! verified. A pod without credentials is refused here as it would be by AWS.
+//! Passes calls to other services than STS, IAM and EKS Auth on to an emulator, after their signature is
+//! verified. A pod without credentials gets AWS's error here.
 //!
 //! ```text
-//!   request ─► destination: here | there ─► prove: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
-//!                 └────────────────────────────────┴─► refusal, in the protocol of the service that was called
+//!   request ─► destination ─► verify: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
+//!                 └──────────────────┴─► response: an error in the protocol of the called service
 //! ```
 //!
-//! Only the signature is judged, and not what the identity may do. Faults that were operation for come
-//! first, as in a service that is down.
+//! Signatures are verified, permissions are not. Faults are injected before the verification, like errors of
+//! a service that is down.
 
 mod args;
 mod destination;
@@ -30,7 +30,10 @@ use axum::{
 };
 use jiff::Timestamp;
 
-pub use self::{args::UpstreamArgs, error::UpstreamError};
+pub use self::{
+    args::UpstreamArgs,
+    error::{UpstreamError, UpstreamSignError},
+};
 use self::{
     destination::Destination, forward::Forwarder, forward_error::ForwardError,
     operation::UpstreamOperation, resign::Signer, verify::VerifiedRequest,
@@ -40,15 +43,15 @@ use crate::{
     call::Call,
     faults::{
         self,
-        apply::{PendingFault, refusal, spoil},
+        apply::{PendingFault, bad_request, spoil},
     },
     signature::authorization::RequestSignature,
 };
 
-/// Bytes of a body that is signed, and so is read to its end before it is passed on.
+/// Maximum bytes of a signed body, which is read to its end before it is passed on.
 const DEFAULT_BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The emulator that stands behind.
+/// An upstream emulator.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     forwarder: Forwarder,
@@ -56,16 +59,16 @@ pub struct Upstream {
     body_limit: usize,
 }
 
-/// How calls are signed when they are passed on.
+/// How calls are signed for the emulator.
 #[derive(Clone)]
 pub enum UpstreamSign {
-    /// As they came: for emulators that look at no signature.
+    /// The client's signature is kept, for emulators that do not verify signatures.
     AsItCame,
-    /// With a key of the emulator's own.
+    /// Calls are signed again with the emulator's key.
     Again(UpstreamKey),
 }
 
-/// A key that the emulator knows.
+/// An access key of the emulator.
 #[derive(Clone)]
 pub struct UpstreamKey {
     id: String,
@@ -76,26 +79,26 @@ impl Upstream {
     /// An emulator at that URL.
     ///
     /// # Errors
-    /// When the URL has a path or no host, or for HTTPS when there are no CA certificates.
+    /// If the URL has a path or no host, or for https if there are no CA certificates.
     pub fn new(url: &str, sign: UpstreamSign) -> Result<Self, UpstreamError> {
         Ok(Self { forwarder: Forwarder::new(url)?, sign, body_limit: DEFAULT_BODY_LIMIT })
     }
 
-    /// Takes signed bodies of at most that many bytes.
+    /// Sets the maximum size of signed bodies.
     #[must_use]
     pub fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// The sandbox's routes, and behind them the emulator for all that is not the sandbox's.
+    /// The sandbox's routes, with the emulator for everything else.
     pub fn behind(self, sandbox: &Sandbox) -> Router {
         let layer = Arc::new(UpstreamLayer { sandbox: sandbox.clone(), upstream: self });
         sandbox.router().layer(from_fn_with_state(layer, answer))
     }
 }
 
-/// What every request passes.
+/// The middleware that decides for every request.
 struct UpstreamLayer {
     sandbox: Sandbox,
     upstream: Upstream,
@@ -112,7 +115,7 @@ async fn answer(State(layer): State<Arc<UpstreamLayer>>, request: Request, next:
     let pending = match PendingFault::read(&layer.sandbox, request.headers()) {
         Ok(None) => return layer.answer(request, signed, &operation).await,
         Ok(Some(pending)) => pending,
-        Err(error) => return refusal(&error),
+        Err(error) => return bad_request(&error.to_string()),
     };
     let (operation, request) = operation.with_action(request).await;
     let pass = |request| layer.answer(request, signed, &operation);
@@ -151,7 +154,7 @@ impl UpstreamLayer {
         self.upstream.forwarder.send(self.signed_for_it(verified, signed, now)?).await
     }
 
-    /// Whether bodies are put together again: they are, where they are signed again.
+    /// Whether chunked bodies are decoded: only if they are signed again.
     fn decodes(&self) -> bool {
         matches!(self.upstream.sign, UpstreamSign::Again(_))
     }
@@ -200,7 +203,7 @@ impl UpstreamLayer {
 }
 
 impl FromStr for UpstreamSign {
-    type Err = &'static str;
+    type Err = UpstreamSignError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
@@ -208,8 +211,7 @@ impl FromStr for UpstreamSign {
             Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
                 Ok(Self::Again(UpstreamKey { id: id.to_owned(), secret: secret.to_owned() }))
             }
-            // What was given may be a secret, and is not repeated.
-            _ => Err("write as-it-came, or KEY_ID:SECRET"),
+            _ => Err(UpstreamSignError),
         }
     }
 }

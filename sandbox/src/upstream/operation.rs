@@ -1,5 +1,5 @@
-//! What a call for the emulator asks for, as far as it tells before anything is verified: for the
-//! log, and for faults.
+//! The operation of a call for the emulator, for the decision log and for faults. It is read before the
+//! signature is verified.
 
 use axum::{
     body::{Body, to_bytes},
@@ -13,13 +13,13 @@ use crate::{
     signature::authorization::RequestSignature,
 };
 
-/// Characters of an operation's name that are kept: a caller chooses it.
+/// Characters of an operation's name that are kept, because callers choose it.
 const OPERATION_LENGTH: usize = 100;
 
-/// A call's protocol and name.
+/// The protocol and the name of a call's operation.
 pub(super) struct UpstreamOperation {
     pub(super) protocol: Protocol,
-    /// `secretsmanager.GetSecretValue`, `s3.PUT`.
+    /// For example `secretsmanager.GetSecretValue` or `s3.PUT`.
     pub(super) name: String,
 }
 
@@ -37,14 +37,14 @@ impl UpstreamOperation {
         Self { protocol: Protocol::of(call, signed), name: short(&operation) }
     }
 
-    /// The same with the name that stands in the body of a short form. The request comes back
-    /// whole: a body that says no length, or a great one, is not touched.
+    /// Adds the Action in the body of a short form. Returns the request unchanged. A body without a length, or
+    /// with a large one, is not read.
     pub(super) async fn with_action(self, request: Request) -> (Self, Request) {
         if self.protocol != Protocol::Query || !is_short_form(&request) {
             return (self, request);
         }
         let (parts, body) = request.into_parts();
-        // A body that breaks off is found out again when its signature is checked.
+        // An incomplete body is detected again when its signature is checked.
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
         let action = pairs.into_iter().find(|(name, _)| name == "Action");
@@ -54,7 +54,7 @@ impl UpstreamOperation {
         (Self { name, ..self }, Request::from_parts(parts, Body::from(body)))
     }
 
-    /// As the faults know it.
+    /// The operation as fault rules match it.
     pub(super) fn for_faults(&self) -> faults::FaultTarget {
         faults::FaultTarget {
             operation: self.name.clone(),

@@ -1,4 +1,4 @@
-//! A call signed again, with a key that the emulator knows: for those that look at signatures.
+//! Signs calls again with the emulator's key, for emulators that verify signatures.
 
 use std::time::SystemTime;
 
@@ -25,14 +25,14 @@ use crate::signature::{
     sigv4,
 };
 
-/// What the client's signature brought along.
-const OF_THE_SIGNATURE: [&str; 4] =
+/// The headers of the client's signature.
+const SIGNATURE_HEADERS: [&str; 4] =
     ["authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"];
-/// What says that a body comes in chunks.
-const OF_THE_CHUNKS: [&str; 3] =
+/// The headers of a chunked body.
+const CHUNK_HEADERS: [&str; 3] =
     ["content-length", "x-amz-decoded-content-length", "x-amz-trailer"];
 
-/// Who signs, and when.
+/// The key and the time to sign with.
 pub(crate) struct Signer<'a> {
     pub(crate) id: &'a str,
     pub(crate) secret: &'a str,
@@ -40,7 +40,7 @@ pub(crate) struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// The same call, for the same service and region, signed by us.
+    /// Signs the call again, for the same service and region.
     pub(crate) fn sign(
         &self,
         verified: VerifiedRequest,
@@ -99,21 +99,21 @@ fn settings(s3: bool, content: &VerifiedBody) -> SigningSettings {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
-    // Without the header, a service would take the body's own hash.
+    // Without this header, the emulator would compute the hash from the body.
     if s3 || matches!(content, VerifiedBody::Stream(_)) {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     settings
 }
 
-/// The client's headers without those of its signature, and of its chunks if there are none now.
+/// The client's headers without those of its signature, and without those of chunks if they were decoded.
 fn headers(parts: &Parts, content: &VerifiedBody) -> HeaderMap {
     let mut headers = parts.headers.clone();
-    for name in OF_THE_SIGNATURE {
+    for name in SIGNATURE_HEADERS {
         headers.remove(name);
     }
     if let VerifiedBody::Decoded(decoded) = content {
-        for name in OF_THE_CHUNKS {
+        for name in CHUNK_HEADERS {
             headers.remove(name);
         }
         unchunk(&mut headers);
@@ -122,7 +122,7 @@ fn headers(parts: &Parts, content: &VerifiedBody) -> HeaderMap {
     headers
 }
 
-/// Takes `aws-chunked` out of the content's encodings.
+/// Removes `aws-chunked` from the content encodings.
 fn unchunk(headers: &mut HeaderMap) {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encodings = encodings.filter_map(|value| value.to_str().ok());
@@ -136,7 +136,7 @@ fn unchunk(headers: &mut HeaderMap) {
     }
 }
 
-/// A checksum that had to wait for the body's end is known now, and is a header.
+/// Turns a checksum in the trailers into a header.
 fn checksum((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
     let name = name.strip_prefix("x-amz-checksum-").map(|_| name)?;
     Some((name.parse().ok()?, value.parse().ok()?))
@@ -151,7 +151,7 @@ fn uri(uri: &Uri, place: SignaturePlacement) -> Option<Uri> {
     if query.is_empty() { path.parse().ok() } else { format!("{path}?{query}").parse().ok() }
 }
 
-/// The headers that are signed: the host, and what a service may act on.
+/// The headers to sign: the host, and those that a service may act on.
 fn signable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let signed = |name: &str| {
         name == "host"

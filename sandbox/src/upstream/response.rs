@@ -1,4 +1,4 @@
-//! A refusal on the wire.
+//! Error responses in the protocol of the called service.
 
 use axum::{
     body::Body,
@@ -59,15 +59,15 @@ struct Ec2Error<'a> {
     message: &'a str,
 }
 
-/// The answer in the caller's protocol.
+/// The response to a call that is not passed on.
 pub(crate) fn of(error: &ForwardError, protocol: Protocol) -> Response {
     let (code, status) = error.code(protocol);
     self::error(protocol, code, status, &error.message(protocol))
 }
 
-/// An error in a protocol's form.
+/// An error response in a protocol's format.
 pub(crate) fn error(protocol: Protocol, code: &str, status: u16, message: &str) -> Response {
-    // Nothing is issued here: an id that is missing is no loss.
+    // A missing request id does not matter to clients.
     let id = random::uuid().unwrap_or_default();
     let body = body(protocol, code, message, status, &id);
     let mut response = Response::new(Body::from(body));
@@ -122,10 +122,10 @@ fn xml<T: Serialize>(error: &T) -> Vec<u8> {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}").into_bytes()
 }
 
-/// A map of texts, each with its length in two bytes.
+/// Encodes a map of strings, each with a length of two bytes.
 fn cbor(pairs: &[(&str, &str)]) -> Vec<u8> {
     const TEXT: u8 = 0x79;
-    // Few pairs: their number stands in the first byte.
+    // Maps of up to 23 pairs have their size in the first byte.
     let mut bytes = vec![0xa0 | u8::try_from(pairs.len()).unwrap_or_default()];
     for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
         let length = u16::try_from(text.len()).unwrap_or_default();
@@ -136,7 +136,7 @@ fn cbor(pairs: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// The text without what XML cannot hold even when escaped.
+/// Removes the characters that XML does not allow even when escaped.
 fn legal(text: &str) -> String {
     let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     text.chars().filter(legal).take(1000).collect()

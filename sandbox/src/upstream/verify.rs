@@ -1,5 +1,5 @@
-//! Who signed a call, and whether it is the one that they signed. Of a body that is signed nothing
-//! is passed on before all of it is verified; one that nobody signed flows through.
+//! Verifies a call for the emulator. A signed body is read and verified before any of it is passed on. An
+//! unsigned body is streamed.
 
 use axum::{
     body::{Body, Bytes},
@@ -24,21 +24,21 @@ use crate::{
     },
 };
 
-/// A call whose signature is right.
+/// A call whose signature was verified.
 pub(crate) struct VerifiedRequest {
     pub(crate) parts: Parts,
     pub(crate) content: VerifiedBody,
 }
 
-/// What follows the head.
+/// The body of a verified call.
 pub(crate) enum VerifiedBody {
     Whole(Bytes),
-    /// It came in chunks, and was put together again.
+    /// It was in chunks, and was decoded.
     Decoded(Decoded),
     Stream(Body),
 }
 
-/// The key that a call names, if that is good and the call's head is in order.
+/// The key that a call names, after the checks of the key and the call's headers.
 pub(crate) fn key(
     call: &Call<'_>,
     signed: &RequestSignature,
@@ -54,7 +54,7 @@ pub(crate) fn key(
     Ok(key)
 }
 
-/// AWS has another code for a URL that has lived its life than for a clock that is wrong.
+/// AWS has different codes for an expired presigned URL and for clock skew.
 fn old(error: SignatureError, place: SignaturePlacement) -> ForwardError {
     match (error, place) {
         (SignatureError::Old, SignaturePlacement::Query { .. }) => ForwardError::UrlExpired,
@@ -62,7 +62,7 @@ fn old(error: SignatureError, place: SignaturePlacement) -> ForwardError {
     }
 }
 
-/// Proves a call with its body. `decode`: a body that came in chunks is put together again.
+/// Verifies a call with its body. With `decode` a chunked body is decoded.
 pub(crate) async fn body(
     request: Request,
     signed: &RequestSignature,
@@ -72,7 +72,7 @@ pub(crate) async fn body(
 ) -> Result<VerifiedRequest, ForwardError> {
     let (parts, body) = request.into_parts();
     let payload = Payload::read(&call(&parts, &[]), signed)?;
-    // Strangers shall not make us keep a body: what can be verified without it is verified first.
+    // Verify the headers before the body is read, so that strangers cannot make us buffer bodies.
     if let Some(text) = payload.text() {
         sigv4::check_head(&call(&parts, &[]), signed, key, text)?;
     }
@@ -104,7 +104,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ForwardError> {
     })
 }
 
-/// The body as it came, if it is the one that was signed; and put together, if it came in chunks.
+/// Verifies the body. Returns it unchanged, and decoded if it was in chunks.
 fn content(
     parts: &Parts,
     body: Bytes,
@@ -158,7 +158,7 @@ fn call<'a>(parts: &'a Parts, body: &'a [u8]) -> Call<'a> {
 }
 
 impl VerifiedRequest {
-    /// The call as it came.
+    /// The call with the client's signature.
     pub(crate) fn unchanged(self) -> Request {
         let body = match self.content {
             VerifiedBody::Whole(bytes) => Body::from(bytes),

@@ -54,7 +54,7 @@ async fn arn(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn tags_go_along_from_a_user_to_another_account() {
+async fn transitive_tags_reach_a_role_in_another_account() {
     let fixture = fixture(Config::read(CONFIG).unwrap()).await;
     let user = fixture.client(Some(node()));
     assert_eq!(arn(&user).await, "arn:aws:iam::111122223333:user/node");
@@ -77,7 +77,7 @@ async fn tags_go_along_from_a_user_to_another_account() {
 }
 
 #[tokio::test]
-async fn a_users_own_session_gives_no_other() {
+async fn a_session_token_cannot_get_another_session_token() {
     let fixture = fixture(Config::read(CONFIG).unwrap()).await;
     let session = fixture.client(Some(node())).get_session_token().send().await.unwrap();
     let session = fixture.client(Some(given(session.credentials)));
@@ -87,7 +87,7 @@ async fn a_users_own_session_gives_no_other() {
 }
 
 #[tokio::test]
-async fn eks_auth_answers_in_json() {
+async fn eks_auth_responds_in_json() {
     let fixture = fixture(Config::read(CONFIG).unwrap()).await;
     let path = "/clusters/shop/assume-role-for-pod-identity";
     let head = "host: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";

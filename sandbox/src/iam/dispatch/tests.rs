@@ -49,7 +49,7 @@ impl Bench {
 }
 
 #[test]
-fn a_role_comes_and_goes() {
+fn a_role_is_created_changed_and_deleted() {
     let mut iam = Bench::new();
     let fields = [
         ("RoleName", "app"),
@@ -91,7 +91,7 @@ fn a_role_comes_and_goes() {
 }
 
 #[test]
-fn what_iam_does_not_take_has_its_code() {
+fn invalid_input_has_iams_code() {
     let mut iam = Bench::new();
     iam.role("app").unwrap();
     let long = "x".repeat(2100);
@@ -172,7 +172,7 @@ fn what_iam_does_not_take_has_its_code() {
 }
 
 #[test]
-fn a_provider_comes_and_goes() {
+fn a_provider_is_created_changed_and_deleted() {
     let mut iam = Bench::new();
     let thumbprint = "a".repeat(40);
     let fields = [
@@ -203,7 +203,7 @@ fn a_provider_comes_and_goes() {
 }
 
 #[test]
-fn tags_are_put_over_tags_and_lists_come_in_pages() {
+fn tags_replace_tags_and_lists_are_paginated() {
     let mut iam = Bench::new();
     for name in ["a", "b", "c"] {
         iam.role(name).unwrap();

@@ -25,7 +25,7 @@ fn named(principal: &str, asks: Principal<'_>) -> Option<PrincipalMatch> {
 }
 
 #[test]
-fn principals_are_named_as_in_iam() {
+fn principals_match_as_in_iam() {
     use PrincipalMatch::{Account, Itself, Session};
     let aws = |name: &str| format!(r#"{{"AWS": "{name}"}}"#);
     for (name, principal, asks, wanted) in [
@@ -92,7 +92,7 @@ fn principals_are_named_as_in_iam() {
 }
 
 #[test]
-fn what_iam_takes_for_no_principal_is_malformed() {
+fn an_invalid_principal_is_malformed() {
     for name in [
         "me",
         "1111",

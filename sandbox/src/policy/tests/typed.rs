@@ -81,7 +81,7 @@ fn numbers_and_times_compare_as_in_iam() {
 }
 
 #[test]
-fn addresses_arns_and_truths_compare_as_in_iam() {
+fn addresses_arns_and_booleans_compare_as_in_iam() {
     let rows: [Row; 42] = [
         ("true", "Bool", "yes", "true", true),
         ("true, as a text", "Bool", "yes", r#""TRUE""#, true),
@@ -148,7 +148,7 @@ fn addresses_arns_and_truths_compare_as_in_iam() {
 }
 
 #[test]
-fn variables_are_filled_as_in_iam() {
+fn variables_are_replaced_as_in_iam() {
     let rows: [Row; 21] = [
         ("a variable", "StringEquals", "name", r#""${aws:username}""#, true),
         ("a variable without case", "StringEquals", "name", r#""${AWS:UserName}""#, true),
@@ -184,7 +184,7 @@ fn variables_are_filled_as_in_iam() {
     let numeric = allow_if(r#"{"NumericEquals": {"n": "${aws:username}"}}"#);
     let numeric = format!(r#"{{"Version": "2012-10-17", "Statement": {numeric}}}"#);
     let error = Policy::read(&numeric).unwrap_err().to_string();
-    assert!(error.contains("takes no policy variable"), "{error}");
+    assert!(error.contains("does not take policy variables"), "{error}");
 }
 
 fn check(rows: &[Row]) {

@@ -33,7 +33,7 @@ fn trust_and_identity_policies_decide_together() {
 }
 
 #[test]
-fn unknown_and_unwilling_roles_are_answered_alike() {
+fn missing_and_denied_roles_have_the_same_error() {
     let fixture = Fixture::new();
     let told = |role: &str| {
         let (_, _, text) = fixture.ask(NODE, &a(role), &[]).unwrap_err();
@@ -51,15 +51,15 @@ fn unknown_and_unwilling_roles_are_answered_alike() {
 fn the_log_says_which_policy_was_missing() {
     let fixture = Fixture::new();
     let ask = |key, role: &str| why(fixture.ask(key, role, &[]));
-    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy names the account alone"));
-    assert!(ask(NOBODY, &b("users")).contains("the role is of another account"));
+    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy only names the account"));
+    assert!(ask(NOBODY, &b("users")).contains("the role is in another account"));
     assert!(ask(NODE, &a("forbidden")).contains("\"Never\" denies it explicitly"));
     assert!(ask(NODE, &a("named")).contains("its Principal does not name"));
     assert!(ask(NODE, &a("delegated")).starts_with("yes: statement 1 of the trust policy and"));
 }
 
 #[test]
-fn an_external_id_must_be_the_one_that_is_asked_for() {
+fn an_external_id_must_be_the_one_in_the_trust_policy() {
     let fixture = Fixture::new();
     let ask = |id: &str| code(fixture.ask(NODE, &b("external"), &[("ExternalId", id)]));
     assert_eq!(ask("shop/1"), None);
@@ -71,7 +71,7 @@ fn an_external_id_must_be_the_one_that_is_asked_for() {
 }
 
 #[test]
-fn a_trust_policy_sees_what_the_call_has() {
+fn a_trust_policy_can_use_the_calls_condition_keys() {
     let fixture = Fixture::new();
     let tags = |team: &'static str, key: &'static str, transitive: &'static str| {
         let tags = [
@@ -86,17 +86,17 @@ fn a_trust_policy_sees_what_the_call_has() {
     let yes = tags("platform", "shift", "shift");
     assert!(yes.starts_with("yes"), "{yes}");
     let other = tags("base", "shift", "shift");
-    assert!(other.contains("StringEquals aws:RequestTag/team wants"), "{other}");
+    assert!(other.contains("StringEquals aws:RequestTag/team requires"), "{other}");
     let key = tags("platform", "other", "other");
-    assert!(key.contains("aws:TagKeys wants"), "{key}");
+    assert!(key.contains("aws:TagKeys requires"), "{key}");
     let transitive = tags("platform", "shift", "team");
-    assert!(transitive.contains("sts:TransitiveTagKeys wants"), "{transitive}");
+    assert!(transitive.contains("sts:TransitiveTagKeys requires"), "{transitive}");
     let none = why(fixture.ask(NODE, &a("checked"), &[]));
-    assert!(none.contains("no such key"), "{none}");
+    assert!(none.contains("does not have the key"), "{none}");
 }
 
 #[test]
-fn a_session_is_as_long_as_role_and_chain_allow() {
+fn a_sessions_length_is_limited_by_role_and_role_chaining() {
     let mut fixture = Fixture::new();
     let base = fixture.go(NODE, &a("base"), &[]);
     for (name, key, role, seconds, refusal) in [
@@ -149,7 +149,7 @@ fn session_tags_override_the_roles() {
 }
 
 #[test]
-fn transitive_tags_go_on_through_a_chain() {
+fn transitive_tags_are_inherited_in_a_chain() {
     let mut fixture = Fixture::new();
     let [key, value] = TEAM;
     let shift = [("Tags.member.2.Key", "shift"), ("Tags.member.2.Value", "night")];
@@ -171,7 +171,7 @@ fn transitive_tags_go_on_through_a_chain() {
 }
 
 #[test]
-fn tags_keep_their_limits() {
+fn tags_are_checked_against_their_limits() {
     let fixture = Fixture::new();
     let long = |length| "x".repeat(length);
     for (name, key, value, refusal) in [
@@ -210,7 +210,7 @@ fn tags_keep_their_limits() {
 }
 
 #[test]
-fn what_does_not_fit_is_too_large() {
+fn too_much_policy_is_an_error() {
     let fixture = Fixture::new();
     let large: Option<(&str, u16)> = Some(("PackedPolicyTooLarge", 400));
     let value = "x".repeat(256);
@@ -232,7 +232,7 @@ const ALL: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource"
 const READ: &str = r#"{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}"#;
 
 #[test]
-fn a_session_policy_limits_what_comes_after() {
+fn a_session_policy_limits_the_next_role_step() {
     let mut fixture = Fixture::new();
     let free = fixture.go(NODE, &a("base"), &[("Policy", ALL)]);
     let bound = fixture.go(NODE, &a("base"), &[("Policy", READ)]);
@@ -269,7 +269,7 @@ fn a_session_policy_is_an_identity_policy() {
 }
 
 #[test]
-fn a_source_identity_sticks() {
+fn a_source_identity_is_inherited() {
     let mut fixture = Fixture::new();
     let alice = ("SourceIdentity", "alice");
     assert!(why(fixture.ask(NOBODY, &a("named"), &[alice])).contains("sts:SetSourceIdentity"));
@@ -286,7 +286,7 @@ fn a_source_identity_sticks() {
 }
 
 #[test]
-fn a_users_own_session_is_theirs_alone() {
+fn get_session_token_returns_a_session_of_the_user() {
     let mut fixture = Fixture::new();
     let (granted, key) = fixture.session_token(NODE, &[]).unwrap();
     assert_eq!(granted.identity.arn, "arn:aws:iam::111122223333:user/team/node");
@@ -307,7 +307,7 @@ fn a_users_own_session_is_theirs_alone() {
 }
 
 #[test]
-fn no_code_of_a_device_is_right() {
+fn every_mfa_code_is_rejected() {
     let mut fixture = Fixture::new();
     let code_of = ("TokenCode", "123456");
     assert_eq!(code(fixture.ask(NODE, &a("base"), &[code_of])), DENIED);

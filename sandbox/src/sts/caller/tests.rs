@@ -125,7 +125,7 @@ fn without_header(name: &str) -> Sent {
 }
 
 #[test]
-fn whoever_signed_is_told_who_they_are() {
+fn the_signer_is_identified() {
     let wanted = "arn:aws:sts::111122223333:assumed-role/app/me";
     assert_eq!(ask(&signed()).unwrap().arn, wanted);
     assert_eq!(ask(&presigned(60)).unwrap().arn, wanted);
@@ -136,7 +136,7 @@ fn whoever_signed_is_told_who_they_are() {
 }
 
 #[test]
-fn each_fault_of_a_signature_is_refused() {
+fn each_wrong_part_of_a_signature_is_rejected() {
     use SignatureError::{Body, Date, Mismatch, Missing, Service, SessionToken, UnknownKey};
     let other = sha256_hex(b"Action=GetCallerIdentity");
     let changed = |change: fn(&mut Sent)| {
@@ -171,7 +171,7 @@ fn each_fault_of_a_signature_is_refused() {
 }
 
 #[test]
-fn what_is_not_whole_is_incomplete() {
+fn a_signature_with_a_missing_part_is_incomplete() {
     for (name, sent) in [
         ("scheme", with_authorization("AWS4-HMAC-SHA256 ", "Bearer ")),
         ("algorithm", with_authorization("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512")),
@@ -191,7 +191,7 @@ fn what_is_not_whole_is_incomplete() {
 }
 
 #[test]
-fn a_signature_is_good_for_a_quarter_of_an_hour() {
+fn a_signature_is_valid_for_15_minutes() {
     let at = |seconds: i64| ask_at(&signed(), now() + SignedDuration::from_secs(seconds)).err();
     assert_eq!(at(900), None);
     assert_eq!(at(901), Some(SignatureError::Old));
@@ -200,7 +200,7 @@ fn a_signature_is_good_for_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn expired_credentials_are_told_so() {
+fn expired_credentials_have_their_own_error() {
     let end = session().expiration;
     assert_eq!(ask_at(&signed_at(end, "sts"), end).err(), Some(SignatureError::Expired));
     let before = end - SignedDuration::from_secs(1);
@@ -208,7 +208,7 @@ fn expired_credentials_are_told_so() {
 }
 
 #[test]
-fn a_presigned_url_lives_as_long_as_it_says() {
+fn a_presigned_url_expires_when_it_says() {
     let at =
         |seconds: i64| ask_at(&presigned(60), now() + SignedDuration::from_secs(seconds)).err();
     assert_eq!(at(60), None);
@@ -234,7 +234,7 @@ fn a_presigned_url_lives_as_long_as_it_says() {
 }
 
 #[test]
-fn each_fault_has_awss_code() {
+fn each_error_has_awss_code() {
     use SignatureError::{Body, Date, Early, Expired, Mismatch, Missing, Old, UnknownKey};
     for (error, code) in [
         (Missing, "MissingAuthenticationToken"),

@@ -27,7 +27,7 @@ fn error(name: &str, value: Option<&str>) -> Option<StsError> {
 }
 
 #[test]
-fn parameters_come_by_query_or_body() {
+fn parameters_are_read_from_query_and_body() {
     let both = parameters("Action=A&x=%26", "y=1+2").unwrap();
     assert_eq!(both.get("Action"), Some("A"));
     assert_eq!((both.get("x"), both.get("y")), (Some("&"), Some("1 2")));
@@ -39,7 +39,7 @@ fn parameters_come_by_query_or_body() {
 }
 
 #[test]
-fn what_is_required_is_required() {
+fn required_parameters_are_required() {
     for (name, called) in [
         ("RoleArn", "roleArn"),
         ("RoleSessionName", "roleSessionName"),
@@ -53,7 +53,7 @@ fn what_is_required_is_required() {
 }
 
 #[test]
-fn each_parameter_keeps_its_limits() {
+fn each_parameter_is_checked_against_its_limits() {
     let long = |length: usize| "a".repeat(length);
     for (name, value, fine) in [
         ("RoleArn", "arn:aws:iam::111122223333:role/app".to_owned(), true),
@@ -87,7 +87,7 @@ fn each_parameter_keeps_its_limits() {
 }
 
 #[test]
-fn a_fault_does_not_repeat_the_value() {
+fn an_error_does_not_repeat_the_value() {
     let error = error("WebIdentityToken", Some("abc")).unwrap().to_string();
     assert!(!error.contains("abc"), "{error}");
 }

@@ -85,7 +85,7 @@ fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
 }
 
 #[test]
-fn a_trusted_token_becomes_the_role() {
+fn a_trusted_token_gets_the_role() {
     let granted = ask(&GOOD).unwrap();
     let arn = "arn:aws:sts::111122223333:assumed-role/app/me";
     assert_eq!(granted.granted.identity.arn, arn);
@@ -98,7 +98,7 @@ fn a_trusted_token_becomes_the_role() {
 }
 
 #[test]
-fn each_refusal_has_awss_code() {
+fn each_error_of_a_call_has_awss_code() {
     let no_provider = "No OpenIDConnect provider found in your account for";
     let unwilling = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
     let unknown = "arn:aws:iam::111122223333:role/other";
@@ -195,7 +195,7 @@ fn each_refusal_has_awss_code() {
 }
 
 #[test]
-fn unknown_and_unwilling_roles_are_answered_alike() {
+fn missing_and_denied_roles_have_the_same_error() {
     let unwilling = ask(&Ask { sub: "x", ..GOOD }).unwrap_err();
     let unknown = Ask { role: "arn:aws:iam::111122223333:role/none", ..GOOD };
     assert_eq!(ask(&unknown).unwrap_err(), unwilling);
@@ -212,7 +212,7 @@ fn web_request(token: &str) -> WebIdentityRequest<'_> {
 }
 
 #[test]
-fn the_attached_issuer_proves_only_its_own_tokens() {
+fn the_served_issuer_only_verifies_its_own_tokens() {
     let (mut accounts, issuer) = fixture();
     let elsewhere = Issuer::generate("http://oidc.other").unwrap();
     for url in [URL, elsewhere.url()] {
@@ -240,7 +240,7 @@ fn the_attached_issuer_proves_only_its_own_tokens() {
 }
 
 #[test]
-fn a_trust_policy_sees_what_the_call_has() {
+fn a_trust_policy_can_use_the_calls_condition_keys() {
     let (accounts, issuer) = fixture();
     let provider = accounts.provider("111122223333", URL).unwrap();
     let claims = json!({

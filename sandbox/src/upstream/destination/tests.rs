@@ -42,7 +42,7 @@ async fn a_signed_call_goes_where_its_scope_says() {
 }
 
 #[tokio::test]
-async fn an_unsigned_call_goes_by_its_path_or_its_action() {
+async fn an_unsigned_calls_destination_is_its_path_or_action() {
     let form = [("content-type", FORM)];
     for (method, uri, headers, body, wanted) in [
         ("GET", "/_podrole/decisions", &[][..], "", "here"),

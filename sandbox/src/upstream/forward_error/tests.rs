@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn each_fault_has_awss_code_in_each_protocol() {
+fn each_error_has_awss_code_in_each_protocol() {
     use SignatureError::{Expired, Mismatch, Missing, SessionToken, UnknownKey};
     for (error, s3, query, json) in [
         (
@@ -67,7 +67,7 @@ fn each_fault_has_awss_code_in_each_protocol() {
 }
 
 #[test]
-fn an_emulator_that_is_away_is_named_with_the_mend() {
+fn an_unreachable_emulator_is_named_with_the_flag_to_change() {
     let refusal = ForwardError::Unreachable {
         url: "http://127.0.0.1:5000".to_owned(),
         why: "Connection refused".to_owned(),

@@ -74,7 +74,7 @@ async fn taken(request: Request) -> bool {
 }
 
 #[tokio::test]
-async fn an_emulator_that_looks_takes_it() {
+async fn a_call_that_is_signed_again_passes_verification() {
     let hello = || VerifiedBody::Whole(Bytes::from_static(b"hello"));
     let stream = || VerifiedBody::Stream(Body::from("hello"));
     for uri in ["/a/b", "/a%20b/../c//d+e?x=a%2Fb&acl", "/%C3%BC!*'()"] {
@@ -87,7 +87,7 @@ async fn an_emulator_that_looks_takes_it() {
 }
 
 #[tokio::test]
-async fn what_came_in_chunks_goes_on_whole() {
+async fn a_chunked_body_is_decoded_before_it_is_signed_again() {
     let decoded = Decoded {
         data: Bytes::from_static(b"hello"),
         trailers: vec![

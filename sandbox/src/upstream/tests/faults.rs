@@ -24,7 +24,7 @@ async fn text(answer: Response) -> String {
 }
 
 #[tokio::test]
-async fn a_fault_is_for_a_service_an_operation_or_both() {
+async fn a_fault_matches_a_service_an_operation_or_both() {
     for (name, wanted) in [
         ("*", 503),
         ("s3", 503),
@@ -44,7 +44,7 @@ async fn a_fault_is_for_a_service_an_operation_or_both() {
 }
 
 #[tokio::test]
-async fn a_fault_has_the_form_of_its_service() {
+async fn a_fault_has_the_format_of_its_service() {
     let rule = "status=503,code=SlowDown,message=wait";
     let answer = text(spoiled("s3", rule).await.1).await;
     assert!(answer.contains("<Error><Code>SlowDown</Code><Message>wait</Message>"), "{answer}");
@@ -54,7 +54,7 @@ async fn a_fault_has_the_form_of_its_service() {
 }
 
 #[tokio::test]
-async fn each_thing_that_can_go_wrong_does() {
+async fn each_kind_of_fault_applies_to_upstream_calls() {
     let body = async |rule: &str| spoiled("s3", rule).await.1.into_body().collect().await;
     assert!(body("reset").await.is_err());
     assert!(body("truncated").await.is_err());
@@ -71,7 +71,7 @@ async fn each_thing_that_can_go_wrong_does() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_refused_has_faults_too_and_a_header_brings_its_own() {
+async fn faults_also_apply_to_rejected_calls_and_a_header_can_contain_one() {
     let sandbox = sandbox();
     let router = behind_of(&sandbox).await;
     let ask = async |rule: &str| {
@@ -95,7 +95,7 @@ fn form(length: Option<&str>, body: Body) -> Request {
 }
 
 #[tokio::test]
-async fn a_short_form_says_its_operation_and_comes_back_whole() {
+async fn a_short_forms_action_is_read_and_its_body_put_back() {
     let of_sns = || UpstreamOperation { protocol: Protocol::Query, name: "sns.POST".to_owned() };
     let text = "Version=2010-03-31&Action=CreateTopic";
     let (named, request) = of_sns().with_action(form(Some("37"), Body::from(text))).await;

@@ -68,7 +68,7 @@ fn with_header(service: &str, name: &'static str, value: &str) -> Request {
 }
 
 #[tokio::test]
-async fn what_is_signed_is_let_through() {
+async fn a_signed_call_is_verified() {
     for service in ["s3", "s3express", "secretsmanager", "lambda"] {
         let verified =
             ask_at(signed(service, "hello"), 0).await.ok().map(|verified| verified.content);
@@ -82,7 +82,7 @@ async fn what_is_signed_is_let_through() {
 }
 
 #[tokio::test]
-async fn what_was_changed_on_its_way_is_not() {
+async fn a_changed_call_is_rejected() {
     use SignatureError::{BadHash, Body as Hash, Date, Mismatch, NoHash, NotSigned, SessionToken};
     let body = |text: &'static str| move |request: &mut Request| *request.body_mut() = text.into();
     let uri = |uri: &'static str| {
@@ -128,7 +128,7 @@ async fn a_path_is_the_same_however_it_is_encoded() {
 }
 
 #[tokio::test]
-async fn keys_and_times_have_their_end() {
+async fn keys_and_times_expire() {
     let at = async |request, later| ask_at(request, later).await.err();
     assert_eq!(at(signed("s3", ""), 900).await, None);
     assert_eq!(at(signed("s3", ""), 901).await, Some(SignatureError::Old.into()));

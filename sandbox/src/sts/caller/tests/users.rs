@@ -29,7 +29,7 @@ fn key(secret: &str, token: Option<&str>) -> CallerKey {
 }
 
 #[test]
-fn a_user_signs_with_a_key_of_their_own() {
+fn a_user_signs_with_its_own_key() {
     let Config { accounts, .. } = fixture::Fixture::new().config;
     let sessions = Sessions::default();
     let caller = ask(&accounts, &sessions, key("node-secret", None), "sts").unwrap();
@@ -45,7 +45,7 @@ fn a_user_signs_with_a_key_of_their_own() {
 }
 
 #[test]
-fn a_role_that_is_gone_takes_its_sessions_along() {
+fn sessions_of_a_deleted_role_are_invalid() {
     let mut accounts = super::accounts();
     let mut sessions = Sessions::default();
     sessions.keep(session(), now());

@@ -61,7 +61,7 @@ fn a_tokens_tags_become_session_tags() {
 }
 
 #[test]
-fn a_claim_of_tags_is_one_or_the_token_is_none() {
+fn a_malformed_tags_claim_is_an_error() {
     for (tags, code) in [
         (json!({"principal_tags": {"team": ["a", "b"]}}), "InvalidIdentityToken"),
         (json!({"principal_tags": {"team": []}}), "InvalidIdentityToken"),
@@ -76,7 +76,7 @@ fn a_claim_of_tags_is_one_or_the_token_is_none() {
 }
 
 #[test]
-fn a_tokens_source_identity_needs_its_permission() {
+fn a_tokens_source_identity_needs_permission() {
     let both = ["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"];
     let granted = ask(SOURCE, &json!("alice"), &both).unwrap().granted;
     assert_eq!(granted.attributes.source_identity.as_deref(), Some("alice"));
