@@ -75,7 +75,11 @@ impl Changes {
         };
         if let Err(error) = SavedChanges::of(accounts, &self.made).write(file) {
             let file = file.display();
-            tracing::error!(%file, %error, "could not save the state file; the change is in effect until the sandbox stops");
+            tracing::error!(
+                %file,
+                %error,
+                "could not save the state file; the change is in effect until the sandbox stops"
+            );
         }
     }
 }

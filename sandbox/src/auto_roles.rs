@@ -48,7 +48,7 @@ pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_
     }
     accounts.put_provider(&account, Provider { created: now, ..provider });
     drop(accounts);
-    tracing::warn!(%account, issuer = %url, "registered an OIDC provider for --auto-roles");
+    tracing::warn!(aws_account = %account, issuer = %url, "registered an OIDC provider for --auto-roles");
     sandbox.note_change(Change::Provider { account: account.to_string(), url: url.clone() });
 }
 
@@ -74,18 +74,23 @@ pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: T
     let Some(provider) = accounts.provider(account, &token.claims.iss) else {
         return;
     };
-    let (Ok(audience), Ok(who)) = (
+    let (Ok(audience), Ok(service_account)) = (
         verified(provider, sandbox, token, now),
         ServiceAccountRef::from_subject(&token.claims.sub),
     ) else {
         return;
     };
-    let Ok(policy) = Policy::read(&trust_policy(arn, provider, &who, &audience)) else {
+    let Ok(policy) = Policy::read(&trust_policy(arn, provider, &service_account, &audience)) else {
         return;
     };
     let role = Role { created: now, ..Role::new(arn.clone(), policy) };
     if accounts.put_role(role).is_ok() {
-        tracing::warn!(role = %arn, service_account = %who, "created a role for --auto-roles");
+        tracing::warn!(
+            role = %arn,
+            namespace = service_account.namespace(),
+            service_account = service_account.name(),
+            "created a role for --auto-roles"
+        );
         drop(accounts);
         let (account, name) = (account.to_owned(), arn.name().to_owned());
         sandbox.note_change(Change::Role { account, name });
@@ -108,7 +113,7 @@ fn verified(
 fn trust_policy(
     role: &RoleArn,
     provider: &Provider,
-    who: &ServiceAccountRef,
+    service_account: &ServiceAccountRef,
     audience: &str,
 ) -> String {
     let issuer = provider.issuer();
@@ -119,7 +124,7 @@ fn trust_policy(
             "Principal": {"Federated": provider.arn(role.partition(), role.account())},
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {"StringEquals": {
-                format!("{issuer}:sub"): who.subject(),
+                format!("{issuer}:sub"): service_account.subject(),
                 format!("{issuer}:aud"): audience,
             }},
         }],

@@ -64,8 +64,8 @@ impl Config {
     pub fn read(yaml: &str) -> Result<Self, ConfigError> {
         let manifest: Manifest =
             serde_saphyr::from_str(yaml).map_err(|error| unreadable(&error))?;
-        let held = manifest.file()?;
-        let file = serde_saphyr::from_str(held.as_deref().unwrap_or(yaml));
+        let inner = manifest.file()?;
+        let file = serde_saphyr::from_str(inner.as_deref().unwrap_or(yaml));
         let file: File = file.map_err(|error| unreadable(&error))?;
         let mut accounts = Accounts::default();
         for (AccountKey(id), account) in file.accounts {

@@ -69,7 +69,7 @@ async fn sts(
 ) -> Response {
     let Ok(body) = body else {
         let id = random::uuid().unwrap_or_default();
-        return XmlResponse::refusal(&StsError::TooLarge, id).into_response();
+        return XmlResponse::error(&StsError::TooLarge, id).into_response();
     };
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
     answer(&sandbox, &call, faults::apply::now(&extensions)).await.into_response()

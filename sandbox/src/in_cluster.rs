@@ -51,7 +51,7 @@ impl InCluster {
                     anyhow::bail!("{error}; {HINT}")
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "could not ask the API server for the issuer; retrying")
+                    tracing::warn!(%error, "could not ask the API server for the issuer; retrying");
                 }
             }
             sleep(PAUSE).await;

@@ -57,7 +57,11 @@ impl ConfigFollower {
             None => {}
             Some(Ok(())) => tracing::info!(file, "reloaded the configuration file"),
             Some(Err(error)) => {
-                tracing::error!(file, %error, "could not reload the configuration file; keeping the current configuration");
+                tracing::error!(
+                    file,
+                    %error,
+                    "could not reload the configuration file; keeping the current configuration"
+                );
             }
         }
     }

@@ -102,8 +102,8 @@ impl SavedChanges {
                 account: saved.account.clone(),
                 url: saved.url.clone(),
             });
-            let known = accounts.provider(account.as_str(), &saved.url).cloned();
-            accounts.put_provider(&account, saved.provider(known)?);
+            let existing = accounts.provider(account.as_str(), &saved.url).cloned();
+            accounts.put_provider(&account, saved.provider(existing)?);
         }
         Ok(changes)
     }
@@ -174,14 +174,14 @@ impl SavedProvider {
     }
 
     /// The provider, with its keys from the configuration file if it is there too: keys are not saved.
-    fn provider(self, known: Option<Provider>) -> Result<Provider, StateError> {
-        let known = known.unwrap_or_else(|| Provider::new(&self.url, Vec::new()));
+    fn provider(self, existing: Option<Provider>) -> Result<Provider, StateError> {
+        let existing = existing.unwrap_or_else(|| Provider::new(&self.url, Vec::new()));
         Ok(Provider {
             client_ids: self.client_ids,
             thumbprints: self.thumbprints,
             tags: tags(&self.tags)?,
             created: self.created,
-            ..known
+            ..existing
         })
     }
 }

@@ -107,7 +107,7 @@ pub(crate) enum TokenError {
     #[error("The ID Token's signature is invalid")]
     Signature,
     #[error("Incorrect token audience")]
-    Audience { held: Vec<String>, listed: Vec<String> },
+    Audience { actual: Vec<String>, accepted: Vec<String> },
     #[error(
         "Token expired: current date/time {now} must be before the expiration date/time {expiration}"
     )]
@@ -129,9 +129,9 @@ impl TokenError {
             Self::UnknownKey { kid: None } => "the token does not name a key (kid)".to_owned(),
             Self::Unreachable(error) => error.to_string(),
             Self::Signature => "the token was not signed by the key that it names".to_owned(),
-            Self::Audience { held, listed } => {
+            Self::Audience { actual, accepted } => {
                 format!(
-                    "the token's audiences are {held:?}, and the provider's client ids are {listed:?}"
+                    "the token's audiences are {actual:?}, and the provider's client ids are {accepted:?}"
                 )
             }
             Self::Expired { now, expiration } => {
@@ -186,12 +186,12 @@ impl<'a> Token<'a> {
 impl Claims {
     /// Returns the first audience that is in the provider's client ids.
     pub(crate) fn check_audience(&self, client_ids: &[Audience]) -> Result<String, TokenError> {
-        let listed = || client_ids.iter().map(Audience::as_str);
-        let held = self.aud.list();
-        let found = held.iter().find(|one| listed().any(|id| id == *one));
+        let accepted = || client_ids.iter().map(Audience::as_str);
+        let actual = self.aud.list();
+        let found = actual.iter().find(|one| accepted().any(|id| id == *one));
         found.cloned().ok_or_else(|| TokenError::Audience {
-            held: held.to_vec(),
-            listed: listed().map(str::to_owned).collect(),
+            actual: actual.to_vec(),
+            accepted: accepted().map(str::to_owned).collect(),
         })
     }
 

@@ -21,8 +21,8 @@ impl Manifest {
             return Ok(None);
         };
         let files = self.data.len();
-        let mut held = self.data.into_values();
-        match held.next().filter(|_| kind == "ConfigMap" && files == 1) {
+        let mut contents = self.data.into_values();
+        match contents.next().filter(|_| kind == "ConfigMap" && files == 1) {
             Some(file) => Ok(Some(file)),
             None => Err(ConfigError::Manifest { kind, files }),
         }

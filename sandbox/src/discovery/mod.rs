@@ -1,7 +1,7 @@
 //! Fetches an issuer's keys by OIDC discovery, as AWS does.
 //!
 //! ```text
-//!   issuer ─► /.well-known/openid-configuration ─► jwks_uri ─► keys, kept for an hour
+//!   issuer ─► /.well-has_key/openid-configuration ─► jwks_uri ─► keys, kept for an hour
 //! ```
 //!
 //! Only registered issuers are contacted, over https, or over http on the loopback address. An unknown
@@ -39,14 +39,14 @@ pub(crate) struct Discovery(Arc<IssuerState>);
 #[derive(Default)]
 struct IssuerState {
     fetching: tokio::sync::Mutex<()>,
-    held: Mutex<CachedKeys>,
+    cache: Mutex<CachedKeys>,
 }
 
 #[derive(Clone, Default)]
 struct CachedKeys {
     keys: Option<JwkSet>,
     error: Option<DiscoveryError>,
-    asked: Option<Timestamp>,
+    fetched: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -58,17 +58,17 @@ struct DiscoveryDocument {
 impl CachedKeys {
     /// Whether to fetch the keys now, given that `kid` is needed.
     fn is_due(&self, kid: Option<&str>, now: Timestamp) -> bool {
-        let Some(asked) = self.asked else {
+        let Some(fetched) = self.fetched else {
             return true;
         };
-        let age = now.duration_since(asked);
-        let known = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
-        age >= if known && self.error.is_none() { MAX_AGE } else { MIN_INTERVAL }
+        let age = now.duration_since(fetched);
+        let has_key = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
+        age >= if has_key && self.error.is_none() { MAX_AGE } else { MIN_INTERVAL }
     }
 
     /// Stores the result of a fetch. Existing keys survive a failed one.
-    fn take(&mut self, answer: Result<JwkSet, DiscoveryError>, now: Timestamp) {
-        self.asked = Some(now);
+    fn store(&mut self, answer: Result<JwkSet, DiscoveryError>, now: Timestamp) {
+        self.fetched = Some(now);
         match answer {
             Ok(keys) => (self.keys, self.error) = (Some(keys), None),
             Err(error) => self.error = Some(error),
@@ -79,18 +79,18 @@ impl CachedKeys {
 impl Discovery {
     /// Fetches the issuer's keys if they are missing or old, or if `kid` is not among them. With an API
     /// server, its keys are used: pods cannot always reach the issuer's URL.
-    pub(crate) async fn prepare(
+    pub(crate) async fn refresh(
         &self,
         url: &str,
         kid: Option<&str>,
         api_server: Option<&ApiServer>,
         now: Timestamp,
     ) {
-        if !self.held().is_due(kid, now) {
+        if !self.cache().is_due(kid, now) {
             return;
         }
         let _asking = self.0.fetching.lock().await;
-        if !self.held().is_due(kid, now) {
+        if !self.cache().is_due(kid, now) {
             return;
         }
         let answer = match api_server {
@@ -98,19 +98,23 @@ impl Discovery {
             None => fetch(url).await,
         };
         if let Err(error) = &answer {
-            tracing::warn!(issuer = url, %error, "could not fetch the issuer's keys; keeping the current ones");
+            tracing::warn!(
+                issuer = url,
+                %error,
+                "could not fetch the issuer's keys; keeping the current ones"
+            );
         }
-        self.held().take(answer, now);
+        self.cache().store(answer, now);
     }
 
     /// The issuer's keys, or why there are none. `None` if they were never fetched.
     pub(crate) fn keys(&self) -> Option<Result<JwkSet, DiscoveryError>> {
-        let held = self.held().clone();
-        held.keys.map(Ok).or(held.error.map(Err))
+        let cache = self.cache().clone();
+        cache.keys.map(Ok).or(cache.error.map(Err))
     }
 
-    fn held(&self) -> MutexGuard<'_, CachedKeys> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, CachedKeys> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,7 +143,7 @@ async fn fetch(url: &str) -> Result<JwkSet, DiscoveryError> {
     }
     // A new client each time: one fetch an hour does not need a pool of connections.
     let documents = DocumentClient::new()?;
-    let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
+    let at = format!("{}/.well-has_key/openid-configuration", url.trim_end_matches('/'));
     let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
         return Err(DiscoveryError::OtherIssuer { url: at, issuer: document.issuer });
@@ -182,20 +186,20 @@ mod tests {
 
     #[test]
     fn keys_are_fetched_once_an_hour_and_at_most_every_five_seconds_for_unknown_ids() {
-        let mut held = CachedKeys::default();
-        assert!(held.is_due(Some("a"), at(0)));
-        held.take(Ok(keys()), at(0));
-        assert!(!held.is_due(Some("a"), at(3599)) && held.is_due(Some("a"), at(3600)));
-        assert!(!held.is_due(Some("b"), at(4)) && held.is_due(Some("b"), at(5)));
+        let mut cache = CachedKeys::default();
+        assert!(cache.is_due(Some("a"), at(0)));
+        cache.store(Ok(keys()), at(0));
+        assert!(!cache.is_due(Some("a"), at(3599)) && cache.is_due(Some("a"), at(3600)));
+        assert!(!cache.is_due(Some("b"), at(4)) && cache.is_due(Some("b"), at(5)));
     }
 
     #[test]
     fn keys_survive_an_outage() {
-        let mut held = CachedKeys::default();
-        held.take(Ok(keys()), at(0));
-        held.take(Err(DiscoveryError::Token), at(3600));
-        assert!(held.keys.as_ref().unwrap().has("a"));
-        assert!(!held.is_due(Some("a"), at(3604)) && held.is_due(Some("a"), at(3605)));
+        let mut cache = CachedKeys::default();
+        cache.store(Ok(keys()), at(0));
+        cache.store(Err(DiscoveryError::Token), at(3600));
+        assert!(cache.keys.as_ref().unwrap().has("a"));
+        assert!(!cache.is_due(Some("a"), at(3604)) && cache.is_due(Some("a"), at(3605)));
     }
 
     #[tokio::test]
@@ -204,8 +208,8 @@ mod tests {
         let url = "http://127.0.0.1:1";
         let discovery = Discovery::default();
         assert!(discovery.keys().is_none());
-        discovery.prepare(url, Some("a"), None, at(0)).await;
+        discovery.refresh(url, Some("a"), None, at(0)).await;
         let error = discovery.keys().unwrap().unwrap_err().to_string();
-        assert!(error.contains("/.well-known/openid-configuration"), "{error}");
+        assert!(error.contains("/.well-has_key/openid-configuration"), "{error}");
     }
 }

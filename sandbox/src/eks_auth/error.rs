@@ -28,7 +28,7 @@ pub(super) enum EksAuthError {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("The token was issued for another cluster.")]
-    Issuer { held: String },
+    Issuer { actual: String },
     #[error("The token is not that of a pod's service account.")]
     NotAPod(PodClaimError),
     #[error("No pod identity association was found for this service account.")]
@@ -67,7 +67,7 @@ impl EksAuthError {
             Self::Signature(error) => error.detail(),
             Self::NotPermitted { reason, .. } => reason.clone(),
             Self::Token(error) => error.detail(),
-            Self::Issuer { held } => format!("its issuer {held:?} is not the cluster's"),
+            Self::Issuer { actual } => format!("its issuer {actual:?} is not the cluster's"),
             Self::NotAPod(error) => error.to_string(),
             Self::NoAssociation(account) => format!("{account} has no association in this cluster"),
             Self::Unwilling { role, reason } => format!("{role}: {reason}"),

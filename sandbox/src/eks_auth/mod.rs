@@ -80,8 +80,8 @@ impl Sandbox {
             },
         });
         match written {
-            Ok((body, ..)) => JsonResponse::yes(body, request_id),
-            Err(error) => JsonResponse::no(&error, request_id),
+            Ok((body, ..)) => JsonResponse::success(body, request_id),
+            Err(error) => JsonResponse::error(&error, request_id),
         }
     }
 
@@ -165,7 +165,7 @@ fn verified(
     let token = Token::parse(token)?;
     let claims = &token.claims;
     if claims.iss != cluster.issuer.url {
-        return Err(EksAuthError::Issuer { held: claims.iss.clone() });
+        return Err(EksAuthError::Issuer { actual: claims.iss.clone() });
     }
     inputs.check_signature(&token, &cluster.issuer)?;
     claims.check_audience(&cluster.issuer.client_ids)?;

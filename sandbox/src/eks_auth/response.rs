@@ -15,11 +15,11 @@ pub(crate) struct JsonResponse {
 }
 
 impl JsonResponse {
-    pub(super) fn yes(body: Value, request_id: String) -> Self {
+    pub(super) fn success(body: Value, request_id: String) -> Self {
         Self { status: 200, request_id, code: None, body }
     }
 
-    pub(super) fn no(error: &EksAuthError, request_id: String) -> Self {
+    pub(super) fn error(error: &EksAuthError, request_id: String) -> Self {
         let (code, status) = error.code();
         let body = json!({"message": error.to_string()});
         Self { status, request_id, code: Some(code), body }

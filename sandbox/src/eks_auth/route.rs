@@ -34,7 +34,7 @@ async fn assume_role_for_pod_identity(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else {
-        return JsonResponse::no(&EksAuthError::TooLarge, random::uuid().unwrap_or_default())
+        return JsonResponse::error(&EksAuthError::TooLarge, random::uuid().unwrap_or_default())
             .into_response();
     };
     let now = faults::apply::now(&extensions);

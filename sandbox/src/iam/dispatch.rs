@@ -7,7 +7,7 @@ use super::{
     context::IamContext,
     error::IamError,
     input::Input,
-    operations::{OPERATIONS, Operation},
+    operations::{IamOperation, OPERATIONS},
     xml::{self, ResultXml},
 };
 use crate::{
@@ -23,8 +23,8 @@ const VERSION: &str = "2010-05-08";
 /// Whether a call is for IAM: it names one of IAM's operations or its version.
 pub(crate) fn is_called(parameters: &Parameters) -> bool {
     let action = parameters.get("Action");
-    let known = OPERATIONS.iter().any(|(name, _)| Some(*name) == action);
-    known || parameters.get("Version") == Some(VERSION)
+    let is_operation = OPERATIONS.iter().any(|(name, _)| Some(*name) == action);
+    is_operation || parameters.get("Version") == Some(VERSION)
 }
 
 /// Handles a call to IAM and records the decision.
@@ -57,7 +57,7 @@ fn perform(
     sandbox: &Sandbox,
     call: &Call<'_>,
     parameters: &Parameters,
-    (name, operation): (&'static str, Operation),
+    (name, operation): (&'static str, IamOperation),
     now: Timestamp,
 ) -> Result<ResultXml, IamError> {
     let caller = caller::identify(&sandbox.accounts(), &sandbox.sessions(), call, name, now)?;

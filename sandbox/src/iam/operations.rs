@@ -8,10 +8,10 @@ use super::{
 };
 
 /// Performs a call of an authenticated caller.
-pub(super) type Operation = fn(&mut IamContext<'_>, &Input<'_>) -> Result<Outcome, IamError>;
+pub(super) type IamOperation = fn(&mut IamContext<'_>, &Input<'_>) -> Result<Outcome, IamError>;
 
 /// All operations by AWS's names.
-pub(super) const OPERATIONS: [(&str, Operation); 25] = [
+pub(super) const OPERATIONS: [(&str, IamOperation); 25] = [
     ("CreateRole", roles::create),
     ("GetRole", roles::get),
     ("ListRoles", roles::list),

@@ -203,21 +203,21 @@ fn change(context: &IamContext<'_>, url: String) -> Change {
 
 /// IAM accepts https URLs without port, query and fragment.
 fn check_url(url: &str) -> Result<(), IamError> {
-    let refused =
+    let invalid_url =
         |why: &str| Err(IamError::Input(format!("Invalid Open ID Connect Provider URL: {why}")));
     let Some(rest) = url.strip_prefix("https://") else {
-        return refused("it must begin with https://");
+        return invalid_url("it must begin with https://");
     };
     match url.parse::<Uri>() {
-        Ok(uri) if uri.port().is_some() => refused("it must not have a port"),
+        Ok(uri) if uri.port().is_some() => invalid_url("it must not have a port"),
         Ok(uri) if uri.query().is_some() || url.contains('#') => {
-            refused("it must not have a query")
+            invalid_url("it must not have a query")
         }
         Ok(_) if rest.contains('@') || url.ends_with('/') => {
-            refused("it must be host and path alone")
+            invalid_url("it must be host and path alone")
         }
         Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
-        _ => refused("it has no host"),
+        _ => invalid_url("it has no host"),
     }
 }
 

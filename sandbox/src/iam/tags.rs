@@ -28,7 +28,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Tags, IamError> {
     for number in 1.. {
         let part = |part: &str| input.get(&format!("Tags.member.{number}.{part}"));
         match (part("Key"), part("Value")) {
-            (Some(key), Some(value)) => tags.add(key, value).map_err(error)?,
+            (Some(key), Some(value)) => tags.add(key, value).map_err(tag_error)?,
             (None, None) => break,
             _ => return Err(invalid("Tags", "Member must have Key and Value")),
         }
@@ -40,7 +40,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Tags, IamError> {
 pub(super) fn merge(tags: &mut Tags, new: &Tags) -> Result<(), IamError> {
     let mut merged = tags.clone();
     for (key, value) in new.iter() {
-        merged.set(key, value).map_err(error)?;
+        merged.set(key, value).map_err(tag_error)?;
     }
     *tags = merged;
     Ok(())
@@ -53,7 +53,7 @@ pub(super) fn remove(tags: &mut Tags, input: &Input<'_>) {
     }
 }
 
-fn error(error: TagError) -> IamError {
+fn tag_error(error: TagError) -> IamError {
     match error {
         TagError::TooMany => IamError::Limit { quota: "TagsPerResource", most: 50 },
         TagError::Twice => IamError::Input(

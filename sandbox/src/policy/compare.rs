@@ -92,60 +92,63 @@ impl ExpectedValue {
 
     /// Whether the value is that boolean.
     pub(super) fn is_truth(&self, truth: bool) -> bool {
-        matches!(self.value, Value::Truth(wanted) if wanted == truth)
+        matches!(self.value, Value::Truth(expected) if expected == truth)
     }
 
     /// Whether a request's value matches. A value of another type does not.
-    pub(super) fn fits(&self, test: Test, held: &str, context: &Context) -> bool {
+    pub(super) fn matches(&self, test: Test, actual: &str, context: &Context) -> bool {
         match (test, &self.value) {
-            (Test::Number(order), Value::Number(wanted)) => {
-                number(held).is_some_and(|held| order.holds(held, *wanted))
+            (Test::Number(order), Value::Number(expected)) => {
+                number(actual).is_some_and(|actual| order.holds(actual, *expected))
             }
-            (Test::Time(order), Value::Time(wanted)) => {
-                time(held).is_some_and(|held| order.holds(held, *wanted))
+            (Test::Time(order), Value::Time(expected)) => {
+                time(actual).is_some_and(|actual| order.holds(actual, *expected))
             }
-            (Test::Bytes, Value::Bytes(wanted)) => {
-                STANDARD.decode(held).is_ok_and(|held| held == *wanted)
+            (Test::Bytes, Value::Bytes(expected)) => {
+                STANDARD.decode(actual).is_ok_and(|actual| actual == *expected)
             }
-            (Test::Address, Value::Network(wanted)) => {
-                held.parse().is_ok_and(|held| wanted.contains(held))
+            (Test::Address, Value::Network(expected)) => {
+                actual.parse().is_ok_and(|actual| expected.contains(actual))
             }
-            (Test::Truth, Value::Truth(wanted)) => truth(held) == Some(*wanted),
-            (test, _) => {
-                self.text.fill(context).is_some_and(|wanted| text_fits(test, &wanted, held))
-            }
+            (Test::Truth, Value::Truth(expected)) => truth(actual) == Some(*expected),
+            (test, _) => self
+                .text
+                .fill(context)
+                .is_some_and(|expected| text_matches(test, &expected, actual)),
         }
     }
 }
 
-fn text_fits(test: Test, wanted: &Pattern, held: &str) -> bool {
+fn text_matches(test: Test, expected: &Pattern, actual: &str) -> bool {
     match test {
-        Test::Text => wanted.text() == held,
-        Test::TextWithoutCase => wanted.text().to_lowercase() == held.to_lowercase(),
-        Test::Like => wanted.matches(held),
-        Test::Arn => arn_fits(wanted, held),
-        Test::Truth => truth(&wanted.text()).is_some_and(|wanted| truth(held) == Some(wanted)),
+        Test::Text => expected.text() == actual,
+        Test::TextWithoutCase => expected.text().to_lowercase() == actual.to_lowercase(),
+        Test::Like => expected.matches(actual),
+        Test::Arn => arn_matches(expected, actual),
+        Test::Truth => {
+            truth(&expected.text()).is_some_and(|expected| truth(actual) == Some(expected))
+        }
         _ => false,
     }
 }
 
 /// Compares each of an ARN's six parts: `*` does not match a colon, except in the last part.
-fn arn_fits(wanted: &Pattern, held: &str) -> bool {
-    let held: Vec<&str> = held.splitn(6, ':').collect();
-    let Some(wanted) = wanted.arn_parts().filter(|_| held.len() == 6) else {
+fn arn_matches(expected: &Pattern, actual: &str) -> bool {
+    let actual: Vec<&str> = actual.splitn(6, ':').collect();
+    let Some(expected) = expected.arn_parts().filter(|_| actual.len() == 6) else {
         return false;
     };
-    wanted.iter().zip(held).all(|(wanted, held)| wanted.matches(held))
+    expected.iter().zip(actual).all(|(expected, actual)| expected.matches(actual))
 }
 
 impl Order {
-    fn holds<T: PartialOrd + Copy>(self, held: T, wanted: T) -> bool {
+    fn holds<T: PartialOrd + Copy>(self, actual: T, expected: T) -> bool {
         match self {
-            Self::Equal => held == wanted,
-            Self::Less => held < wanted,
-            Self::LessOrEqual => held <= wanted,
-            Self::Greater => held > wanted,
-            Self::GreaterOrEqual => held >= wanted,
+            Self::Equal => actual == expected,
+            Self::Less => actual < expected,
+            Self::LessOrEqual => actual <= expected,
+            Self::Greater => actual > expected,
+            Self::GreaterOrEqual => actual >= expected,
         }
     }
 }

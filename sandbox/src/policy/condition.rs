@@ -18,7 +18,7 @@ use super::{
 pub(super) struct Condition {
     pub(super) operator: Operator,
     pub(super) key: String,
-    pub(super) wanted: Vec<ExpectedValue>,
+    pub(super) expected: Vec<ExpectedValue>,
 }
 
 /// An operator as a policy writes it: `ForAnyValue:StringLikeIfExists`.
@@ -97,39 +97,39 @@ impl Condition {
     pub(super) fn read(
         operator: Operator,
         key: String,
-        wanted: &[String],
+        expected: &[String],
         version: Version,
     ) -> Result<Self, MalformedPolicy> {
         let test = operator.comparison.test;
-        let wanted = wanted.iter().map(|text| ExpectedValue::read(test, text, version));
-        let wanted = wanted.collect::<Result<_, _>>();
-        let wanted = wanted.map_err(|error| MalformedPolicy::Condition {
+        let expected = expected.iter().map(|text| ExpectedValue::read(test, text, version));
+        let expected = expected.collect::<Result<_, _>>();
+        let expected = expected.map_err(|error| MalformedPolicy::Condition {
             operator: operator.to_string(),
             key: key.clone(),
             error: Box::new(error),
         })?;
-        Ok(Self { operator, key, wanted })
+        Ok(Self { operator, key, expected })
     }
 
     /// Whether a request fulfils the condition.
     pub(super) fn holds(&self, context: &Context) -> bool {
-        let held = context.get(&self.key);
+        let actual = context.get(&self.key);
         let Comparison { test, negated, .. } = self.operator.comparison;
         if test == Test::Absent {
-            let absent = held.is_none();
-            return self.wanted.iter().any(|wanted| wanted.is_truth(absent));
+            let absent = actual.is_none();
+            return self.expected.iter().any(|expected| expected.is_truth(absent));
         }
-        let Some(held) = held else {
+        let Some(actual) = actual else {
             return self.operator.holds_without_the_key();
         };
-        let fits = |value: &String| {
-            self.wanted.iter().any(|wanted| wanted.fits(test, value, context)) != negated
+        let matches = |value: &String| {
+            self.expected.iter().any(|expected| expected.matches(test, value, context)) != negated
         };
         match self.operator.set {
             // A negated operator requires that no value matches, not that some value differs.
-            SetForm::Single if negated => held.iter().all(fits),
-            SetForm::Single | SetForm::AnyValue => held.iter().any(fits),
-            SetForm::AllValues => held.iter().all(fits),
+            SetForm::Single if negated => actual.iter().all(matches),
+            SetForm::Single | SetForm::AnyValue => actual.iter().any(matches),
+            SetForm::AllValues => actual.iter().all(matches),
         }
     }
 }

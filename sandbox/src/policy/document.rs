@@ -160,8 +160,8 @@ fn either(
 fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, MalformedPolicy> {
     let mut conditions = Vec::new();
     for (operator, keys) in written.0 {
-        for (key, wanted) in keys {
-            conditions.push(Condition::read(operator, key, &wanted, version)?);
+        for (key, values) in keys {
+            conditions.push(Condition::read(operator, key, &values, version)?);
         }
     }
     no_key_twice(&conditions)?;

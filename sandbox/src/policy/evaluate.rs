@@ -45,7 +45,10 @@ pub enum Verdict {
 #[must_use]
 pub fn evaluate(policy: &Policy, request: &Request<'_>) -> Verdict {
     let statements = policy.statements().iter().enumerate();
-    judge(statements.map(|(place, statement)| (statement.label(place), statement)), request)
+    evaluate_statements(
+        statements.map(|(place, statement)| (statement.label(place), statement)),
+        request,
+    )
 }
 
 /// Evaluates all policies of a user, role or session together. Each has its name.
@@ -60,15 +63,15 @@ pub fn evaluate_identity<'a>(
             (format!("policy {name:?}, {}", statement.label(place)), statement)
         })
     });
-    judge(statements, request)
+    evaluate_statements(statements, request)
 }
 
-fn judge<'a>(
+fn evaluate_statements<'a>(
     statements: impl Iterator<Item = (String, &'a Statement)>,
     request: &Request<'_>,
 ) -> Verdict {
     let mut allowed: Option<(PrincipalMatch, String)> = None;
-    let mut misses = Vec::new();
+    let mut mismatches = Vec::new();
     for (label, statement) in statements {
         match (statement.effect, applies(statement, request)) {
             (Effect::Deny, Ok(_)) => {
@@ -80,17 +83,17 @@ fn judge<'a>(
                     allowed = Some((named, label));
                 }
             }
-            (Effect::Allow, Err(miss)) => misses.push(format!("{label}: {miss}")),
+            (Effect::Allow, Err(mismatch)) => mismatches.push(format!("{label}: {mismatch}")),
             (Effect::Deny, Err(_)) => {}
         }
     }
     match allowed {
         Some((named, statement)) => Verdict::Allowed { statement, named },
-        None if misses.is_empty() => {
+        None if mismatches.is_empty() => {
             let reason = "no statement allows it".to_owned();
             Verdict::Denied { reason, explicit: false }
         }
-        None => Verdict::Denied { reason: misses.join("; "), explicit: false },
+        None => Verdict::Denied { reason: mismatches.join("; "), explicit: false },
     }
 }
 
@@ -113,20 +116,22 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Result<PrincipalMatc
             return Err(format!("its Resource does not cover {}", request.resource));
         }
     }
-    let missed = statement.conditions.iter().find(|one| !one.holds(request.context));
-    missed.map_or(Ok(named), |one| Err(miss(one, request.context)))
+    let failed = statement.conditions.iter().find(|one| !one.holds(request.context));
+    failed.map_or(Ok(named), |one| Err(mismatch(one, request.context)))
 }
 
-fn miss(condition: &Condition, context: &Context) -> String {
-    let Condition { operator, key, wanted } = condition;
-    let wanted: Vec<&str> = wanted.iter().map(super::compare::ExpectedValue::written).collect();
+fn mismatch(condition: &Condition, context: &Context) -> String {
+    let Condition { operator, key, expected } = condition;
+    let expected: Vec<&str> = expected.iter().map(super::compare::ExpectedValue::written).collect();
     match context.get(key) {
-        Some(held) => format!("{operator} {key} requires {wanted:?} and the request has {held:?}"),
+        Some(actual) => {
+            format!("{operator} {key} requires {expected:?} and the request has {actual:?}")
+        }
         None if is_modelled(key) => {
-            format!("{operator} {key} requires {wanted:?} and the request does not have the key")
+            format!("{operator} {key} requires {expected:?} and the request does not have the key")
         }
         None => format!(
-            "{operator} {key} requires {wanted:?} and the request does not have the key, which this \
+            "{operator} {key} requires {expected:?} and the request does not have the key, which this \
              sandbox never sets"
         ),
     }

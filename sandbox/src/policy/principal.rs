@@ -81,8 +81,8 @@ impl AwsPrincipal {
         let ["arn", partition, service, "", account, resource] = parts[..] else {
             return Err(error());
         };
-        let known = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
-        if !known || resource.contains(['*', '?']) {
+        let valid = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
+        if !valid || resource.contains(['*', '?']) {
             return Err(error());
         }
         match (service, resource.split_once('/')) {

@@ -8,5 +8,5 @@ use crate::{accounts::Provider, in_cluster::InCluster, sandbox::Sandbox, token::
 pub(crate) async fn fetch(sandbox: &Sandbox, issuer: &Provider, token: &Token<'_>, now: Timestamp) {
     let cluster = sandbox.cluster().filter(|cluster| cluster.issuer() == issuer.url);
     let api_server = cluster.map(InCluster::api_server);
-    issuer.discovery.prepare(&issuer.url, token.kid(), api_server, now).await;
+    issuer.discovery.refresh(&issuer.url, token.kid(), api_server, now).await;
 }

@@ -79,8 +79,8 @@ fn check_declared(
         return Err(ChunkError::Incomplete);
     }
     let names = declared.trailers.unwrap_or_default();
-    let known = |name: &str| names.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
-    trailers.iter().all(|(name, _)| known(name)).then_some(()).ok_or(ChunkError::Trailer)
+    let is_listed = |name: &str| names.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
+    trailers.iter().all(|(name, _)| is_listed(name)).then_some(()).ok_or(ChunkError::Trailer)
 }
 
 /// Parses a chunk's header line: `<length in hex>[;chunk-signature=<signature>]`.

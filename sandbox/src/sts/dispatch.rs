@@ -57,7 +57,7 @@ impl Sandbox {
         self.write_down(operation, role, &done, now);
         match done {
             Ok(StsOutcome { xml, .. }) => XmlResponse::new(200, request_id, xml),
-            Err(error) => XmlResponse::refusal(&error, request_id),
+            Err(error) => XmlResponse::error(&error, request_id),
         }
     }
 
@@ -146,7 +146,7 @@ impl XmlResponse {
     }
 
     /// An error response.
-    pub(crate) fn refusal(error: &StsError, request_id: String) -> Self {
+    pub(crate) fn error(error: &StsError, request_id: String) -> Self {
         let xml = xml::error(error, &request_id);
         Self::new(error.code().1, request_id, xml)
     }
