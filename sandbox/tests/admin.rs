@@ -1,5 +1,5 @@
-//! What the sandbox has beside AWS: tokens and keys for the asking, faults on demand, keys of
-//! issuers elsewhere, roles that come into being. On a real socket.
+//! The sandbox's own features on a real socket: issuing tokens, key rotation, fault injection, keys of other
+//! issuers, and `--auto-roles`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const WISH: &str = r#"{"namespace": "shop", "serviceAccount": "app", "pod": "app-1"}"#;
 
-/// A sandbox that serves an issuer, and another whose provider is `issuer`.
+/// A sandbox on a socket, and the issuer of its provider.
 struct Fixture {
     sandbox: Sandbox,
     address: SocketAddr,
     issuer: String,
 }
 
-/// One account with the provider `issuer` and the role app; its own issuer is that one, or none.
+/// One account with the provider `issuer` and the role app. Without `issuer` the sandbox serves one itself.
 async fn fixture(issuer: Option<&str>) -> Fixture {
     podrole_runtime::crypto::install();
     let bind = "127.0.0.1:0".parse().unwrap();
@@ -60,7 +60,7 @@ impl Fixture {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        // A connection that is dropped is an answer too.
+        // The server may drop the connection, which is a result too.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     }
@@ -80,7 +80,7 @@ impl Fixture {
         self.ask("POST", "/", &format!("{form}{headers}"), &body).await
     }
 
-    /// The status, and the error's code where there is one.
+    /// The status and the error code, or OK.
     async fn outcome(&self, token: &str, role: &str) -> (String, String) {
         told(&self.assume(token, role, "").await)
     }
@@ -135,12 +135,12 @@ async fn keys_are_fetched_from_another_issuer() {
     let here = fixture(Some(&cluster.issuer)).await;
     let token = cluster.token().await;
     assert_eq!(here.outcome(&token, ROLE).await, is("200", "OK"));
-    // Its keys are known now: the issuer may go.
+    // The keys are cached now, so the issuer may fail.
     cluster.fault("reset").await;
     assert_eq!(here.outcome(&token, ROLE).await, is("200", "OK"));
     let asked = cluster.sandbox.calls();
     assert!(!asked.contains_key("Discovery"), "{asked:?}");
-    // An issuer that cannot be asked at all is its own error.
+    // An issuer that cannot be reached has its own error.
     let late = fixture(Some(&cluster.issuer)).await;
     assert_eq!(late.outcome(&token, ROLE).await, is("400", "IDPCommunicationError"));
     assert!(late.sandbox.decisions()[0].reason.contains("openid-configuration"));
@@ -228,9 +228,9 @@ async fn a_role_is_created_for_its_first_caller_and_only_with_auto_roles() {
     let new = "arn:aws:iam::111122223333:role/new";
     assert_eq!(fixture.outcome(&token, new).await, is("403", "AccessDenied"));
     fixture.sandbox.enable_auto_roles();
-    // A token that STS would not take makes nothing.
+    // A token that STS would reject does not create a role.
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    // Of the same form, and another number.
+    // Still valid base64url, with another value.
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", &signature[1..]);
     assert_eq!(fixture.outcome(&forged, new).await, is("400", "InvalidIdentityToken"));
@@ -249,23 +249,23 @@ async fn the_served_issuer_is_registered_in_the_account_of_the_first_role() {
     let new = "arn:aws:iam::444455556666:role/new";
     assert_eq!(fixture.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
     fixture.sandbox.enable_auto_roles();
-    // Not for a token that STS would not take.
+    // Not for a token that STS would reject.
     let vault = WISH.replace('{', r#"{"audiences": ["vault"], "#);
     let vault = fixture.ask("POST", "/_podrole/tokens", "", &vault).await;
     let vault = vault.rsplit("\r\n\r\n").next().unwrap();
     assert_eq!(fixture.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
     assert!(!fixture.sandbox.has_role(&new.parse().unwrap()));
-    // Nor do such tokens use up the room.
+    // Such tokens do not count towards the limit of accounts.
     for number in 200..300 {
         let role = format!("arn:aws:iam::{number:012}:role/new");
         assert_eq!(fixture.outcome(vault, &role).await, is("400", "InvalidIdentityToken"));
     }
     assert_eq!(fixture.outcome(&token, new).await, is("200", "OK"));
-    // Another's issuer is registered by hand, or not at all.
+    // An issuer that is not served here is never registered automatically.
     let elsewhere = self::fixture(Some(&fixture.issuer)).await;
     elsewhere.sandbox.enable_auto_roles();
     assert_eq!(elsewhere.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
-    // Nor are there accounts without end.
+    // The number of accounts is limited.
     for number in 0..100 {
         let role = format!("arn:aws:iam::{number:012}:role/new");
         let wanted = if number < 98 { is("200", "OK") } else { is("400", "InvalidIdentityToken") };

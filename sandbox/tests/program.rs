@@ -1,4 +1,4 @@
-//! The program: what a person sees when it cannot start, and when it does.
+//! The program's output at the start, and if it cannot start.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -84,7 +84,7 @@ fn the_program_prints_that_it_is_not_aws() {
     let mut child = program(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
-    // A fault that was asked for at the start is there from the start.
+    // A fault from the command line applies from the start.
     let jwks = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()).map(get_jwks);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The sandbox on a real socket, asked by AWS's own SDK.
+//! The sandbox on a real socket, called by AWS's SDK.
 
 mod chain;
 mod fixture;
@@ -90,7 +90,7 @@ async fn the_sdk_sees_the_code_of_each_error() {
     assert!(decisions[6].reason.contains(wanted), "{}", decisions[6].reason);
     let served = fixture.get("/_podrole/decisions").await;
     assert!(served.contains("there is no role"), "{served}");
-    // A token's signature stays out of what is shown.
+    // The decision log must not contain a token's signature.
     let (_, signature) = good.rsplit_once('.').unwrap();
     assert!(!served.contains(signature));
     let calls = fixture.get("/_podrole/calls").await;

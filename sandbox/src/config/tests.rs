@@ -67,7 +67,7 @@ fn a_file_is_parsed() {
         assert!(accounts.cluster(account, region, name).is_none(), "{account} {region} {name}");
     }
     Config::read("{}").unwrap();
-    // YAML takes the digits for a number where nobody quotes them.
+    // Without quotes the digits are a number in YAML.
     Config::read(&FILE.replacen("\"111122223333\"", "111122223333", 1)).unwrap();
 }
 

@@ -49,7 +49,7 @@ impl Fixture {
         self.issuer.sign(&header, claims).unwrap()
     }
 
-    /// Sends a body, signed by somebody for a region.
+    /// Sends a body that is signed with that key for a region.
     fn send(
         &self,
         (id, secret): (&str, &str),
@@ -151,7 +151,7 @@ fn a_target_role_is_assumed_from_the_associations_role() {
     assert_eq!(answer.body["credentials"]["expiration"], NOW + 59 * 60);
     assert_eq!(session.attributes.tags.len(), 6, "the tags went along");
     assert_eq!(fixture.sandbox.sessions().len(), 1, "nobody has the credentials in between");
-    // The target must take the tags, unless there are none.
+    // The target must allow sts:TagSession if there are tags.
     assert_eq!(refusal(&fixture.ask("far-tagged")), ("AccessDeniedException", 400));
     assert!(fixture.reason().contains("sts:TagSession"), "{}", fixture.reason());
     let session = fixture.session(&fixture.ask("far-plain"));

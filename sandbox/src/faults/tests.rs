@@ -19,7 +19,7 @@ fn a_rule_is_parsed_from_json_and_from_one_line() {
     );
     assert_eq!(line, json);
     assert_eq!(line.delay.unwrap().0, SignedDuration::from_millis(500));
-    // What is shown can be sent again.
+    // A printed rule can be parsed again.
     let shown = serde_json::to_string(&line).unwrap();
     assert_eq!(rule(&shown), line);
     assert_eq!(rule("hang").operation, "*");
@@ -101,7 +101,7 @@ async fn half_of_a_response_is_streamed() {
         || stream::iter(["0123", "4567"].map(|it| Ok::<_, std::io::Error>(Bytes::from(it))));
     for (body, length, wanted) in [
         (Body::from("0123456789"), Some("10"), "01234"),
-        // Of a length that nobody knows, half of what comes first.
+        // Without a known length, half of the first chunk.
         (Body::from_stream(pieces()), None, "01"),
     ] {
         let answer = response::halved(axum::response::Response::new(body));

@@ -58,7 +58,7 @@ fn the_verdict_says_why() {
          [\"system:serviceaccount:shop:app\"]; \
          statement 2: StringLike aws:PrincipalOrgID requires [\"o-1\"] and the request does not have the key"
     );
-    // What the sandbox does not know of any request is said to be so.
+    // The reason says that the sandbox never sets the key.
     let address = allow_if(r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#);
     assert_eq!(
         denied(&address),

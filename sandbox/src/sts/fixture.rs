@@ -1,5 +1,5 @@
-//! Accounts for the tests of STS's operations: A (111122223333) has users and roles, B
-//! (444455556666) has roles that trust A in several ways.
+//! Accounts for the tests of STS: A (111122223333) has users and roles, B (444455556666) has roles that trust
+//! A in several ways.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ impl Fixture {
         found.unwrap_or_else(|| panic!("{key}")).1
     }
 
-    /// AssumeRole with what is needed and `more`, signed with that key.
+    /// Calls AssumeRole with the required parameters and `more`, signed with that key.
     pub(crate) fn ask(
         &self,
         key: &str,
@@ -78,7 +78,7 @@ impl Fixture {
         })
     }
 
-    /// The same, and the key id of the session that comes of it.
+    /// Like `ask`, and returns the key id of the new session.
     pub(crate) fn go(&mut self, key: &str, role: &str, more: &[(&str, &str)]) -> String {
         let granted = self.ask(key, role, more);
         self.keep(&granted.unwrap_or_else(|error| panic!("{role}: {error:?}")))

@@ -102,21 +102,21 @@ fn the_named_key_must_have_signed_it() {
     let keys = issuer.key_set();
     let good = issuer.sign(&header(&issuer), &claims()).unwrap();
     assert_eq!(check(&good, Some(&keys)), Ok(()));
-    // Signed by another key that calls itself by this one's name.
+    // Signed by another key with the same key id.
     let forged = other.sign(&header(&issuer), &claims()).unwrap();
     assert_eq!(check(&forged, Some(&keys)), Err(TokenError::Signature));
-    // Another content under the same signature.
+    // Other claims with the same signature.
     let (_, signature) = good.rsplit_once('.').unwrap();
     let admin = with(claims(), "sub", json!("system:serviceaccount:shop:admin"));
     let admin = issuer.sign(&header(&issuer), &admin).unwrap();
     let (content, _) = admin.rsplit_once('.').unwrap();
     let swapped = format!("{content}.{signature}");
     assert_eq!(check(&swapped, Some(&keys)), Err(TokenError::Signature));
-    // The right numbers under another type of key.
+    // The right key parameters with another key type.
     let jwks = issuer.jwks().to_string().replace("\"RSA\"", "\"EC\"");
     let retyped = JwkSet::read(&jwks).unwrap();
     assert_eq!(check(&good, Some(&retyped)), Err(TokenError::Signature));
-    // An algorithm that the key does not name.
+    // An algorithm that is not the key's.
     let rs384 = with(header(&issuer), "alg", json!("RS384"));
     let rs384 = issuer.sign(&rs384, &claims()).unwrap();
     assert_eq!(check(&rs384, Some(&keys)), Err(TokenError::Signature));

@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::Config;
 
-/// An emulator that says what it got.
+/// An emulator that responds with the request.
 async fn echo(request: Request) -> String {
     let names: Vec<_> = request.headers().keys().map(|name| name.as_str().to_owned()).collect();
     let uri = request.uri().to_string();
@@ -44,7 +44,7 @@ accounts:
     Sandbox::new(Config::read(yaml).unwrap())
 }
 
-/// A request that the user signs now.
+/// A request that is signed by the user now.
 fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Request {
     let request = Request::builder().method("PUT").uri("/a%20b").header("host", "sandbox.test");
     let request =

@@ -1,4 +1,4 @@
-//! From a user to a role and on to the next, as the SDK has it.
+//! Role chaining with AWS's SDK.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use aws_sdk_sts::{

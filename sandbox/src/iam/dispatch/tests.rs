@@ -18,7 +18,7 @@ const TRUST: &str = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Acti
 const MAY: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
 const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id";
 
-/// The operations without the signature: a call in the account 111122223333.
+/// Calls operations directly, without a signature, in the account 111122223333.
 struct Bench {
     accounts: Accounts,
 }
@@ -28,7 +28,7 @@ impl Bench {
         Self { accounts: Accounts::default() }
     }
 
-    /// The XML of a yes, or the code of a no.
+    /// The XML of a success, or the code of an error.
     fn call(&mut self, action: &str, fields: &[(&str, &str)]) -> Result<String, &'static str> {
         let body = serde_urlencoded::to_string(fields).unwrap();
         let (uri, headers) = (Uri::from_static("/"), HeaderMap::new());
@@ -75,7 +75,7 @@ fn a_role_is_created_changed_and_deleted() {
     }
     assert_eq!(iam.role("APP"), Err("EntityAlreadyExists"));
     let name = [("RoleName", "app")];
-    // A duration that is not given is an hour again.
+    // Without a duration it is reset to an hour.
     iam.call("UpdateRole", &name).unwrap();
     let role = iam.accounts.role_named("111122223333", "app").unwrap();
     assert_eq!((role.max_session_duration, role.description.as_deref()), (3600, Some("a <role>")));
@@ -236,7 +236,7 @@ accounts:
         keys: [{id: AKIAIOSFODNN7EXAMPLE, secret: a secret of the tests}]
 "#;
 
-/// What a client adds to a call.
+/// The headers of a signed call.
 fn signed(
     (id, secret, token): (&str, &str, Option<&str>),
     service: &str,
@@ -288,7 +288,7 @@ fn only_users_change_iam_and_only_with_their_signature() {
     assert_eq!(answer((id, secret, None), "sts"), is(403, "SignatureDoesNotMatch"));
     assert_eq!(answer((id, secret, Some("token")), "iam"), is(403, "InvalidClientTokenId"));
     assert_eq!(answer(("AKIAUNKNOWN", secret, None), "iam"), is(403, "InvalidClientTokenId"));
-    // A role's session is somebody, and may not.
+    // A role session is authenticated, and is denied.
     let role: podrole_identity::RoleArn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
     sandbox.put_role(Role::new(role.clone(), Policy::read(TRUST).unwrap())).unwrap();
     let session = Session {
@@ -307,7 +307,7 @@ fn only_users_change_iam_and_only_with_their_signature() {
         is(403, "SignatureDoesNotMatch")
     );
     assert_eq!(answer(("ASIASESSION", secret, None), "iam"), is(403, "InvalidClientTokenId"));
-    // Nor may temporary credentials of the user itself.
+    // Temporary credentials of the user are denied too.
     let session = Session {
         key_id: "ASIAUSER".to_owned(),
         secret: secret.to_owned(),

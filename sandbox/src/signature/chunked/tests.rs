@@ -9,7 +9,7 @@ use crate::signature::{
 
 const TRAILER: &str = "x-amz-checksum-crc32";
 
-/// AWS's own example of a body in chunks: Amazon S3's API reference, "Signature calculations for
+/// AWS's example of a chunked body: Amazon S3's API reference, "Signature calculations for
 /// the Authorization header: transferring payload in multiple chunks".
 fn example() -> (CallerKey, RequestSignature) {
     let key = CallerKey {

@@ -107,7 +107,7 @@ fn a_sessions_length_is_limited_by_role_and_role_chaining() {
         ("more than an hour in a chain", &*base, a("of-base"), "3601", INVALID),
         ("too short", NODE, a("base"), "899", INVALID),
         ("too long for anyone", NODE, a("base"), "43201", INVALID),
-        // Who may not have the role does not learn its limits.
+        // A caller without access to the role does not learn its limits.
         ("denied and too long", NODE, a("named"), "7201", DENIED),
     ] {
         assert_eq!(
@@ -120,7 +120,7 @@ fn a_sessions_length_is_limited_by_role_and_role_chaining() {
     assert_eq!(granted.expiration.as_second() - now().as_second(), 3600);
     let chained = fixture.ask(&base, &a("of-base"), &[("DurationSeconds", "3601")]);
     assert!(why(chained).contains("1 hour session limit for roles assumed by role chaining"));
-    // A user's own session is no chain.
+    // A session of the user itself is not role chaining.
     let (_, own) = fixture.session_token(NODE, &[]).unwrap();
     assert_eq!(code(fixture.ask(&own, &a("base"), &[("DurationSeconds", "43200")])), None);
 }
@@ -144,7 +144,7 @@ fn session_tags_override_the_roles() {
     let context = format!("{:?}", fixture.caller(&key).context(now()));
     assert!(context.contains(r#""aws:principaltag/team": ["shop"]"#), "{context}");
     assert!(context.contains(r#""aws:principaltag/tier": ["gold"]"#), "{context}");
-    // A user's tags are not handed on.
+    // A user's tags are not inherited.
     assert!(!context.contains("cost"), "{context}");
 }
 
@@ -159,7 +159,7 @@ fn transitive_tags_are_inherited_in_a_chain() {
     assert_eq!(tags, [("Team", "shop")], "and nothing that is not transitive");
     assert!(second.attributes.transitive.contains("team"), "it goes on from there too");
     assert!(second.packed_policy_size.is_some());
-    // An inherited tag is a request's tag: the next role must take tags.
+    // Inherited tags count as request tags: the next role must allow sts:TagSession.
     let refused = fixture.ask(&first, &a("of-base"), &[]);
     assert!(why(refused).contains("sts:TagSession"));
     for again in ["team", "TEAM"] {
@@ -247,7 +247,7 @@ fn a_session_policy_limits_the_next_role_step() {
     ] {
         assert_eq!(code(fixture.ask(key, &role, &[])), refusal, "{name}");
     }
-    // The next session has it no more.
+    // The next session does not have the policy.
     let next = fixture.ask(&free, &b("account"), &[]).unwrap();
     assert!(next.attributes.policy.is_none() && next.packed_policy_size.is_none());
 }
@@ -280,7 +280,7 @@ fn a_source_identity_is_inherited() {
     assert_eq!(next.attributes.source_identity.as_deref(), Some("alice"));
     assert_eq!(code(fixture.ask(&first, &b("account"), &[alice])), None);
     assert_eq!(code(fixture.ask(&first, &b("account"), &[("SourceIdentity", "bob")])), DENIED);
-    // Inherited, it must be permitted on the next role too.
+    // An inherited source identity must be permitted on the next role too.
     assert!(why(fixture.ask(&first, &a("of-base"), &[])).contains("sts:SetSourceIdentity"));
     assert_eq!(code(fixture.ask(NODE, &a("base"), &[("SourceIdentity", "a b")])), INVALID);
 }
@@ -292,7 +292,7 @@ fn get_session_token_returns_a_session_of_the_user() {
     assert_eq!(granted.identity.arn, "arn:aws:iam::111122223333:user/team/node");
     assert_eq!(granted.expiration.as_second() - now().as_second(), 43_200);
     assert_eq!(code(fixture.ask(&key, &a("delegated"), &[])), None);
-    // It is temporary, which policies can see.
+    // Policies can see that the credentials are temporary.
     assert!(why(fixture.ask(&key, &a("checked"), &TEAM)).contains("MultiFactorAuthPresent"));
     let role = fixture.go(NODE, &a("base"), &[]);
     for key in [&role, &key] {

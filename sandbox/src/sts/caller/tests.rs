@@ -37,7 +37,7 @@ fn accounts() -> Accounts {
     accounts
 }
 
-/// A request as a client signs it, to be spoiled before it is sent.
+/// A signed request. Tests change it before it is sent.
 struct Sent {
     method: &'static str,
     uri: String,
@@ -129,7 +129,7 @@ fn the_signer_is_identified() {
     let wanted = "arn:aws:sts::111122223333:assumed-role/app/me";
     assert_eq!(ask(&signed()).unwrap().arn, wanted);
     assert_eq!(ask(&presigned(60)).unwrap().arn, wanted);
-    // A header that is not signed may be added on the way.
+    // Proxies may add headers that are not signed.
     assert_eq!(ask(&with_header("via", "proxy")).unwrap().arn, wanted);
     let hash = sha256_hex(BODY.as_bytes());
     assert_eq!(ask(&with_header("x-amz-content-sha256", &hash)).unwrap().arn, wanted);

@@ -27,8 +27,7 @@ fn trust(account: &str) -> Policy {
     Policy::read(&policy.to_string()).unwrap()
 }
 
-/// Account 1 has a provider and a role; account 4 has a role alone, which trusts account 1's
-/// provider.
+/// Account 1 has a provider and a role. Account 4 has only a role, which trusts account 1's provider.
 fn fixture() -> (Accounts, Issuer) {
     let issuer = Issuer::generate(URL).unwrap();
     let provider = Provider::new(URL, vec![Audience::sts()]).with_keys(issuer.key_set());
@@ -171,7 +170,7 @@ fn each_error_of_a_call_has_awss_code() {
             400,
             "The requested DurationSeconds exceeds",
         ),
-        // CallerKind may not have the role does not learn its limits.
+        // A caller without access to the role does not learn its limits.
         (
             "duration and subject",
             Ask { duration: 3601, sub: "x", ..GOOD },
@@ -179,7 +178,7 @@ fn each_error_of_a_call_has_awss_code() {
             403,
             unwilling,
         ),
-        // A token of a stranger is not looked at closer.
+        // The audience is checked before the expiry.
         (
             "audience and expiry",
             Ask { aud: "x", exp: 0, ..GOOD },

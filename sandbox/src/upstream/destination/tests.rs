@@ -32,7 +32,7 @@ async fn a_signed_call_goes_where_its_scope_says() {
     {
         let signature = signed_for(service);
         let headers = [("authorization", &*signature), ("x-amz-date", "20260101T000000Z")];
-        // Whatever its path says: the signature is verified for the scope.
+        // The path does not matter, because the signature is verified for the scope.
         for uri in ["/", "/openid/v1/jwks", "/?Action=GetCallerIdentity"] {
             assert_eq!(place("POST", uri, &headers, "").await, wanted, "{service} {uri}");
         }

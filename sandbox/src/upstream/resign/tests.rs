@@ -1,5 +1,5 @@
-//! What is signed again is verified by the checks that clients pass, and so by other code of ours;
-//! tests/local has a verifier that is not ours.
+//! Verifies what was signed again with the sandbox's own checks, which is other code than the signing.
+//! tests/local uses an independent verifier.
 
 use axum::body::Bytes;
 use http_body_util::BodyExt as _;
@@ -63,7 +63,7 @@ fn sign(uri: &str, content: VerifiedBody, signed: &RequestSignature) -> Request 
     signer.sign(VerifiedRequest { parts: parts(uri), content }, signed).unwrap()
 }
 
-/// Whether the emulator would take it.
+/// Whether the emulator would accept the call.
 async fn taken(request: Request) -> bool {
     let at = now() + SignedDuration::from_mins(5);
     let head = Call::head(&request);

@@ -1,4 +1,4 @@
-//! Faults of calls that are passed on.
+//! Faults in calls that are passed on.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::upstream::protocol::Protocol;
 
-/// What comes of the user's call when this was operation for; and the sandbox.
+/// Injects a rule and performs a call of the user. Returns the sandbox and the response.
 async fn spoiled(service: &str, rule: &str) -> (Sandbox, Response) {
     let sandbox = sandbox();
     sandbox.faults().add(rule.parse().unwrap(), podrole_runtime::clock::now()).unwrap();
@@ -38,7 +38,7 @@ async fn a_fault_matches_a_service_an_operation_or_both() {
         let rule = format!("operation={name},status=503,code=SlowDown");
         let (sandbox, answer) = spoiled("s3", &rule).await;
         assert_eq!(answer.status(), wanted, "{name}");
-        // Spoiled or passed on: it is counted once.
+        // With or without a fault, the call is counted once.
         assert_eq!(sandbox.calls()["s3.PUT"], 1, "{name}");
     }
 }
@@ -64,7 +64,7 @@ async fn each_kind_of_fault_applies_to_upstream_calls() {
     let started = tokio::time::Instant::now();
     assert!(text(spoiled("s3", "delay=50ms").await.1).await.ends_with(" hello"));
     assert!(started.elapsed() >= Duration::from_millis(50));
-    // The signature is as old as the clock says.
+    // The skewed clock makes the signature too old.
     let (_, late) = spoiled("s3", "clockSkew=20m").await;
     assert_eq!((late.status().as_u16(), late.headers().contains_key("date")), (403, true));
     assert!(text(late).await.contains("RequestTimeTooSkewed"));
@@ -102,7 +102,7 @@ async fn a_short_forms_action_is_read_and_its_body_put_back() {
     assert_eq!(named.name, "sns.CreateTopic");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, text);
-    // What is long, or says no length, is not waited for: these bodies never end.
+    // Long bodies and bodies without a length are not read: these never end.
     for length in [None, Some("65537")] {
         let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let read = of_sns().with_action(form(length, endless));

@@ -19,7 +19,7 @@ fn pods_key() -> CallerKey {
     }
 }
 
-/// A request that the pod's key signed now, to be spoiled before it is sent.
+/// A request that is signed by the pod's key now. Tests change it before it is sent.
 fn signed(service: &str, body: &'static str) -> Request {
     let scope = (now(), "eu-west-1", service);
     let headers = sign_as_client(
@@ -42,7 +42,7 @@ fn presigned(key: CallerKey, at: Timestamp, body: &'static str) -> Request {
     request.body(Body::from(body)).unwrap()
 }
 
-/// What comes of it, so many seconds after it was signed.
+/// The result, `later` seconds after the request was signed.
 async fn ask_at(request: Request, later: i64) -> Result<VerifiedRequest, ForwardError> {
     let head = Call::head(&request);
     let signed = RequestSignature::read(&head)?;
@@ -120,7 +120,7 @@ async fn a_changed_call_is_rejected() {
 
 #[tokio::test]
 async fn a_path_is_the_same_however_it_is_encoded() {
-    // S3 signs the key, and not the way in which somebody wrote it.
+    // S3 signs the decoded key, so the encoding does not matter.
     for uri in ["/a%20b", "/%61%20b"] {
         let request = changed("s3", |request| *request.uri_mut() = uri.parse().unwrap());
         assert_eq!(error(request).await, None, "{uri}");

@@ -1,9 +1,9 @@
-//! Users' keys, and whose credentials are nobody's.
+//! Keys of users, and credentials of deleted roles.
 
 use super::{super::*, BODY, URL, headers, now, session};
 use crate::{config::Config, signature::authorization::SignaturePlacement, sts::fixture};
 
-/// CallerKind a call signed with that key is.
+/// The caller of a call that is signed with that key.
 fn ask(
     accounts: &Accounts,
     sessions: &Sessions,

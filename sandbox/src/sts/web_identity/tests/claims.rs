@@ -1,4 +1,4 @@
-//! Tags and a source identity that the token brings along.
+//! Session tags and a source identity in the token.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::policy::Policy;
 const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE: &str = "https://aws.amazon.com/source_identity";
 
-/// What a token with that claim gets of a role that trusts it to do `actions`.
+/// The result for a token with that claim, and a role that allows `actions`.
 fn ask(
     claim: &str,
     value: &Value,
