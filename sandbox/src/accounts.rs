@@ -1,8 +1,9 @@
-//! What the sandbox knows of AWS: accounts with their OIDC providers, users and roles; and clusters.
+//! The sandbox's AWS: accounts with their OIDC providers, users and roles, and EKS clusters.
 
 mod cluster;
 mod entity;
 mod identity;
+mod provider;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,14 @@ use podrole_identity::{AccountId, RoleArn};
 pub(crate) use self::identity::{Identity, Owner};
 pub use self::{
     cluster::{Cluster, ClusterArn, PodAssociation},
-    entity::{AccessKey, Policies, Provider, Role, User, UserArn},
+    entity::{AccessKey, Policies, Role, User, UserArn},
+    provider::Provider,
     tags::{TagError, Tags},
 };
-use crate::config::ConfigError;
 
 const MAX_SESSION_DURATION: std::ops::RangeInclusive<u32> = 3600..=43_200;
 
-/// All accounts, by their twelve digits, and all clusters.
+/// All accounts, by their 12-digit id, and all clusters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounts {
     accounts: BTreeMap<String, Account>,
@@ -30,66 +31,77 @@ pub(crate) struct Accounts {
 struct Account {
     organization: Option<String>,
     providers: Vec<Provider>,
-    /// By name, like the roles: IAM lets no two of an account have one, whatever their paths.
+    /// By name, like the roles: names are unique in an account, whatever the paths.
     users: BTreeMap<String, User>,
     roles: BTreeMap<String, Role>,
 }
 
+/// A role's maximum session duration is outside of what IAM allows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the role {role} has a maxSessionDuration of {seconds}; IAM allows 3600 to 43200")]
+#[non_exhaustive]
+pub struct SessionDurationError {
+    /// The role.
+    pub role: RoleArn,
+    /// The duration that was given.
+    pub seconds: u32,
+}
+
 impl Accounts {
-    /// The account's entry, made where there is none.
+    /// The account's entry, created if it does not exist.
     fn account(&mut self, id: &str) -> &mut Account {
         self.accounts.entry(id.to_owned()).or_default()
     }
 
-    /// How many accounts there are.
+    /// The number of accounts.
     pub(crate) fn count(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Creates an account, if it is not there, and sets its organization.
+    /// Creates the account if it does not exist, and sets its organization.
     pub(crate) fn put_account(&mut self, id: &AccountId, organization: Option<String>) {
         self.account(id.as_str()).organization = organization;
     }
 
-    /// The organization of an account.
+    /// The id of the account's organization.
     pub(crate) fn organization(&self, id: &str) -> Option<&str> {
         self.accounts.get(id)?.organization.as_deref()
     }
 
-    /// Adds a provider; one of the same URL is replaced.
+    /// Adds a provider, or replaces the one with the same URL.
     pub(crate) fn put_provider(&mut self, account: &AccountId, provider: Provider) {
         let account = self.account(account.as_str());
         account.providers.retain(|one| one.url != provider.url);
         account.providers.push(provider);
     }
 
-    /// The provider of an account with that issuer.
+    /// The account's provider with that issuer URL.
     pub(crate) fn provider(&self, account: &str, issuer: &str) -> Option<&Provider> {
         self.providers(account).find(|one| one.url == issuer)
     }
 
-    /// An account's providers.
+    /// All providers of the account.
     pub(crate) fn providers(&self, account: &str) -> impl Iterator<Item = &Provider> {
         self.accounts.get(account).into_iter().flat_map(|account| &account.providers)
     }
 
-    /// The provider of an account with that issuer, to be changed.
+    /// The account's provider with that issuer URL, for changing it.
     pub(crate) fn provider_mut(&mut self, account: &str, issuer: &str) -> Option<&mut Provider> {
         let mut providers = self.accounts.get_mut(account)?.providers.iter_mut();
         providers.find(|one| one.url == issuer)
     }
 
-    /// Takes a provider away; whether it was there.
+    /// Removes a provider. Returns whether it existed.
     pub(crate) fn remove_provider(&mut self, account: &str, issuer: &str) -> bool {
         let before = self.providers(account).count();
         self.account(account).providers.retain(|one| one.url != issuer);
         before > self.providers(account).count()
     }
 
-    /// Adds a role; one of the same name is replaced.
-    pub(crate) fn put_role(&mut self, role: Role) -> Result<(), ConfigError> {
+    /// Adds a role, or replaces the one with the same name.
+    pub(crate) fn put_role(&mut self, role: Role) -> Result<(), SessionDurationError> {
         if !MAX_SESSION_DURATION.contains(&role.max_session_duration) {
-            return Err(ConfigError::MaxSessionDuration {
+            return Err(SessionDurationError {
                 role: role.arn,
                 seconds: role.max_session_duration,
             });
@@ -99,58 +111,58 @@ impl Accounts {
         Ok(())
     }
 
-    /// The role with that ARN, its path included.
+    /// The role with exactly that ARN, path included.
     pub(crate) fn role(&self, arn: &RoleArn) -> Option<&Role> {
         let role = self.role_named(arn.account(), arn.name())?;
         (role.arn == *arn).then_some(role)
     }
 
-    /// The role of an account with that name, whatever its path.
+    /// The account's role with that name, whatever its path.
     pub(crate) fn role_named(&self, account: &str, name: &str) -> Option<&Role> {
         self.accounts.get(account)?.roles.get(name)
     }
 
-    /// The role of an account with that name, to be changed.
+    /// The account's role with that name, for changing it.
     pub(crate) fn role_mut(&mut self, account: &str, name: &str) -> Option<&mut Role> {
         self.accounts.get_mut(account)?.roles.get_mut(name)
     }
 
-    /// An account's roles, by name.
+    /// The account's roles in the order of their names.
     pub(crate) fn roles(&self, account: &str) -> impl Iterator<Item = &Role> {
         self.accounts.get(account).into_iter().flat_map(|account| account.roles.values())
     }
 
-    /// Takes a role away.
+    /// Removes a role and returns it.
     pub(crate) fn remove_role(&mut self, account: &str, name: &str) -> Option<Role> {
         self.accounts.get_mut(account)?.roles.remove(name)
     }
 
-    /// Adds a user; one of the same name is replaced.
+    /// Adds a user, or replaces the one with the same name.
     pub(crate) fn put_user(&mut self, user: User) {
         let account = self.account(user.arn.account().as_str());
         account.users.insert(user.arn.name().to_owned(), user);
     }
 
-    /// The user with that ARN.
+    /// The user with exactly that ARN.
     pub(crate) fn user(&self, arn: &UserArn) -> Option<&User> {
         let user = self.accounts.get(arn.account().as_str())?.users.get(arn.name())?;
         (user.arn == *arn).then_some(user)
     }
 
-    /// The user whose key that is, and the key.
+    /// The user that owns the access key, and the key.
     pub(crate) fn user_of_key(&self, key_id: &str) -> Option<(&User, &AccessKey)> {
         let users = self.accounts.values().flat_map(|account| account.users.values());
         let mut keys = users.flat_map(|user| user.keys.iter().map(move |key| (user, key)));
         keys.find(|(_, key)| key.id == key_id)
     }
 
-    /// Adds a cluster; one of the same ARN is replaced.
+    /// Adds a cluster, or replaces the one with the same ARN.
     pub(crate) fn put_cluster(&mut self, cluster: Cluster) {
         self.clusters.retain(|one| one.arn != cluster.arn);
         self.clusters.push(cluster);
     }
 
-    /// The cluster of that name, of an account and a region.
+    /// The cluster with that name in the account and region.
     pub(crate) fn cluster(&self, account: &str, region: &str, name: &str) -> Option<&Cluster> {
         self.clusters.iter().find(|one| {
             let arn = &one.arn;
@@ -163,7 +175,8 @@ impl Accounts {
         &self.clusters
     }
 
-    /// The URLs of issuers whose keys are nowhere, but for the served issuer's.
+    /// The URLs of issuers without keys in the file. `served`, the URL of the issuer that the sandbox
+    /// serves itself, is left out.
     pub(crate) fn keyless(&self, served: Option<&str>) -> Vec<&str> {
         let providers = self.accounts.values().flat_map(|account| &account.providers);
         let issuers = providers.chain(self.clusters.iter().map(|cluster| &cluster.issuer));
@@ -201,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_last_an_hour_to_twelve_at_most() {
+    fn the_maximum_session_duration_is_one_to_twelve_hours() {
         let mut accounts = Accounts::default();
         for (seconds, legal) in [(3599, false), (3600, true), (43_200, true), (43_201, false)] {
             let mut role = role("arn:aws:iam::111122223333:role/app");
@@ -211,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_its_accounts_own() {
+    fn a_provider_belongs_to_one_account() {
         let mut accounts = Accounts::default();
         let url = "https://oidc.example";
         accounts.put_provider(&"111122223333".parse().unwrap(), Provider::new(url, Vec::new()));

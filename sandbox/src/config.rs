@@ -1,4 +1,4 @@
-//! The sandbox's file: accounts with their OIDC providers, users and roles; and clusters.
+//! The configuration file: accounts with their OIDC providers, users and roles, and clusters.
 //!
 //! ```yaml
 //! accounts:
@@ -7,7 +7,7 @@
 //!     oidcProviders:
 //!       - url: https://oidc.example
 //!         clientIds: [sts.amazonaws.com]
-//!         jwks: {keys: [...]}          # left out: the keys of the issuer that is served here
+//!         jwks: {keys: [...]}          # default: the keys of the issuer that is served here
 //!     users:
 //!       node:
 //!         arn: arn:aws:iam::111122223333:user/node
@@ -18,113 +18,55 @@
 //!         arn: arn:aws:iam::111122223333:role/app
 //!         maxSessionDuration: 3600     # seconds
 //!         trustPolicy: {Version: "2012-10-17", Statement: [...]}
-//!         policies: {}                 # as a user's: judged for sts:* and eks-auth:*
+//!         policies: {}                 # as a user's: evaluated for sts:* and eks-auth:*
 //!         tags: {team: shop}
 //! clusters:
 //!   - name: shop
 //!     arn: arn:aws:eks:eu-west-1:111122223333:cluster/shop
-//!     issuer: https://oidc.example     # and jwks, as a provider's
+//!     issuer: https://oidc.example     # with or without jwks, like a provider
 //!     associations:
 //!       - {namespace: shop, serviceAccount: app, roleArn: "arn:aws:iam::111122223333:role/app"}
-//! credentialLife: 30s                  # shortens what is issued, and no check
+//! credentialLife: 30s                  # shortens issued credentials; checks stay the same
 //! ```
 
+mod error;
 mod file;
+mod life;
 mod manifest;
 
 use std::time::Duration;
 
-use podrole_identity::{AccountId, RoleArn};
+use podrole_identity::AccountId;
 
+pub use self::{
+    error::{ClusterError, ConfigError},
+    life::{LifeError, read_life},
+};
 use self::{
     file::{AccountFile, AccountKey, ClusterFile, File},
     manifest::Manifest,
 };
 use crate::accounts::{Accounts, User};
 
-/// What a sandbox starts with.
+/// The configuration that a sandbox starts with.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub(crate) accounts: Accounts,
     pub(crate) credential_life: Option<Duration>,
 }
 
-/// Why a file, or a role, cannot be taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The text is no YAML, or has fields or values that are not known here.
-    #[error("line {line}, column {column}: {reason}")]
-    Read {
-        /// Counted from 1; 0 when not known.
-        line: u64,
-        /// Counted from 1; 0 when not known.
-        column: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A manifest that is not a ConfigMap with one file.
-    #[error(
-        "a manifest of kind {kind:?} with {files} files; give the sandbox's file, or a ConfigMap that holds it alone"
-    )]
-    Manifest {
-        /// Its kind.
-        kind: String,
-        /// How many files it holds.
-        files: usize,
-    },
-    /// A role's or user's ARN is of another account than the one that it stands under.
-    #[error("{arn} stands under account {account}; move it under its own account")]
-    Account {
-        /// The role or user.
-        arn: String,
-        /// The account that it stands under.
-        account: AccountId,
-    },
-    /// A role or user stands under another name than its ARN's.
-    #[error("{arn} stands under the name {name:?}; use the name in its ARN")]
-    Name {
-        /// The role or user.
-        arn: String,
-        /// The name that it stands under.
-        name: String,
-    },
-    /// A key that two users have, or one twice.
-    #[error("the access key {key} is there twice; a key belongs to one user")]
-    KeyTwice {
-        /// The key's id.
-        key: String,
-    },
-    /// A role's longest session is not one that IAM allows.
-    #[error("the role {role} has a maxSessionDuration of {seconds}; IAM allows 3600 to 43200")]
-    MaxSessionDuration {
-        /// The role.
-        role: RoleArn,
-        /// What was asked for.
-        seconds: u32,
-    },
-    /// A cluster, or an association in it, is not one that EKS would have.
-    #[error("the cluster {name:?}: {reason}")]
-    Cluster {
-        /// The cluster.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
 impl Config {
-    /// Reads the YAML (or JSON) of a sandbox's file, or of a ConfigMap with that one file.
+    /// Reads the YAML (or JSON) of a configuration file, or of a ConfigMap that contains only that file.
     ///
     /// # Errors
-    /// When it cannot be read, with line and reason; when a role stands under a wrong account or
-    /// name, or has a session duration that IAM does not allow.
+    /// If the text cannot be parsed (with line and reason), if a role is listed under the wrong account
+    /// or name, or if its session duration is outside of what IAM allows.
     pub fn read(yaml: &str) -> Result<Self, ConfigError> {
         let manifest: Manifest =
-            serde_saphyr::from_str(yaml).map_err(|fault| unreadable(&fault))?;
-        let held = manifest.file()?;
-        let file = serde_saphyr::from_str(held.as_deref().unwrap_or(yaml));
-        let file: File = file.map_err(|fault| unreadable(&fault))?;
+            serde_saphyr::from_str(yaml).map_err(|error| unreadable(&error))?;
+        let inner = manifest.file()?;
+        let file = serde_saphyr::from_str(inner.as_deref().unwrap_or(yaml));
+        let file: File = file.map_err(|error| unreadable(&error))?;
         let mut accounts = Accounts::default();
         for (AccountKey(id), account) in file.accounts {
             put_account(&mut accounts, &id, account)?;
@@ -135,15 +77,15 @@ impl Config {
         Ok(Self { accounts, credential_life: file.credential_life })
     }
 
-    /// Shortens the life of what is issued. What STS checks stays as it is.
+    /// Shortens the life of issued credentials. STS's checks stay the same.
     #[must_use]
     pub fn with_credential_life(mut self, life: Duration) -> Self {
         self.credential_life = Some(life);
         self
     }
 
-    /// The issuers whose keys the file does not give and `served`, the URL of an issuer that the
-    /// sandbox serves itself, does not either: tokens of theirs can only be refused.
+    /// The issuers whose keys are neither in the file nor those of `served`, the URL of the issuer that
+    /// the sandbox serves itself. Their keys have to be fetched.
     #[must_use]
     pub fn keyless_providers(&self, served: Option<&str>) -> Vec<&str> {
         self.accounts.keyless(served)
@@ -185,7 +127,7 @@ fn put_user(accounts: &mut Accounts, user: User) -> Result<(), ConfigError> {
 
 fn put_cluster(accounts: &mut Accounts, file: ClusterFile) -> Result<(), ConfigError> {
     let name = file.name.clone();
-    let cluster = file.check().map_err(|reason| ConfigError::Cluster { name, reason })?;
+    let cluster = file.check().map_err(|error| ConfigError::Cluster { name, error })?;
     accounts.put_cluster(cluster);
     Ok(())
 }
@@ -204,29 +146,16 @@ fn check_place(
     Ok(())
 }
 
-fn unreadable(fault: &serde_saphyr::Error) -> ConfigError {
-    let (line, column) = fault.location().map_or((0, 0), |place| (place.line(), place.column()));
-    let text = fault.without_snippet().to_string();
+fn unreadable(error: &serde_saphyr::Error) -> ConfigError {
+    let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+    let text = error.without_snippet().to_string();
     let reason = text.lines().next().unwrap_or_default();
-    // The library says the place again at the end.
+    // The library repeats the position at the end.
     let again = format!(" at line {line}, column {column}");
     ConfigError::Read {
         line,
         column,
         reason: reason.strip_suffix(&again).unwrap_or(reason).to_owned(),
-    }
-}
-
-/// Reads a life of credentials: `30s`, `5m`, `1h`.
-///
-/// # Errors
-/// When it is no duration, or not longer than nothing.
-pub fn read_life(text: &str) -> Result<Duration, String> {
-    let life: jiff::SignedDuration =
-        text.parse().map_err(|_| format!("{text:?} is no duration; write 30s, 5m or 1h"))?;
-    match Duration::try_from(life) {
-        Ok(life) if life >= Duration::from_secs(1) => Ok(life),
-        _ => Err(format!("{text:?} is too short: a second is the least")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What was decided, and why: the part of an answer that AWS keeps to itself.
+//! The decision log: what was decided, and the reason, which AWS does not reveal.
 
 use std::{
     borrow::Cow,
@@ -8,33 +8,33 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// How many decisions are kept.
-const KEPT: usize = 1000;
-/// How many operations are counted by name.
-const NAMES: usize = 500;
-/// Characters of a reason that are kept: a caller chooses part of it.
+/// Decisions that are kept.
+const MAX_DECISIONS: usize = 1000;
+/// Operations that are counted by name.
+const MAX_NAMES: usize = 500;
+/// Characters of a reason that are kept, because callers choose part of it.
 const REASON_LENGTH: usize = 2000;
 
-/// One call and what came of it. Names and claims are in it, and never a token or a secret.
+/// One call and its result. It contains names and claims, and never a token or secret.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// When.
+    /// The time of the call.
     pub at: Timestamp,
-    /// The operation that was called; `unknown` for others.
+    /// The operation, or `unknown`.
     pub operation: Cow<'static, str>,
-    /// Whether the answer was yes.
+    /// Whether the call succeeded.
     pub allowed: bool,
-    /// The error's code in the answer; nothing when it was yes.
+    /// The error code in the response, if the call failed.
     pub code: Option<Cow<'static, str>>,
-    /// The role that was asked for.
+    /// The requested role.
     pub role: Option<String>,
-    /// Which statement allowed it; or why not: which check failed, which statement and condition,
-    /// and what the request held.
+    /// The statement that allowed the call; or the check, statement or condition that failed, with what
+    /// the request contained.
     pub reason: String,
 }
 
-/// The last decisions, and all calls counted.
+/// The last decisions, and the number of calls of each operation.
 #[derive(Default)]
 pub(crate) struct Journal {
     decisions: VecDeque<Decision>,
@@ -45,7 +45,7 @@ impl Journal {
     pub(crate) fn write(&mut self, mut decision: Decision) {
         self.count(&decision.operation);
         decision.reason = decision.reason.chars().take(REASON_LENGTH).collect();
-        if self.decisions.len() == KEPT {
+        if self.decisions.len() == MAX_DECISIONS {
             self.decisions.pop_front();
         }
         self.decisions.push_back(decision);
@@ -56,12 +56,12 @@ impl Journal {
             *calls += 1;
             return;
         }
-        // Callers choose names: there shall be no end of calls, but of names.
-        let name = if self.calls.len() < NAMES { operation } else { "other" };
+        // Callers choose the names: without a limit they could fill the memory.
+        let name = if self.calls.len() < MAX_NAMES { operation } else { "other" };
         *self.calls.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Oldest first.
+    /// The kept decisions, oldest first.
     pub(crate) fn decisions(&self) -> Vec<Decision> {
         self.decisions.iter().cloned().collect()
     }
@@ -76,9 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_are_kept_and_all_are_counted() {
+    fn the_last_decisions_are_kept_and_all_are_counted() {
         let mut journal = Journal::default();
-        for number in 0..=KEPT {
+        for number in 0..=MAX_DECISIONS {
             journal.write(Decision {
                 at: Timestamp::UNIX_EPOCH,
                 operation: "GetCallerIdentity".into(),
@@ -89,20 +89,20 @@ mod tests {
             });
         }
         let decisions = journal.decisions();
-        assert_eq!(decisions.len(), KEPT);
+        assert_eq!(decisions.len(), MAX_DECISIONS);
         assert!(decisions[0].reason.starts_with("1 "));
         assert_eq!(decisions[0].reason.len(), REASON_LENGTH);
-        assert_eq!(journal.calls()["GetCallerIdentity"], KEPT as u64 + 1);
+        assert_eq!(journal.calls()["GetCallerIdentity"], MAX_DECISIONS as u64 + 1);
     }
 
     #[test]
-    fn names_have_an_end() {
+    fn the_number_of_names_is_limited() {
         let mut journal = Journal::default();
-        for number in 0..NAMES + 10 {
+        for number in 0..MAX_NAMES + 10 {
             journal.count(&number.to_string());
         }
         journal.count("0");
         let calls = journal.calls();
-        assert_eq!((calls.len(), calls["other"], calls["0"]), (NAMES + 1, 10, 2));
+        assert_eq!((calls.len(), calls["other"], calls["0"]), (MAX_NAMES + 1, 10, 2));
     }
 }

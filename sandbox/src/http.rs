@@ -1,4 +1,4 @@
-//! The routes.
+//! The sandbox's HTTP routes.
 
 use axum::{
     Json, Router,
@@ -12,22 +12,27 @@ use axum::{
 use jiff::Timestamp;
 
 use crate::{
+    call::{Call, MAX_BODY},
     eks_auth, faults, iam,
     issuer::{Issuer, routes},
-    prepare::prepare,
+    prefetch::prefetch,
     random,
     sandbox::Sandbox,
-    sts::{Call, answer::Answer, fault::Fault, parameters::Parameters},
+    sts::{dispatch::XmlResponse, error::StsError, parameters::Parameters},
 };
 
-/// Bytes of a body: a token of 20,000 characters, three bytes each at worst, and the rest.
-pub(crate) const MAX_BODY: usize = 64 * 1024;
+impl Sandbox {
+    /// The routes: STS and IAM on `/`, EKS Auth, the issuer's if there is one, and the sandbox's own under
+    /// `/_podrole/`.
+    pub fn router(&self) -> Router {
+        router(self, self.issuer())
+    }
+}
 
-/// All routes of a sandbox.
-pub(crate) fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
+fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     let router = Router::new()
         .route("/", get(sts).post(sts))
-        // Faults are for every path, whether there is anything behind it or not.
+        // A fallback runs the layer below: faults also apply to paths that do not exist.
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(sandbox.clone())
         .layer(from_fn_with_state(sandbox.clone(), faults::apply::layer));
@@ -39,7 +44,7 @@ pub(crate) fn router(sandbox: &Sandbox, issuer: Option<&Issuer>) -> Router {
     router.layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-/// What AWS does not have: what was decided, and faults on demand.
+/// What AWS does not have: the decision log and fault injection.
 fn own(sandbox: &Sandbox) -> Router {
     Router::new()
         .route("/_podrole/decisions", get(decisions))
@@ -48,7 +53,7 @@ fn own(sandbox: &Sandbox) -> Router {
         .merge(faults::routes::router(sandbox.faults().clone()))
 }
 
-/// The issuer's documents, which can be spoiled too, and its own routes, which cannot.
+/// The issuer's documents, which faults apply to, and its `/_podrole/` routes, which they do not.
 fn issued(sandbox: &Sandbox, issuer: &Issuer) -> Router {
     let layer = from_fn_with_state(sandbox.clone(), faults::apply::layer);
     routes::documents(issuer).layer(layer).merge(routes::router(issuer))
@@ -64,19 +69,19 @@ async fn sts(
 ) -> Response {
     let Ok(body) = body else {
         let id = random::uuid().unwrap_or_default();
-        return Answer::refusal(&Fault::TooLarge, id).into_response();
+        return XmlResponse::error(&StsError::TooLarge, id).into_response();
     };
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
     answer(&sandbox, &call, faults::apply::now(&extensions)).await.into_response()
 }
 
-/// One port and one path for IAM and STS: the operation says whose it is.
-async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> Answer {
+/// IAM and STS share a path: the operation decides which of them is called.
+async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> XmlResponse {
     if let Ok(parameters) = Parameters::read(call) {
-        if iam::is_called(&parameters) {
-            return iam::answer(sandbox, call, &parameters, now);
+        if iam::dispatch::is_called(&parameters) {
+            return iam::dispatch::answer(sandbox, call, &parameters, now);
         }
-        prepare(sandbox, &parameters, now).await;
+        prefetch(sandbox, &parameters, now).await;
     }
     sandbox.answer(call, now)
 }
@@ -89,7 +94,7 @@ async fn calls(State(sandbox): State<Sandbox>) -> impl IntoResponse {
     Json(sandbox.calls())
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for XmlResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let headers = [

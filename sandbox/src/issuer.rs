@@ -1,5 +1,6 @@
-//! An OIDC issuer, as a cluster's API server is one: a key, its discovery, and tokens.
+//! An OIDC issuer like the one of a cluster's API server: keys, discovery and tokens.
 
+mod error;
 mod keys;
 mod request;
 pub(crate) mod routes;
@@ -10,118 +11,104 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::keys::{Key, Keys};
-pub use self::request::{NodeRef, PodRef, TokenRequest};
+use self::keys::{IssuerKeys, SigningKey};
+pub use self::{
+    error::IssuerError,
+    request::{NodeRef, PodRef, TokenRequest},
+};
 use crate::{jwk::JwkSet, random};
 
-/// Where Kubernetes serves its keys, under the issuer's URL.
+/// Where Kubernetes serves an issuer's keys, relative to its URL.
 const JWKS_PATH: &str = "/openid/v1/jwks";
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// An issuer that signs with an RSA key of 2048 bits. Clones are the same issuer.
+/// An issuer that signs with a 2048-bit RSA key. Clones share the keys.
 #[derive(Clone)]
 pub struct Issuer(Arc<Inner>);
 
 struct Inner {
     url: String,
     path: String,
-    /// Made when they are first asked for: an RSA key takes a tenth of a second.
-    keys: LazyLock<Made, Box<dyn FnOnce() -> Made + Send>>,
+    /// Generated on first use, because generating an RSA key takes about 100 ms.
+    keys: LazyLock<GeneratedKeys, Box<dyn FnOnce() -> GeneratedKeys + Send>>,
 }
 
-type Made = Result<RwLock<Keys>, IssuerError>;
-
-/// Why there is no issuer, or no token of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IssuerError {
-    /// The URL is not one that an issuer can have.
-    #[error(
-        "the issuer URL {0:?} must be http(s)://<host>[/path], its path of letters, digits, - . _ ~, \
-         without a slash at its end"
-    )]
-    Url(String),
-    /// A token without audience was asked for.
-    #[error("a token needs an audience")]
-    NoAudience,
-    /// The crypto library failed.
-    #[error("the crypto library failed to {0}")]
-    Crypto(&'static str),
-}
+type GeneratedKeys = Result<RwLock<IssuerKeys>, IssuerError>;
 
 impl Issuer {
-    /// A new issuer with a new key.
+    /// Creates an issuer and generates its key.
     ///
     /// # Errors
-    /// When the URL is not one that an issuer can have, or the crypto library fails.
+    /// If the URL is not a valid issuer URL, or the crypto library fails.
     pub fn generate(url: &str) -> Result<Self, IssuerError> {
-        let issuer = Self::new(url, Key::generate)?;
+        let issuer = Self::new(url, SigningKey::generate)?;
         drop(issuer.keys()?);
         Ok(issuer)
     }
 
-    /// The same, and the key is made beside: whoever needs it first waits for it.
+    /// Creates an issuer and generates its key in a thread, so that the program starts without waiting for
+    /// it. The first use of the key waits.
     ///
     /// # Errors
-    /// When the URL is not one that an issuer can have.
-    pub fn begin(url: &str) -> Result<Self, IssuerError> {
-        let issuer = Self::new(url, Key::generate)?;
+    /// If the URL is not a valid issuer URL.
+    pub fn start(url: &str) -> Result<Self, IssuerError> {
+        let issuer = Self::new(url, SigningKey::generate)?;
         let beside = issuer.clone();
         std::thread::spawn(move || beside.keys().map(drop));
         Ok(issuer)
     }
 
-    /// One that names the same issuer and the same key and signs with another: whoever believes
-    /// its tokens has not looked at the signature.
+    /// An issuer with the same URL and key id that signs with another key. Code that accepts its tokens
+    /// does not verify signatures.
     ///
     /// # Errors
-    /// When the crypto library fails.
+    /// If the crypto library fails.
     pub fn impostor(&self) -> Result<Self, IssuerError> {
-        let mut key = Key::generate()?;
+        let mut key = SigningKey::generate()?;
         key.kid.clone_from(&self.keys()?.signing().kid);
         Self::new(&self.0.url, || Ok(key))
     }
 
     fn new(
         url: &str,
-        key: impl FnOnce() -> Result<Key, IssuerError> + Send + 'static,
+        key: impl FnOnce() -> Result<SigningKey, IssuerError> + Send + 'static,
     ) -> Result<Self, IssuerError> {
         let path = path(url).ok_or_else(|| IssuerError::Url(url.to_owned()))?;
-        let made = || key().map(|key| RwLock::new(Keys::new(key)));
-        let keys = LazyLock::new(Box::new(made) as Box<dyn FnOnce() -> Made + Send>);
+        let made = || key().map(|key| RwLock::new(IssuerKeys::new(key)));
+        let keys = LazyLock::new(Box::new(made) as Box<dyn FnOnce() -> GeneratedKeys + Send>);
         Ok(Self(Arc::new(Inner { url: url.to_owned(), path, keys })))
     }
 
-    /// Signs with a new key from now on. The old one stays published, so that its tokens live on.
+    /// Signs with a new key from now on. The old one stays published, so that its tokens stay valid.
     ///
     /// # Errors
-    /// When the crypto library fails.
+    /// If the crypto library fails.
     pub fn rotate(&self) -> Result<(), IssuerError> {
-        let key = Key::generate()?;
+        let key = SigningKey::generate()?;
         self.keys_mut()?.rotate(key);
         Ok(())
     }
 
-    /// Publishes the signing key alone: what older keys signed is believed no more.
+    /// Publishes only the signing key, so that tokens of older keys become invalid.
     pub fn drop_old_keys(&self) {
         if let Ok(mut keys) = self.keys_mut() {
             keys.drop_old();
         }
     }
 
-    /// Its URL: the `iss` of its tokens.
+    /// The issuer's URL: the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Its public keys as a JWK set: the signing key first.
+    /// The published keys as a JWK set, the signing key first.
     #[must_use]
     pub fn jwks(&self) -> Value {
         self.keys().map_or_else(|_| json!({"keys": []}), |keys| keys.jwks())
     }
 
-    /// Its discovery document.
+    /// The OIDC discovery document.
     #[must_use]
     pub fn discovery(&self) -> Value {
         json!({
@@ -133,10 +120,10 @@ impl Issuer {
         })
     }
 
-    /// A token with the claims that Kubernetes puts in.
+    /// Issues a token with the claims of a Kubernetes ServiceAccount token.
     ///
     /// # Errors
-    /// When no audience is asked for, or the crypto library fails.
+    /// If the request has no audience, or the crypto library fails.
     pub fn mint(&self, request: &TokenRequest, now: Timestamp) -> Result<String, IssuerError> {
         if request.audiences.is_empty() {
             return Err(IssuerError::NoAudience);
@@ -147,7 +134,7 @@ impl Issuer {
         sign(&key, &json!({"alg": "RS256", "kid": key.kid}), &claims)
     }
 
-    /// Signs any header and claims: tests need wrong ones too.
+    /// Signs any header and claims, because tests need invalid ones.
     #[cfg(test)]
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> Result<String, IssuerError> {
         sign(&self.keys()?.signing(), header, claims)
@@ -157,7 +144,7 @@ impl Issuer {
         self.keys().map(|keys| keys.set()).unwrap_or_default()
     }
 
-    /// The paths of its discovery document and of its keys on this server.
+    /// The paths of the discovery document and of the keys on this server.
     pub(crate) fn paths(&self) -> (String, String) {
         let path = &self.0.path;
         (format!("{path}{DISCOVERY_PATH}"), format!("{path}{JWKS_PATH}"))
@@ -168,25 +155,25 @@ impl Issuer {
         self.keys().unwrap().signing().kid.clone()
     }
 
-    fn keys(&self) -> Result<RwLockReadGuard<'_, Keys>, IssuerError> {
+    fn keys(&self) -> Result<RwLockReadGuard<'_, IssuerKeys>, IssuerError> {
         let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
         Ok(keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn keys_mut(&self) -> Result<RwLockWriteGuard<'_, Keys>, IssuerError> {
+    fn keys_mut(&self) -> Result<RwLockWriteGuard<'_, IssuerKeys>, IssuerError> {
         let keys = self.0.keys.as_ref().map_err(Clone::clone)?;
         Ok(keys.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn sign(key: &Key, header: &Value, claims: &Value) -> Result<String, IssuerError> {
+fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, IssuerError> {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(header), part(claims));
     let signature = key.sign(signed.as_bytes())?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The path of an issuer's URL, without a slash at its end.
+/// The path of an issuer's URL. `None` if the URL is not valid.
 fn path(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://");
     let rest = rest.or_else(|| url.strip_prefix("http://"))?;

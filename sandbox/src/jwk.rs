@@ -1,8 +1,8 @@
-//! Key sets, and signatures that they prove.
+//! JWK sets, and the verification of signatures with them.
 //!
-//! STS takes RS256/384/512 and ES256/384/512, each bound to the key's own type and curve, and
-//! nothing else: no `none`, no HMAC, no EdDSA, no PSS. The crypto is aws-lc-rs's; what is here is
-//! the table of what may be proved with what.
+//! STS accepts RS256/384/512 and ES256/384/512, each with a key of the right type and curve, and nothing
+//! else: neither `none`, HMAC, EdDSA nor PSS. The cryptography is aws-lc-rs's. This file decides which
+//! key may be used with which algorithm.
 
 use std::fmt;
 
@@ -20,9 +20,9 @@ pub struct JwkSet {
     keys: Vec<Jwk>,
 }
 
-/// A text that is no JWK set.
+/// The text is not a JWK set.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no JWK set: {0}")]
+#[error("not a JWK set: {0}")]
 pub struct JwkSetError(serde_json::Error);
 
 #[derive(Clone, Deserialize)]
@@ -39,7 +39,7 @@ pub(crate) struct Jwk {
     y: Option<String>,
 }
 
-/// How a token is signed.
+/// A token's signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Rs256,
@@ -50,7 +50,7 @@ pub(crate) enum Algorithm {
     Es512,
 }
 
-/// What an algorithm is made of.
+/// The parameters of an algorithm.
 enum Scheme {
     Rsa(&'static RsaParameters),
     Ec {
@@ -62,20 +62,20 @@ enum Scheme {
 }
 
 impl JwkSet {
-    /// Reads a JWK set. Keys of other types may be in it; they prove nothing here.
+    /// Parses a JWK set. It may contain keys of other types, which never verify a signature.
     ///
     /// # Errors
-    /// When it is no JWK set.
+    /// If the text is not a JWK set.
     pub fn read(json: &str) -> Result<Self, JwkSetError> {
         serde_json::from_str(json).map_err(JwkSetError)
     }
 
-    /// Whether there is a key of that name.
+    /// Whether there is a key with that id.
     pub(crate) fn has(&self, kid: &str) -> bool {
         self.find(kid).is_some()
     }
 
-    /// The key that a token names.
+    /// The key with that id.
     pub(crate) fn find(&self, kid: &str) -> Option<&Jwk> {
         let mut keys = self.keys.iter();
         keys.find(|key| key.kid.as_deref() == Some(kid))
@@ -98,7 +98,7 @@ impl fmt::Debug for JwkSet {
 }
 
 impl Algorithm {
-    /// The algorithm by its name in a token; nothing where STS takes no such token.
+    /// The algorithm with that name. `None` if STS does not accept it.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "RS256" => Self::Rs256,
@@ -136,15 +136,15 @@ impl Algorithm {
 }
 
 impl Jwk {
-    /// Whether this key signed the message in this way. A key never proves a signature of another
-    /// kind than its own.
-    pub(crate) fn proves(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether this key signed the message. A key never verifies an algorithm of another type than its
+    /// own.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let own = |field: &Option<String>, is: &str| field.as_deref().is_none_or(|f| f == is);
         if !own(&self.alg, algorithm.name()) || !own(&self.usage, "sig") {
             return false;
         }
         match algorithm.scheme() {
-            Scheme::Rsa(parameters) => self.proves_rsa(parameters, message, signature),
+            Scheme::Rsa(parameters) => self.verifies_rsa(parameters, message, signature),
             Scheme::Ec { curve, size, verification } => {
                 let point = self.point(curve, size);
                 point.is_some_and(|point| {
@@ -155,7 +155,7 @@ impl Jwk {
         }
     }
 
-    fn proves_rsa(&self, parameters: &RsaParameters, message: &[u8], signature: &[u8]) -> bool {
+    fn verifies_rsa(&self, parameters: &RsaParameters, message: &[u8], signature: &[u8]) -> bool {
         let (Some(n), Some(e)) = (bytes(self.n.as_ref()), bytes(self.e.as_ref())) else {
             return false;
         };
@@ -163,7 +163,7 @@ impl Jwk {
         self.kty == "RSA" && key.verify(parameters, message, signature).is_ok()
     }
 
-    /// The uncompressed point of a key on that curve.
+    /// The uncompressed point of the key, if it is on that curve.
     fn point(&self, curve: &str, size: usize) -> Option<Vec<u8>> {
         let (x, y) = (bytes(self.x.as_ref())?, bytes(self.y.as_ref())?);
         let fits = self.kty == "EC" && self.crv.as_deref() == Some(curve);

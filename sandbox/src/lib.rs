@@ -1,29 +1,31 @@
-//! A small AWS identity that really checks: an OIDC issuer, STS, EKS Auth, and IAM around them.
+//! A small AWS identity service with real checks: an OIDC issuer, STS, EKS Auth, and the IAM API for them.
 //!
-//! For laptops, kind clusters and CI. Where the known emulators accept anything, this one refuses
-//! what AWS refuses, with AWS's own codes, statuses and XML, so that an SDK does here what it will
-//! do in production; and it says, beside the answer, why.
+//! It is for laptops, kind clusters and CI. Other emulators accept any signature, token and policy. This one
+//! rejects what AWS rejects, with AWS's codes, statuses and XML, so that an SDK behaves as in production. Its
+//! decision log has the reason for each decision.
 //!
 //! ```text
 //!   http ─► sts ──────► AssumeRoleWithWebIdentity ─► token ─┐
-//!     │                 AssumeRole ────────► caller ────────┼─► hop ─► policy ─► sessions
-//!     ├───► eks_auth ─► a pod's token, an association ──────┘           ▲           │
-//!     │                 GetCallerIdentity, GetSessionToken ◄────────────┼───────────┘
-//!     ├───► iam: what Terraform and the CLI ask ─► accounts ────────────┘
-//!     ├───► upstream: everything else, once its signature is proved
+//!     │                 AssumeRole ────────► caller ────────┼─► role_step ─► policy ─► sessions
+//!     ├───► eks_auth ─► a pod's token, an association ──────┘                 ▲           │
+//!     │                 GetCallerIdentity, GetSessionToken ◄──────────────────┼───────────┘
+//!     ├───► iam: what Terraform and the CLI call ─► accounts ─────────────────┘
+//!     ├───► upstream: everything else, after its signature is verified
 //!     └───► decisions: what was decided, and why
 //!   issuer: discovery, keys, tokens as a cluster's API server makes them
 //! ```
 //!
-//! It is not AWS and guards nothing: its secrets live in memory, and whoever reaches its port can
-//! read what it decided.
+//! It is not AWS and protects nothing: its secrets are in memory, and everyone who can reach its port can read
+//! its decisions.
 //!
-//! The token's checks are written apart from the agent's, on the crypto library alone: one mistake
-//! shall not pass both.
+//! Tokens are verified by code of its own, on the crypto library only, and not by the agent's: a mistake must
+//! not pass both.
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod admin_state;
 mod auto_roles;
+mod call;
 mod config;
 mod decisions;
 mod discovery;
@@ -35,9 +37,8 @@ mod in_cluster;
 mod issuer;
 mod jwk;
 mod listen;
-mod outside;
 pub mod policy;
-mod prepare;
+mod prefetch;
 mod random;
 mod reload;
 mod run;
@@ -50,10 +51,10 @@ mod token;
 mod upstream;
 
 pub use accounts::{
-    AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, TagError, Tags, User,
-    UserArn,
+    AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, SessionDurationError,
+    TagError, Tags, User, UserArn,
 };
-pub use config::{Config, ConfigError, read_life};
+pub use config::{ClusterError, Config, ConfigError, LifeError, read_life};
 pub use decisions::Decision;
 pub use faults::{Faults, Rule, RuleError};
 pub use issuer::{Issuer, IssuerError, NodeRef, PodRef, TokenRequest};
@@ -61,4 +62,7 @@ pub use jwk::{JwkSet, JwkSetError};
 pub use listen::ListenArgs;
 pub use run::{SandboxArgs, run};
 pub use sandbox::Sandbox;
-pub use upstream::{Upstream, UpstreamArgs, UpstreamError, UpstreamKey, UpstreamSign};
+pub use state::StateError;
+pub use upstream::{
+    Upstream, UpstreamArgs, UpstreamError, UpstreamKey, UpstreamSign, UpstreamSignError,
+};

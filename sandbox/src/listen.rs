@@ -1,4 +1,4 @@
-//! Where the sandbox listens: always over HTTP, and over HTTPS too where a certificate is given.
+//! The listeners: HTTP always, and HTTPS if a certificate is given.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -8,40 +8,40 @@ use podrole_certs::{Expires, watch_files};
 use podrole_runtime::serve::{Limits, Server};
 use tokio_util::sync::CancellationToken;
 
-/// A token of 20 kB may come in the query.
+/// Room for a token of 20 kB in the query.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// The addresses, and the certificate of one of them.
+/// The flags for addresses and certificate.
 #[derive(Args, Clone, Debug)]
 pub struct ListenArgs {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
     pub bind: SocketAddr,
 
-    /// Serves the same over HTTPS on this address, for callers who know STS by its own name only
+    /// The address to serve the same over HTTPS on, for clients that only use STS's own host name
     #[arg(long, value_name = "ADDRESS", requires_all = ["tls_cert", "tls_key"])]
     pub tls_bind: Option<SocketAddr>,
 
-    /// The certificate chain of HTTPS (PEM); a changed one is served without a restart
+    /// The certificate chain for HTTPS (PEM); a changed file is used without a restart
     #[arg(long, value_name = "FILE", requires = "tls_bind")]
     pub tls_cert: Option<PathBuf>,
 
-    /// The key of that certificate (PEM)
+    /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_bind")]
     pub tls_key: Option<PathBuf>,
 }
 
-/// The listeners, bound and not yet serving.
+/// Bound listeners that do not serve yet.
 pub(crate) struct Listeners {
     plain: Server,
     tls: Option<Server>,
 }
 
 impl Listeners {
-    /// Takes the addresses.
+    /// Binds the addresses.
     ///
     /// # Errors
-    /// When one cannot be had, or the certificate cannot be served.
+    /// If an address cannot be bound, or the certificate cannot be used.
     pub(crate) async fn bind(
         args: &ListenArgs,
         shutdown: &CancellationToken,
@@ -57,15 +57,15 @@ impl Listeners {
         Ok(Self { plain, tls: Some(tls) })
     }
 
-    /// What a person should know at the start.
+    /// The line that the program prints at the start.
     pub(crate) fn notice(&self) -> String {
         let plain = self.plain.address();
         let tls = self.tls.as_ref().map(|tls| format!(" and https://{}", tls.address()));
         let tls = tls.unwrap_or_default();
-        format!("podrole-sandbox on http://{plain}{tls}: this is not AWS, and it guards nothing")
+        format!("podrole-sandbox on http://{plain}{tls}: this is not AWS, and it protects nothing")
     }
 
-    /// Serves until `shutdown`.
+    /// Serves until `shutdown` is cancelled.
     pub(crate) async fn run(self, router: Router, shutdown: CancellationToken) {
         let Some(tls) = self.tls else {
             return self.plain.run(router, shutdown).await;

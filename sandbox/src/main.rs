@@ -1,11 +1,11 @@
-//! `podrole-sandbox`: the sandbox as a program.
+//! The program `podrole-sandbox`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use podrole_sandbox::{SandboxArgs, run};
 
-/// A small AWS identity that checks, for laptops, kind clusters and CI
+/// A small AWS STS and IAM that checks signatures, tokens and policies, for laptops, kind clusters and CI
 #[derive(Parser)]
 #[command(version)]
 struct Program {
@@ -17,8 +17,8 @@ struct Program {
 async fn main() -> ExitCode {
     match run(Program::parse().args).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("podrole-sandbox: {fault:#}");
+        Err(error) => {
+            eprintln!("podrole-sandbox: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -1,14 +1,14 @@
-//! Identifiers and secrets, in the forms that AWS gives them.
+//! Identifiers and secrets in AWS's formats.
 
 use aws_lc_rs::{digest, rand};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Letters of AWS's key and role ids.
+/// The alphabet of AWS's key and role ids.
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The system gave no random bytes.
+/// The system's random number generator failed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the system gave no random bytes")]
+#[error("the system's random number generator failed")]
 pub(crate) struct NoRandom;
 
 fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
@@ -32,7 +32,7 @@ pub(crate) fn secret() -> Result<String, NoRandom> {
     Ok(STANDARD.encode(bytes::<30>()?))
 }
 
-/// A session token: 400 characters, about as many as AWS's shorter ones.
+/// A session token of 400 characters, about as long as AWS's shorter ones.
 pub(crate) fn session_token() -> Result<String, NoRandom> {
     Ok(STANDARD.encode(bytes::<300>()?))
 }
@@ -42,7 +42,7 @@ pub(crate) fn uuid() -> Result<String, NoRandom> {
     Ok(uuid_of(bytes::<16>()?, 4))
 }
 
-/// A UUID that is always the same for the same name (version 8: made as its maker likes).
+/// A UUID that is derived from the name (version 8: custom).
 pub(crate) fn fixed_uuid(name: &str) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest::digest(&digest::SHA256, name.as_bytes()).as_ref()[..16]);
@@ -57,13 +57,13 @@ fn uuid_of(mut bytes: [u8; 16], version: u8) -> String {
     format!("{a}-{b}-{c}-{d}-{e}")
 }
 
-/// The id of a role: `AROA` and 17 letters, always the same for the same ARN.
+/// The id of a role: `AROA` and 17 letters, derived from the ARN.
 pub(crate) fn role_id(arn: &str) -> String {
     let hash = digest::digest(&digest::SHA256, arn.as_bytes());
     format!("AROA{}", letters(&hash.as_ref()[..17]))
 }
 
-/// SHA-256 in lower-case hex.
+/// SHA-256 in lower-case hexadecimal digits.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_have_awss_forms() {
+    fn identifiers_have_awss_formats() {
         let id = key_id().unwrap();
         assert!(id.starts_with("ASIA") && id.len() == 20, "{id}");
         assert_ne!(id, key_id().unwrap());

@@ -1,38 +1,46 @@
-//! `--config` is followed: what changed is taken over, and a file that cannot be read changes
-//! nothing.
+//! Reloads the configuration file when it changes. A file with errors is ignored.
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Config, sandbox::Sandbox};
+use crate::{Config, ConfigError, StateError, sandbox::Sandbox};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A file that is looked at again and again.
-pub(crate) struct Followed {
+/// Polls the configuration file.
+pub(crate) struct ConfigFollower {
     file: PathBuf,
     last: String,
 }
 
-impl Followed {
-    /// Follows a file from that text on.
+/// Why a changed file is not used.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl ConfigFollower {
+    /// Starts with the text that is already in effect.
     pub(crate) fn new(file: PathBuf, text: String) -> Self {
         Self { file, last: text }
     }
 
-    /// Looks; the configuration, if the file has changed. Each change is told once.
-    fn look(&mut self) -> Option<Result<Config, String>> {
-        // A file that is away is being replaced, or will be missed by more than us.
+    /// Reads the file, and returns the configuration if it has changed. Each change is returned once.
+    fn look(&mut self) -> Option<Result<Config, ConfigError>> {
+        // A missing file is probably being replaced: keep the current configuration.
         let text = std::fs::read_to_string(&self.file).ok()?;
         if text == self.last {
             return None;
         }
-        let config = Config::read(&text).map_err(|fault| fault.to_string());
+        let config = Config::read(&text);
         self.last = text;
         Some(config)
     }
 
-    /// Follows until the task is dropped. Accounts, users, roles, providers and clusters are taken
-    /// over; what the IAM API changed stands.
+    /// Polls until the task is dropped. Replaces accounts, users, roles, providers and clusters, and applies
+    /// the changes of the IAM API again.
     pub(crate) async fn run(mut self, sandbox: Sandbox) {
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -42,11 +50,18 @@ impl Followed {
 
     fn step(&mut self, sandbox: &Sandbox) {
         let file = self.file.display().to_string();
-        match self.look().map(|config| config.and_then(|config| sandbox.take_over(config))) {
+        let taken = |config: Result<Config, ConfigError>| -> Result<(), ReloadError> {
+            Ok(sandbox.take_over(config?)?)
+        };
+        match self.look().map(taken) {
             None => {}
-            Some(Ok(())) => tracing::info!(file, "the changed file is in force"),
-            Some(Err(fault)) => {
-                tracing::error!(file, %fault, "the changed file is not taken; the last good one stays");
+            Some(Ok(())) => tracing::info!(file, "reloaded the configuration file"),
+            Some(Err(error)) => {
+                tracing::error!(
+                    file,
+                    %error,
+                    "could not reload the configuration file; keeping the current configuration"
+                );
             }
         }
     }
@@ -61,21 +76,21 @@ mod tests {
         trustPolicy: {Statement: {Effect: Allow, Principal: "*", Action: "*"}}}}}}}"#;
 
     #[test]
-    fn a_change_is_taken_over_once_and_a_bad_one_not() {
+    fn a_changed_file_is_loaded_once_and_a_file_with_errors_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut followed = Followed::new(file.path().to_owned(), String::new());
-        assert!(followed.look().is_none());
+        let mut follower = ConfigFollower::new(file.path().to_owned(), String::new());
+        assert!(follower.look().is_none());
         std::fs::write(file.path(), ROLE).unwrap();
         let sandbox = Sandbox::new(Config::default());
-        followed.step(&sandbox);
+        follower.step(&sandbox);
         let arn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
-        assert!(sandbox.knows_role(&arn));
-        assert!(followed.look().is_none());
+        assert!(sandbox.has_role(&arn));
+        assert!(follower.look().is_none());
         std::fs::write(file.path(), "accounts: [").unwrap();
-        assert!(followed.look().unwrap().is_err());
-        assert!(followed.look().is_none());
+        assert!(follower.look().unwrap().is_err());
+        assert!(follower.look().is_none());
         std::fs::remove_file(file.path()).unwrap();
-        followed.step(&sandbox);
-        assert!(sandbox.knows_role(&arn));
+        follower.step(&sandbox);
+        assert!(sandbox.has_role(&arn));
     }
 }

@@ -1,5 +1,4 @@
-//! The sandbox as a program: its flags, its start, its end. `podrole-sandbox` and `podrole sandbox`
-//! are both this.
+//! The program behind `podrole-sandbox` and `podrole sandbox`: its flags and its start.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -16,16 +15,16 @@ use crate::{
     in_cluster::{self, InCluster},
     listen::Listeners,
     read_life,
-    reload::Followed,
+    reload::ConfigFollower,
 };
 
-/// A file with nothing in it.
-const NOTHING: &str = "{}";
+/// The configuration without a file.
+const EMPTY_CONFIG: &str = "{}";
 
-/// A small AWS identity that checks, for laptops, kind clusters and CI
+/// A small AWS STS and IAM that checks signatures, tokens and policies, for laptops, kind clusters and CI
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
-    /// The file with accounts, OIDC providers and roles (YAML); --auto-roles does without
+    /// The file with accounts, OIDC providers and roles (YAML); optional with --auto-roles
     #[arg(long, value_name = "FILE", required_unless_present = "auto_roles")]
     pub config: Option<PathBuf>,
 
@@ -33,38 +32,38 @@ pub struct SandboxArgs {
     #[command(flatten)]
     pub listen: ListenArgs,
 
-    /// Serves an OIDC issuer with this URL; a provider of that URL needs no `jwks` in the file
+    /// Serves an OIDC issuer with this URL; a provider with that URL does not need `jwks` in the file
     #[arg(long, value_name = "URL")]
     pub issuer_url: Option<String>,
 
-    /// Believes the tokens of the cluster that this runs in, as a pod: issuer and keys are asked of
-    /// the API server
+    /// Accepts the tokens of the cluster that the sandbox runs in as a pod; issuer and keys come from the
+    /// API server
     #[arg(long)]
     pub in_cluster: bool,
 
-    /// Where the pod's token and its cluster's CA are
+    /// The folder with the pod's token and the cluster's CA certificate
     #[arg(long, value_name = "FOLDER", default_value = in_cluster::FOLDER, hide_default_value = true)]
     pub service_account: PathBuf,
 
-    /// Something that goes wrong from the start, as JSON or as in
-    /// `operation=GetCallerIdentity,code=Throttling,first=2`; may be given again
+    /// A fault to inject from the start, as JSON or as in
+    /// `operation=GetCallerIdentity,code=Throttling,first=2`; may be repeated
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<Rule>,
 
-    /// An unknown role comes into being for the first ServiceAccount that asks, as an IRSA guide
-    /// would write it, and the provider of --issuer-url or --in-cluster before it
+    /// Creates an unknown role for the first ServiceAccount that asks for it, with the trust policy of an
+    /// IRSA guide, and the OIDC provider of --issuer-url or --in-cluster if needed
     #[arg(long)]
     pub auto_roles: bool,
 
-    /// Keeps in this file what the IAM API changes, and takes it over at the next start
+    /// The file to save the changes of the IAM API in; they are applied at the next start
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
 
-    /// Shortens the life of issued credentials (30s, 5m), and no check
+    /// The maximum life of issued credentials (30s, 5m); checks stay the same
     #[arg(long, value_name = "DURATION", value_parser = read_life)]
     pub credential_life: Option<Duration>,
 
-    /// The flags for an emulator behind
+    /// The flags for an upstream emulator
     #[command(flatten)]
     pub upstream: UpstreamArgs,
 
@@ -73,10 +72,10 @@ pub struct SandboxArgs {
     pub log: LogArgs,
 }
 
-/// Runs a sandbox until it is asked to stop.
+/// Runs a sandbox until the process gets a signal to stop.
 ///
 /// # Errors
-/// When it cannot start; the text is one line with the mend.
+/// If it cannot start. The text is one line that says how to fix it.
 pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     podrole_runtime::crypto::install();
     logging::init(&args.log).map_err(anyhow::Error::msg)?;
@@ -90,7 +89,8 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     if let Some(notice) = args.upstream.notice() {
         println!("{notice}");
     }
-    let following = args.config.map(|file| tokio::spawn(Followed::new(file, text).run(sandbox)));
+    let following =
+        args.config.map(|file| tokio::spawn(ConfigFollower::new(file, text).run(sandbox)));
     listeners.run(router, shutdown).await;
     following.inspect(tokio::task::JoinHandle::abort);
     Ok(())
@@ -100,8 +100,8 @@ async fn cluster(args: &SandboxArgs) -> anyhow::Result<Option<InCluster>> {
     if !args.in_cluster {
         return Ok(None);
     }
-    let cluster = InCluster::begin(&args.service_account).await.context("--in-cluster")?;
-    tracing::info!(issuer = cluster.issuer(), "the cluster's tokens are believed");
+    let cluster = InCluster::connect(&args.service_account).await.context("--in-cluster")?;
+    tracing::info!(issuer = cluster.issuer(), "accepting tokens of the cluster");
     Ok(Some(cluster))
 }
 
@@ -111,15 +111,17 @@ fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow
         sandbox = sandbox.with_cluster(cluster);
     }
     if let Some(url) = &args.issuer_url {
-        sandbox = sandbox.with_issuer(Issuer::begin(url).context("--issuer-url")?);
+        sandbox = sandbox.with_issuer(Issuer::start(url).context("--issuer-url")?);
     }
     if let Some(file) = &args.state {
-        let keep = sandbox.keep_state(file).map_err(anyhow::Error::msg);
+        let keep = sandbox.keep_state(file);
         let file = file.display();
-        keep.with_context(|| format!("--state {file}: move it away to begin anew"))?;
+        keep.with_context(|| {
+            format!("--state {file}: fix the file, or move it away to start without saved changes")
+        })?;
     }
     if args.auto_roles {
-        sandbox.make_roles();
+        sandbox.enable_auto_roles();
     }
     for rule in &args.fault {
         sandbox.faults().add(rule.clone(), podrole_runtime::clock::now()).context("--fault")?;
@@ -127,17 +129,17 @@ fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow
     Ok(sandbox)
 }
 
-/// The file's text; nothing without one.
+/// The text of the configuration file, or an empty configuration.
 fn read(args: &SandboxArgs) -> anyhow::Result<String> {
     let Some(file) = &args.config else {
-        return Ok(NOTHING.to_owned());
+        return Ok(EMPTY_CONFIG.to_owned());
     };
     std::fs::read_to_string(file).with_context(|| {
-        format!("{} cannot be read; name the sandbox's file with --config", file.display())
+        format!("could not read {}; set --config to the configuration file", file.display())
     })
 }
 
-/// The file, with what the flags say on top.
+/// The configuration from file and flags.
 fn config(args: &SandboxArgs, text: &str, cluster: Option<&InCluster>) -> anyhow::Result<Config> {
     let file = args.config.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
     let config = Config::read(text).with_context(|| file.clone())?;
@@ -145,12 +147,14 @@ fn config(args: &SandboxArgs, text: &str, cluster: Option<&InCluster>) -> anyhow
     for url in keyless.filter(|url| cluster.is_none_or(|cluster| cluster.issuer() != *url)) {
         if !is_fetchable(url) {
             bail!(
-                "{file}: the provider {url} has no `jwks`, and keys are fetched over https only; \
-                 add them, or serve it here with --issuer-url {url}"
+                "{file}: the provider {url} has no `jwks`, and keys are only fetched over https; \
+                 add `jwks`, or serve the issuer here with --issuer-url {url}"
             );
         }
         if is_here(url, args.listen.bind) {
-            bail!("{file}: the provider {url} is this sandbox; serve it with --issuer-url {url}");
+            bail!(
+                "{file}: the provider {url} is this sandbox's own address; serve it with --issuer-url {url}"
+            );
         }
     }
     Ok(match args.credential_life {
@@ -159,7 +163,7 @@ fn config(args: &SandboxArgs, text: &str, cluster: Option<&InCluster>) -> anyhow
     })
 }
 
-/// Whether a URL means the address that we listen on: keys are not to be asked of ourselves.
+/// Whether the URL is the address that we listen on: the sandbox must not fetch keys from itself.
 fn is_here(url: &str, bind: SocketAddr) -> bool {
     let uri = url.parse::<http::Uri>().ok();
     let authority = uri.as_ref().and_then(http::Uri::authority);

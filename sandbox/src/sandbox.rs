@@ -1,7 +1,8 @@
-//! The sandbox's state, and what is asked of it from outside of a call.
+//! The sandbox's state, and its interface for programs that embed it.
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -9,18 +10,21 @@ use std::{
 use podrole_identity::{AccountId, RoleArn};
 
 use crate::{
-    accounts::{Accounts, Cluster, Provider, Role, User},
-    config::{Config, ConfigError},
+    accounts::{Accounts, Cluster, Provider, Role, SessionDurationError, User},
+    admin_state::AdminState,
+    config::Config,
     decisions::{Decision, Journal},
-    http as routes,
+    faults::Faults,
+    iam::change::Change,
     in_cluster::InCluster,
     issuer::Issuer,
-    outside::Outside,
     sessions::Sessions,
-    sts::known::Known,
+    signature::key::CallerKey,
+    state::StateError,
+    sts::inputs::DecisionInputs,
 };
 
-/// A small AWS identity that checks. Clones are the same sandbox.
+/// A small AWS STS and IAM. Clones share their state.
 #[derive(Clone)]
 pub struct Sandbox {
     state: Arc<State>,
@@ -32,90 +36,139 @@ struct State {
     accounts: RwLock<Accounts>,
     sessions: Mutex<Sessions>,
     journal: Mutex<Journal>,
-    outside: Outside,
+    admin: AdminState,
     credential_life: Option<Duration>,
 }
 
 impl Sandbox {
-    /// A sandbox with the accounts of a file.
+    /// A sandbox with the accounts of a configuration.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let state = State {
             accounts: RwLock::new(config.accounts),
             sessions: Mutex::default(),
             journal: Mutex::default(),
-            outside: Outside::default(),
+            admin: AdminState::default(),
             credential_life: config.credential_life,
         };
         Self { state: Arc::new(state), issuer: None, cluster: None }
     }
 
-    /// Serves the issuer's discovery document and keys, and believes its tokens where a provider
-    /// of that URL has no keys of its own. Clones made before do not.
+    /// Serves the issuer's discovery document and keys, and accepts its tokens if a provider with that URL
+    /// has no keys of its own. Earlier clones are not affected.
     #[must_use]
     pub fn with_issuer(mut self, issuer: Issuer) -> Self {
         self.issuer = Some(issuer);
         self
     }
 
-    /// Believes the tokens of the cluster that it runs in. Clones made before do not.
+    /// Accepts the tokens of the cluster that it runs in. Earlier clones are not affected.
     #[must_use]
     pub(crate) fn with_cluster(mut self, cluster: InCluster) -> Self {
         self.cluster = Some(Arc::new(cluster));
         self
     }
 
-    /// The routes: STS on `/`, the issuer's where one is attached, and what was decided under
-    /// `/_podrole/`.
-    pub fn router(&self) -> axum::Router {
-        routes::router(self, self.issuer.as_ref())
-    }
-
-    /// Registers an OIDC provider; one of the same URL in that account is replaced.
+    /// Registers an OIDC provider in the account, or replaces the one with the same URL.
     pub fn register_provider(&self, account: &AccountId, provider: Provider) {
         self.accounts_mut().put_provider(account, provider);
     }
 
-    /// Creates a role in the account of its ARN; one of the same name is replaced.
+    /// Creates a role in the account of its ARN, or replaces the one with the same name.
     ///
     /// # Errors
-    /// When its longest session is not one that IAM allows.
-    pub fn put_role(&self, role: Role) -> Result<(), ConfigError> {
+    /// If its maximum session duration is outside of what IAM allows.
+    pub fn put_role(&self, role: Role) -> Result<(), SessionDurationError> {
         self.accounts_mut().put_role(role)
     }
 
-    /// Creates a user in the account of its ARN; one of the same name is replaced.
+    /// Creates a user in the account of its ARN, or replaces the one with the same name.
     pub fn put_user(&self, user: User) {
         self.accounts_mut().put_user(user);
     }
 
-    /// Creates a cluster; one of the same ARN is replaced.
+    /// Creates a cluster, or replaces the one with the same ARN.
     pub fn put_cluster(&self, cluster: Cluster) {
         self.accounts_mut().put_cluster(cluster);
     }
 
     /// Whether there is a role with that ARN.
     #[must_use]
-    pub fn knows_role(&self, arn: &RoleArn) -> bool {
+    pub fn has_role(&self, arn: &RoleArn) -> bool {
         self.accounts().role(arn).is_some()
     }
 
-    /// The last 1,000 decisions, oldest first, each with the reason that the caller is not told.
+    /// The faults that are injected into calls.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.state.admin.faults()
+    }
+
+    /// Creates unknown roles for the first ServiceAccount that asks for them from now on.
+    pub fn enable_auto_roles(&self) {
+        self.state.admin.enable_auto_roles();
+    }
+
+    /// Applies the changes that an earlier sandbox saved in the file, and saves later ones there.
+    ///
+    /// # Errors
+    /// If the file exists and cannot be read.
+    pub fn keep_state(&self, file: &Path) -> Result<(), StateError> {
+        self.state.admin.changes().load(file, &mut self.accounts_mut())
+    }
+
+    /// Replaces the accounts and clusters by those of a changed file, and applies the changes of the IAM API
+    /// again.
+    pub(crate) fn take_over(&self, config: Config) -> Result<(), StateError> {
+        let changes = self.state.admin.changes();
+        let mut new = config.accounts;
+        let mut accounts = self.accounts_mut();
+        changes.carry_over(&accounts, &mut new)?;
+        *accounts = new;
+        Ok(())
+    }
+
+    /// Records a change of the IAM API, and saves it if there is a state file.
+    pub(crate) fn note_change(&self, change: Change) {
+        // Changes are locked before accounts, as in `take_over`: the other order could deadlock.
+        let mut changes = self.state.admin.changes();
+        changes.note(change, &self.accounts());
+    }
+
+    /// Logs a decision, and adds it to the journal.
+    pub(crate) fn write(&self, decision: Decision) {
+        tracing::info!(
+            operation = &*decision.operation,
+            code = decision.code.as_deref().unwrap_or("OK"),
+            role = decision.role.as_deref(),
+            reason = %decision.reason.escape_debug(),
+            "decided"
+        );
+        self.journal().write(decision);
+    }
+
+    /// The last 1,000 decisions, oldest first, each with the reason that callers do not see.
     #[must_use]
     pub fn decisions(&self) -> Vec<Decision> {
         self.journal().decisions()
     }
 
-    /// How often each operation was called.
+    /// The number of calls of each operation.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.journal().calls()
     }
 
-    /// What a decision is made from.
-    pub(crate) fn known<'a>(&'a self, accounts: &'a Accounts) -> Known<'a> {
+    /// The access key with that id, of a session or a user. It may have expired.
+    pub(crate) fn key(&self, id: &str) -> Option<CallerKey> {
+        let session = self.sessions().find(id).map(CallerKey::from);
+        session.or_else(|| self.accounts().user_of_key(id).map(CallerKey::from))
+    }
+
+    /// The inputs of a decision.
+    pub(crate) fn inputs<'a>(&'a self, accounts: &'a Accounts) -> DecisionInputs<'a> {
         let (issuer, credential_life) = (self.issuer.as_ref(), self.state.credential_life);
-        Known { accounts, issuer, credential_life }
+        DecisionInputs { accounts, issuer, credential_life }
     }
 
     pub(crate) fn accounts(&self) -> RwLockReadGuard<'_, Accounts> {
@@ -143,11 +196,12 @@ impl Sandbox {
         sessions.unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn outside(&self) -> &Outside {
-        &self.state.outside
+    /// The state of its own routes and flags.
+    pub(crate) fn admin(&self) -> &AdminState {
+        &self.state.admin
     }
 
-    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
         let journal = self.state.journal.lock();
         journal.unwrap_or_else(PoisonError::into_inner)
     }

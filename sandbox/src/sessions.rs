@@ -1,4 +1,4 @@
-//! The credentials that were issued, kept until they have expired.
+//! Issued credentials, stored until some time after they expire.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,10 +12,10 @@ use crate::{
     policy::IdentityPolicy,
 };
 
-/// How long expired credentials are remembered, so that they are told from unknown ones.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+/// How long expired credentials are stored, so that the error says that they expired.
+const EXPIRED_RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
-/// Temporary credentials, and who they are.
+/// Temporary credentials and their identity.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) key_id: String,
@@ -24,37 +24,37 @@ pub(crate) struct Session {
     pub(crate) issued: Timestamp,
     pub(crate) expiration: Timestamp,
     pub(crate) identity: Identity,
-    pub(crate) carried: Carried,
+    pub(crate) attributes: SessionAttributes,
 }
 
-/// What a session was given on its way, and takes along.
+/// What a session got when it was created, and passes on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Carried {
+pub(crate) struct SessionAttributes {
     pub(crate) tags: Tags,
-    /// The keys, in small letters, of the tags that every further session inherits.
+    /// Lower-case keys of the transitive tags, which chained sessions inherit.
     pub(crate) transitive: BTreeSet<String>,
     pub(crate) source_identity: Option<String>,
-    /// What the session may do at most.
+    /// The session policy.
     pub(crate) policy: Option<IdentityPolicy>,
-    /// The ARN of the identity provider that vouched for it.
+    /// The ARN of the identity provider, after AssumeRoleWithWebIdentity.
     pub(crate) provider: Option<String>,
 }
 
-/// All of them, by key id.
+/// All sessions by access key id.
 #[derive(Default)]
 pub(crate) struct Sessions(HashMap<String, Session>);
 
 impl Sessions {
-    /// Keeps a session, and forgets those that expired long ago.
+    /// Stores a session, and sometimes removes those that expired long ago.
     pub(crate) fn keep(&mut self, session: Session, now: Timestamp) {
-        // Sweeping at the powers of two keeps the cost of a session constant.
+        // Sweeping when the size is a power of two makes the amortized cost of a session constant.
         if self.0.len().is_power_of_two() {
-            self.0.retain(|_, one| now.duration_since(one.expiration) < REMEMBERED);
+            self.0.retain(|_, one| now.duration_since(one.expiration) < EXPIRED_RETENTION);
         }
         self.0.insert(session.key_id.clone(), session);
     }
 
-    /// The session with that key id, expired or not.
+    /// The session with that key id. It may have expired.
     pub(crate) fn find(&self, key_id: &str) -> Option<&Session> {
         self.0.get(key_id)
     }
@@ -89,18 +89,18 @@ mod tests {
             issued: Timestamp::UNIX_EPOCH,
             expiration,
             identity: Identity::session(&role, &"me".parse().unwrap()),
-            carried: Carried::default(),
+            attributes: SessionAttributes::default(),
         }
     }
 
     #[test]
-    fn what_expired_long_ago_is_forgotten() {
+    fn sessions_that_expired_long_ago_are_removed() {
         let mut sessions = Sessions::default();
         let start = Timestamp::UNIX_EPOCH;
         sessions.keep(session("old", start), start);
-        sessions.keep(session("new", start + REMEMBERED), start + REMEMBERED / 2);
+        sessions.keep(session("new", start + EXPIRED_RETENTION), start + EXPIRED_RETENTION / 2);
         assert!(sessions.find("old").is_some());
-        sessions.keep(session("newer", start + REMEMBERED), start + REMEMBERED);
+        sessions.keep(session("newer", start + EXPIRED_RETENTION), start + EXPIRED_RETENTION);
         assert!(sessions.find("old").is_none());
         assert!(sessions.find("new").is_some());
     }

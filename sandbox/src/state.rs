@@ -1,6 +1,8 @@
-//! What the IAM API changed, as text: for `--state`, and to stand when the file is read again.
+//! Saves the changes of the IAM API: in the file of `--state`, and across reloads of the configuration.
 //!
-//! Roles and providers are in it, and which were deleted. Users, keys and sessions never are.
+//! Contains changed and deleted roles and providers, and never users, keys or sessions.
+
+mod error;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,16 +14,17 @@ use jiff::Timestamp;
 use podrole_identity::{AccountId, Audience, RoleArn};
 use serde::{Deserialize, Serialize};
 
+pub use self::error::StateError;
 use crate::{
-    accounts::{Accounts, Provider, Role, Tags},
-    iam::Change,
+    accounts::{Accounts, Policies, Provider, Role, TagError, Tags},
+    iam::change::Change,
     policy::{IdentityPolicy, Policy},
 };
 
-/// All changes.
+/// All changes, with the current state of what was changed.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Saved {
+pub(crate) struct SavedChanges {
     roles: Vec<SavedRole>,
     providers: Vec<SavedProvider>,
     deleted: BTreeSet<Change>,
@@ -50,8 +53,8 @@ struct SavedProvider {
     created: Timestamp,
 }
 
-impl Saved {
-    /// What those changes left in the accounts.
+impl SavedChanges {
+    /// The current state of the changed entities.
     pub(crate) fn of(accounts: &Accounts, changes: &BTreeSet<Change>) -> Self {
         let mut saved = Self::default();
         for change in changes {
@@ -73,8 +76,8 @@ impl Saved {
         saved
     }
 
-    /// Makes the changes again, over what a file says; which they were.
-    pub(crate) fn apply(self, accounts: &mut Accounts) -> Result<BTreeSet<Change>, String> {
+    /// Applies the changes to the accounts of a configuration file, and returns what was changed.
+    pub(crate) fn apply(self, accounts: &mut Accounts) -> Result<BTreeSet<Change>, StateError> {
         let mut changes = self.deleted;
         for change in &changes {
             match change {
@@ -89,42 +92,40 @@ impl Saved {
         for saved in self.roles {
             let role = saved.role()?;
             let (account, name) = (role.arn.account().to_owned(), role.arn.name().to_owned());
-            accounts.put_role(role).map_err(|fault| fault.to_string())?;
+            accounts.put_role(role)?;
             changes.insert(Change::Role { account, name });
         }
         for saved in self.providers {
-            let account: AccountId = saved.account.parse().map_err(|_| "an account".to_owned())?;
+            let account: AccountId =
+                saved.account.parse().map_err(|_| StateError::Account(saved.account.clone()))?;
             changes.insert(Change::Provider {
                 account: saved.account.clone(),
                 url: saved.url.clone(),
             });
-            let known = accounts.provider(account.as_str(), &saved.url).cloned();
-            accounts.put_provider(&account, saved.provider(known)?);
+            let existing = accounts.provider(account.as_str(), &saved.url).cloned();
+            accounts.put_provider(&account, saved.provider(existing)?);
         }
         Ok(changes)
     }
 
-    /// Reads a state file; nothing is there yet when it is missing.
-    pub(crate) fn read(file: &Path) -> Result<Self, String> {
+    /// Reads a state file. A missing file is empty.
+    pub(crate) fn read(file: &Path) -> Result<Self, StateError> {
         match std::fs::read_to_string(file) {
-            Ok(text) => serde_json::from_str(&text).map_err(|fault| fault.to_string()),
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(fault) => Err(fault.to_string()),
+            Ok(text) => Ok(serde_json::from_str(&text)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Writes a state file: whole, or not at all.
-    pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
+    /// Writes a state file atomically.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), StateError> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let write = || {
-            let mut new = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            serde_json::to_writer_pretty(&mut new, self)?;
-            new.write_all(b"\n")?;
-            new.as_file().sync_all()?;
-            new.persist(file).map_err(|fault| fault.error)?;
-            Ok::<_, std::io::Error>(())
-        };
-        write().map_err(|fault| fault.to_string())
+        let mut new = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        serde_json::to_writer_pretty(&mut new, self)?;
+        new.write_all(b"\n")?;
+        new.as_file().sync_all()?;
+        new.persist(file).map_err(|error| error.error)?;
+        Ok(())
     }
 }
 
@@ -142,14 +143,16 @@ impl SavedRole {
         }
     }
 
-    fn role(self) -> Result<Role, String> {
-        let arn = &self.arn;
-        let trust = Policy::read(&self.trust_policy).map_err(|fault| format!("{arn}: {fault}"))?;
-        let mut role = Role::new(self.arn, trust);
+    fn role(self) -> Result<Role, StateError> {
+        let arn = self.arn;
+        let malformed = |error| StateError::Policy { role: arn.clone(), error };
+        let mut policies = Policies::new();
         for (name, text) in self.policies {
-            let policy = IdentityPolicy::read(&text);
-            role.policies.insert(name, policy.map_err(|fault| format!("{}: {fault}", role.arn))?);
+            policies.insert(name, IdentityPolicy::read(&text).map_err(malformed)?);
         }
+        let trust_policy = Policy::read(&self.trust_policy).map_err(malformed)?;
+        let mut role = Role::new(arn, trust_policy);
+        role.policies = policies;
         role.max_session_duration = self.max_session_duration;
         role.tags = tags(&self.tags)?;
         role.description = self.description;
@@ -170,15 +173,15 @@ impl SavedProvider {
         }
     }
 
-    /// Keys are the file's, where it knows the provider too.
-    fn provider(self, known: Option<Provider>) -> Result<Provider, String> {
-        let known = known.unwrap_or_else(|| Provider::new(&self.url, Vec::new()));
+    /// The provider, with its keys from the configuration file if it is there too: keys are not saved.
+    fn provider(self, existing: Option<Provider>) -> Result<Provider, StateError> {
+        let existing = existing.unwrap_or_else(|| Provider::new(&self.url, Vec::new()));
         Ok(Provider {
             client_ids: self.client_ids,
             thumbprints: self.thumbprints,
             tags: tags(&self.tags)?,
             created: self.created,
-            ..known
+            ..existing
         })
     }
 }
@@ -187,10 +190,10 @@ fn plain(tags: &Tags) -> BTreeMap<String, String> {
     tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-fn tags(plain: &BTreeMap<String, String>) -> Result<Tags, String> {
+fn tags(plain: &BTreeMap<String, String>) -> Result<Tags, TagError> {
     let mut tags = Tags::default();
     for (key, value) in plain {
-        tags.add(key, value).map_err(|fault| fault.to_string())?;
+        tags.add(key, value)?;
     }
     Ok(tags)
 }

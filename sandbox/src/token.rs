@@ -1,4 +1,4 @@
-//! A web identity token: read as hostile text, then checked one rule at a time.
+//! Web identity tokens: parsing of untrusted text, and one check at a time.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use podrole_identity::Audience;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    accounts::Provider,
+    discovery::DiscoveryError,
     jwk::{Algorithm, JwkSet},
 };
 
-/// A token that was read and not yet believed.
+/// A parsed token that is not yet verified.
 pub(crate) struct Token<'a> {
     algorithm: Algorithm,
     kid: Option<String>,
     signed: &'a str,
     signature: Vec<u8>,
-    /// What it claims.
+    /// The claims, which can only be trusted after the signature was checked.
     pub(crate) claims: Claims,
 }
 
-/// The claims that STS looks at.
+/// The claims that STS and EKS Auth use.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
     pub(crate) sub: String,
     pub(crate) aud: OneOrMany,
-    /// Seconds since 1970, like the others.
+    /// Seconds since the epoch, like the other times.
     exp: f64,
     iat: f64,
     nbf: Option<f64>,
@@ -38,12 +38,12 @@ pub(crate) struct Claims {
     pub(crate) tags: Option<TagClaim>,
     #[serde(default, rename = "https://aws.amazon.com/source_identity")]
     pub(crate) source_identity: Option<String>,
-    /// What only EKS Auth looks at: nothing of its form is asked here.
+    /// Only used by EKS Auth, which checks its format.
     #[serde(default, rename = "kubernetes.io")]
     pub(crate) kubernetes: Option<serde_json::Value>,
 }
 
-/// Session tags that the issuer gives its subject. Kubernetes cannot; others can.
+/// The claim with session tags. Kubernetes does not set it; other issuers can.
 #[derive(Clone, Deserialize)]
 pub(crate) struct TagClaim {
     #[serde(default)]
@@ -53,22 +53,22 @@ pub(crate) struct TagClaim {
 }
 
 impl TagClaim {
-    /// The tags. A list has one value.
+    /// The tags. Each must have exactly one value.
     pub(crate) fn tags(&self) -> Result<Vec<(&str, &str)>, TokenError> {
         let tags = self.principal_tags.iter().map(|(key, values)| match values.list() {
             [value] => Ok((key.as_str(), value.as_str())),
-            _ => Err(TokenError::NotAJwt("a tag in its claims has not one value")),
+            _ => Err(TokenError::NotAJwt("a tag in the claims does not have exactly one value")),
         });
         tags.collect()
     }
 
-    /// The keys of those that further sessions inherit.
+    /// The keys of the transitive tags.
     pub(crate) fn transitive(&self) -> impl Iterator<Item = &str> {
         self.transitive_tag_keys.iter().map(String::as_str)
     }
 }
 
-/// A claim that is one text or a list of them.
+/// A claim that is a string or a list of strings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany {
@@ -83,7 +83,7 @@ struct Header {
     crit: Option<serde_json::Value>,
 }
 
-/// Why a token is not believed. The text is for the caller; `detail` is for the decision log.
+/// Why a token is rejected. The text goes to the caller, and `detail` to the decision log.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error(
@@ -103,11 +103,11 @@ pub(crate) enum TokenError {
     #[error(
         "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
     )]
-    Unreachable(String),
+    Unreachable(DiscoveryError),
     #[error("The ID Token's signature is invalid")]
     Signature,
     #[error("Incorrect token audience")]
-    Audience { held: Vec<String>, listed: Vec<String> },
+    Audience { actual: Vec<String>, accepted: Vec<String> },
     #[error(
         "Token expired: current date/time {now} must be before the expiration date/time {expiration}"
     )]
@@ -117,94 +117,93 @@ pub(crate) enum TokenError {
 }
 
 impl TokenError {
-    /// What the caller is not told.
+    /// The reason for the decision log, which the caller does not see.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::NotAJwt(fault) => (*fault).to_owned(),
-            Self::Algorithm(name) => format!("its alg is {name:?}"),
+            Self::NotAJwt(error) => (*error).to_owned(),
+            Self::Algorithm(name) => format!("the token's alg is {name:?}"),
             Self::NoProvider { issuer, account } => {
                 format!("account {account} has no OIDC provider with the URL {issuer:?}")
             }
             Self::UnknownKey { kid: Some(kid) } => format!("the provider has no key {kid:?}"),
-            Self::UnknownKey { kid: None } => "it names no key (kid)".to_owned(),
-            Self::Unreachable(fault) => fault.clone(),
-            Self::Signature => "the key that it names did not sign it".to_owned(),
-            Self::Audience { held, listed } => {
-                format!("it is for {held:?}, and the provider's client list is {listed:?}")
+            Self::UnknownKey { kid: None } => "the token does not name a key (kid)".to_owned(),
+            Self::Unreachable(error) => error.to_string(),
+            Self::Signature => "the token was not signed by the key that it names".to_owned(),
+            Self::Audience { actual, accepted } => {
+                format!(
+                    "the token's audiences are {actual:?}, and the provider's client ids are {accepted:?}"
+                )
             }
             Self::Expired { now, expiration } => {
-                format!("it expired {} s ago", now.saturating_sub(*expiration))
+                format!("the token expired {} s ago", now.saturating_sub(*expiration))
             }
-            Self::NotYet { claim, seconds } => format!("its {claim} lies {seconds} s ahead"),
+            Self::NotYet { claim, seconds } => {
+                format!("the token's {claim} is {seconds} s in the future")
+            }
         }
     }
 }
 
 impl<'a> Token<'a> {
-    /// Reads a token without believing it.
+    /// Parses a token without verifying it.
     pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
-        let (signed, signature) =
-            text.rsplit_once('.').ok_or(TokenError::NotAJwt("it has not three parts"))?;
+        let (signed, signature) = text
+            .rsplit_once('.')
+            .ok_or(TokenError::NotAJwt("the token does not have three parts"))?;
         let (header, claims) = signed
             .split_once('.')
             .filter(|(_, claims)| !claims.contains('.'))
-            .ok_or(TokenError::NotAJwt("it has not three parts"))?;
-        let header: Header = part(header, "its header cannot be read")?;
+            .ok_or(TokenError::NotAJwt("the token does not have three parts"))?;
+        let header: Header = part(header, "the token's header cannot be parsed")?;
         if header.crit.is_some() {
-            return Err(TokenError::NotAJwt("its header demands extensions (crit)"));
+            return Err(TokenError::NotAJwt("the token's header requires extensions (crit)"));
         }
         let algorithm = Algorithm::named(&header.alg).ok_or(TokenError::Algorithm(header.alg))?;
         Ok(Self {
             algorithm,
             kid: header.kid,
             signed,
-            signature: decode(signature, "its signature is not base64url")?,
-            claims: part(claims, "its claims iss, sub, aud, exp, iat cannot be read")?,
+            signature: decode(signature, "the token's signature is not base64url")?,
+            claims: part(claims, "the token's claims iss, sub, aud, exp or iat cannot be parsed")?,
         })
     }
 
-    /// The name of the key that it says it is signed with.
+    /// The key id in the header.
     pub(crate) fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// The key that the token names signed it.
+    /// Checks that the key in the header signed the token.
     pub(crate) fn check_signature(&self, keys: Option<&JwkSet>) -> Result<(), TokenError> {
         let unknown = || TokenError::UnknownKey { kid: self.kid.clone() };
         let kid = self.kid.as_deref().ok_or_else(unknown)?;
         let key = keys.and_then(|keys| keys.find(kid)).ok_or_else(unknown)?;
-        let proved = key.proves(self.algorithm, self.signed.as_bytes(), &self.signature);
-        proved.then_some(()).ok_or(TokenError::Signature)
+        let verified = key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature);
+        verified.then_some(()).ok_or(TokenError::Signature)
     }
 }
 
 impl Claims {
-    /// One of the token's audiences is in the provider's client list; which.
-    pub(crate) fn check_audience(&self, provider: &Provider) -> Result<String, TokenError> {
-        let listed = || provider.client_ids.iter().map(Audience::as_str);
-        let held = self.aud.list();
-        let found = held.iter().find(|one| listed().any(|id| id == *one));
+    /// Returns the first audience that is in the provider's client ids.
+    pub(crate) fn check_audience(&self, client_ids: &[Audience]) -> Result<String, TokenError> {
+        let accepted = || client_ids.iter().map(Audience::as_str);
+        let actual = self.aud.list();
+        let found = actual.iter().find(|one| accepted().any(|id| id == *one));
         found.cloned().ok_or_else(|| TokenError::Audience {
-            held: held.to_vec(),
-            listed: listed().map(str::to_owned).collect(),
+            actual: actual.to_vec(),
+            accepted: accepted().map(str::to_owned).collect(),
         })
     }
 
-    /// It has not expired. AWS has its own clock, and gives nothing on it.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float saturates, which is what is meant"
-    )]
+    /// Checks `exp`, like AWS without tolerance for clock skew.
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is intended")]
     pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), TokenError> {
         let (now, expiration) = (now.as_second(), self.exp as i64);
         (now < expiration).then_some(()).ok_or(TokenError::Expired { now, expiration })
     }
 
-    /// It was issued, and may be used already.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float saturates, which is what is meant"
-    )]
+    /// Checks `iat` and `nbf`, like AWS without tolerance for clock skew.
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is intended")]
     pub(crate) fn check_not_before(&self, now: Timestamp) -> Result<(), TokenError> {
         let ahead = |at: f64| (at as i64).saturating_sub(now.as_second());
         for (claim, at) in [("iat", Some(self.iat)), ("nbf", self.nbf)] {
@@ -227,13 +226,13 @@ impl OneOrMany {
     }
 }
 
-fn decode(text: &str, fault: &'static str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::NotAJwt(fault))
+fn decode(text: &str, error: &'static str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::NotAJwt(error))
 }
 
-fn part<T: DeserializeOwned>(text: &str, fault: &'static str) -> Result<T, TokenError> {
-    let bytes = decode(text, fault)?;
-    serde_json::from_slice(&bytes).map_err(|_| TokenError::NotAJwt(fault))
+fn part<T: DeserializeOwned>(text: &str, error: &'static str) -> Result<T, TokenError> {
+    let bytes = decode(text, error)?;
+    serde_json::from_slice(&bytes).map_err(|_| TokenError::NotAJwt(error))
 }
 
 #[cfg(test)]

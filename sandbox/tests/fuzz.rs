@@ -1,5 +1,5 @@
-//! Hostile input on every road into the sandbox: nothing panics, and nothing answers 5xx that was
-//! not asked to. A short run; what it found once is a test of its own elsewhere.
+//! Hostile input on every route of the sandbox: nothing panics, and no response is a 5xx without an injected
+//! fault. This is a short run; inputs that once failed have their own tests.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -54,12 +54,12 @@ fn stage() -> &'static (Runtime, Router) {
     STAGE.get_or_init(|| {
         let sandbox = Sandbox::new(Config::read(FILE).unwrap());
         let sandbox = sandbox.with_issuer(Issuer::generate("https://oidc.example/id").unwrap());
-        sandbox.make_roles();
+        sandbox.enable_auto_roles();
         (Runtime::new().unwrap(), sandbox.router())
     })
 }
 
-/// The status of an answer.
+/// The status and the body of the response.
 fn ask(request: Request<Body>) -> (u16, String) {
     let (runtime, router) = stage();
     runtime.block_on(async {
@@ -75,7 +75,7 @@ fn form(body: impl Into<Body>) -> Request<Body> {
     Request::post("/").header("content-type", kind).body(body.into()).unwrap()
 }
 
-/// A value that looks like something, or like nothing.
+/// A value that may look valid.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn bodies_that_are_no_form(body in vec(any::<u8>(), 0..400)) {
+    fn bodies_that_are_not_forms(body in vec(any::<u8>(), 0..400)) {
         let (status, _) = ask(form(body.clone()));
         prop_assert!((400..500).contains(&status));
         for path in ["/_podrole/tokens", "/_podrole/faults", "/clusters/a/assume-role-for-pod-identity"] {
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn errors_are_xml_whatever_stands_in_them(action in any::<String>()) {
+    fn errors_are_valid_xml_with_any_action(action in any::<String>()) {
         let body = serde_urlencoded::to_string([("Action", &action)]).unwrap();
         let (status, text) = ask(form(body));
         prop_assert_eq!(status, 400);
@@ -166,7 +166,7 @@ proptest! {
         let _ = (Policy::read(&text), IdentityPolicy::read(&text), JwkSet::read(&text));
         let _ = Config::read(&text);
         if let Ok(rule) = text.parse::<Rule>() {
-            // What is taken can be shown and sent again.
+            // A parsed rule can be printed and parsed again.
             let shown = serde_json::to_string(&rule).unwrap();
             prop_assert_eq!(shown.parse::<Rule>().unwrap(), rule);
         }
@@ -176,7 +176,7 @@ proptest! {
     fn fault_headers(text in "[ -~]{0,80}") {
         let mut request = form("Action=GetCallerIdentity");
         request.headers_mut().insert("x-podrole-fault", text.parse().unwrap());
-        // A text that is a fault is one that was asked for; there are no others.
+        // A text that parses is an injected fault, whose response can be anything.
         if text.parse::<Rule>().is_err() {
             prop_assert!((400..500).contains(&ask(request).0));
         }

@@ -1,4 +1,4 @@
-//! The program: what a person sees when it cannot start, and when it does.
+//! The program's output at the start, and if it cannot start.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -34,7 +34,7 @@ fn get_jwks(address: &str) -> String {
 }
 
 #[test]
-fn a_start_that_fails_is_one_line_with_the_mend() {
+fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = listener.local_addr().unwrap().to_string();
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
@@ -45,7 +45,7 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
         (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "--issuer-url"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--state", manifest], "--state"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
-        (&["--auto-roles", "--in-cluster"], "this is no pod"),
+        (&["--auto-roles", "--in-cluster"], "only works in a pod"),
         (
             &[
                 "--auto-roles",
@@ -78,13 +78,13 @@ fn a_start_that_fails_is_one_line_with_the_mend() {
 }
 
 #[test]
-fn a_start_says_that_it_is_not_aws() {
+fn the_program_prints_that_it_is_not_aws() {
     let fault = "operation=Jwks,status=418";
     let args = ["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", FREE, "--fault", fault];
     let mut child = program(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
-    // A fault that was asked for at the start is there from the start.
+    // A fault from the command line applies from the start.
     let jwks = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()).map(get_jwks);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,7 +1,7 @@
-//! The sandbox on a real socket, asked by AWS's own SDK.
+//! The sandbox on a real socket, called by AWS's SDK.
 
 mod chain;
-mod world;
+mod fixture;
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use aws_sdk_sts::config::Credentials;
 use podrole_runtime::clock;
 use podrole_sandbox::{Config, Issuer};
 
-use world::{APP, refused, request, world};
+use fixture::{APP, fixture, refused, request};
 
 #[tokio::test]
-async fn a_pod_becomes_its_role() {
-    let world = world(Config::default()).await;
-    let call = world.client(None).assume_role_with_web_identity();
+async fn a_pod_gets_its_role() {
+    let fixture = fixture(Config::default()).await;
+    let call = fixture.client(None).assume_role_with_web_identity();
     let call = call.role_arn(APP).role_session_name("pod-1");
-    let answer = call.web_identity_token(world.good_token()).send().await.unwrap();
+    let answer = call.web_identity_token(fixture.good_token()).send().await.unwrap();
     let arn = "arn:aws:sts::111122223333:assumed-role/app/pod-1";
     let user = answer.assumed_role_user().unwrap();
     assert_eq!(user.arn(), arn);
@@ -24,7 +24,7 @@ async fn a_pod_becomes_its_role() {
     let subject = answer.subject_from_web_identity_token();
     assert_eq!(subject, Some("system:serviceaccount:shop:app"));
     assert_eq!(answer.audience(), Some("sts.amazonaws.com"));
-    let provider = format!("arn:aws:iam::111122223333:oidc-provider/{}/id/A", world.address);
+    let provider = format!("arn:aws:iam::111122223333:oidc-provider/{}/id/A", fixture.address);
     assert_eq!(answer.provider(), Some(provider.as_str()));
     let given = answer.credentials().unwrap();
     assert!(given.access_key_id().starts_with("ASIA"));
@@ -35,35 +35,35 @@ async fn a_pod_becomes_its_role() {
     let (id, secret) = (given.access_key_id(), given.secret_access_key());
     let token = Some(given.session_token().to_owned());
     let credentials = Credentials::new(id, secret, token.clone(), None, "test");
-    let caller = world.client(Some(credentials)).get_caller_identity();
+    let caller = fixture.client(Some(credentials)).get_caller_identity();
     let caller = caller.send().await.unwrap();
     assert_eq!(caller.arn(), Some(arn));
     assert_eq!(caller.account(), Some("111122223333"));
     assert_eq!(caller.user_id(), Some(user.assumed_role_id()));
 
     let wrong = Credentials::new(id, "wrong", token, None, "test");
-    let fault = world.caller(wrong).await.unwrap_err();
+    let fault = fixture.caller(wrong).await.unwrap_err();
     assert_eq!(fault, refused("SignatureDoesNotMatch", 403));
     let wrong = Credentials::new(id, secret, None, None, "test");
-    let fault = world.caller(wrong).await.unwrap_err();
+    let fault = fixture.caller(wrong).await.unwrap_err();
     assert_eq!(fault, refused("InvalidClientTokenId", 403));
     let wrong = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "test");
-    let fault = world.caller(wrong).await.unwrap_err();
+    let fault = fixture.caller(wrong).await.unwrap_err();
     assert_eq!(fault, refused("InvalidClientTokenId", 403));
 }
 
 #[tokio::test]
-async fn each_refusal_reaches_the_sdk_with_its_code() {
-    let world = world(Config::default()).await;
-    let other = Issuer::generate(world.issuer.url()).unwrap();
+async fn the_sdk_sees_the_code_of_each_error() {
+    let fixture = fixture(Config::default()).await;
+    let other = Issuer::generate(fixture.issuer.url()).unwrap();
     let good = request("shop/app", "sts.amazonaws.com", 600);
     let forged = other.mint(&good, clock::now()).unwrap();
     let stranger = Issuer::generate("https://oidc.example").unwrap();
     let stranger = stranger.mint(&good, clock::now()).unwrap();
-    let late = world.token("shop/app", "sts.amazonaws.com", 0);
-    let pods = world.token("shop/app", "pods.eks.amazonaws.com", 600);
-    let neighbour = world.token("shop/other", "sts.amazonaws.com", 600);
-    let good = world.good_token();
+    let late = fixture.token("shop/app", "sts.amazonaws.com", 0);
+    let pods = fixture.token("shop/app", "pods.eks.amazonaws.com", 600);
+    let neighbour = fixture.token("shop/other", "sts.amazonaws.com", 600);
+    let good = fixture.good_token();
     let unknown = "arn:aws:iam::111122223333:role/team/none";
     let foreign = "arn:aws:iam::444455556666:role/app";
     for (name, token, role, seconds, code, status) in [
@@ -80,41 +80,41 @@ async fn each_refusal_reaches_the_sdk_with_its_code() {
         ("too short", &good, APP, 899, "ValidationError", 400),
         ("no role", &good, "arn:aws:iam::111122223333:user/app", 900, "ValidationError", 400),
     ] {
-        let fault = world.assume(token, role, seconds).await.unwrap_err();
+        let fault = fixture.assume(token, role, seconds).await.unwrap_err();
         assert_eq!(fault, refused(code, status), "{name}");
     }
-    assert_eq!(world.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
-    let decisions = world.sandbox.decisions();
-    let wanted = "wants [\"system:serviceaccount:shop:app\"] and the request has \
+    assert_eq!(fixture.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
+    let decisions = fixture.sandbox.decisions();
+    let wanted = "requires [\"system:serviceaccount:shop:app\"] and the request has \
                   [\"system:serviceaccount:shop:other\"]";
     assert!(decisions[6].reason.contains(wanted), "{}", decisions[6].reason);
-    let served = world.get("/_podrole/decisions").await;
+    let served = fixture.get("/_podrole/decisions").await;
     assert!(served.contains("there is no role"), "{served}");
-    // A token's signature stays out of what is shown.
+    // The decision log must not contain a token's signature.
     let (_, signature) = good.rsplit_once('.').unwrap();
     assert!(!served.contains(signature));
-    let calls = world.get("/_podrole/calls").await;
+    let calls = fixture.get("/_podrole/calls").await;
     assert!(calls.ends_with(r#"{"AssumeRoleWithWebIdentity":12}"#), "{calls}");
 }
 
 #[tokio::test]
-async fn credentials_may_live_shorter_than_aws_lets_them() {
+async fn credentials_can_expire_sooner_than_in_aws() {
     let life = Duration::from_secs(1);
-    let world = world(Config::default().with_credential_life(life)).await;
-    let credentials = world.assume(&world.good_token(), APP, 900).await.unwrap();
+    let fixture = fixture(Config::default().with_credential_life(life)).await;
+    let credentials = fixture.assume(&fixture.good_token(), APP, 900).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    let fault = world.caller(credentials).await.unwrap_err();
+    let fault = fixture.caller(credentials).await.unwrap_err();
     assert_eq!(fault, refused("ExpiredToken", 403));
 }
 
 #[tokio::test]
-async fn the_protocol_takes_what_clients_send() {
-    let world = world(Config::default()).await;
+async fn the_protocol_accepts_what_clients_send() {
+    let fixture = fixture(Config::default()).await;
     let query = format!(
         "Action=AssumeRoleWithWebIdentity&Version=x&RoleArn={APP}&RoleSessionName=me&WebIdentityToken={}",
-        world.good_token()
+        fixture.good_token()
     );
-    let get = world.get(&format!("/?{query}")).await;
+    let get = fixture.get(&format!("/?{query}")).await;
     assert!(get.starts_with("HTTP/1.1 200"), "{get}");
     assert!(get.contains("<AccessKeyId>ASIA"), "{get}");
     assert!(!get.contains("PackedPolicySize"), "{get}");
@@ -125,7 +125,7 @@ async fn the_protocol_takes_what_clients_send() {
         "POST /?{query} HTTP/1.1\r\nhost: sts.eu-west-1.amazonaws.com\r\nconnection: close\r\n\
          content-length: 0\r\n\r\n"
     );
-    assert!(world.raw(&post).await.starts_with("HTTP/1.1 200"));
+    assert!(fixture.raw(&post).await.starts_with("HTTP/1.1 200"));
     for (path, status, part) in [
         ("/", 400, "<Code>MissingAction</Code>"),
         ("/?Action=AssumeRole%3C", 400, "<Code>InvalidAction</Code>"),
@@ -140,12 +140,12 @@ async fn the_protocol_takes_what_clients_send() {
         ("/id/A/openid/v1/jwks", 200, "\"kid\""),
         ("/.well-known/openid-configuration", 404, ""),
     ] {
-        let answer = world.get(path).await;
+        let answer = fixture.get(path).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
         assert!(answer.contains(part), "{path}: {answer}");
     }
     let head = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 65537\r\n\r\n";
-    let answer = world.raw(&format!("{head}{}", "a".repeat(65_537))).await;
+    let answer = fixture.raw(&format!("{head}{}", "a".repeat(65_537))).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(answer.contains("<Code>RequestEntityTooLarge</Code>"), "{answer}");
 }

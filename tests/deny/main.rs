@@ -5,6 +5,7 @@
 //! packages that no chosen feature brings in.
 #![forbid(unsafe_code)]
 
+mod circles;
 mod flags;
 mod graph;
 mod hygiene;

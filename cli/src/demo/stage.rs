@@ -120,7 +120,7 @@ impl Stage {
             };
             let read = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
             let Some(role) = read.role else { continue };
-            if self.sandbox.knows_role(&role) {
+            if self.sandbox.has_role(&role) {
                 continue;
             }
             let trusted = self.service_accounts.with_role(&role);

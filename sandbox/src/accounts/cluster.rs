@@ -1,18 +1,18 @@
-//! Clusters, and the associations that EKS Auth looks up in them.
+//! EKS clusters and their pod identity associations.
 
 use podrole_identity::{RoleArn, ServiceAccountRef};
 
 use super::Provider;
 use crate::{policy::IdentityPolicy, random};
 
-/// A cluster of EKS Auth.
+/// An EKS cluster, as EKS Auth uses it.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Its ARN; name, region and account are in it.
+    /// Contains the name, the region and the account.
     pub arn: ClusterArn,
-    /// Whose tokens its pods have, and the keys of those.
+    /// The issuer of its pods' tokens, with its keys.
     pub issuer: Provider,
-    /// Which ServiceAccount becomes which role.
+    /// Which ServiceAccount gets which role.
     pub associations: Vec<PodAssociation>,
 }
 
@@ -23,30 +23,30 @@ pub struct ClusterArn(String);
 /// A pod identity association, as EKS's API has it.
 #[derive(Clone, Debug)]
 pub struct PodAssociation {
-    /// Whose pods it is for.
+    /// The ServiceAccount whose pods get the role.
     pub service_account: ServiceAccountRef,
-    /// The role, of the cluster's own account.
+    /// A role in the cluster's own account.
     pub role: RoleArn,
-    /// The role to go on to from there, of whatever account.
+    /// The role to assume from `role`, in any account.
     pub target_role: Option<RoleArn>,
-    /// What the target role's trust policy may ask for; without it one that names the
-    /// ServiceAccount.
+    /// Sent when the target role is assumed. Default: an id made of region, account, cluster,
+    /// namespace and ServiceAccount.
     pub external_id: Option<String>,
-    /// Leaves the six session tags out.
+    /// Leaves out EKS's six session tags.
     pub disable_session_tags: bool,
-    /// What a session may do at most, of the last role.
+    /// The session policy of the last role.
     pub policy: Option<IdentityPolicy>,
 }
 
 impl ClusterArn {
-    /// Reads a cluster's ARN; nothing when it is none.
+    /// Parses a cluster's ARN. Returns `None` for anything else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let ["arn", partition, "eks", region, account, resource] = parts[..] else {
             return None;
         };
-        // The rest of the form is a role's, which one place knows.
+        // Partition and account have the same form as in a role's ARN: its parser checks them.
         format!("arn:{partition}:iam::{account}:role/x").parse::<RoleArn>().ok()?;
         let legal = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let name = resource.strip_prefix("cluster/")?;
@@ -68,19 +68,19 @@ impl ClusterArn {
         &self.0
     }
 
-    /// `aws`, `aws-cn`, ...
+    /// `aws`, `aws-cn` and so on.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.part(1)
     }
 
-    /// `eu-west-1`, ...
+    /// For example `eu-west-1`.
     #[must_use]
     pub fn region(&self) -> &str {
         self.part(3)
     }
 
-    /// The twelve digits of its account.
+    /// The 12-digit account id.
     #[must_use]
     pub fn account(&self) -> &str {
         self.part(4)
@@ -94,13 +94,13 @@ impl ClusterArn {
 }
 
 impl Cluster {
-    /// The association of a ServiceAccount; the first, where there are two.
+    /// The first association of a ServiceAccount.
     #[must_use]
     pub fn association(&self, account: &ServiceAccountRef) -> Option<&PodAssociation> {
         self.associations.iter().find(|one| one.service_account == *account)
     }
 
-    /// An association's id, `a-…`, always the same for the same ServiceAccount and role.
+    /// An association's id, `a-…`. It depends on cluster, ServiceAccount and role only.
     pub(crate) fn association_id(&self, association: &PodAssociation) -> String {
         let account = &association.service_account;
         let what = format!("{} {account} {}", self.arn.as_str(), association.role);
@@ -115,7 +115,7 @@ impl Cluster {
         format!("arn:{partition}:eks:{region}:{account}:podidentityassociation/{name}/{id}")
     }
 
-    /// What is sent on the way to a target role.
+    /// The external id that is sent when the target role is assumed.
     pub(crate) fn external_id(&self, association: &PodAssociation) -> String {
         let arn = &self.arn;
         let account = &association.service_account;
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clusters_arn_is_taken_apart() {
+    fn a_clusters_arn_is_parsed() {
         let arn = ClusterArn::read("arn:aws-cn:eks:cn-north-1:111122223333:cluster/shop").unwrap();
         assert_eq!((arn.partition(), arn.region()), ("aws-cn", "cn-north-1"));
         assert_eq!((arn.account(), arn.name()), ("111122223333", "shop"));

@@ -1,80 +1,56 @@
-//! What an account has: OIDC providers, roles, and users with keys.
+//! What an account has: roles, and users with keys.
 
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
-use podrole_identity::{AccountId, Audience, RoleArn};
+use podrole_identity::{AccountId, RoleArn};
 
 use super::Tags;
-use crate::{
-    discovery::Discovery,
-    jwk::JwkSet,
-    policy::{IdentityPolicy, Policy},
-};
+use crate::policy::{IdentityPolicy, Policy};
 
 const DEFAULT_MAX_SESSION_DURATION: u32 = 3600;
 
-/// Inline policies, by name.
+/// Inline policies by name.
 pub type Policies = BTreeMap<String, IdentityPolicy>;
-
-/// An OIDC provider of an account.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// The issuer, exactly as tokens carry it in `iss`.
-    pub url: String,
-    /// The audiences that it takes.
-    pub client_ids: Vec<Audience>,
-    /// The issuer's keys. `None`: those of the issuer that this sandbox serves, if it has that URL,
-    /// else those that the issuer publishes.
-    pub keys: Option<JwkSet>,
-    /// The certificates that IAM would believe. Only kept: nothing here looks at them.
-    pub thumbprints: Vec<String>,
-    /// Its tags.
-    pub tags: Tags,
-    /// When it was made; 1970 for those of a file.
-    pub created: Timestamp,
-    /// The keys that the issuer itself publishes, where they are looked for there.
-    pub(crate) discovery: Discovery,
-}
 
 /// A role of an account.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// Its ARN; the account is in it.
+    /// Contains the account.
     pub arn: RoleArn,
-    /// Who may assume it.
+    /// Decides who may assume the role.
     pub trust_policy: Policy,
-    /// What it may do, of `sts:*` and `eks-auth:*`.
+    /// Evaluated for `sts:*` and `eks-auth:*` actions only.
     pub policies: Policies,
-    /// The longest session in seconds: 3600 to 43200.
+    /// In seconds, 3600 to 43200.
     pub max_session_duration: u32,
-    /// Its tags: every session's `aws:PrincipalTag/*`, but for those that the session overrides.
+    /// `aws:PrincipalTag/*` of every session, unless a session tag overrides them.
     pub tags: Tags,
-    /// What somebody wrote about it.
+    /// Free text.
     pub description: Option<String>,
-    /// When it was made; 1970 for those of a file.
+    /// The epoch for entities from the configuration file.
     pub created: Timestamp,
 }
 
-/// A user of an account: somebody with keys that do not expire.
+/// An IAM user: an identity with access keys that do not expire.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Its ARN; the account is in it.
+    /// Contains the account.
     pub arn: UserArn,
     /// Its keys.
     pub keys: Vec<AccessKey>,
-    /// What it may do, of `sts:*` and `eks-auth:*`.
+    /// Evaluated for `sts:*` and `eks-auth:*` actions only.
     pub policies: Policies,
-    /// Its tags, which are its `aws:PrincipalTag/*`.
+    /// The user's `aws:PrincipalTag/*`.
     pub tags: Tags,
 }
 
-/// A user's key.
+/// A user's access key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// `AKIA…`
     pub id: String,
-    /// What requests are signed with.
+    /// The secret that requests are signed with.
     pub secret: String,
 }
 
@@ -86,7 +62,7 @@ pub struct UserArn {
 }
 
 impl Role {
-    /// A role with sessions of at most an hour, without policies and tags.
+    /// A role with sessions of up to one hour, and without policies and tags.
     #[must_use]
     pub fn new(arn: RoleArn, trust_policy: Policy) -> Self {
         Self {
@@ -101,47 +77,12 @@ impl Role {
     }
 }
 
-impl Provider {
-    /// A provider that takes those audiences, and has the keys of the issuer that is served here.
-    #[must_use]
-    pub fn new(url: &str, client_ids: Vec<Audience>) -> Self {
-        Self {
-            url: url.to_owned(),
-            client_ids,
-            keys: None,
-            thumbprints: Vec::new(),
-            tags: Tags::default(),
-            created: Timestamp::UNIX_EPOCH,
-            discovery: Discovery::default(),
-        }
-    }
-
-    /// With keys of its own.
-    #[must_use]
-    pub fn with_keys(mut self, keys: JwkSet) -> Self {
-        self.keys = Some(keys);
-        self
-    }
-
-    /// Its ARN in an account: the issuer without its scheme.
-    pub(crate) fn arn(&self, partition: &str, account: &str) -> String {
-        let issuer = self.issuer();
-        format!("arn:{partition}:iam::{account}:oidc-provider/{issuer}")
-    }
-
-    /// The issuer as condition keys have it: without its scheme.
-    pub(crate) fn issuer(&self) -> &str {
-        let url = self.url.strip_prefix("https://");
-        url.or_else(|| self.url.strip_prefix("http://")).unwrap_or(&self.url)
-    }
-}
-
 impl UserArn {
-    /// Reads a user's ARN; nothing when it is none.
+    /// Parses a user's ARN. Returns `None` for anything else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (head, name) = text.split_once(":user/")?;
-        // A role's ARN in all but that word, so that one place knows the form.
+        // A user's ARN differs from a role's in that word only: the role's parser checks the rest.
         let role: RoleArn = format!("{head}:role/{name}").parse().ok()?;
         let account = role.account().parse().ok()?;
         Some(Self { text: text.to_owned(), account })
@@ -153,19 +94,19 @@ impl UserArn {
         &self.text
     }
 
-    /// Its account.
+    /// The account of the user.
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The user's name without its path.
+    /// The user's name, without the path.
     #[must_use]
     pub fn name(&self) -> &str {
         self.text.rsplit('/').next().unwrap_or(&self.text)
     }
 
-    /// `aws`, `aws-cn`, ...
+    /// `aws`, `aws-cn` and so on.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.text.split(':').nth(1).unwrap_or_default()
@@ -183,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_read() {
+    fn a_users_arn_is_parsed() {
         let user = UserArn::read("arn:aws-cn:iam::111122223333:user/team/node").unwrap();
         assert_eq!((user.name(), user.partition()), ("node", "aws-cn"));
         assert_eq!(user.account().as_str(), "111122223333");

@@ -1,23 +1,23 @@
-//! Who somebody is, as STS says it.
+//! Identities as GetCallerIdentity returns them.
 
 use podrole_identity::{RoleArn, SessionName};
 
 use super::UserArn;
 use crate::{policy::Principal, random};
 
-/// Who holds credentials: a session of a role, or a user.
+/// The owner of credentials: a role session or a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) account: String,
     /// `arn:<partition>:sts::<account>:assumed-role/<role>/<session>`, without the role's path; or
-    /// the user's.
+    /// the user's ARN.
     pub(crate) arn: String,
     /// `AROA…:<session>`, or `AIDA…`.
     pub(crate) id: String,
     pub(crate) owner: Owner,
 }
 
-/// Whose policies and tags somebody has.
+/// The entity whose policies and tags apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Role(RoleArn),
@@ -25,7 +25,7 @@ pub(crate) enum Owner {
 }
 
 impl Identity {
-    /// A role with a session name.
+    /// The identity of a role session.
     pub(crate) fn session(role: &RoleArn, session: &SessionName) -> Self {
         let (partition, account, name) = (role.partition(), role.account(), role.name());
         Self {
@@ -36,7 +36,7 @@ impl Identity {
         }
     }
 
-    /// A user.
+    /// The identity of a user.
     pub(crate) fn user(arn: &UserArn) -> Self {
         let id = random::role_id(arn.as_str());
         Self {
@@ -47,7 +47,7 @@ impl Identity {
         }
     }
 
-    /// As policies name it.
+    /// The identity as policies name it.
     pub(crate) fn principal(&self) -> Principal<'_> {
         match &self.owner {
             Owner::Role(role) => Principal::Session { arn: &self.arn, role: role.as_str() },
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_has_not_its_roles_path() {
+    fn a_sessions_arn_does_not_have_the_roles_path() {
         let arn = "arn:aws-cn:iam::111122223333:role/team/app".parse().unwrap();
         let session = Identity::session(&arn, &"pod-1".parse().unwrap());
         let wanted = "arn:aws-cn:sts::111122223333:assumed-role/app/pod-1";

@@ -1,4 +1,4 @@
-//! Tags, as IAM and STS take them: keys compare without case and keep their spelling.
+//! Tags as in IAM and STS: keys are compared case-insensitively and keep their spelling.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,25 +11,25 @@ const MOST: usize = 50;
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=128;
 const VALUE_LENGTH: usize = 256;
 
-/// Up to 50 tags. Their text is never in an error: a pod's name may be in it.
+/// Up to 50 tags. Errors do not contain their text, because it can contain a pod's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, (String, String)>);
 
-/// Why something is no tag, or one tag too many.
+/// Why a tag is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TagError {
-    /// The key's length or letters.
-    #[error("a tag's key is 1 to 128 of letters, digits, blanks and _ . : / = + - @")]
+    /// The key's length or characters.
+    #[error("a tag key must be 1 to 128 letters, digits, spaces and _ . : / = + - @")]
     Key,
-    /// The value's length or letters.
-    #[error("a tag's value is up to 256 of letters, digits, blanks and _ . : / = + - @")]
+    /// The value's length or characters.
+    #[error("a tag value must be at most 256 letters, digits, spaces and _ . : / = + - @")]
     Value,
-    /// The prefix that AWS keeps for itself.
-    #[error("a tag's key does not begin with aws:")]
+    /// The prefix is reserved by AWS.
+    #[error("a tag key must not begin with aws:")]
     Reserved,
-    /// The same key, in whatever spelling.
-    #[error("a tag's key is there twice; case does not tell keys apart")]
+    /// The key is already there, possibly in another case.
+    #[error("a tag key occurs twice; keys are compared case-insensitively")]
     Twice,
     /// More than 50.
     #[error("there are more than 50 tags")]
@@ -37,16 +37,16 @@ pub enum TagError {
 }
 
 impl Tags {
-    /// The value under a key.
+    /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(&key.to_lowercase()).map(|(_, value)| value.as_str())
     }
 
-    /// Adds a tag; one of the same key is replaced.
+    /// Adds a tag, or replaces the one with the same key.
     ///
     /// # Errors
-    /// When it is no tag, or one too many.
+    /// If the tag is not valid, or there are 50 already.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), TagError> {
         check_key(key)?;
         if value.chars().count() > VALUE_LENGTH || !value.chars().all(is_legal) {
@@ -60,10 +60,10 @@ impl Tags {
         Ok(())
     }
 
-    /// Adds a tag whose key is not there yet.
+    /// Adds a tag with a new key.
     ///
     /// # Errors
-    /// When it is, or it is no tag, or one too many.
+    /// If the key exists, the tag is not valid, or there are 50 already.
     pub fn add(&mut self, key: &str, value: &str) -> Result<(), TagError> {
         if self.get(key).is_some() {
             return Err(TagError::Twice);
@@ -71,36 +71,36 @@ impl Tags {
         self.set(key, value)
     }
 
-    /// Takes over the tags of another, which win. There may be more than 50 then: a role's and a
-    /// session's.
+    /// Adds the tags of `other`, which win. The result may have more than 50: those of a role and of a
+    /// session.
     pub(crate) fn override_with(&mut self, other: &Self) {
         self.0.extend(other.0.iter().map(|(folded, tag)| (folded.clone(), tag.clone())));
     }
 
-    /// Takes a tag away; whether it was there.
+    /// Removes a tag. Returns whether it existed.
     pub fn remove(&mut self, key: &str) -> bool {
         self.0.remove(&key.to_lowercase()).is_some()
     }
 
-    /// All of them, in the order of their keys.
+    /// Keys and values in the order of the lower-case keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.values().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// How many there are.
+    /// The number of tags.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The key is one that a tag may have.
+/// Checks a tag key's length, characters and prefix.
 pub(super) fn check_key(key: &str) -> Result<(), TagError> {
     if !KEY_LENGTH.contains(&key.chars().count()) || !key.chars().all(is_legal) {
         return Err(TagError::Key);
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for TagsVisitor {
     type Value = Tags;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a text for each key")
+        f.write_str("an object of strings")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tags, A::Error> {
@@ -146,9 +146,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_keeps_iams_limits() {
+    fn a_tag_must_be_within_iams_limits() {
         let long = |length| "a".repeat(length);
-        for (key, value, fault) in [
+        for (key, value, error) in [
             ("team", "shop", None),
             ("a b/c:d=e+f-g@h.i_j", "", None),
             ("größe", "é", None),
@@ -162,7 +162,7 @@ mod tests {
             ("aws:team", "x", Some(TagError::Reserved)),
             ("AWS:team", "x", Some(TagError::Reserved)),
         ] {
-            assert_eq!(Tags::default().set(key, value).err(), fault, "{key} {value}");
+            assert_eq!(Tags::default().set(key, value).err(), error, "{key} {value}");
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_fifty_at_most() {
+    fn there_are_at_most_fifty_tags() {
         let mut tags = Tags::default();
         for number in 0..50 {
             tags.add(&number.to_string(), "x").unwrap();

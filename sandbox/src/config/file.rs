@@ -1,11 +1,11 @@
-//! The sandbox's file as it is written: what is not known here is refused, by name and line.
+//! The configuration file's format. Unknown fields are rejected with their name and line.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use podrole_identity::{AccountId, Audience, Exchange, RoleArn, ServiceAccountRef};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::read_life;
+use super::{error::ClusterError, life::read_life};
 use crate::{
     accounts::{
         AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, Tags, User,
@@ -51,7 +51,7 @@ pub(super) struct ProviderFile {
     tags: Tags,
 }
 
-/// An issuer's URL. IAM refuses `http://` and ports; here a laptop's issuer may have them.
+/// An issuer's URL. Unlike IAM, the sandbox accepts `http://` and ports, for issuers on a laptop.
 struct IssuerUrl(String);
 
 #[derive(Deserialize)]
@@ -138,9 +138,9 @@ impl From<RoleFile> for Role {
 }
 
 impl ClusterFile {
-    pub(super) fn check(self) -> Result<Cluster, String> {
+    pub(super) fn check(self) -> Result<Cluster, ClusterError> {
         if self.name != self.arn.name() {
-            return Err(format!("its ARN names {:?}", self.arn.name()));
+            return Err(ClusterError::Name(self.arn.name().to_owned()));
         }
         let associations = self.associations.into_iter();
         let associations =
@@ -152,21 +152,20 @@ impl ClusterFile {
 }
 
 impl AssociationFile {
-    /// What EKS's API refuses to create.
-    fn check(self, cluster: &ClusterArn) -> Result<PodAssociation, String> {
+    /// Rejects what EKS's API does not create.
+    fn check(self, cluster: &ClusterArn) -> Result<PodAssociation, ClusterError> {
         let (namespace, name) = (self.namespace, self.service_account);
-        let of = format!("the association of {namespace}/{name}");
+        let of = format!("{namespace}/{name}");
         let service_account = ServiceAccountRef::new(&namespace, &name);
         if self.role_arn.account() != cluster.account() {
-            return Err(format!(
-                "{of}: roleArn must be of the cluster's account; reach another by targetRoleArn"
-            ));
+            return Err(ClusterError::RoleAccount(of));
         }
         if self.policy.is_some() && !self.disable_session_tags {
-            return Err(format!("{of}: a policy needs disableSessionTags: true"));
+            return Err(ClusterError::PolicyWithTags(of));
         }
         Ok(PodAssociation {
-            service_account: service_account.map_err(|fault| format!("{of}: {fault}"))?,
+            service_account: service_account
+                .map_err(|error| ClusterError::ServiceAccount { name: of, error })?,
             role: self.role_arn,
             target_role: self.target_role_arn,
             external_id: self.external_id,
@@ -181,7 +180,7 @@ fn life<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, 
     read_life(&text).map(Some).map_err(D::Error::custom)
 }
 
-/// A text that must be of a form; the fault names the text.
+/// Parses a text with a fixed format. The error contains the text.
 fn formed<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     read: impl Fn(&str) -> Option<T>,
@@ -194,7 +193,7 @@ fn formed<'de, D: Deserializer<'de>, T>(
 impl<'de> Deserialize<'de> for AccountKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = |text: &str| text.parse().ok().map(Self);
-        formed(deserializer, read, "is no account: it is not 12 digits")
+        formed(deserializer, read, "is not an AWS account id: use 12 digits")
     }
 }
 
@@ -204,19 +203,23 @@ impl<'de> Deserialize<'de> for IssuerUrl {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
             (!rest.is_empty()).then(|| Self(url.to_owned()))
         };
-        formed(deserializer, read, "is no issuer: it must begin with https:// (or http://)")
+        formed(deserializer, read, "is not an issuer URL: it must begin with https:// (or http://)")
     }
 }
 
 impl<'de> Deserialize<'de> for UserArn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        formed(deserializer, Self::read, "is no user (arn:aws:iam::<account>:user/<name>)")
+        formed(
+            deserializer,
+            Self::read,
+            "is not the ARN of a user (arn:aws:iam::<account>:user/<name>)",
+        )
     }
 }
 
 impl<'de> Deserialize<'de> for ClusterArn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = "is no cluster (arn:aws:eks:<region>:<account>:cluster/<name>)";
+        let form = "is not the ARN of a cluster (arn:aws:eks:<region>:<account>:cluster/<name>)";
         formed(deserializer, Self::read, form)
     }
 }
@@ -227,6 +230,6 @@ impl<'de> Deserialize<'de> for KeyId {
             let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
             ((16..=128).contains(&id.len()) && id.chars().all(legal)).then(|| Self(id.to_owned()))
         };
-        formed(deserializer, read, "is no access key id: 16 to 128 letters and digits")
+        formed(deserializer, read, "is not an access key id: use 16 to 128 letters and digits")
     }
 }

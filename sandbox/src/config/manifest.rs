@@ -1,12 +1,12 @@
-//! The file as a cluster holds it: in a ConfigMap.
+//! The configuration file inside of a ConfigMap's manifest.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
-/// What tells a manifest from the file itself; all else is passed over here.
+/// The fields that distinguish a manifest from the configuration file. Others are ignored here.
 #[derive(Deserialize)]
 pub(super) struct Manifest {
     kind: Option<String>,
@@ -15,14 +15,14 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// The file that a ConfigMap holds; none where there is no manifest, but the file itself.
+    /// The one file of a ConfigMap. `None` if the text is not a manifest.
     pub(super) fn file(self) -> Result<Option<String>, ConfigError> {
         let Some(kind) = self.kind else {
             return Ok(None);
         };
         let files = self.data.len();
-        let mut held = self.data.into_values();
-        match held.next().filter(|_| kind == "ConfigMap" && files == 1) {
+        let mut contents = self.data.into_values();
+        match contents.next().filter(|_| kind == "ConfigMap" && files == 1) {
             Some(file) => Ok(Some(file)),
             None => Err(ConfigError::Manifest { kind, files }),
         }

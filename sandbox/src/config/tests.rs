@@ -41,7 +41,7 @@ credentialLife: 30s
 "#;
 
 #[test]
-fn a_file_is_read() {
+fn a_file_is_parsed() {
     let config = Config::read(FILE).unwrap();
     assert_eq!(config.credential_life, Some(Duration::from_secs(30)));
     let both = ["https://oidc.example", "https://cluster.example"];
@@ -67,12 +67,12 @@ fn a_file_is_read() {
         assert!(accounts.cluster(account, region, name).is_none(), "{account} {region} {name}");
     }
     Config::read("{}").unwrap();
-    // YAML takes the digits for a number where nobody quotes them.
+    // Without quotes the digits are a number in YAML.
     Config::read(&FILE.replacen("\"111122223333\"", "111122223333", 1)).unwrap();
 }
 
 #[test]
-fn a_config_map_may_hold_the_file() {
+fn a_config_map_may_contain_the_file() {
     let held = |kind: &str, files: &[(&str, &str)]| {
         let data: std::collections::BTreeMap<_, _> = files.iter().copied().collect();
         let metadata = serde_json::json!({"name": "sandbox"});
@@ -86,15 +86,15 @@ fn a_config_map_may_hold_the_file() {
         ("ConfigMap", &[]),
         ("ConfigMap", &[("a", FILE), ("b", FILE)]),
     ] {
-        let fault = held(kind, files).unwrap_err().to_string();
-        assert!(fault.contains("a ConfigMap that holds it alone"), "{fault}");
+        let error = held(kind, files).unwrap_err().to_string();
+        assert!(error.contains("a ConfigMap with that file alone"), "{error}");
     }
-    let fault = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
-    assert!(fault.starts_with("line 1"), "{fault}");
+    let error = held("ConfigMap", &[("a", "accounts: 1")]).unwrap_err().to_string();
+    assert!(error.starts_with("line 1"), "{error}");
 }
 
 #[test]
-fn a_fault_names_its_line_and_reason() {
+fn an_error_has_line_and_reason() {
     for (from, to, line, reason) in [
         ("roles:", "rolls:", 17, "rolls"),
         ("clientIds", "audiences", 6, "audiences"),
@@ -102,63 +102,63 @@ fn a_fault_names_its_line_and_reason() {
         ("[sts.amazonaws.com]", "[\"\"]", 7, "audience"),
         ("url: https://", "url: ftp://", 6, "https://"),
         ("role/team/app", "user/app", 19, "names no role"),
-        ("user/team/node", "role/node", 10, "is no user"),
-        ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "no access key id"),
+        ("user/team/node", "role/node", 10, "is not the ARN of a user"),
+        ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "not an access key id"),
         ("secret:", "password:", 12, "password"),
         ("Resource: \"*\"", "Principal: \"*\"", 15, "Principal"),
         ("team: shop", "\"aws:team\": shop", 16, "aws:"),
         ("Action: sts:AssumeRoleWith", "NotPrincipal: sts:AssumeRoleWith", 26, "NotPrincipal"),
         ("Effect: Allow\n", "Effect: Permit\n", 24, "Permit"),
         ("maxSessionDuration: 7200", "maxSessionDuration: long", 20, ""),
-        ("cluster/shop", "node/shop", 29, "is no cluster"),
+        ("cluster/shop", "node/shop", 29, "is not the ARN of a cluster"),
         ("issuer: https", "url: https", 30, "url"),
         ("targetRoleArn", "targetRole", 35, "targetRole"),
-        ("credentialLife: 30s", "credentialLife: soon", 38, "no duration"),
+        ("credentialLife: 30s", "credentialLife: soon", 38, "not a duration"),
         ("credentialLife: 30s", "credentialLife: 0s", 38, "too short"),
         ("accounts:", "accounts: [", 0, ""),
     ] {
         assert!(FILE.contains(from), "{from}");
-        let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
-        let ConfigError::Read { line: at, reason: why, .. } = &fault else {
-            panic!("{to}: {fault}");
+        let error = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
+        let ConfigError::Read { line: at, reason: why, .. } = &error else {
+            panic!("{to}: {error}");
         };
-        assert!(line == 0 || at.abs_diff(line) <= 1, "{to}: {fault}");
-        assert!(why.contains(reason) && !why.contains(" at line "), "{to}: {fault}");
+        assert!(line == 0 || at.abs_diff(line) <= 1, "{to}: {error}");
+        assert!(why.contains(reason) && !why.contains(" at line "), "{to}: {error}");
     }
 }
 
 #[test]
-fn everything_stands_under_its_account_and_name() {
+fn everything_is_listed_under_its_account_and_name() {
     let read = |from: &str, to: &str| {
         assert!(FILE.contains(from), "{from}");
         Config::read(&FILE.replacen(from, to, 1)).unwrap_err()
     };
     for from in ["111122223333:role/team", "111122223333:user"] {
-        let fault = read(from, &from.replace("1111", "4444"));
-        assert!(matches!(fault, ConfigError::Account { .. }), "{fault}");
+        let error = read(from, &from.replace("1111", "4444"));
+        assert!(matches!(error, ConfigError::Account { .. }), "{error}");
     }
     for (from, to) in [("      app:", "      shop:"), ("      node:", "      other:")] {
-        let fault = read(from, to);
-        assert!(matches!(fault, ConfigError::Name { .. }), "{fault}");
+        let error = read(from, to);
+        assert!(matches!(error, ConfigError::Name { .. }), "{error}");
     }
-    let fault = read("7200", "60");
-    assert!(matches!(fault, ConfigError::MaxSessionDuration { .. }), "{fault}");
+    let error = read("7200", "60");
+    assert!(matches!(error, ConfigError::MaxSessionDuration(_)), "{error}");
     let key = "          - {id: AKIAIOSFODNN7EXAMPLE, secret: hidden}\n";
-    let fault = read(key, &key.repeat(2));
-    assert!(matches!(fault, ConfigError::KeyTwice { .. }), "{fault}");
+    let error = read(key, &key.repeat(2));
+    assert!(matches!(error, ConfigError::KeyTwice { .. }), "{error}");
 }
 
 #[test]
-fn an_association_is_one_that_eks_would_take() {
+fn an_association_must_be_one_that_eks_accepts() {
     for (from, to, reason) in [
-        ("- name: shop", "- name: other", "its ARN names \"shop\""),
+        ("- name: shop", "- name: other", "its ARN contains the name \"shop\""),
         ("roleArn: arn:aws:iam::1111", "roleArn: arn:aws:iam::4444", "targetRoleArn"),
         ("disableSessionTags: true", "disableSessionTags: false", "disableSessionTags: true"),
         ("serviceAccount: app", "serviceAccount: a/b", "shop/a/b"),
     ] {
         assert!(FILE.contains(from), "{from}");
-        let fault = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
-        assert!(matches!(fault, ConfigError::Cluster { .. }), "{fault}");
-        assert!(fault.to_string().contains(reason), "{fault}");
+        let error = Config::read(&FILE.replacen(from, to, 1)).unwrap_err();
+        assert!(matches!(error, ConfigError::Cluster { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
     }
 }

@@ -1,13 +1,16 @@
-//! Keys of issuers that are known by URL: OIDC discovery, as AWS does it.
+//! Fetches an issuer's keys by OIDC discovery, as AWS does.
 //!
 //! ```text
-//!   issuer ─► /.well-known/openid-configuration ─► jwks_uri ─► keys, kept for an hour
+//!   issuer ─► /.well-has_key/openid-configuration ─► jwks_uri ─► keys, kept for an hour
 //! ```
 //!
-//! Only issuers that are registered are asked, over https, or over http on this machine. An unknown
-//! key asks again, but seldom: a caller with invented tokens shall not make us a nuisance.
+//! Only registered issuers are contacted, over https, or over http on the loopback address. An unknown
+//! key triggers a new fetch, but at most one every five seconds: a caller with invented tokens must not
+//! make the sandbox flood an issuer.
 
-pub(crate) mod client;
+pub(crate) mod api_server;
+mod documents;
+mod error;
 
 use std::{
     fmt,
@@ -19,33 +22,31 @@ use http::{Uri, uri::Scheme};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use self::client::Documents;
-use crate::{
-    accounts::Provider, in_cluster::InCluster, issuer::Issuer as Served, jwk::JwkSet,
-    token::TokenError,
-};
+pub(crate) use self::error::DiscoveryError;
+use self::{api_server::ApiServer, documents::DocumentClient};
+use crate::jwk::JwkSet;
 
-/// How long keys are believed without asking again.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
-/// The least time between two questions to one issuer.
-const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// How long keys are used without fetching them again.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
+/// The minimum time between two fetches from one issuer.
+const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is known of one issuer's keys. Clones are the same.
+/// The cached keys of one issuer. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Discovery(Arc<Issuer>);
+pub(crate) struct Discovery(Arc<IssuerState>);
 
-/// Whoever asks the issuer holds the lock, and others wait for the answer.
+/// `fetching` is held during a fetch, so that concurrent callers wait for its result.
 #[derive(Default)]
-struct Issuer {
-    asking: tokio::sync::Mutex<()>,
-    held: Mutex<Held>,
+struct IssuerState {
+    fetching: tokio::sync::Mutex<()>,
+    cache: Mutex<CachedKeys>,
 }
 
 #[derive(Clone, Default)]
-struct Held {
+struct CachedKeys {
     keys: Option<JwkSet>,
-    fault: Option<String>,
-    asked: Option<Timestamp>,
+    error: Option<DiscoveryError>,
+    fetched: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -54,62 +55,66 @@ struct DiscoveryDocument {
     jwks_uri: String,
 }
 
-impl Held {
-    /// Whether the issuer is to be asked for this key now.
+impl CachedKeys {
+    /// Whether to fetch the keys now, given that `kid` is needed.
     fn is_due(&self, kid: Option<&str>, now: Timestamp) -> bool {
-        let Some(asked) = self.asked else {
+        let Some(fetched) = self.fetched else {
             return true;
         };
-        let age = now.duration_since(asked);
-        let known = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
-        age >= if known && self.fault.is_none() { KEPT } else { PAUSE }
+        let age = now.duration_since(fetched);
+        let has_key = self.keys.as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.has(kid)));
+        age >= if has_key && self.error.is_none() { MAX_AGE } else { MIN_INTERVAL }
     }
 
-    /// What an answer leaves. Keys that are there outlive an outage.
-    fn take(&mut self, answer: Result<JwkSet, String>, now: Timestamp) {
-        self.asked = Some(now);
+    /// Stores the result of a fetch. Existing keys survive a failed one.
+    fn store(&mut self, answer: Result<JwkSet, DiscoveryError>, now: Timestamp) {
+        self.fetched = Some(now);
         match answer {
-            Ok(keys) => (self.keys, self.fault) = (Some(keys), None),
-            Err(fault) => self.fault = Some(fault),
+            Ok(keys) => (self.keys, self.error) = (Some(keys), None),
+            Err(error) => self.error = Some(error),
         }
     }
 }
 
 impl Discovery {
-    /// Sees to it that the issuer's keys are known, this one among them where the issuer has it.
-    /// The cluster that we run in is asked itself, whatever its issuer's URL.
-    pub(crate) async fn prepare(
+    /// Fetches the issuer's keys if they are missing or old, or if `kid` is not among them. With an API
+    /// server, its keys are used: pods cannot always reach the issuer's URL.
+    pub(crate) async fn refresh(
         &self,
         url: &str,
         kid: Option<&str>,
-        cluster: Option<&InCluster>,
+        api_server: Option<&ApiServer>,
         now: Timestamp,
     ) {
-        if !self.held().is_due(kid, now) {
+        if !self.cache().is_due(kid, now) {
             return;
         }
-        let _asking = self.0.asking.lock().await;
-        if !self.held().is_due(kid, now) {
+        let _asking = self.0.fetching.lock().await;
+        if !self.cache().is_due(kid, now) {
             return;
         }
-        let answer = match cluster.filter(|cluster| cluster.issuer() == url) {
-            Some(cluster) => cluster.keys().await,
+        let answer = match api_server {
+            Some(server) => server.keys().await,
             None => fetch(url).await,
         };
-        if let Err(fault) = &answer {
-            tracing::warn!(issuer = url, %fault, "the issuer's keys could not be had");
+        if let Err(error) = &answer {
+            tracing::warn!(
+                issuer = url,
+                %error,
+                "could not fetch the issuer's keys; keeping the current ones"
+            );
         }
-        self.held().take(answer, now);
+        self.cache().store(answer, now);
     }
 
-    /// The issuer's keys; or why there are none. Nothing: it was never asked.
-    pub(crate) fn keys(&self) -> Option<Result<JwkSet, String>> {
-        let held = self.held().clone();
-        held.keys.map(Ok).or(held.fault.map(Err))
+    /// The issuer's keys, or why there are none. `None` if they were never fetched.
+    pub(crate) fn keys(&self) -> Option<Result<JwkSet, DiscoveryError>> {
+        let cache = self.cache().clone();
+        cache.keys.map(Ok).or(cache.error.map(Err))
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, CachedKeys> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,24 +124,7 @@ impl fmt::Debug for Discovery {
     }
 }
 
-impl Provider {
-    /// The keys that its tokens are checked with: its own; else those of the issuer that is served
-    /// here; else those that it publishes. Nothing: it was never asked for them.
-    pub(crate) fn key_set(&self, served: Option<&Served>) -> Result<Option<JwkSet>, TokenError> {
-        match (&self.keys, served) {
-            (Some(keys), _) => Ok(Some(keys.clone())),
-            (None, Some(issuer)) if issuer.url() == self.url => Ok(Some(issuer.key_set())),
-            (None, _) => self.discovery.keys().transpose().map_err(TokenError::Unreachable),
-        }
-    }
-
-    /// Whether its keys are to be had from nowhere but itself.
-    pub(crate) fn is_elsewhere(&self, served: Option<&Served>) -> bool {
-        self.keys.is_none() && served.is_none_or(|issuer| issuer.url() != self.url)
-    }
-}
-
-/// Whether keys are fetched from such a URL: https, or http on this machine.
+/// Whether keys may be fetched from the URL: https, or http on the loopback address.
 pub(crate) fn is_fetchable(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
@@ -149,19 +137,19 @@ pub(crate) fn is_fetchable(url: &str) -> bool {
             || (uri.scheme() == Some(&Scheme::HTTP) && loopback))
 }
 
-async fn fetch(url: &str) -> Result<JwkSet, String> {
+async fn fetch(url: &str) -> Result<JwkSet, DiscoveryError> {
     if !is_fetchable(url) {
-        return Err(format!("{url}: keys are fetched over https, or http on loopback"));
+        return Err(DiscoveryError::NotFetchable(url.to_owned()));
     }
-    // A new client each time: issuers are asked once an hour.
-    let documents = Documents::new()?;
-    let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
+    // A new client each time: one fetch an hour does not need a pool of connections.
+    let documents = DocumentClient::new()?;
+    let at = format!("{}/.well-has_key/openid-configuration", url.trim_end_matches('/'));
     let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
-        return Err(format!("{at} is the document of another issuer"));
+        return Err(DiscoveryError::OtherIssuer { url: at, issuer: document.issuer });
     }
     if !is_fetchable(&document.jwks_uri) {
-        return Err(format!("{at}: its jwks_uri is neither https nor http on loopback"));
+        return Err(DiscoveryError::JwksUri(at));
     }
     documents.get(&document.jwks_uri, None).await
 }
@@ -179,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn only_https_or_this_machine_is_asked() {
+    fn only_https_and_loopback_urls_are_fetched() {
         for (url, wanted) in [
             ("https://oidc.example/id", true),
             ("http://127.0.0.1:4566", true),
@@ -197,31 +185,31 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_asked_once_an_hour_and_for_unknown_keys_seldom() {
-        let mut held = Held::default();
-        assert!(held.is_due(Some("a"), at(0)));
-        held.take(Ok(keys()), at(0));
-        assert!(!held.is_due(Some("a"), at(3599)) && held.is_due(Some("a"), at(3600)));
-        assert!(!held.is_due(Some("b"), at(4)) && held.is_due(Some("b"), at(5)));
+    fn keys_are_fetched_once_an_hour_and_at_most_every_five_seconds_for_unknown_ids() {
+        let mut cache = CachedKeys::default();
+        assert!(cache.is_due(Some("a"), at(0)));
+        cache.store(Ok(keys()), at(0));
+        assert!(!cache.is_due(Some("a"), at(3599)) && cache.is_due(Some("a"), at(3600)));
+        assert!(!cache.is_due(Some("b"), at(4)) && cache.is_due(Some("b"), at(5)));
     }
 
     #[test]
-    fn keys_outlive_an_outage() {
-        let mut held = Held::default();
-        held.take(Ok(keys()), at(0));
-        held.take(Err("away".to_owned()), at(3600));
-        assert!(held.keys.as_ref().unwrap().has("a"));
-        assert!(!held.is_due(Some("a"), at(3604)) && held.is_due(Some("a"), at(3605)));
+    fn keys_survive_an_outage() {
+        let mut cache = CachedKeys::default();
+        cache.store(Ok(keys()), at(0));
+        cache.store(Err(DiscoveryError::Token), at(3600));
+        assert!(cache.keys.as_ref().unwrap().has("a"));
+        assert!(!cache.is_due(Some("a"), at(3604)) && cache.is_due(Some("a"), at(3605)));
     }
 
     #[tokio::test]
-    async fn an_issuer_that_is_away_is_told_so() {
+    async fn an_unreachable_issuer_is_an_error() {
         // Nothing listens on port 1.
         let url = "http://127.0.0.1:1";
         let discovery = Discovery::default();
         assert!(discovery.keys().is_none());
-        discovery.prepare(url, Some("a"), None, at(0)).await;
-        let fault = discovery.keys().unwrap().unwrap_err();
-        assert!(fault.contains("/.well-known/openid-configuration"), "{fault}");
+        discovery.refresh(url, Some("a"), None, at(0)).await;
+        let error = discovery.keys().unwrap().unwrap_err().to_string();
+        assert!(error.contains("/.well-has_key/openid-configuration"), "{error}");
     }
 }

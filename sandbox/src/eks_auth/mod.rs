@@ -1,83 +1,87 @@
-//! EKS Auth: a node's credentials and a pod's token become the credentials of the role that an
-//! association names.
+//! EKS Auth: a node sends a pod's token and gets the credentials of the role in the pod's association.
 //!
 //! ```text
-//!   Call ─► caller: may it? ─► token: whose pod? ─► association ─► hop as the service
-//!                                                                  └─► hop on to the target role
+//!   Call ─► caller: permitted? ─► token: which pod? ─► association ─► role step as the service
+//!                                                                     └─► role step to the target role
 //! ```
 //!
-//! Source: the service's own model and EKS's user guide, for shapes, codes, tags and lives.
+//! Sources: the service model for shapes and codes, and EKS's user guide for tags and durations.
 
-mod answer;
-mod fault;
+mod error;
 mod pod;
+mod response;
 mod role;
 pub(crate) mod route;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
-use podrole_identity::Exchange;
 use serde::Deserialize;
 
 use self::{
-    answer::{Answer, write},
-    fault::EksFault,
+    error::EksAuthError,
     pod::Pod,
+    response::{JsonResponse, write},
 };
 use crate::{
     accounts::{Accounts, Cluster},
+    call::Call,
     decisions::Decision,
     random,
     sandbox::Sandbox,
-    sts::{Call, caller::Caller, hop, known::Known, permission},
+    sts::{caller::Caller, inputs::DecisionInputs, permission, role_step},
     token::Token,
 };
 
 const OPERATION: &str = "AssumeRoleForPodIdentity";
 const ACTION: &str = "eks-auth:AssumeRoleForPodIdentity";
-/// What the API's names must be.
+/// The API's limits for a cluster's name.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=100;
 
-/// The body of a call. Members that are not known here are let be: the agents of EKS send more.
+/// The body of a call. Unknown fields are ignored, because EKS's agent sends more.
 #[derive(Deserialize)]
 struct Body {
     token: Option<String>,
 }
 
-/// A yes: the last hop, and whose it is.
-struct Done {
-    granted: hop::Granted,
+/// A permitted call: the session to issue, and the pod it is for.
+struct PodIdentity {
+    granted: role_step::GrantedSession,
     pod: Pod,
     association: (String, String),
 }
 
 impl Sandbox {
-    /// Answers a call for a cluster's pod.
-    pub(crate) fn pod_identity(&self, call: &Call<'_>, cluster: &str, now: Timestamp) -> Answer {
+    /// Handles AssumeRoleForPodIdentity and records the decision.
+    pub(crate) fn pod_identity(
+        &self,
+        call: &Call<'_>,
+        cluster: &str,
+        now: Timestamp,
+    ) -> JsonResponse {
         let request_id = random::uuid().unwrap_or_default();
         let written = self.decide_pod_identity(call, cluster, now).and_then(|done| {
-            let session = hop::issue(&done.granted, now)?;
-            let body = write(&done, &session);
+            let session = role_step::issue(&done.granted, now)?;
+            let body = write(&done.pod, &done.association, &session);
             let role = session.identity.owner_arn().to_owned();
             self.sessions().keep(session, now);
             Ok((body, role, format!("{} for {}", done.granted.reason, done.pod.account)))
         });
-        let fault = written.as_ref().err();
+        let error = written.as_ref().err();
         self.write(Decision {
             at: now,
             operation: OPERATION.into(),
-            allowed: fault.is_none(),
-            code: fault.map(|fault| fault.code().0.into()),
+            allowed: error.is_none(),
+            code: error.map(|error| error.code().0.into()),
             role: written.as_ref().ok().map(|(_, role, _)| role.clone()),
             reason: match &written {
                 Ok((_, _, reason)) => reason.clone(),
-                Err(fault) => fault.reason(),
+                Err(error) => error.reason(),
             },
         });
         match written {
-            Ok((body, ..)) => Answer::yes(body, request_id),
-            Err(fault) => Answer::no(&fault, request_id),
+            Ok((body, ..)) => JsonResponse::success(body, request_id),
+            Err(error) => JsonResponse::error(&error, request_id),
         }
     }
 
@@ -86,94 +90,91 @@ impl Sandbox {
         call: &Call<'_>,
         cluster: &str,
         now: Timestamp,
-    ) -> Result<Done, EksFault> {
+    ) -> Result<PodIdentity, EksAuthError> {
         let caller = self.caller(call, "eks-auth", now)?;
         let token = read(call.body, cluster)?;
         let accounts = self.accounts();
         check_permission(&caller, cluster, now)?;
         let account = caller.account().unwrap_or_default();
         let cluster = accounts.cluster(account, &caller.region, cluster);
-        let cluster = cluster.ok_or(EksFault::NoCluster)?;
+        let cluster = cluster.ok_or(EksAuthError::NoCluster)?;
         let uuid = random::uuid()?;
-        decide(self.known(&accounts), cluster, &token, &uuid, now)
+        decide(self.inputs(&accounts), cluster, &token, &uuid, now)
     }
 }
 
-/// Decides for a caller that may ask, in a cluster that is there.
+/// Decides for a permitted caller and an existing cluster.
 fn decide(
-    known: Known<'_>,
+    inputs: DecisionInputs<'_>,
     cluster: &Cluster,
     token: &str,
     uuid: &str,
     now: Timestamp,
-) -> Result<Done, EksFault> {
-    let pod = believed(known, cluster, token, now)?;
+) -> Result<PodIdentity, EksAuthError> {
+    let pod = verified(inputs, cluster, token, now)?;
     let association = cluster.association(&pod.account);
-    let association = association.ok_or_else(|| EksFault::NoAssociation(pod.account.clone()))?;
-    let step = role::Step { known, cluster, association, pod: &pod, uuid };
+    let association =
+        association.ok_or_else(|| EksAuthError::NoAssociation(pod.account.clone()))?;
+    let step = role::PodRole { inputs, cluster, association, pod: &pod, uuid };
     let granted = step.decide(now)?;
     let association = (cluster.association_arn(association), cluster.association_id(association));
-    Ok(Done { granted, pod, association })
+    Ok(PodIdentity { granted, pod, association })
 }
 
-/// The token and nothing else, both of the form that the API asks for.
-fn read(body: &[u8], cluster: &str) -> Result<String, EksFault> {
+/// Checks the cluster's name and returns the token from the body.
+fn read(body: &[u8], cluster: &str) -> Result<String, EksAuthError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let fits = NAME_LENGTH.contains(&cluster.len())
         && cluster.chars().all(legal)
         && cluster.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !fits {
-        return Err(EksFault::Parameter("clusterName"));
+        return Err(EksAuthError::Parameter("clusterName"));
     }
-    let body: Body = serde_json::from_slice(body).map_err(|_| EksFault::Unreadable)?;
+    let body: Body = serde_json::from_slice(body).map_err(|_| EksAuthError::Unreadable)?;
     let part = |part: &str| {
         let legal = |c: char| c.is_ascii_alphanumeric() || "-_=".contains(c);
         !part.is_empty() && part.chars().all(legal)
     };
     let formed = |token: &String| token.split('.').count() == 3 && token.split('.').all(part);
-    body.token.filter(formed).ok_or(EksFault::Parameter("token"))
+    body.token.filter(formed).ok_or(EksAuthError::Parameter("token"))
 }
 
-/// The caller's own policies let it ask. It learns nothing of clusters that it may not ask about.
-fn check_permission(caller: &Caller, cluster: &str, now: Timestamp) -> Result<(), EksFault> {
-    let identity = caller.identity().ok_or(EksFault::NoCluster)?;
+/// Checks the caller's own policies. This comes before the cluster is looked up, so that a caller without
+/// permission does not learn whether it exists.
+fn check_permission(caller: &Caller, cluster: &str, now: Timestamp) -> Result<(), EksAuthError> {
+    let identity = caller.identity().ok_or(EksAuthError::NoCluster)?;
     let partition = identity.arn.split(':').nth(1).unwrap_or_default();
     let (region, account) = (&caller.region, &identity.account);
     let resource = format!("arn:{partition}:eks:{region}:{account}:cluster/{cluster}");
     let context = caller.context(now);
     let permitted = permission::on_resource(caller, &resource, ACTION, &context);
-    permitted.map(|_| ()).map_err(|reason| EksFault::NotPermitted {
+    permitted.map(|_| ()).map_err(|reason| EksAuthError::NotPermitted {
         caller: identity.arn.clone(),
         resource,
         reason,
     })
 }
 
-/// The pod that a token was made for, once the token is believed.
-fn believed(
-    known: Known<'_>,
+/// Verifies the token and returns the pod that it is bound to.
+fn verified(
+    inputs: DecisionInputs<'_>,
     cluster: &Cluster,
     token: &str,
     now: Timestamp,
-) -> Result<Pod, EksFault> {
+) -> Result<Pod, EksAuthError> {
     let token = Token::parse(token)?;
     let claims = &token.claims;
     if claims.iss != cluster.issuer.url {
-        return Err(EksFault::Issuer { held: claims.iss.clone() });
+        return Err(EksAuthError::Issuer { actual: claims.iss.clone() });
     }
-    known.check_signature(&token, &cluster.issuer)?;
-    claims.check_audience(&cluster.issuer)?;
+    inputs.check_signature(&token, &cluster.issuer)?;
+    claims.check_audience(&cluster.issuer.client_ids)?;
     claims.check_expiry(now)?;
     claims.check_not_before(now)?;
-    Pod::of(claims).map_err(EksFault::NotAPod)
+    Pod::of(claims).map_err(EksAuthError::NotAPod)
 }
 
-/// Whom such tokens are for.
-fn audience() -> String {
-    Exchange::EksAuth.audience().to_string()
-}
-
-/// The cluster of that name whose tokens that issuer makes.
+/// The cluster with that name and issuer.
 fn cluster_of<'a>(accounts: &'a Accounts, name: &str, iss: &str) -> Option<&'a Cluster> {
     let mut clusters = accounts.clusters().iter();
     clusters.find(|one| one.arn.name() == name && one.issuer.url == iss)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::token::Claims;
 
-/// Whose token it is.
+/// The pod and its ServiceAccount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pod {
     pub(super) account: ServiceAccountRef,
@@ -13,34 +13,49 @@ pub(super) struct Pod {
     pub(super) uid: String,
 }
 
-/// Kubernetes' own claim.
+/// Kubernetes's claim `kubernetes.io`.
 #[derive(Deserialize)]
 struct Kubernetes {
     namespace: String,
-    serviceaccount: Named,
-    pod: Named,
+    serviceaccount: NamedUid,
+    pod: NamedUid,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedUid {
     name: String,
     uid: String,
 }
 
+/// Why a token is not bound to a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PodClaimError {
+    #[error("the token has no claim kubernetes.io")]
+    Missing,
+    #[error("the token's claim kubernetes.io does not name a pod")]
+    NoPod,
+    #[error("the token's claim kubernetes.io does not name a ServiceAccount")]
+    NoServiceAccount,
+    #[error("the token's sub is not the ServiceAccount in its claim kubernetes.io")]
+    Subject,
+    #[error("the token's claim kubernetes.io has a pod name that Kubernetes does not allow")]
+    PodName,
+}
+
 impl Pod {
-    /// The pod of a token that is believed; else what the token lacks.
-    pub(super) fn of(claims: &Claims) -> Result<Self, &'static str> {
-        let claim = claims.kubernetes.clone().ok_or("it has no claim kubernetes.io")?;
+    /// Reads the pod from the claims of a verified token.
+    pub(super) fn of(claims: &Claims) -> Result<Self, PodClaimError> {
+        let claim = claims.kubernetes.clone().ok_or(PodClaimError::Missing)?;
         let claim = serde_json::from_value(claim);
         let Kubernetes { namespace, serviceaccount, pod } =
-            claim.map_err(|_| "its claim kubernetes.io names no pod")?;
+            claim.map_err(|_| PodClaimError::NoPod)?;
         let account = ServiceAccountRef::new(&namespace, &serviceaccount.name)
-            .map_err(|_| "its claim kubernetes.io names no ServiceAccount")?;
+            .map_err(|_| PodClaimError::NoServiceAccount)?;
         if claims.sub != account.subject() {
-            return Err("its sub is not the ServiceAccount of its claim kubernetes.io");
+            return Err(PodClaimError::Subject);
         }
         if pod.name.is_empty() || pod.uid.is_empty() || serviceaccount.uid.is_empty() {
-            return Err("its claim kubernetes.io names no pod");
+            return Err(PodClaimError::NoPod);
         }
         Ok(Self { account, name: pod.name, uid: pod.uid })
     }

@@ -1,100 +1,110 @@
-//! From a pod to its role, and on to the target role.
+//! The role steps from EKS Auth to an association's role, and from there to its target role.
 
 use jiff::Timestamp;
 use podrole_identity::{POD_IDENTITY_AUDIENCE, RoleArn, SessionName};
 
-use super::{fault::EksFault, pod::Pod};
+use super::{
+    error::EksAuthError,
+    pod::{Pod, PodClaimError},
+};
 use crate::{
     accounts::{Cluster, PodAssociation},
     policy::{Context, IdentityPolicy},
     sts::{
-        caller::{Caller, Outsider},
-        fault::Fault,
-        hop::{self, Asked, Granted, Life},
-        known::Known,
+        caller::{Caller, ExternalPrincipal},
+        error::StsError,
+        inputs::DecisionInputs,
+        role_step::{self, GrantedSession, RoleStep, SessionLength},
         session_policies::SessionPolicies,
         session_tags::SessionTags,
     },
 };
 
-/// Six hours.
+/// Seconds: six hours.
 const LIFE: u32 = 21_600;
-/// 59 minutes: a chain gives an hour at most.
-const LIFE_OF_A_CHAIN: u32 = 3540;
-/// Characters of a session name that come before the UUID.
+/// Seconds: 59 minutes, because role chaining allows one hour.
+const CHAINED_LIFE: u32 = 3540;
+/// Characters of a session name before the hyphen and the UUID.
 const NAME_LENGTH: usize = 64 - 37;
 
-/// What a role is asked for with.
+/// What the steps are made from.
 #[derive(Clone, Copy)]
-pub(super) struct Step<'a> {
-    pub(super) known: Known<'a>,
+pub(super) struct PodRole<'a> {
+    pub(super) inputs: DecisionInputs<'a>,
     pub(super) cluster: &'a Cluster,
     pub(super) association: &'a PodAssociation,
     pub(super) pod: &'a Pod,
     pub(super) uuid: &'a str,
 }
 
-impl Step<'_> {
-    /// The association's role; or its target role, by way of the role.
-    pub(super) fn decide(&self, now: Timestamp) -> Result<Granted, EksFault> {
-        let service = Caller::outsider(Outsider::Service(POD_IDENTITY_AUDIENCE), self.source());
+impl PodRole<'_> {
+    /// The session of the association's role, or of its target role if it has one.
+    pub(super) fn decide(&self, now: Timestamp) -> Result<GrantedSession, EksAuthError> {
+        let service =
+            Caller::external(ExternalPrincipal::Service(POD_IDENTITY_AUDIENCE), self.source());
         let Some(target) = &self.association.target_role else {
             let policy = self.association.policy.clone();
-            let asked = self.asked(&self.association.role, LIFE, policy, self.tags()?)?;
-            return self.hop(&service, asked, now);
+            let step = self.step(&self.association.role, LIFE, policy, self.tags()?)?;
+            return self.role_step(&service, step, now);
         };
-        let asked = self.asked(&self.association.role, LIFE_OF_A_CHAIN, None, self.tags()?)?;
-        let base = self.hop(&service, asked, now)?;
-        // Never kept: nobody but us holds these credentials.
-        let base = hop::issue(&base, now)?;
-        let mut caller = Caller::session(self.known.accounts, &base).ok_or(EksFault::NoCluster)?;
+        let step = self.step(&self.association.role, CHAINED_LIFE, None, self.tags()?)?;
+        let base = self.role_step(&service, step, now)?;
+        // This session is not stored: its credentials never leave the sandbox.
+        let base = role_step::issue(&base, now)?;
+        let mut caller =
+            Caller::session(self.inputs.accounts, &base).ok_or(EksAuthError::NoCluster)?;
         self.cluster.arn.region().clone_into(&mut caller.region);
         let policy = self.association.policy.clone();
-        let mut asked = self.asked(target, LIFE_OF_A_CHAIN, policy, SessionTags::default())?;
-        asked.external_id = Some(self.cluster.external_id(self.association));
-        self.hop(&caller, asked, now)
+        let mut step = self.step(target, CHAINED_LIFE, policy, SessionTags::default())?;
+        step.external_id = Some(self.cluster.external_id(self.association));
+        self.role_step(&caller, step, now)
     }
 
-    fn hop(&self, caller: &Caller, asked: Asked, now: Timestamp) -> Result<Granted, EksFault> {
-        let role = asked.role.clone();
-        let life = self.known.credential_life;
-        let granted = hop::decide(self.known.accounts, life, caller, asked, now);
-        granted.map_err(|fault| match fault {
-            Fault::AccessDenied { reason, .. } => EksFault::Unwilling { role, reason },
-            fault => EksFault::Step(Box::new(fault)),
+    fn role_step(
+        &self,
+        caller: &Caller,
+        step: RoleStep,
+        now: Timestamp,
+    ) -> Result<GrantedSession, EksAuthError> {
+        let role = step.role.clone();
+        let life = self.inputs.credential_life;
+        let granted = role_step::decide(self.inputs.accounts, life, caller, step, now);
+        granted.map_err(|error| match error {
+            StsError::AccessDenied { reason, .. } => EksAuthError::Unwilling { role, reason },
+            error => EksAuthError::Step(Box::new(error)),
         })
     }
 
-    fn asked(
+    fn step(
         &self,
         role: &RoleArn,
         life: u32,
         policy: Option<IdentityPolicy>,
         tags: SessionTags,
-    ) -> Result<Asked, EksFault> {
+    ) -> Result<RoleStep, EksAuthError> {
         let policies = SessionPolicies::new(policy, &[]);
-        Ok(Asked {
+        Ok(RoleStep {
             action: "sts:AssumeRole",
             role: role.clone(),
             session_name: self.session_name()?,
-            life: Life::Given(life),
-            policies: policies.map_err(|fault| EksFault::Step(Box::new(fault)))?,
+            length: SessionLength::Fixed(life),
+            policies: policies.map_err(|error| EksAuthError::Step(Box::new(error)))?,
             tags,
             external_id: None,
             source_identity: None,
         })
     }
 
-    /// `eks-<cluster>-<pod>-<uuid>`, cut where STS takes no more.
-    fn session_name(&self) -> Result<SessionName, EksFault> {
+    /// `eks-<cluster>-<pod>-<uuid>`, shortened to the 64 characters that STS allows.
+    fn session_name(&self) -> Result<SessionName, EksAuthError> {
         let head = format!("eks-{}-{}", self.cluster.arn.name(), self.pod.name);
         let head: String = head.chars().take(NAME_LENGTH).collect();
         let name = format!("{head}-{}", self.uuid).parse();
-        name.map_err(|_| EksFault::NotAPod("its pod has a name that no pod can have"))
+        name.map_err(|_| EksAuthError::NotAPod(PodClaimError::PodName))
     }
 
-    /// The six tags, all of them transitive.
-    fn tags(&self) -> Result<SessionTags, EksFault> {
+    /// EKS's six session tags, all of them transitive.
+    fn tags(&self) -> Result<SessionTags, EksAuthError> {
         if self.association.disable_session_tags {
             return Ok(SessionTags::default());
         }
@@ -108,13 +118,13 @@ impl Step<'_> {
             ("kubernetes-pod-uid", &self.pod.uid),
         ];
         let read = SessionTags::read(tags, tags.map(|(key, _)| key));
-        read.map_err(|_| EksFault::NotAPod("its pod has a name that no pod can have"))
+        read.map_err(|_| EksAuthError::NotAPod(PodClaimError::PodName))
     }
 
-    /// What the service says of the cluster that it acts for.
+    /// The condition keys about the cluster that the service acts for.
     fn source(&self) -> Context {
         let arn = &self.cluster.arn;
-        let organization = self.known.accounts.organization(arn.account());
+        let organization = self.inputs.accounts.organization(arn.account());
         Context::default()
             .with("aws:SourceArn", [arn.as_str()])
             .with("aws:SourceAccount", [arn.account()])

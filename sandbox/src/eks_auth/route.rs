@@ -1,4 +1,4 @@
-//! The route.
+//! The HTTP route of EKS Auth.
 
 use axum::{
     Json, Router,
@@ -11,12 +11,12 @@ use axum::{
 };
 use jiff::Timestamp;
 
-use super::{answer::Answer, cluster_of, fault::EksFault};
-use crate::{faults, prepare, random, sandbox::Sandbox, sts::Call, token::Token};
+use super::{cluster_of, error::EksAuthError, response::JsonResponse};
+use crate::{call::Call, faults, prefetch, random, sandbox::Sandbox, token::Token};
 
 const PATH: &str = "/clusters/{name}/assume-role-for-pod-identity";
 
-/// EKS Auth's one operation.
+/// The route of EKS Auth's one operation.
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
     Router::new()
         .route(PATH, post(assume_role_for_pod_identity))
@@ -34,17 +34,17 @@ async fn assume_role_for_pod_identity(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else {
-        return Answer::no(&EksFault::TooLarge, random::uuid().unwrap_or_default()).into_response();
+        return JsonResponse::error(&EksAuthError::TooLarge, random::uuid().unwrap_or_default())
+            .into_response();
     };
     let now = faults::apply::now(&extensions);
-    prepare_keys(&sandbox, &name, &body, now).await;
+    prefetch_keys(&sandbox, &name, &body, now).await;
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
     sandbox.pod_identity(&call, &name, now).into_response()
 }
 
-/// Fetches the keys of the cluster's issuer where they are nowhere else: deciding waits for
-/// nothing.
-async fn prepare_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp) {
+/// Fetches the keys of the cluster's issuer if they are only there, because the decision is synchronous.
+async fn prefetch_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp) {
     let Ok(body) = serde_json::from_slice::<super::Body>(body) else {
         return;
     };
@@ -58,11 +58,11 @@ async fn prepare_keys(sandbox: &Sandbox, name: &str, body: &[u8], now: Timestamp
         issuer.filter(|one| one.is_elsewhere(sandbox.issuer())).cloned()
     };
     if let Some(issuer) = issuer {
-        prepare::ask(sandbox, &issuer, &token, now).await;
+        prefetch::keys::fetch(sandbox, &issuer, &token, now).await;
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for JsonResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -5,11 +5,10 @@ use super::*;
 use crate::{
     config::Config,
     issuer::Issuer,
-    signature::key::Key,
-    sts::{authorization::Place, sigv4},
+    signature::{authorization::SignaturePlacement, key::CallerKey, sigv4},
 };
 
-const CONFIG: &str = include_str!("world.yaml");
+const CONFIG: &str = include_str!("fixture.yaml");
 const CLUSTER: &str = "http://oidc.example/cluster";
 const NOW: i64 = 1_777_636_800;
 const NODE: (&str, &str) = ("AKIANODE000000000000", "node-secret");
@@ -19,15 +18,15 @@ fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
-struct World {
+struct Fixture {
     sandbox: Sandbox,
     issuer: Issuer,
 }
 
-fn world() -> World {
+fn fixture() -> Fixture {
     let issuer = Issuer::generate(CLUSTER).unwrap();
     let sandbox = Sandbox::new(Config::read(CONFIG).unwrap()).with_issuer(issuer.clone());
-    World { sandbox, issuer }
+    Fixture { sandbox, issuer }
 }
 
 fn claims(account: &str) -> Value {
@@ -44,21 +43,21 @@ fn claims(account: &str) -> Value {
     })
 }
 
-impl World {
+impl Fixture {
     fn sign(&self, claims: &Value) -> String {
         let header = json!({"alg": "RS256", "kid": self.issuer.kid()});
         self.issuer.sign(&header, claims).unwrap()
     }
 
-    /// Sends a body, signed by somebody for a region.
+    /// Sends a body that is signed with that key for a region.
     fn send(
         &self,
         (id, secret): (&str, &str),
         (region, cluster): (&str, &str),
         body: &str,
-    ) -> Answer {
+    ) -> JsonResponse {
         let url = format!("http://eks.test/clusters/{cluster}/assume-role-for-pod-identity");
-        let key = Key {
+        let key = CallerKey {
             id: id.to_owned(),
             secret: secret.to_owned(),
             token: None,
@@ -67,7 +66,7 @@ impl World {
         };
         let request = ("POST", &*url, body.as_bytes());
         let scope = (now(), region, "eks-auth");
-        let signed = sigv4::sign_as_client(key, request, scope, Place::Headers);
+        let signed = sigv4::sign_as_client(key, request, scope, SignaturePlacement::Headers);
         let signed = signed.into_iter().chain([("host".to_owned(), "eks.test".to_owned())]);
         let headers: HeaderMap = signed
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
@@ -77,12 +76,12 @@ impl World {
         self.sandbox.pod_identity(&call, cluster, now())
     }
 
-    fn ask_with(&self, claims: &Value) -> Answer {
+    fn ask_with(&self, claims: &Value) -> JsonResponse {
         let body = json!({"token": self.sign(claims), "zone": "eun1-az1"}).to_string();
         self.send(NODE, ("eu-west-1", "shop"), &body)
     }
 
-    fn ask(&self, account: &str) -> Answer {
+    fn ask(&self, account: &str) -> JsonResponse {
         self.ask_with(&claims(account))
     }
 
@@ -90,21 +89,21 @@ impl World {
         self.sandbox.decisions().pop().unwrap().reason
     }
 
-    fn session(&self, answer: &Answer) -> crate::sessions::Session {
+    fn session(&self, answer: &JsonResponse) -> crate::sessions::Session {
         let key = answer.body["credentials"]["accessKeyId"].as_str().unwrap();
         self.sandbox.sessions().find(key).unwrap().clone()
     }
 }
 
-fn refusal(answer: &Answer) -> (&'static str, u16) {
+fn refusal(answer: &JsonResponse) -> (&'static str, u16) {
     (answer.code.unwrap_or("none"), answer.status)
 }
 
 #[test]
-fn a_pod_becomes_its_role() {
-    let world = world();
-    let answer = world.ask("app");
-    assert_eq!((answer.status, answer.code), (200, None), "{}", world.reason());
+fn a_pod_gets_its_role() {
+    let fixture = fixture();
+    let answer = fixture.ask("app");
+    assert_eq!((answer.status, answer.code), (200, None), "{}", fixture.reason());
     let body = &answer.body;
     assert_eq!(body["subject"], json!({"namespace": "shop", "serviceAccount": "app"}));
     assert_eq!(body["audience"], "pods.eks.amazonaws.com");
@@ -119,8 +118,8 @@ fn a_pod_becomes_its_role() {
     assert!(name.len() <= 64 && name.parse::<podrole_identity::SessionName>().is_ok(), "{name}");
     assert!(body["assumedRoleUser"]["assumeRoleId"].as_str().unwrap().ends_with(name));
     assert_eq!(body["credentials"]["expiration"], NOW + 6 * 3600);
-    let session = world.session(&answer);
-    let tags: Vec<_> = session.carried.tags.iter().collect();
+    let session = fixture.session(&answer);
+    let tags: Vec<_> = session.attributes.tags.iter().collect();
     let wanted = [
         ("eks-cluster-arn", "arn:aws:eks:eu-west-1:111122223333:cluster/shop"),
         ("eks-cluster-name", "shop"),
@@ -130,55 +129,55 @@ fn a_pod_becomes_its_role() {
         ("kubernetes-service-account", "app"),
     ];
     assert_eq!(tags, wanted);
-    assert_eq!(session.carried.transitive.len(), 6);
-    assert_ne!(world.ask("app").body["assumedRoleUser"]["arn"], user, "another session");
+    assert_eq!(session.attributes.transitive.len(), 6);
+    assert_ne!(fixture.ask("app").body["assumedRoleUser"]["arn"], user, "another session");
 }
 
 #[test]
-fn tags_may_be_left_out_and_a_policy_be_put_in() {
-    let world = world();
-    let session = world.session(&world.ask("plain"));
-    assert!(session.carried.tags.is_empty() && session.carried.policy.is_some());
-    assert_eq!(refusal(&world.ask("tagged")), ("AccessDeniedException", 400));
-    assert!(world.reason().contains("sts:TagSession"), "{}", world.reason());
+fn an_association_can_disable_tags_and_set_a_policy() {
+    let fixture = fixture();
+    let session = fixture.session(&fixture.ask("plain"));
+    assert!(session.attributes.tags.is_empty() && session.attributes.policy.is_some());
+    assert_eq!(refusal(&fixture.ask("tagged")), ("AccessDeniedException", 400));
+    assert!(fixture.reason().contains("sts:TagSession"), "{}", fixture.reason());
 }
 
 #[test]
-fn a_target_role_is_reached_through_the_role() {
-    let world = world();
-    let answer = world.ask("far");
-    let session = world.session(&answer);
+fn a_target_role_is_assumed_from_the_associations_role() {
+    let fixture = fixture();
+    let answer = fixture.ask("far");
+    let session = fixture.session(&answer);
     assert!(session.identity.arn.starts_with("arn:aws:sts::444455556666:assumed-role/target/eks-"));
     assert_eq!(answer.body["credentials"]["expiration"], NOW + 59 * 60);
-    assert_eq!(session.carried.tags.len(), 6, "the tags went along");
-    assert_eq!(world.sandbox.sessions().len(), 1, "nobody has the credentials in between");
-    // The target must take the tags, unless there are none.
-    assert_eq!(refusal(&world.ask("far-tagged")), ("AccessDeniedException", 400));
-    assert!(world.reason().contains("sts:TagSession"), "{}", world.reason());
-    let session = world.session(&world.ask("far-plain"));
-    assert!(session.carried.tags.is_empty() && session.carried.policy.is_some());
+    assert_eq!(session.attributes.tags.len(), 6, "the tags went along");
+    assert_eq!(fixture.sandbox.sessions().len(), 1, "nobody has the credentials in between");
+    // The target must allow sts:TagSession if there are tags.
+    assert_eq!(refusal(&fixture.ask("far-tagged")), ("AccessDeniedException", 400));
+    assert!(fixture.reason().contains("sts:TagSession"), "{}", fixture.reason());
+    let session = fixture.session(&fixture.ask("far-plain"));
+    assert!(session.attributes.tags.is_empty() && session.attributes.policy.is_some());
 }
 
 #[test]
-fn each_refusal_has_the_models_code() {
-    let world = world();
+fn each_error_has_the_service_models_code() {
+    let fixture = fixture();
     let gone = "Unauthorized Exception! EKS does not have permissions";
     for (account, code, status, message, reason) in [
         ("none", "ResourceNotFoundException", 404, "No pod identity association", "shop/none"),
-        ("stray", "AccessDeniedException", 400, gone, "kubernetes-service-account wants"),
+        ("stray", "AccessDeniedException", 400, gone, "kubernetes-service-account requires"),
         ("ec2", "AccessDeniedException", 400, gone, "its Principal does not name Service pods.eks"),
         ("gone", "AccessDeniedException", 400, gone, "there is no role"),
     ] {
-        let answer = world.ask(account);
+        let answer = fixture.ask(account);
         assert_eq!(refusal(&answer), (code, status), "{account}");
         assert!(answer.body["message"].as_str().unwrap().starts_with(message), "{}", answer.body);
-        assert!(world.reason().contains(reason), "{}", world.reason());
+        assert!(fixture.reason().contains(reason), "{}", fixture.reason());
     }
 }
 
 #[test]
-fn a_token_is_that_of_a_pod_of_this_cluster() {
-    let world = world();
+fn a_token_must_be_bound_to_a_pod_of_this_cluster() {
+    let fixture = fixture();
     let invalid = ("InvalidTokenException", 400);
     let with = |key: &str, value: Value| {
         let mut claims = claims("app");
@@ -202,20 +201,20 @@ fn a_token_is_that_of_a_pod_of_this_cluster() {
         ("another namespace", in_kubernetes("namespace", json!("other")), invalid),
         ("another subject", with("sub", json!("system:serviceaccount:shop:other")), invalid),
     ] {
-        assert_eq!(refusal(&world.ask_with(&claims)), wanted, "{name}: {}", world.reason());
+        assert_eq!(refusal(&fixture.ask_with(&claims)), wanted, "{name}: {}", fixture.reason());
     }
-    let forged = world.issuer.impostor().unwrap();
-    let header = json!({"alg": "RS256", "kid": world.issuer.kid()});
+    let forged = fixture.issuer.impostor().unwrap();
+    let header = json!({"alg": "RS256", "kid": fixture.issuer.kid()});
     let token = forged.sign(&header, &claims("app")).unwrap();
     let body = json!({"token": token}).to_string();
-    let answer = world.send(NODE, ("eu-west-1", "shop"), &body);
+    let answer = fixture.send(NODE, ("eu-west-1", "shop"), &body);
     assert_eq!(refusal(&answer), invalid, "forged");
 }
 
 #[test]
-fn a_caller_is_permitted_and_its_cluster_is_there() {
-    let world = world();
-    let good = json!({"token": world.sign(&claims("app"))}).to_string();
+fn the_caller_needs_permission_and_the_cluster_must_exist() {
+    let fixture = fixture();
+    let good = json!({"token": fixture.sign(&claims("app"))}).to_string();
     let (here, shop) = ("eu-west-1", "shop");
     let denied = ("AccessDeniedException", 400);
     let parameter = ("InvalidParameterException", 400);
@@ -249,8 +248,8 @@ fn a_caller_is_permitted_and_its_cluster_is_there() {
         ),
         ("a wrong secret", (NODE.0, "x"), here, shop, &good, ("InvalidSignatureException", 403)),
     ] {
-        assert_eq!(refusal(&world.send(who, (region, cluster), body)), wanted, "{name}");
+        assert_eq!(refusal(&fixture.send(who, (region, cluster), body)), wanted, "{name}");
     }
-    let calls = world.sandbox.calls();
+    let calls = fixture.sandbox.calls();
     assert_eq!(calls.get("AssumeRoleForPodIdentity"), Some(&13));
 }

@@ -1,4 +1,4 @@
-//! Faults on a request's way: what is due is found, written down, and done.
+//! Injects the fault that is due into a request, and records it.
 
 use axum::{
     extract::{Request, State},
@@ -9,58 +9,70 @@ use axum::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Rule, RuleError, answer,
-    asked::{self, Asked},
+    Rule, RuleError, response,
+    target::{self, FaultTarget},
 };
 use crate::{decisions::Decision, sandbox::Sandbox};
 
-/// The header that spoils the one request that carries it.
+/// The header with a fault for one request.
 const HEADER: &str = "x-podrole-fault";
 
-/// By how much the sandbox's clock is wrong for a request; in its extensions.
+/// A request extension: how much the sandbox's clock is off for the request.
 #[derive(Clone, Copy)]
 struct Skew(SignedDuration);
 
-/// The time, for a request: wrong where a fault says so.
+/// The current time, plus the clock skew that a fault injects into the request.
 pub(crate) fn now(extensions: &Extensions) -> Timestamp {
     let now = podrole_runtime::clock::now();
     let skew = extensions.get::<Skew>().and_then(|skew| now.checked_add(skew.0).ok());
     skew.unwrap_or(now)
 }
 
-/// That something may go wrong with a request: there are faults, or it carries one.
-pub(crate) struct Wanted(Option<Rule>);
+/// A fault may apply to a request: rules exist, or the request carries one. Without it the operation need
+/// not be known, and a body not be read.
+pub(crate) struct PendingFault(Option<Rule>);
 
-impl Wanted {
-    /// Whether anything may; what is wrong with a header that is no fault.
-    pub(crate) fn read(sandbox: &Sandbox, headers: &HeaderMap) -> Result<Option<Self>, String> {
-        let own = own_rule(headers).map_err(|fault| format!("{HEADER}: {fault}"))?;
+/// The header does not hold a fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{HEADER}: {0}")]
+pub(crate) struct HeaderError(RuleError);
+
+impl PendingFault {
+    /// Returns `None` if no fault can apply.
+    ///
+    /// # Errors
+    /// If the header is not a fault.
+    pub(crate) fn read(
+        sandbox: &Sandbox,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, HeaderError> {
+        let own = own_rule(headers).map_err(HeaderError)?;
         Ok((own.is_some() || !sandbox.faults().is_empty()).then_some(Self(own)))
     }
 
-    /// The fault that has this call of an operation. It is counted.
+    /// The fault for this call of an operation. Counts the call.
     pub(crate) fn due(self, sandbox: &Sandbox, operation: &str) -> Option<Rule> {
         let own = self.0.filter(|rule| rule.is_for(operation));
         own.or_else(|| sandbox.faults().next(operation, podrole_runtime::clock::now()))
     }
 }
 
-/// Every request to what AWS would serve goes through here.
+/// The middleware for every route that AWS has too.
 pub(crate) async fn layer(
     State(sandbox): State<Sandbox>,
     request: Request,
     next: Next,
 ) -> Response {
-    let wanted = match Wanted::read(&sandbox, request.headers()) {
+    let wanted = match PendingFault::read(&sandbox, request.headers()) {
         Ok(None) => return next.run(request).await,
         Ok(Some(wanted)) => wanted,
-        Err(fault) => return refusal(&fault),
+        Err(error) => return bad_request(&error.to_string()),
     };
-    let Ok((asked, request)) = asked::read(request).await else {
-        return refusal("the body is larger than the query protocol takes");
+    let Ok((target, request)) = target::read(request).await else {
+        return bad_request("the body is larger than the query protocol allows");
     };
-    match wanted.due(&sandbox, &asked.operation) {
-        Some(rule) => spoil(&rule, &asked, &sandbox, request, |it| next.run(it)).await,
+    match wanted.due(&sandbox, &target.operation) {
+        Some(rule) => spoil(&rule, &target, &sandbox, request, |it| next.run(it)).await,
         None => next.run(request).await,
     }
 }
@@ -73,10 +85,10 @@ fn own_rule(headers: &HeaderMap) -> Result<Option<Rule>, RuleError> {
     text.parse().map(Some)
 }
 
-/// Does to a call what a rule says; `next` is the call's own way.
+/// Applies a rule to a call. `next` performs the call itself.
 pub(crate) async fn spoil<F: Future<Output = Response>>(
     rule: &Rule,
-    asked: &Asked,
+    target: &FaultTarget,
     sandbox: &Sandbox,
     mut request: Request,
     next: impl FnOnce(Request) -> F,
@@ -84,7 +96,7 @@ pub(crate) async fn spoil<F: Future<Output = Response>>(
     if let Some(delay) = rule.delay.and_then(|delay| delay.0.try_into().ok()) {
         tokio::time::sleep(delay).await;
     }
-    if let Some(response) = instead(rule, asked, sandbox).await {
+    if let Some(response) = instead(rule, target, sandbox).await {
         return response;
     }
     let mut date = None;
@@ -93,42 +105,42 @@ pub(crate) async fn spoil<F: Future<Output = Response>>(
         date = Some(http_date(now(request.extensions())));
     }
     let mut response = next(request).await;
-    // SDKs set their clocks by this header.
+    // SDKs correct their clock skew by this header.
     if let Some(date) = date {
         response.headers_mut().insert(header::DATE, date);
     }
-    if rule.truncated { answer::halved(response) } else { response }
+    if rule.truncated { response::halved(response) } else { response }
 }
 
-/// What is answered in the operation's place; nothing where it shall happen.
-async fn instead(rule: &Rule, asked: &Asked, sandbox: &Sandbox) -> Option<Response> {
+/// The response that replaces the operation's. `None` if the operation is performed.
+async fn instead(rule: &Rule, target: &FaultTarget, sandbox: &Sandbox) -> Option<Response> {
     if rule.hang {
-        write_down(sandbox, asked, "hang");
+        write_down(sandbox, target, "hang");
         std::future::pending::<()>().await;
     }
     if rule.reset {
-        write_down(sandbox, asked, "reset");
-        return Some(answer::reset());
+        write_down(sandbox, target, "reset");
+        return Some(response::reset());
     }
     if rule.garbage {
-        write_down(sandbox, asked, "garbage");
-        return Some(answer::garbage(rule));
+        write_down(sandbox, target, "garbage");
+        return Some(response::garbage(rule));
     }
     if rule.status.is_some() || rule.code.is_some() {
-        write_down(sandbox, asked, answer::code(rule));
-        return Some(answer::error(rule, asked));
+        write_down(sandbox, target, response::code(rule));
+        return Some(response::error(rule, target));
     }
     None
 }
 
-fn write_down(sandbox: &Sandbox, asked: &Asked, code: &str) {
+fn write_down(sandbox: &Sandbox, target: &FaultTarget, code: &str) {
     sandbox.write(Decision {
         at: podrole_runtime::clock::now(),
-        operation: asked.operation.clone().into(),
+        operation: target.operation.clone().into(),
         allowed: false,
         code: Some(code.to_owned().into()),
         role: None,
-        reason: "a fault that was asked for".to_owned(),
+        reason: "an injected fault".to_owned(),
     });
 }
 
@@ -137,8 +149,8 @@ fn http_date(at: Timestamp) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The answer to a request whose fault cannot be had.
-pub(crate) fn refusal(text: &str) -> Response {
+/// The response to an invalid fault.
+pub(crate) fn bad_request(text: &str) -> Response {
     let message = axum::Json(serde_json::json!({"message": text}));
     (StatusCode::BAD_REQUEST, message).into_response()
 }

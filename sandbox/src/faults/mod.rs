@@ -1,31 +1,31 @@
-//! Faults on demand: what goes wrong, when, and for which calls, because a test asked for it.
+//! Fault injection: which calls fail, how, and when.
 //!
 //! ```text
 //!   --fault, POST /_podrole/faults ─► Rule ─► Faults ─┐
 //!   x-podrole-fault ────────────────► Rule ───────────┤
-//!   a call's operation and the time ──────────────────┴─► Effects ─► apply: wait, spoil, or refuse
+//!   a call's operation and the time ──────────────────┴─► Effects ─► apply: delay, alter, or replace the response
 //! ```
 //!
-//! Which call gets which fault is counted, never drawn: a test that failed fails again.
+//! Calls are counted, and nothing is random, so that a failing test fails again.
 
-pub(crate) mod answer;
 pub(crate) mod apply;
-mod asked;
+pub(crate) mod response;
 pub(crate) mod routes;
 mod rule;
+mod target;
 
-pub(crate) use asked::{Asked, Format};
 pub use rule::{Rule, RuleError};
+pub(crate) use target::{ErrorFormat, FaultTarget};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// How many rules there may be at once.
+/// The maximum number of rules.
 const MAX_RULES: usize = 100;
 
-/// The faults that are asked for. Clones are the same.
+/// The rules in effect. Clones share them.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<Ledger>>);
 
@@ -35,13 +35,13 @@ struct Ledger {
     rules: Vec<Entry>,
 }
 
-/// A rule, and how far it has come.
+/// A rule and its counts.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Entry {
     pub(crate) id: u64,
-    /// Calls that it was for.
+    /// Calls of the rule's operation, while the rule was in effect.
     pub(crate) matched: u64,
-    /// Calls that it spoiled.
+    /// Calls that the fault was injected into.
     pub(crate) fired: u64,
     #[serde(skip)]
     since: Timestamp,
@@ -49,16 +49,16 @@ pub(crate) struct Entry {
     pub(crate) rule: Rule,
 }
 
-/// There are too many rules.
+/// The maximum number of rules is reached.
 #[derive(Debug, thiserror::Error)]
-#[error("there are {MAX_RULES} faults already; DELETE /_podrole/faults clears them")]
+#[error("there are {MAX_RULES} faults already; remove them with DELETE /_podrole/faults")]
 pub struct TooManyRules;
 
 impl Faults {
-    /// Adds a rule; its number.
+    /// Adds a rule and returns its id.
     ///
     /// # Errors
-    /// When there are too many.
+    /// If there are too many rules.
     pub fn add(&self, rule: Rule, now: Timestamp) -> Result<u64, TooManyRules> {
         let mut ledger = self.ledger();
         if ledger.rules.len() >= MAX_RULES {
@@ -70,7 +70,7 @@ impl Faults {
         Ok(id)
     }
 
-    /// Forgets all rules.
+    /// Removes all rules.
     pub fn clear(&self) {
         self.ledger().rules.clear();
     }
@@ -83,7 +83,7 @@ impl Faults {
         self.ledger().rules.clone()
     }
 
-    /// What befalls this call of an operation: the first rule that is due. All rules count it.
+    /// The first rule that is due for this call of an operation. All matching rules count the call.
     pub(crate) fn next(&self, operation: &str, now: Timestamp) -> Option<Rule> {
         let mut due = None;
         for entry in &mut self.ledger().rules {
@@ -101,7 +101,7 @@ impl Faults {
 }
 
 impl Entry {
-    /// Counts the call; whether the rule is for this one.
+    /// Counts the call, and returns whether the rule applies to it.
     fn is_due(&mut self, operation: &str, now: Timestamp) -> bool {
         if !self.rule.is_for(operation) || self.rule.is_over(now.duration_since(self.since)) {
             return false;

@@ -1,4 +1,4 @@
-//! `/_podrole/faults`: POST makes one, GET lists them with their counts, DELETE forgets them.
+//! `/_podrole/faults`: POST adds a rule, GET lists the rules with their counts, DELETE removes them all.
 
 use axum::{
     Json, Router,
@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Faults, Rule};
+use super::{Faults, Rule, apply::bad_request};
 
 pub(crate) fn router(faults: Faults) -> Router {
     Router::new().route("/_podrole/faults", get(list).post(add).delete(clear)).with_state(faults)
@@ -26,11 +26,13 @@ async fn clear(State(faults): State<Faults>) -> StatusCode {
 }
 
 async fn add(State(faults): State<Faults>, body: Bytes) -> Response {
-    let rule = String::from_utf8_lossy(&body).parse::<Rule>().map_err(|fault| fault.to_string());
-    let now = podrole_runtime::clock::now();
-    let added = rule.and_then(|rule| faults.add(rule, now).map_err(|fault| fault.to_string()));
+    let rule = String::from_utf8_lossy(&body).parse::<Rule>();
+    let added = match rule {
+        Ok(rule) => faults.add(rule, podrole_runtime::clock::now()),
+        Err(error) => return bad_request(&error.to_string()),
+    };
     match added {
         Ok(id) => (StatusCode::CREATED, Json(json!({"id": id}))).into_response(),
-        Err(fault) => (StatusCode::BAD_REQUEST, Json(json!({"message": fault}))).into_response(),
+        Err(error) => bad_request(&error.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! One rule: which calls, and what befalls them. Read strictly, from JSON or in one line.
+//! One rule: which calls, and what happens to them. Parsed strictly, from JSON or from one line.
 
 use std::{num::NonZeroU64, str::FromStr};
 
@@ -6,12 +6,12 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A test that waits longer than this has forgotten what it waits for.
+/// A longer delay is more likely a typo than a test.
 const MAX_DELAY: SignedDuration = SignedDuration::from_mins(10);
 const MAX_SKEW: SignedDuration = SignedDuration::from_hours(24 * 366);
 const MAX_TEXT: usize = 200;
 
-/// What goes wrong with which calls.
+/// Which calls get which fault.
 ///
 /// ```json
 /// {"operation": "AssumeRoleWithWebIdentity", "code": "Throttling", "status": 400, "first": 2}
@@ -20,80 +20,87 @@ const MAX_TEXT: usize = 200;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[serde(default)]
 pub struct Rule {
-    /// AWS's name of the operation; `*` is every one. Of what is passed on to an emulator it is
-    /// `secretsmanager`, `GetSecretValue` or both with a dot between; `s3.PUT` where the operation
-    /// is in method and path.
+    /// AWS's name of the operation; `*` means all. For calls to the upstream emulator it is
+    /// `secretsmanager`, `GetSecretValue` or `secretsmanager.GetSecretValue`, and `s3.PUT` if the
+    /// operation is in method and path.
     pub operation: String,
-    /// The answer's HTTP status.
+    /// The response's HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// AWS's error code, in the operation's own format.
+    /// AWS's error code. The response has the operation's own format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The error's text.
+    /// The error message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The call waits so long before anything else happens.
+    /// How long the call is delayed, before anything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
-    /// There is never an answer.
+    /// The call never gets a response.
     #[serde(skip_serializing_if = "is_false")]
     pub hang: bool,
-    /// The connection is dropped without an answer.
+    /// The connection is dropped without a response.
     #[serde(skip_serializing_if = "is_false")]
     pub reset: bool,
-    /// The real answer ends half-way, and the connection with it.
+    /// The connection is dropped after half of the real response.
     #[serde(skip_serializing_if = "is_false")]
     pub truncated: bool,
-    /// The body is nothing that a client can read.
+    /// The body is not parseable.
     #[serde(skip_serializing_if = "is_false")]
     pub garbage: bool,
-    /// The sandbox's clock is wrong by this much for the call, its `Date` header too.
+    /// How much the sandbox's clock is off for the call, the `Date` header included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew: Option<Span>,
-    /// Each n-th call only.
+    /// Applies to every n-th call only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<NonZeroU64>,
-    /// The first n calls only.
+    /// Applies to the first n calls only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<NonZeroU64>,
-    /// So long only, from when the rule was made.
+    /// How long the rule applies after it was added.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<Span>,
 }
 
-/// A duration as people write it: `500ms`, `30s`, `-20m`.
+/// A duration such as `500ms`, `30s` or `-20m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub SignedDuration);
 
-/// A fault that cannot be had.
+/// A text that is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a duration; write 500ms, 30s or -20m")]
+pub struct SpanError(String);
+
+/// Why a text is not a valid fault.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// The text is no rule.
-    #[error(
-        "it is no fault: {0}; write JSON, or operation=GetCallerIdentity,code=Throttling,first=2"
-    )]
+    /// The text cannot be parsed.
+    #[error("not a fault: {0}; write JSON, or operation=GetCallerIdentity,code=Throttling,first=2")]
     Read(String),
-    /// Nothing would go wrong.
+    /// The rule would have no effect.
     #[error(
-        "say what goes wrong: status, code, delay, hang, reset, truncated, garbage or clockSkew"
+        "the fault has no effect; add status, code, delay, hang, reset, truncated, garbage or clockSkew"
     )]
     Nothing,
-    /// Two answers are wanted for the same call.
-    #[error("one call has one answer: choose one of status/code, hang, reset, truncated, garbage")]
-    Twice,
-    /// The status is none that an error has.
-    #[error("the status {0} is none of 200 to 599")]
-    Status(u16),
-    /// A code that is none, or a text that is too long.
+    /// The same call would get two responses.
     #[error(
-        "code and operation are letters, digits, - . : _ and *; message has 200 characters at most"
+        "a call has one response; choose one of status/code, hang, reset, truncated and garbage"
+    )]
+    Twice,
+    /// The status is out of range.
+    #[error("the status {0} is out of range; use 200 to 599")]
+    Status(u16),
+    /// A code or an operation with other characters, or a text that is too long.
+    #[error(
+        "code and operation may have letters, digits, - . : _ and *; message may have up to 200 characters"
     )]
     Text,
-    /// A time that makes no sense.
-    #[error("delay is 0 to 10m, clockSkew at most a year, for more than nothing")]
+    /// A duration that is out of range.
+    #[error(
+        "a duration is out of range; use delay 0 to 10m, clockSkew up to a year, and for greater than 0"
+    )]
     Time,
 }
 
@@ -118,7 +125,7 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// Whether it is for that operation.
+    /// Whether the rule applies to the operation.
     pub(super) fn is_for(&self, operation: &str) -> bool {
         let is = |name: &str| self.operation.eq_ignore_ascii_case(name);
         let parts = operation.split_once('.');
@@ -127,12 +134,12 @@ impl Rule {
             || parts.is_some_and(|(service, name)| is(service) || is(name))
     }
 
-    /// Whether its time is over, at that age.
+    /// Whether the rule's time is over at that age.
     pub(super) fn is_over(&self, age: SignedDuration) -> bool {
         self.lasts.is_some_and(|lasts| age >= lasts.0)
     }
 
-    /// Whether the n-th call, counted from 1, is one of those that it spoils.
+    /// Whether the rule applies to the n-th call, counted from 1.
     pub(super) fn is_turn(&self, call: u64) -> bool {
         let every = self.every.is_none_or(|every| call.is_multiple_of(every.get()));
         every && self.first.is_none_or(|first| call <= first.get())
@@ -174,9 +181,9 @@ impl Rule {
 impl FromStr for Rule {
     type Err = RuleError;
 
-    /// JSON, or `name=value` and bare names with commas between.
+    /// Parses JSON, or a list of `name=value` and bare names, separated by commas.
     fn from_str(text: &str) -> Result<Self, RuleError> {
-        let unreadable = |fault: serde_json::Error| RuleError::Read(fault.to_string());
+        let unreadable = |error: serde_json::Error| RuleError::Read(error.to_string());
         let text = text.trim();
         let rule: Self = if text.starts_with('{') {
             serde_json::from_str(text).map_err(unreadable)?
@@ -195,7 +202,7 @@ fn line(text: &str) -> Result<Map<String, Value>, RuleError> {
             Some((name, value)) => (name.trim(), typed(value.trim())),
         };
         if fields.insert(name.to_owned(), value).is_some() {
-            return Err(RuleError::Read(format!("{:?} is there twice", name.escape_debug())));
+            return Err(RuleError::Read(format!("{:?} occurs twice", name.escape_debug())));
         }
     }
     Ok(fields)
@@ -218,11 +225,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl TryFrom<String> for Span {
-    type Error = String;
+    type Error = SpanError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, SpanError> {
         let span = text.parse().map(Self);
-        span.map_err(|_| format!("{text:?} is no duration; write 500ms, 30s or -20m"))
+        span.map_err(|_| SpanError(text))
     }
 }
 

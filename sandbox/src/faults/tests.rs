@@ -11,7 +11,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 #[test]
-fn a_rule_is_read_from_json_and_from_a_line() {
+fn a_rule_is_parsed_from_json_and_from_one_line() {
     let line = rule("operation=GetCallerIdentity, code=Throttling,status=400,first=2,delay=500ms");
     let json = rule(
         r#"{"operation": "GetCallerIdentity", "code": "Throttling", "status": 400, "first": 2,
@@ -19,7 +19,7 @@ fn a_rule_is_read_from_json_and_from_a_line() {
     );
     assert_eq!(line, json);
     assert_eq!(line.delay.unwrap().0, SignedDuration::from_millis(500));
-    // What is shown can be sent again.
+    // A printed rule can be parsed again.
     let shown = serde_json::to_string(&line).unwrap();
     assert_eq!(rule(&shown), line);
     assert_eq!(rule("hang").operation, "*");
@@ -28,27 +28,27 @@ fn a_rule_is_read_from_json_and_from_a_line() {
 }
 
 #[test]
-fn what_is_no_rule_is_refused_with_the_reason() {
+fn an_invalid_rule_is_rejected_with_the_reason() {
     for (text, why) in [
-        ("", "say what goes wrong"),
-        ("{}", "say what goes wrong"),
-        ("operation=GetCallerIdentity,first=1", "say what goes wrong"),
-        ("[]", "no fault"),
-        ("hang,reset", "one call has one answer"),
-        ("code=Throttling,truncated", "one call has one answer"),
-        ("status=400,hang", "one call has one answer"),
+        ("", "has no effect"),
+        ("{}", "has no effect"),
+        ("operation=GetCallerIdentity,first=1", "has no effect"),
+        ("[]", "not a fault"),
+        ("hang,reset", "a call has one response"),
+        ("code=Throttling,truncated", "a call has one response"),
+        ("status=400,hang", "a call has one response"),
         ("status=99", "99"),
         ("status=600", "600"),
-        ("status=many", "no fault"),
+        ("status=many", "not a fault"),
         ("stat=400", "stat"),
         ("hang,hang", "twice"),
         ("code=<b>", "letters"),
         ("delay=11m", "10m"),
         ("delay=-1s", "10m"),
-        ("delay=soon", "no duration"),
-        ("hang,for=0s", "more than nothing"),
-        ("hang,first=0", "no fault"),
-        ("hang,every=0", "no fault"),
+        ("delay=soon", "not a duration"),
+        ("hang,for=0s", "greater than 0"),
+        ("hang,first=0", "not a fault"),
+        ("hang,every=0", "not a fault"),
     ] {
         let fault = text.parse::<Rule>().unwrap_err().to_string();
         assert!(fault.contains(why), "{text}: {fault}");
@@ -76,7 +76,7 @@ fn every_nth_the_first_n_and_for_a_time() {
 }
 
 #[test]
-fn the_first_rule_that_is_due_has_the_call_and_all_count_it() {
+fn the_first_due_rule_applies_and_all_rules_count_the_call() {
     let faults = Faults::default();
     faults.add(rule("hang,every=2"), at(0)).unwrap();
     faults.add(rule("reset"), at(0)).unwrap();
@@ -94,17 +94,17 @@ fn the_first_rule_that_is_due_has_the_call_and_all_count_it() {
 }
 
 #[tokio::test]
-async fn half_of_an_answer_is_cut_as_it_flows() {
+async fn half_of_a_response_is_streamed() {
     use axum::body::{Body, Bytes};
     use futures::{StreamExt as _, stream};
     let pieces =
         || stream::iter(["0123", "4567"].map(|it| Ok::<_, std::io::Error>(Bytes::from(it))));
     for (body, length, wanted) in [
         (Body::from("0123456789"), Some("10"), "01234"),
-        // Of a length that nobody knows, half of what comes first.
+        // Without a known length, half of the first chunk.
         (Body::from_stream(pieces()), None, "01"),
     ] {
-        let answer = answer::halved(axum::response::Response::new(body));
+        let answer = response::halved(axum::response::Response::new(body));
         let said = answer.headers().get("content-length").map(|length| length.to_str().unwrap());
         assert_eq!(said, length);
         let mut stream = answer.into_body().into_data_stream();

@@ -1,36 +1,38 @@
-//! Who calls IAM: a user of an account, by the signature.
+//! The caller of IAM: the user who signed the call.
 
 use jiff::Timestamp;
 
-use super::fault::IamFault;
+use super::error::IamError;
 use crate::{
     accounts::{Accounts, Owner},
+    call::Call,
     sessions::Sessions,
     signature::authorization::SignatureError,
-    sts::{Call, caller::authenticate},
+    sts::caller::authenticate,
 };
 
-/// The account that a call is for.
-pub(super) struct Caller {
+/// The account that a call applies to.
+pub(super) struct IamCaller {
     pub(super) account: String,
     pub(super) partition: String,
 }
 
-/// The user that signed the call, with a key of their own: temporary credentials change no IAM.
+/// Authenticates the user that signed the call. Temporary credentials are rejected, so that a pod cannot
+/// change what a role trusts.
 pub(super) fn identify(
     accounts: &Accounts,
     sessions: &Sessions,
     call: &Call<'_>,
     operation: &'static str,
     now: Timestamp,
-) -> Result<Caller, IamFault> {
+) -> Result<IamCaller, IamError> {
     let caller = authenticate(accounts, sessions, call, "iam", now)?;
     let identity = caller.identity().ok_or(SignatureError::UnknownKey)?;
     match &identity.owner {
-        Owner::User(user) if !caller.is_temporary() => Ok(Caller {
+        Owner::User(user) if !caller.is_temporary() => Ok(IamCaller {
             account: user.account().to_string(),
             partition: user.partition().to_owned(),
         }),
-        _ => Err(IamFault::AccessDenied { arn: identity.arn.clone(), operation }),
+        _ => Err(IamError::AccessDenied { arn: identity.arn.clone(), operation }),
     }
 }

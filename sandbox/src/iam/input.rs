@@ -1,8 +1,8 @@
-//! The parameters of IAM's operations, each within the limits of IAM's model.
+//! The parameters of IAM's operations, checked against the limits of IAM's service model.
 
 use std::ops::RangeInclusive;
 
-use super::fault::IamFault;
+use super::error::IamError;
 use crate::sts::parameters::Parameters;
 
 const ROLE_NAME: RangeInclusive<usize> = 1..=64;
@@ -21,62 +21,63 @@ impl<'a> Input<'a> {
         Self(parameters)
     }
 
-    /// A parameter, if it is there.
+    /// A parameter's value, if it is present.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(name)
     }
 
-    /// A parameter that must be there, with its length.
+    /// A required parameter, with its length checked.
     pub(super) fn sized(
         &self,
         name: &str,
         limits: &RangeInclusive<usize>,
-    ) -> Result<&'a str, IamFault> {
+    ) -> Result<&'a str, IamError> {
         let value = self.get(name).ok_or_else(|| invalid(name, "Member must not be null"))?;
         check_length(name, value, limits)?;
         Ok(value)
     }
 
-    pub(super) fn role_name(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn role_name(&self) -> Result<&'a str, IamError> {
         self.name("RoleName", &ROLE_NAME)
     }
 
-    pub(super) fn policy_name(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn policy_name(&self) -> Result<&'a str, IamError> {
         self.name("PolicyName", &POLICY_NAME)
     }
 
-    pub(super) fn provider_arn(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn provider_arn(&self) -> Result<&'a str, IamError> {
         self.sized("OpenIDConnectProviderArn", &ARN)
     }
 
-    /// A policy's document, not yet read.
-    pub(super) fn document(&self, name: &str) -> Result<&'a str, IamFault> {
+    /// A policy document, not yet parsed.
+    pub(super) fn document(&self, name: &str) -> Result<&'a str, IamError> {
         self.sized(name, &DOCUMENT)
     }
 
     /// `/`, or a path with a slash at both ends.
-    pub(super) fn path(&self) -> Result<&'a str, IamFault> {
+    pub(super) fn path(&self) -> Result<&'a str, IamError> {
         let path = self.get("Path").unwrap_or("/");
         check_length("Path", path, &PATH)?;
         let whole = path.starts_with('/') && path.ends_with('/');
         if whole && path.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Ok(path);
         }
-        Err(invalid("Path", "it must begin and end with /"))
+        Err(invalid("Path", "Member must begin and end with /"))
     }
 
-    pub(super) fn description(&self) -> Result<Option<String>, IamFault> {
+    pub(super) fn description(&self) -> Result<Option<String>, IamError> {
         let Some(text) = self.get("Description") else {
             return Ok(None);
         };
         check_length("Description", text, &DESCRIPTION)?;
         let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
         let fits = text.chars().all(legal);
-        fits.then(|| Some(text.to_owned()))
-            .ok_or_else(|| invalid("Description", "it holds a character that IAM does not take"))
+        fits.then(|| Some(text.to_owned())).ok_or_else(|| {
+            invalid("Description", "Member contains characters that IAM does not allow")
+        })
     }
 
-    pub(super) fn max_session_duration(&self) -> Result<Option<u32>, IamFault> {
+    pub(super) fn max_session_duration(&self) -> Result<Option<u32>, IamError> {
         let Some(text) = self.get("MaxSessionDuration") else {
             return Ok(None);
         };
@@ -92,7 +93,7 @@ impl<'a> Input<'a> {
         (1..).map_while(member).collect()
     }
 
-    fn name(&self, name: &str, limits: &RangeInclusive<usize>) -> Result<&'a str, IamFault> {
+    fn name(&self, name: &str, limits: &RangeInclusive<usize>) -> Result<&'a str, IamError> {
         let value = self.sized(name, limits)?;
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
         let fits = value.bytes().all(legal);
@@ -102,20 +103,20 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A parameter that does not keep a rule of the model. Its value is not repeated.
-pub(super) fn invalid(name: &str, rule: &str) -> IamFault {
-    // The model's names begin with a small letter.
+/// The error for a parameter that violates the service model. Its value is not repeated.
+pub(super) fn invalid(name: &str, rule: &str) -> IamError {
+    // Names in IAM's messages begin with a lower-case letter.
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     let name = first.into_iter().chain(letters).collect();
-    IamFault::Validation { name, rule: rule.to_owned() }
+    IamError::Validation { name, rule: rule.to_owned() }
 }
 
 pub(super) fn check_length(
     name: &str,
     value: &str,
     limits: &RangeInclusive<usize>,
-) -> Result<(), IamFault> {
+) -> Result<(), IamError> {
     if limits.contains(&value.chars().count()) {
         return Ok(());
     }

@@ -1,37 +1,37 @@
-//! Long lists come in pages: `MaxItems` and `Marker`.
+//! Pagination of lists with `MaxItems` and `Marker`.
 
 use serde::Serialize;
 
 use super::{
-    fault::IamFault,
+    error::IamError,
     input::{Input, invalid},
 };
 
 const DEFAULT: usize = 100;
 const MOST: usize = 1000;
 
-/// One page, and where the next begins.
+/// One page of a list.
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
-    pub(super) end: End,
+    pub(super) end: PageEnd,
 }
 
-/// The end of a page, as it is answered.
+/// Whether there are more pages, and where the next one starts.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct End {
+pub(super) struct PageEnd {
     is_truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<String>,
 }
 
-/// The page that is asked for, of items in the order of their names. The marker is the name of the
-/// last item of the page before.
+/// The requested page of items that are sorted by name. The marker is the name of the last item of the
+/// previous page.
 pub(super) fn page<T>(
     input: &Input<'_>,
     items: impl Iterator<Item = T>,
     name: impl Fn(&T) -> &str,
-) -> Result<Page<T>, IamFault> {
+) -> Result<Page<T>, IamError> {
     let most = match input.get("MaxItems") {
         None => DEFAULT,
         Some(text) => text
@@ -45,5 +45,5 @@ pub(super) fn page<T>(
     let is_truncated = items.len() > most;
     items.truncate(most);
     let marker = items.last().filter(|_| is_truncated).map(|last| name(last).to_owned());
-    Ok(Page { items, end: End { is_truncated, marker } })
+    Ok(Page { items, end: PageEnd { is_truncated, marker } })
 }

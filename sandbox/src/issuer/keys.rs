@@ -1,4 +1,4 @@
-//! An issuer's keys: one signs, and those that signed before stay published until they are dropped.
+//! An issuer's keys: one signs, and older ones stay published until they are dropped.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -11,28 +11,28 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::IssuerError;
+use super::error::IssuerError;
 use crate::jwk::JwkSet;
 
-/// Old keys that stay published: whoever rotates for ever shall not fill the memory.
-const OLD_KEYS: usize = 8;
+/// Old keys that stay published. The limit keeps endless rotation from filling the memory.
+const MAX_OLD_KEYS: usize = 8;
 
-/// A key of an issuer.
-pub(crate) struct Key {
+/// An RSA key of an issuer.
+pub(crate) struct SigningKey {
     pair: RsaKeyPair,
     pub(super) kid: String,
 }
 
 /// The keys of an issuer.
-pub(super) struct Keys {
-    signing: Arc<Key>,
-    /// As published: the signing key first.
+pub(super) struct IssuerKeys {
+    signing: Arc<SigningKey>,
+    /// Public keys in JWK format, the signing key first.
     published: VecDeque<Value>,
-    /// The same, as tokens are checked with them.
+    /// The same keys, parsed for verification.
     set: JwkSet,
 }
 
-impl Key {
+impl SigningKey {
     pub(crate) fn generate() -> Result<Self, IssuerError> {
         let crypto = |_| IssuerError::Crypto("make an RSA key");
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(crypto)?;
@@ -65,29 +65,29 @@ impl Key {
     }
 }
 
-impl Keys {
-    pub(super) fn new(key: Key) -> Self {
+impl IssuerKeys {
+    pub(super) fn new(key: SigningKey) -> Self {
         let published = VecDeque::from([key.public()]);
         let mut keys = Self { signing: Arc::new(key), published, set: JwkSet::default() };
         keys.publish();
         keys
     }
 
-    /// Another key signs from now on; the old one stays published.
-    pub(super) fn rotate(&mut self, key: Key) {
+    /// Signs with another key from now on. The old one stays published.
+    pub(super) fn rotate(&mut self, key: SigningKey) {
         self.published.push_front(key.public());
-        self.published.truncate(1 + OLD_KEYS);
+        self.published.truncate(1 + MAX_OLD_KEYS);
         self.signing = Arc::new(key);
         self.publish();
     }
 
-    /// Only the signing key stays published.
+    /// Publishes only the signing key.
     pub(super) fn drop_old(&mut self) {
         self.published.truncate(1);
         self.publish();
     }
 
-    pub(super) fn signing(&self) -> Arc<Key> {
+    pub(super) fn signing(&self) -> Arc<SigningKey> {
         Arc::clone(&self.signing)
     }
 
@@ -100,7 +100,7 @@ impl Keys {
     }
 
     fn publish(&mut self) {
-        // The set is our own, written above.
+        // Parsing our own JWK set does not fail.
         self.set = JwkSet::try_from(self.jwks()).unwrap_or_default();
     }
 }

@@ -1,21 +1,21 @@
-//! What a token is asked for with, and what is then in it.
+//! A token request, and the claims of the token.
 
 use jiff::Timestamp;
 use podrole_identity::{Audience, ServiceAccountRef};
 use serde_json::{Value, json};
 
-/// What a token is asked for with, as in Kubernetes' TokenRequest.
+/// A request for a token, like Kubernetes's TokenRequest.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// Whose token it is.
+    /// The ServiceAccount that the token is for.
     pub service_account: ServiceAccountRef,
     /// The ServiceAccount's UID.
     pub service_account_uid: String,
-    /// Whom it is for; at least one.
+    /// The token's audiences; at least one.
     pub audiences: Vec<Audience>,
-    /// Its life in seconds. Kubernetes gives 600 at least; this issuer gives what is asked.
+    /// The token's life in seconds. Unlike Kubernetes, the sandbox also accepts less than 600.
     pub expiration_seconds: u32,
-    /// The pod that it is bound to.
+    /// The pod that the token is bound to.
     pub pod: Option<PodRef>,
     /// The node that the pod runs on.
     pub node: Option<NodeRef>,
@@ -40,7 +40,7 @@ pub struct NodeRef {
 }
 
 impl TokenRequest {
-    /// The claims that Kubernetes puts in.
+    /// The claims of a Kubernetes ServiceAccount token.
     pub(super) fn claims(&self, issuer: &str, now: Timestamp, jti: &str) -> Value {
         let account = &self.service_account;
         let mut bound = json!({

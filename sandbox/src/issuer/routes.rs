@@ -1,4 +1,4 @@
-//! What an issuer serves: its two documents as a cluster does, and for tests tokens and new keys.
+//! The issuer's HTTP routes: its two documents, and for tests tokens and key rotation.
 
 use axum::{
     Json, Router,
@@ -9,38 +9,38 @@ use axum::{
     routing::{get, post},
 };
 use jiff::{SignedDuration, Timestamp};
-use podrole_identity::{Audience, ServiceAccountRef};
+use podrole_identity::{Audience, ServiceAccountError, ServiceAccountRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Issuer, IssuerError, NodeRef, PodRef, TokenRequest};
 use crate::random;
 
-/// An hour, as Kubernetes gives when nothing is said.
+/// Seconds: one hour, Kubernetes's default.
 const DEFAULT_EXPIRATION: u32 = 3600;
 
-/// What is asked for at `/_podrole/tokens`.
+/// The body of `POST /_podrole/tokens`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Wish {
+struct TokenRequestBody {
     namespace: String,
     service_account: String,
     service_account_uid: Option<String>,
     audiences: Option<Vec<Audience>>,
     expiration_seconds: Option<u32>,
-    pod: Option<Named>,
-    node: Option<Named>,
+    pod: Option<NameOrRef>,
+    node: Option<NameOrRef>,
 }
 
-/// A pod or a node: its name, or name and UID.
+/// A pod or a node: only its name, or its name and UID.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Named {
+enum NameOrRef {
     Name(String),
     Whole { name: String, uid: String },
 }
 
-/// The documents that a cluster's issuer serves.
+/// The routes that a cluster's issuer has.
 pub(crate) fn documents(issuer: &Issuer) -> Router {
     let (discovery, keys) = issuer.paths();
     Router::new()
@@ -49,7 +49,7 @@ pub(crate) fn documents(issuer: &Issuer) -> Router {
         .with_state(issuer.clone())
 }
 
-/// What no cluster serves: tokens and keys for the asking.
+/// The routes that no cluster has: tokens and key rotation.
 pub(crate) fn router(issuer: &Issuer) -> Router {
     Router::new()
         .route("/_podrole/tokens", post(tokens))
@@ -65,11 +65,12 @@ async fn jwks(State(issuer): State<Issuer>) -> Json<Value> {
     Json(issuer.jwks())
 }
 
-/// A token: bare, for shells; or a TokenRequest's status where JSON is asked for.
+/// Issues a token. The response is the bare token, for shells, or a TokenRequest's status if the client
+/// accepts JSON.
 async fn tokens(State(issuer): State<Issuer>, headers: HeaderMap, body: Bytes) -> Response {
     let now = podrole_runtime::clock::now();
     let minted = read(&body).and_then(|request| {
-        let token = issuer.mint(&request, now).map_err(|fault| fault.to_string())?;
+        let token = issuer.mint(&request, now)?;
         Ok((token, expiration(&request, now)))
     });
     match minted {
@@ -78,57 +79,64 @@ async fn tokens(State(issuer): State<Issuer>, headers: HeaderMap, body: Bytes) -
                 .into_response()
         }
         Ok((token, _)) => ([(header::CONTENT_TYPE, "application/jwt")], token).into_response(),
-        Err(fault) => refusal(&fault),
+        Err(error) => bad_request(&error.to_string()),
     }
 }
 
-/// `POST /_podrole/rotate` makes a new key; with `?drop=old` the old ones are no longer published.
+/// `POST /_podrole/rotate` adds a new signing key. With `?drop=old` it drops the old keys instead.
 async fn rotate(State(issuer): State<Issuer>, RawQuery(query): RawQuery) -> Response {
     match query.as_deref() {
         Some("drop=old") => issuer.drop_old_keys(),
         None | Some("") => {
-            if let Err(fault) = new_key(issuer.clone()).await {
-                return (StatusCode::INTERNAL_SERVER_ERROR, message(&fault.to_string()))
+            if let Err(error) = new_key(issuer.clone()).await {
+                return (StatusCode::INTERNAL_SERVER_ERROR, message(&error.to_string()))
                     .into_response();
             }
         }
-        Some(_) => return refusal("the query may be drop=old, or nothing"),
+        Some(_) => return bad_request("the query must be drop=old or empty"),
     }
     Json(issuer.jwks()).into_response()
 }
 
-/// An RSA key takes a processor for a tenth of a second: too long for the threads that answer.
+/// Generating an RSA key takes about 100 ms of CPU time, too long for a thread of the async runtime.
 async fn new_key(issuer: Issuer) -> Result<(), IssuerError> {
     let made = tokio::task::spawn_blocking(move || issuer.rotate()).await;
     made.unwrap_or(Err(IssuerError::Crypto("make an RSA key")))
 }
 
-/// The request, in a mint's words.
-fn read(body: &[u8]) -> Result<TokenRequest, String> {
-    let wish: Wish = serde_json::from_slice(body).map_err(|fault| {
-        format!(
-            "{fault}; send {{\"namespace\", \"serviceAccount\"}} and, where wanted, audiences, \
-             expirationSeconds, pod, node, serviceAccountUid"
-        )
-    })?;
-    let account = ServiceAccountRef::new(&wish.namespace, &wish.service_account);
-    let account = account.map_err(|fault| fault.to_string())?;
+/// Why no token is issued.
+#[derive(Debug, thiserror::Error)]
+enum TokenRequestError {
+    #[error(
+        "{0}; send {{\"namespace\", \"serviceAccount\"}} and, if needed, audiences, \
+         expirationSeconds, pod, node, serviceAccountUid"
+    )]
+    Body(#[from] serde_json::Error),
+    #[error(transparent)]
+    ServiceAccount(#[from] ServiceAccountError),
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+}
+
+fn read(body: &[u8]) -> Result<TokenRequest, TokenRequestError> {
+    let request: TokenRequestBody = serde_json::from_slice(body)?;
+    let account = ServiceAccountRef::new(&request.namespace, &request.service_account)?;
     let uid = || random::fixed_uuid(&account.subject());
-    let within = |kind: &str, named: Named| named.parts(kind, account.namespace());
-    let pod = wish.pod.map(|pod| within("pod", pod));
-    let node = wish.node.map(|node| within("node", node));
+    let within = |kind: &str, named: NameOrRef| named.parts(kind, account.namespace());
+    let pod = request.pod.map(|pod| within("pod", pod));
+    let node = request.node.map(|node| within("node", node));
     Ok(TokenRequest {
-        service_account_uid: wish.service_account_uid.unwrap_or_else(uid),
-        audiences: wish.audiences.unwrap_or_else(|| vec![Audience::sts()]),
-        expiration_seconds: wish.expiration_seconds.unwrap_or(DEFAULT_EXPIRATION),
+        service_account_uid: request.service_account_uid.unwrap_or_else(uid),
+        audiences: request.audiences.unwrap_or_else(|| vec![Audience::sts()]),
+        expiration_seconds: request.expiration_seconds.unwrap_or(DEFAULT_EXPIRATION),
         pod: pod.map(|(name, uid)| PodRef { name, uid }),
         node: node.map(|(name, uid)| NodeRef { name, uid }),
         service_account: account,
     })
 }
 
-impl Named {
-    /// Name and UID. The same name has always the same UID, as long as nothing else is said.
+impl NameOrRef {
+    /// Name and UID. Without a UID it is derived from the name, so that it is always the same.
     fn parts(self, kind: &str, namespace: &str) -> (String, String) {
         match self {
             Self::Name(name) => {
@@ -150,7 +158,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.contains("json"))
 }
 
-fn refusal(text: &str) -> Response {
+fn bad_request(text: &str) -> Response {
     (StatusCode::BAD_REQUEST, message(text)).into_response()
 }
 
@@ -163,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_is_read_strictly() {
+    fn a_token_request_is_parsed_strictly() {
         let request = read(br#"{"namespace": "shop", "serviceAccount": "app", "pod": "app-1"}"#);
         let request = request.unwrap();
         assert_eq!(request.service_account.to_string(), "shop/app");
@@ -179,8 +187,8 @@ mod tests {
             (br#"{"namespace": "SHOP", "serviceAccount": "app"}"#, "namespace"),
             (br#"{"namespace": "a", "serviceAccount": "b", "audiences": [""]}"#, "audience"),
         ] {
-            let fault = read(body).unwrap_err();
-            assert!(fault.contains(why), "{fault}");
+            let error = read(body).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 }

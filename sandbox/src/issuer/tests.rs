@@ -3,7 +3,7 @@ use podrole_identity::Audience;
 use super::*;
 
 #[test]
-fn a_url_that_cannot_be_served_is_refused() {
+fn an_invalid_issuer_url_is_rejected() {
     for (url, wanted) in [
         ("http://127.0.0.1:4566", Some("")),
         ("https://oidc.example/id/abc", Some("/id/abc")),
@@ -19,7 +19,7 @@ fn a_url_that_cannot_be_served_is_refused() {
 }
 
 #[test]
-fn a_token_has_what_kubernetes_puts_in() {
+fn a_token_has_the_claims_of_kubernetes() {
     let issuer = Issuer::generate("https://oidc.example").unwrap();
     let request = TokenRequest {
         service_account: "shop/app".parse().unwrap(),

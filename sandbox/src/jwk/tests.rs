@@ -18,7 +18,7 @@ fn ec(signing: &'static EcdsaSigningAlgorithm, curve: &str) -> (EcdsaKeyPair, Jw
 }
 
 #[test]
-fn each_curve_proves_its_own_algorithm() {
+fn each_curve_only_verifies_its_own_algorithm() {
     for (signing, curve, own) in [
         (&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256", Algorithm::Es256),
         (&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384", Algorithm::Es384),
@@ -27,21 +27,21 @@ fn each_curve_proves_its_own_algorithm() {
         let (pair, jwk) = ec(signing, curve);
         let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
         for one in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
-            let proved = jwk.proves(one, b"message", signature.as_ref());
-            assert_eq!(proved, one == own, "{curve} {one:?}");
+            let verified = jwk.verifies(one, b"message", signature.as_ref());
+            assert_eq!(verified, one == own, "{curve} {one:?}");
         }
-        assert!(!jwk.proves(own, b"another", signature.as_ref()));
+        assert!(!jwk.verifies(own, b"another", signature.as_ref()));
     }
 }
 
 #[test]
-fn a_key_proves_only_what_it_is_for() {
+fn a_key_only_verifies_its_own_algorithm_and_use() {
     let (pair, jwk) = ec(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
     let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
     let with = |change: fn(&mut Jwk)| {
         let mut jwk = jwk.clone();
         change(&mut jwk);
-        jwk.proves(Algorithm::Es256, b"message", signature.as_ref())
+        jwk.verifies(Algorithm::Es256, b"message", signature.as_ref())
     };
     assert!(with(|_| {}));
     assert!(with(|jwk| jwk.alg = Some("ES256".to_owned())));
@@ -59,7 +59,7 @@ fn foreign_keys_may_be_in_a_set() {
     let set = JwkSet::read(set).unwrap();
     for kid in ["h", "e"] {
         for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-            assert!(!set.find(kid).unwrap().proves(algorithm, b"", b""), "{kid}");
+            assert!(!set.find(kid).unwrap().verifies(algorithm, b"", b""), "{kid}");
         }
     }
     assert!(set.find("other").is_none());

@@ -1,13 +1,16 @@
-//! One value of a request against one that a policy wants.
+//! Compares one value of a request with one value of a policy.
 
 use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{context::Context, document::Version, pattern::Pattern, variable::Template};
+use super::{
+    context::Context, malformed::MalformedPolicy, pattern::Pattern, variable::Template,
+    version::Version,
+};
 
-/// What is compared, and how.
+/// The type of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     Text,
@@ -19,11 +22,11 @@ pub(super) enum Test {
     Bytes,
     Address,
     Arn,
-    /// Whether the key is missing.
+    /// Tests whether the key is missing, for the operator `Null`.
     Absent,
 }
 
-/// How two numbers or times stand.
+/// The relation between two numbers or times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
     Equal,
@@ -33,16 +36,16 @@ pub(super) enum Order {
     GreaterOrEqual,
 }
 
-/// A value that a policy wants, as it stands there and as it is meant.
+/// A value in a policy's condition: its text and the parsed form.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct ExpectedValue {
     text: Template,
     value: Value,
 }
 
 #[derive(Debug)]
 enum Value {
-    /// The text itself, its variables filled.
+    /// The text, with its variables replaced.
     Text,
     Number(f64),
     Time(Timestamp),
@@ -51,23 +54,23 @@ enum Value {
     Network(Network),
 }
 
-/// An address, or those that begin with the same bits.
+/// An IP address or CIDR block.
 #[derive(Debug)]
 struct Network {
     base: IpAddr,
     bits: u32,
 }
 
-impl Wanted {
-    /// Reads a value of the kind that the operator compares.
-    pub(super) fn read(test: Test, text: &str, version: Version) -> Result<Self, String> {
+impl ExpectedValue {
+    /// Parses a value of the type that the operator compares.
+    pub(super) fn read(test: Test, text: &str, version: Version) -> Result<Self, MalformedPolicy> {
         let template = Template::read(text, version)?;
         let may_vary = matches!(
             test,
             Test::Text | Test::TextWithoutCase | Test::Like | Test::Arn | Test::Truth
         );
         if template.has_variables() && !may_vary {
-            return Err(format!("this operator takes no policy variable: {text:?}"));
+            return Err(MalformedPolicy::VariableNotAllowed(text.to_owned()));
         }
         let value = match test {
             Test::Text | Test::TextWithoutCase | Test::Like | Test::Arn => Some(Value::Text),
@@ -78,71 +81,74 @@ impl Wanted {
             Test::Bytes => STANDARD.decode(text).ok().map(Value::Bytes),
             Test::Address => Network::read(text).map(Value::Network),
         };
-        let value = value.ok_or_else(|| format!("{text:?} is no value for it"))?;
+        let value = value.ok_or_else(|| MalformedPolicy::Value(text.to_owned()))?;
         Ok(Self { text: template, value })
     }
 
-    /// As it stands in the policy.
+    /// The text in the policy.
     pub(super) fn written(&self) -> &str {
         self.text.written()
     }
 
-    /// Whether it is that truth value.
+    /// Whether the value is that boolean.
     pub(super) fn is_truth(&self, truth: bool) -> bool {
-        matches!(self.value, Value::Truth(wanted) if wanted == truth)
+        matches!(self.value, Value::Truth(expected) if expected == truth)
     }
 
-    /// Whether a request's value is what is wanted. One of another kind is not.
-    pub(super) fn fits(&self, test: Test, held: &str, context: &Context) -> bool {
+    /// Whether a request's value matches. A value of another type does not.
+    pub(super) fn matches(&self, test: Test, actual: &str, context: &Context) -> bool {
         match (test, &self.value) {
-            (Test::Number(order), Value::Number(wanted)) => {
-                number(held).is_some_and(|held| order.holds(held, *wanted))
+            (Test::Number(order), Value::Number(expected)) => {
+                number(actual).is_some_and(|actual| order.holds(actual, *expected))
             }
-            (Test::Time(order), Value::Time(wanted)) => {
-                time(held).is_some_and(|held| order.holds(held, *wanted))
+            (Test::Time(order), Value::Time(expected)) => {
+                time(actual).is_some_and(|actual| order.holds(actual, *expected))
             }
-            (Test::Bytes, Value::Bytes(wanted)) => {
-                STANDARD.decode(held).is_ok_and(|held| held == *wanted)
+            (Test::Bytes, Value::Bytes(expected)) => {
+                STANDARD.decode(actual).is_ok_and(|actual| actual == *expected)
             }
-            (Test::Address, Value::Network(wanted)) => {
-                held.parse().is_ok_and(|held| wanted.contains(held))
+            (Test::Address, Value::Network(expected)) => {
+                actual.parse().is_ok_and(|actual| expected.contains(actual))
             }
-            (Test::Truth, Value::Truth(wanted)) => truth(held) == Some(*wanted),
-            (test, _) => {
-                self.text.fill(context).is_some_and(|wanted| text_fits(test, &wanted, held))
-            }
+            (Test::Truth, Value::Truth(expected)) => truth(actual) == Some(*expected),
+            (test, _) => self
+                .text
+                .fill(context)
+                .is_some_and(|expected| text_matches(test, &expected, actual)),
         }
     }
 }
 
-fn text_fits(test: Test, wanted: &Pattern, held: &str) -> bool {
+fn text_matches(test: Test, expected: &Pattern, actual: &str) -> bool {
     match test {
-        Test::Text => wanted.text() == held,
-        Test::TextWithoutCase => wanted.text().to_lowercase() == held.to_lowercase(),
-        Test::Like => wanted.matches(held),
-        Test::Arn => arn_fits(wanted, held),
-        Test::Truth => truth(&wanted.text()).is_some_and(|wanted| truth(held) == Some(wanted)),
+        Test::Text => expected.text() == actual,
+        Test::TextWithoutCase => expected.text().to_lowercase() == actual.to_lowercase(),
+        Test::Like => expected.matches(actual),
+        Test::Arn => arn_matches(expected, actual),
+        Test::Truth => {
+            truth(&expected.text()).is_some_and(|expected| truth(actual) == Some(expected))
+        }
         _ => false,
     }
 }
 
-/// Each of an ARN's six parts fits for itself: a `*` does not reach over a colon, but in the last.
-fn arn_fits(wanted: &Pattern, held: &str) -> bool {
-    let held: Vec<&str> = held.splitn(6, ':').collect();
-    let Some(wanted) = wanted.arn_parts().filter(|_| held.len() == 6) else {
+/// Compares each of an ARN's six parts: `*` does not match a colon, except in the last part.
+fn arn_matches(expected: &Pattern, actual: &str) -> bool {
+    let actual: Vec<&str> = actual.splitn(6, ':').collect();
+    let Some(expected) = expected.arn_parts().filter(|_| actual.len() == 6) else {
         return false;
     };
-    wanted.iter().zip(held).all(|(wanted, held)| wanted.matches(held))
+    expected.iter().zip(actual).all(|(expected, actual)| expected.matches(actual))
 }
 
 impl Order {
-    fn holds<T: PartialOrd + Copy>(self, held: T, wanted: T) -> bool {
+    fn holds<T: PartialOrd + Copy>(self, actual: T, expected: T) -> bool {
         match self {
-            Self::Equal => held == wanted,
-            Self::Less => held < wanted,
-            Self::LessOrEqual => held <= wanted,
-            Self::Greater => held > wanted,
-            Self::GreaterOrEqual => held >= wanted,
+            Self::Equal => actual == expected,
+            Self::Less => actual < expected,
+            Self::LessOrEqual => actual <= expected,
+            Self::Greater => actual > expected,
+            Self::GreaterOrEqual => actual >= expected,
         }
     }
 }
@@ -155,7 +161,7 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// ISO 8601, down to the day; or seconds since 1970.
+/// Parses an ISO 8601 time or date, or seconds since the epoch.
 fn time(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse() {
         return Timestamp::from_second(seconds).ok();

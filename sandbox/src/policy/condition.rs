@@ -1,4 +1,4 @@
-//! Condition operators, and when a condition holds.
+//! Condition operators, and the evaluation of conditions.
 //!
 //! Source: IAM's reference of condition operators and of multivalued context keys.
 
@@ -7,36 +7,37 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
-    compare::{Order, Test, Wanted},
+    compare::{ExpectedValue, Order, Test},
     context::Context,
-    document::Version,
+    malformed::MalformedPolicy,
+    version::Version,
 };
 
-/// One key of a condition: what a request must have under it.
+/// One key of a condition, with the values that a request must have for it.
 #[derive(Debug)]
 pub(super) struct Condition {
     pub(super) operator: Operator,
     pub(super) key: String,
-    pub(super) wanted: Vec<Wanted>,
+    pub(super) expected: Vec<ExpectedValue>,
 }
 
 /// An operator as a policy writes it: `ForAnyValue:StringLikeIfExists`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Operator {
-    /// What a key with many values is asked.
+    /// How a key with several values is compared.
     set: SetForm,
     comparison: Comparison,
-    /// Whether a key that the request does not have is passed over.
+    /// `IfExists`: a missing key is ignored.
     if_exists: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum SetForm {
-    /// No prefix: the key has one value.
+    /// Without a prefix: for keys with one value.
     Single,
-    /// `ForAnyValue:`, at least one of the request's values fits.
+    /// `ForAnyValue:`: at least one of the request's values matches.
     AnyValue,
-    /// `ForAllValues:`, each of the request's values fits; so it is with no value at all.
+    /// `ForAllValues:`: all of the request's values match. This is also true without any value.
     AllValues,
 }
 
@@ -86,45 +87,49 @@ const COMPARISONS: [Comparison; 27] = [
     is("Null", Test::Absent),
 ];
 
-/// An operator that IAM does not know.
+/// IAM does not have such an operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("IAM knows no condition operator `{0}`")]
+#[error("IAM does not have the condition operator `{0}`")]
 pub(super) struct OperatorError(String);
 
 impl Condition {
-    /// Reads what a policy wants under a key.
+    /// Parses the values of one key.
     pub(super) fn read(
         operator: Operator,
         key: String,
-        wanted: &[String],
+        expected: &[String],
         version: Version,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, MalformedPolicy> {
         let test = operator.comparison.test;
-        let wanted = wanted.iter().map(|text| Wanted::read(test, text, version));
-        let wanted = wanted.collect::<Result<_, _>>();
-        let wanted = wanted.map_err(|fault| format!("{operator} {key}: {fault}"))?;
-        Ok(Self { operator, key, wanted })
+        let expected = expected.iter().map(|text| ExpectedValue::read(test, text, version));
+        let expected = expected.collect::<Result<_, _>>();
+        let expected = expected.map_err(|error| MalformedPolicy::Condition {
+            operator: operator.to_string(),
+            key: key.clone(),
+            error: Box::new(error),
+        })?;
+        Ok(Self { operator, key, expected })
     }
 
-    /// Whether a request meets it.
+    /// Whether a request fulfils the condition.
     pub(super) fn holds(&self, context: &Context) -> bool {
-        let held = context.get(&self.key);
+        let actual = context.get(&self.key);
         let Comparison { test, negated, .. } = self.operator.comparison;
         if test == Test::Absent {
-            let absent = held.is_none();
-            return self.wanted.iter().any(|wanted| wanted.is_truth(absent));
+            let absent = actual.is_none();
+            return self.expected.iter().any(|expected| expected.is_truth(absent));
         }
-        let Some(held) = held else {
+        let Some(actual) = actual else {
             return self.operator.holds_without_the_key();
         };
-        let fits = |value: &String| {
-            self.wanted.iter().any(|wanted| wanted.fits(test, value, context)) != negated
+        let matches = |value: &String| {
+            self.expected.iter().any(|expected| expected.matches(test, value, context)) != negated
         };
         match self.operator.set {
-            // A negated operator asks that no value is the unwanted one, not that some other is there.
-            SetForm::Single if negated => held.iter().all(fits),
-            SetForm::Single | SetForm::AnyValue => held.iter().any(fits),
-            SetForm::AllValues => held.iter().all(fits),
+            // A negated operator requires that no value matches, not that some value differs.
+            SetForm::Single if negated => actual.iter().all(matches),
+            SetForm::Single | SetForm::AnyValue => actual.iter().any(matches),
+            SetForm::AllValues => actual.iter().all(matches),
         }
     }
 }
@@ -157,7 +162,7 @@ impl FromStr for Operator {
         };
         let comparison = COMPARISONS.into_iter().find(|one| one.name == name);
         let operator = comparison.map(|comparison| Self { set, comparison, if_exists });
-        // Null asks whether the key is there: neither form would mean anything.
+        // Null tests whether the key exists: prefixes and IfExists make no sense with it.
         let sound = |one: &Self| one.comparison.test != Test::Absent || text == "Null";
         operator.filter(sound).ok_or_else(|| OperatorError(text.to_owned()))
     }
@@ -193,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operator_reads_what_it_prints() {
+    fn an_operator_parses_what_it_prints() {
         for comparison in COMPARISONS {
             for (prefix, suffix) in [("", ""), ("ForAnyValue:", ""), ("ForAllValues:", "IfExists")]
             {
@@ -218,8 +223,8 @@ mod tests {
             "NullIfExists",
             "ForAllValues:Null",
         ] {
-            let fault = text.parse::<Operator>().unwrap_err().to_string();
-            assert!(fault.contains(&format!("`{text}`")), "{fault}");
+            let error = text.parse::<Operator>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
         }
     }
 }

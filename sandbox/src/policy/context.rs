@@ -1,12 +1,12 @@
-//! What is known of a request, and which condition keys are known at all.
+//! A request's condition keys, and the list of keys that the sandbox supports.
 
 use std::collections::BTreeMap;
 
-/// The condition keys that a request has. Keys compare without case; a key may have many values.
+/// A request's condition keys. Keys are compared case-insensitively and may have several values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context(BTreeMap<String, Vec<String>>);
 
-/// The keys that the sandbox gives to requests that have something to say under them.
+/// The keys that the sandbox sets on requests, in lower case.
 const MODELLED: [&str; 30] = [
     "aws:currenttime",
     "aws:epochtime",
@@ -41,27 +41,27 @@ const MODELLED: [&str; 30] = [
 ];
 
 impl Context {
-    /// Adds a key with its values; without values the request does not have the key.
+    /// Sets a key's values. Without values the request does not have the key.
     #[must_use]
     pub fn with<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
         self.set(key, values);
         self
     }
 
-    /// Adds a key with its values; without values the request does not have the key.
+    /// Sets a key's values. Without values the request does not have the key.
     pub fn set<T: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = T>) {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         self.0.insert(key.to_lowercase(), values);
     }
 
-    /// The values under a key; nothing where there are none.
+    /// A key's values, if there are any.
     pub(super) fn get(&self, key: &str) -> Option<&[String]> {
         self.0.get(&key.to_lowercase()).map(Vec::as_slice).filter(|values| !values.is_empty())
     }
 }
 
-/// Whether the sandbox ever gives a request that key. Where it does not, a policy is judged as if
-/// the request had no such key, and the reason says so.
+/// Whether the sandbox ever sets that key. Otherwise a policy is evaluated as if the request did not have
+/// it, and the reason says so.
 pub(super) fn is_modelled(key: &str) -> bool {
     let key = key.to_lowercase();
     let fits = |modelled: &str| match (modelled.strip_suffix('*'), modelled.strip_prefix('*')) {

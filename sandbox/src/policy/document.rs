@@ -1,4 +1,4 @@
-//! What a policy document may contain, and what its statements mean.
+//! Policy documents and the meaning of their statements.
 
 use std::sync::Arc;
 
@@ -6,85 +6,68 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     condition::{Condition, Operator},
+    effect::Effect,
+    malformed::MalformedPolicy,
     principal::Principals,
     variable::Template,
+    version::Version,
     written::{Conditions, IdentityStatement, TrustStatement, Written},
 };
 
-/// A role's trust policy: who may become the role.
+/// A role's trust policy. It decides who may assume the role.
 #[derive(Clone, Debug)]
-pub struct Policy(Document);
+pub struct Policy(PolicyDocument);
 
-/// A policy that says what its owner may do: of a role, a user or a session.
+/// An identity policy or session policy. It decides what a role, user or session may do.
 #[derive(Clone, Debug)]
-pub struct IdentityPolicy(Document);
+pub struct IdentityPolicy(PolicyDocument);
 
 #[derive(Clone, Debug)]
-struct Document {
-    /// The JSON, as it was given where it was given as JSON.
+struct PolicyDocument {
+    /// The JSON, unchanged if the policy was given as JSON.
     text: Arc<str>,
     statements: Arc<[Statement]>,
 }
 
-/// A document that is no policy of its kind.
+/// The document is not a policy of its kind.
 #[derive(Debug, thiserror::Error)]
 #[error("the policy is malformed: {0}")]
-pub struct PolicyError(String);
+pub struct PolicyError(serde_json::Error);
 
-/// A policy's language. The older has no variables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Version {
-    #[default]
-    #[serde(rename = "2008-10-17")]
-    Old,
-    #[serde(rename = "2012-10-17")]
-    Current,
-}
-
-/// One statement of a policy: whom it means, for what, when, and with what effect.
+/// One statement of a policy.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) sid: Option<String>,
     pub(super) effect: Effect,
-    /// Nothing in an identity policy.
+    /// `None` in an identity policy.
     pub(super) principals: Option<Principals>,
     pub(super) actions: Listed<String>,
-    /// Nothing in a trust policy.
+    /// `None` in a trust policy.
     pub(super) resources: Option<Listed<Template>>,
     pub(super) conditions: Vec<Condition>,
 }
 
-/// A list, and whether the statement means what is on it or all that is not (`NotAction`).
+/// A list of an element such as Action, or of its Not form such as NotAction.
 #[derive(Debug)]
 pub(super) enum Listed<T> {
     On(Vec<T>),
     NotOn(Vec<T>),
 }
 
-/// What a statement does when it applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effect {
-    /// It allows.
-    Allow,
-    /// It denies, whatever others allow.
-    Deny,
-}
-
 macro_rules! kind_of_policy {
     ($policy:ident, $statement:ty) => {
         impl $policy {
-            /// Reads the JSON of such a policy.
+            /// Parses a policy from JSON.
             ///
             /// # Errors
-            /// When it is no JSON, or no such policy; the reason has line and column.
+            /// If it is not JSON or not such a policy. The text has line and column.
             pub fn read(json: &str) -> Result<Self, PolicyError> {
-                let fault = |fault: serde_json::Error| PolicyError(fault.to_string());
-                let mut policy: Self = serde_json::from_str(json).map_err(fault)?;
+                let mut policy: Self = serde_json::from_str(json).map_err(PolicyError)?;
                 policy.0.text = json.into();
                 Ok(policy)
             }
 
-            /// The document as JSON: as it was given, where it was given as JSON.
+            /// The document as JSON, unchanged if it was given as JSON.
             #[must_use]
             pub fn text(&self) -> &str {
                 &self.0.text
@@ -98,7 +81,7 @@ macro_rules! kind_of_policy {
         impl<'de> Deserialize<'de> for $policy {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let written = Written::<$statement>::deserialize(deserializer)?;
-                Document::new(written).map(Self).map_err(D::Error::custom)
+                PolicyDocument::new(written).map(Self).map_err(D::Error::custom)
             }
         }
     };
@@ -107,29 +90,30 @@ macro_rules! kind_of_policy {
 kind_of_policy!(Policy, TrustStatement);
 kind_of_policy!(IdentityPolicy, IdentityStatement);
 
-/// What the two kinds of written statements have in common.
-pub(super) trait Meaning: Serialize {
-    fn meaning(self, version: Version) -> Result<Statement, String>;
+/// The conversion of a parsed statement of either kind.
+pub(super) trait IntoStatement: Serialize {
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy>;
 }
 
-impl Document {
-    fn new<S: Meaning>(written: Written<S>) -> Result<Self, String> {
-        let text = serde_json::to_string(&written).map_err(|fault| fault.to_string())?;
+impl PolicyDocument {
+    fn new<S: IntoStatement>(written: Written<S>) -> Result<Self, MalformedPolicy> {
+        let text = serde_json::to_string(&written)
+            .map_err(|error| MalformedPolicy::Unwritable(error.to_string()))?;
         let version = written.version;
-        let statements = written.statement.into_iter().map(|one| one.meaning(version));
+        let statements = written.statement.into_iter().map(|one| one.into_statement(version));
         let statements = statements.collect::<Result<Vec<_>, _>>()?;
         let sids = statements.iter().filter_map(|one| one.sid.as_deref());
         let mut sids: Vec<&str> = sids.filter(|sid| !sid.is_empty()).collect();
         sids.sort_unstable();
         if let Some(pair) = sids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("the Sid {:?} stands twice", pair[0]));
+            return Err(MalformedPolicy::DuplicateSid(pair[0].to_owned()));
         }
         Ok(Self { text: text.into(), statements: statements.into() })
     }
 }
 
-impl Meaning for TrustStatement {
-    fn meaning(self, version: Version) -> Result<Statement, String> {
+impl IntoStatement for TrustStatement {
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy> {
         Ok(Statement {
             sid: self.sid,
             effect: self.effect,
@@ -141,8 +125,8 @@ impl Meaning for TrustStatement {
     }
 }
 
-impl Meaning for IdentityStatement {
-    fn meaning(self, version: Version) -> Result<Statement, String> {
+impl IntoStatement for IdentityStatement {
+    fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy> {
         let resources = either("Resource", self.resource, self.not_resource)?;
         Ok(Statement {
             sid: self.sid,
@@ -155,42 +139,45 @@ impl Meaning for IdentityStatement {
     }
 }
 
-/// Exactly one of an element and its Not form, with something on its list.
+/// Requires exactly one of an element and its Not form, with a list that is not empty.
 fn either(
-    name: &str,
+    name: &'static str,
     on: Option<Vec<String>>,
     not_on: Option<Vec<String>>,
-) -> Result<Listed<String>, String> {
+) -> Result<Listed<String>, MalformedPolicy> {
     let listed = match (on, not_on) {
         (Some(list), None) => Listed::On(list),
         (None, Some(list)) => Listed::NotOn(list),
-        _ => return Err(format!("a statement has either {name} or Not{name}")),
+        _ => return Err(MalformedPolicy::EitherOr(name)),
     };
     let (Listed::On(list) | Listed::NotOn(list)) = &listed;
     if list.is_empty() {
-        return Err(format!("the {name} names nothing"));
+        return Err(MalformedPolicy::EmptyList(name));
     }
     Ok(listed)
 }
 
-fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, String> {
+fn conditions(written: Conditions, version: Version) -> Result<Vec<Condition>, MalformedPolicy> {
     let mut conditions = Vec::new();
     for (operator, keys) in written.0 {
-        for (key, wanted) in keys {
-            conditions.push(Condition::read(operator, key, &wanted, version)?);
+        for (key, values) in keys {
+            conditions.push(Condition::read(operator, key, &values, version)?);
         }
     }
     no_key_twice(&conditions)?;
     Ok(conditions)
 }
 
-/// Keys compare without case, so that two spellings are one key.
-fn no_key_twice(conditions: &[Condition]) -> Result<(), String> {
+/// Rejects duplicate keys. Keys are compared case-insensitively, so two spellings are one key.
+fn no_key_twice(conditions: &[Condition]) -> Result<(), MalformedPolicy> {
     let mut seen: Vec<(Operator, String)> = Vec::new();
     for condition in conditions {
         let one = (condition.operator, condition.key.to_lowercase());
         if seen.contains(&one) {
-            return Err(format!("`{}` stands twice under {}", condition.key, condition.operator));
+            return Err(MalformedPolicy::DuplicateKey {
+                key: condition.key.clone(),
+                operator: condition.operator.to_string(),
+            });
         }
         seen.push(one);
     }
@@ -198,7 +185,10 @@ fn no_key_twice(conditions: &[Condition]) -> Result<(), String> {
 }
 
 impl<T> Listed<T> {
-    fn read<U>(self, read: impl Fn(&T) -> Result<U, String>) -> Result<Listed<U>, String> {
+    fn read<U>(
+        self,
+        read: impl Fn(&T) -> Result<U, MalformedPolicy>,
+    ) -> Result<Listed<U>, MalformedPolicy> {
         let all = |list: Vec<T>| list.iter().map(&read).collect::<Result<_, _>>();
         Ok(match self {
             Self::On(list) => Listed::On(all(list)?),
@@ -206,7 +196,7 @@ impl<T> Listed<T> {
         })
     }
 
-    /// Whether the statement means what `fits` one of the list.
+    /// Whether the element covers a value, given whether an entry of the list matches it.
     pub(super) fn means(&self, fits: impl Fn(&T) -> bool) -> bool {
         match self {
             Self::On(list) => list.iter().any(fits),
@@ -216,7 +206,7 @@ impl<T> Listed<T> {
 }
 
 impl Statement {
-    /// Its `Sid`, else its place, counted from 1.
+    /// The statement's `Sid`, or its position counted from 1.
     pub(super) fn label(&self, place: usize) -> String {
         match &self.sid {
             Some(sid) => format!("statement {sid:?}"),

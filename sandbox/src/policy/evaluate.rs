@@ -1,55 +1,57 @@
-//! The judgement: a request against policies, and the reason when it is no.
+//! The evaluation of a request against policies, with the reason for a denial.
 
 use super::{
     condition::Condition,
     context::{Context, is_modelled},
-    document::{Effect, IdentityPolicy, Policy, Statement},
+    document::{IdentityPolicy, Policy, Statement},
+    effect::Effect,
     pattern::Pattern,
-    principal::{Named, Principal},
+    principal::{Principal, PrincipalMatch},
 };
 
-/// What a policy is asked.
+/// What policies are evaluated for.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// The caller.
     pub principal: Principal<'a>,
-    /// What for: `sts:AssumeRoleWithWebIdentity`.
+    /// For example `sts:AssumeRoleWithWebIdentity`.
     pub action: &'a str,
-    /// On what: an ARN, or `*`. A trust policy does not look at it: it is the role's own.
+    /// An ARN or `*`. A trust policy ignores it: its resource is the role.
     pub resource: &'a str,
-    /// What else is known of the request.
+    /// The request's condition keys.
     pub context: &'a Context,
 }
 
-/// What policies say.
+/// The result of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Yes, by this statement.
+    /// A statement allows the request.
     Allowed {
-        /// The statement's `Sid` or place.
+        /// The statement's `Sid` or position.
         statement: String,
-        /// How closely it names who asks.
-        named: Named,
+        /// How specifically it names the caller.
+        named: PrincipalMatch,
     },
-    /// No.
+    /// A statement denies the request, or no statement allows it.
     Denied {
-        /// Which statement, which condition, and what the request held instead.
+        /// The statement and condition that failed, with the request's values.
         reason: String,
-        /// Whether a statement denies it, rather than none allows it.
+        /// Whether a Deny statement applies.
         explicit: bool,
     },
 }
 
-/// Judges a request by a role's trust policy. An explicit Deny wins; what nothing allows is
-/// denied.
+/// Evaluates a role's trust policy. An explicit Deny wins. Without an Allow the request is denied.
 #[must_use]
 pub fn evaluate(policy: &Policy, request: &Request<'_>) -> Verdict {
     let statements = policy.statements().iter().enumerate();
-    judge(statements.map(|(place, statement)| (statement.label(place), statement)), request)
+    evaluate_statements(
+        statements.map(|(place, statement)| (statement.label(place), statement)),
+        request,
+    )
 }
 
-/// Judges a request by what a user, a role or a session has: policies with their names, all of
-/// them together.
+/// Evaluates all policies of a user, role or session together. Each has its name.
 #[must_use]
 pub fn evaluate_identity<'a>(
     policies: impl IntoIterator<Item = (&'a str, &'a IdentityPolicy)>,
@@ -61,15 +63,15 @@ pub fn evaluate_identity<'a>(
             (format!("policy {name:?}, {}", statement.label(place)), statement)
         })
     });
-    judge(statements, request)
+    evaluate_statements(statements, request)
 }
 
-fn judge<'a>(
+fn evaluate_statements<'a>(
     statements: impl Iterator<Item = (String, &'a Statement)>,
     request: &Request<'_>,
 ) -> Verdict {
-    let mut allowed: Option<(Named, String)> = None;
-    let mut misses = Vec::new();
+    let mut allowed: Option<(PrincipalMatch, String)> = None;
+    let mut mismatches = Vec::new();
     for (label, statement) in statements {
         match (statement.effect, applies(statement, request)) {
             (Effect::Deny, Ok(_)) => {
@@ -81,25 +83,25 @@ fn judge<'a>(
                     allowed = Some((named, label));
                 }
             }
-            (Effect::Allow, Err(miss)) => misses.push(format!("{label}: {miss}")),
+            (Effect::Allow, Err(mismatch)) => mismatches.push(format!("{label}: {mismatch}")),
             (Effect::Deny, Err(_)) => {}
         }
     }
     match allowed {
         Some((named, statement)) => Verdict::Allowed { statement, named },
-        None if misses.is_empty() => {
-            let reason = "no statement allows anything".to_owned();
+        None if mismatches.is_empty() => {
+            let reason = "no statement allows it".to_owned();
             Verdict::Denied { reason, explicit: false }
         }
-        None => Verdict::Denied { reason: misses.join("; "), explicit: false },
+        None => Verdict::Denied { reason: mismatches.join("; "), explicit: false },
     }
 }
 
-/// How closely a statement that applies names who asks; else why it does not apply.
-fn applies(statement: &Statement, request: &Request<'_>) -> Result<Named, String> {
+/// How specifically the statement names the caller, or why it does not apply.
+fn applies(statement: &Statement, request: &Request<'_>) -> Result<PrincipalMatch, String> {
     let named = match &statement.principals {
-        // An identity policy means whoever has it.
-        None => Named::Itself,
+        // An identity policy applies to the identity that has it.
+        None => PrincipalMatch::Itself,
         Some(principals) => principals
             .name(request.principal)
             .ok_or_else(|| format!("its Principal does not name {}", request.principal))?,
@@ -114,21 +116,23 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Result<Named, String
             return Err(format!("its Resource does not cover {}", request.resource));
         }
     }
-    let missed = statement.conditions.iter().find(|one| !one.holds(request.context));
-    missed.map_or(Ok(named), |one| Err(miss(one, request.context)))
+    let failed = statement.conditions.iter().find(|one| !one.holds(request.context));
+    failed.map_or(Ok(named), |one| Err(mismatch(one, request.context)))
 }
 
-fn miss(condition: &Condition, context: &Context) -> String {
-    let Condition { operator, key, wanted } = condition;
-    let wanted: Vec<&str> = wanted.iter().map(super::compare::Wanted::written).collect();
+fn mismatch(condition: &Condition, context: &Context) -> String {
+    let Condition { operator, key, expected } = condition;
+    let expected: Vec<&str> = expected.iter().map(super::compare::ExpectedValue::written).collect();
     match context.get(key) {
-        Some(held) => format!("{operator} {key} wants {wanted:?} and the request has {held:?}"),
+        Some(actual) => {
+            format!("{operator} {key} requires {expected:?} and the request has {actual:?}")
+        }
         None if is_modelled(key) => {
-            format!("{operator} {key} wants {wanted:?} and the request has no such key")
+            format!("{operator} {key} requires {expected:?} and the request does not have the key")
         }
         None => format!(
-            "{operator} {key} wants {wanted:?} and the request has no such key, which this sandbox \
-             never gives"
+            "{operator} {key} requires {expected:?} and the request does not have the key, which this \
+             sandbox never sets"
         ),
     }
 }

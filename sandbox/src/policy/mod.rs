@@ -1,4 +1,4 @@
-//! IAM policies: read strictly, judged purely.
+//! IAM policies: strict parsing and pure evaluation.
 //!
 //! ```text
 //!   JSON or YAML ─► Policy (trust) ────────────┐
@@ -7,24 +7,28 @@
 //!   principal, action, resource, keys ─────────┘
 //! ```
 //!
-//! What is not known here makes a policy malformed, by name: a condition that is silently passed
-//! over would allow what AWS denies.
+//! Unknown elements make a policy malformed: a condition that is silently ignored would allow what AWS
+//! denies.
 
 mod compare;
 mod condition;
 mod context;
 mod document;
+mod effect;
 mod evaluate;
+mod malformed;
 mod pattern;
 mod principal;
 mod text;
 mod variable;
+mod version;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
 pub use context::Context;
-pub use document::{Effect, IdentityPolicy, Policy, PolicyError};
+pub use document::{IdentityPolicy, Policy, PolicyError};
+pub use effect::Effect;
 pub use evaluate::{Request, Verdict, evaluate, evaluate_identity};
-pub use principal::{Named, Principal};
+pub use principal::{Principal, PrincipalMatch};

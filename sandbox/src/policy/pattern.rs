@@ -1,68 +1,71 @@
-//! IAM's wildcards: `*` is any text, `?` is any one character.
+//! IAM's wildcards: `*` matches any text, `?` any one character.
 
 /// A text in which some characters are wildcards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pattern(Vec<Token>);
+pub(super) struct Pattern(Vec<PatternToken>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+enum PatternToken {
     Any,
     One,
     Plain(char),
 }
 
 impl Pattern {
-    /// A pattern of a text with wildcards.
+    /// Parses a text with wildcards.
     pub(super) fn new(text: &str) -> Self {
         let mut pattern = Self::default();
         pattern.push(text);
         pattern
     }
 
-    /// Adds a text with wildcards.
+    /// Appends a text with wildcards.
     pub(super) fn push(&mut self, text: &str) {
         self.0.extend(text.chars().map(|c| match c {
-            '*' => Token::Any,
-            '?' => Token::One,
-            plain => Token::Plain(plain),
+            '*' => PatternToken::Any,
+            '?' => PatternToken::One,
+            plain => PatternToken::Plain(plain),
         }));
     }
 
-    /// Adds a text in which a `*` is a `*`.
+    /// Appends a text without wildcards: `*` matches only `*`.
     pub(super) fn push_plain(&mut self, text: &str) {
-        self.0.extend(text.chars().map(Token::Plain));
+        self.0.extend(text.chars().map(PatternToken::Plain));
     }
 
-    /// The text, for those who know no wildcards.
+    /// The text, for operators without wildcards.
     pub(super) fn text(&self) -> String {
         let text = self.0.iter().map(|token| match token {
-            Token::Any => '*',
-            Token::One => '?',
-            Token::Plain(c) => *c,
+            PatternToken::Any => '*',
+            PatternToken::One => '?',
+            PatternToken::Plain(c) => *c,
         });
         text.collect()
     }
 
-    /// The six parts of an ARN, where there are so many.
+    /// The six parts of an ARN, if there are that many.
     pub(super) fn arn_parts(&self) -> Option<[Self; 6]> {
-        let parts = self.0.splitn(6, |token| *token == Token::Plain(':'));
+        let parts = self.0.splitn(6, |token| *token == PatternToken::Plain(':'));
         let parts: Vec<Self> = parts.map(|part| Self(part.to_vec())).collect();
         parts.try_into().ok()
     }
 
-    /// Whether the whole text fits; cases differ.
+    /// Whether the whole text matches, case-sensitively.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (pattern, text) = (&self.0, text.chars().collect::<Vec<char>>());
         let (mut at, mut read) = (0, 0);
-        // Where the last `*` was, and how much of the text it has taken so far.
+        // The position of the last `*`, and the end of the text that it matches so far. Going back to only the
+        // last one keeps the time quadratic at worst.
         let mut star: Option<(usize, usize)> = None;
         while read < text.len() {
             match pattern.get(at) {
-                Some(Token::Any) => {
+                Some(PatternToken::Any) => {
                     star = Some((at, read));
                     at += 1;
                 }
-                Some(&token) if token == Token::One || token == Token::Plain(text[read]) => {
+                Some(&token)
+                    if token == PatternToken::One || token == PatternToken::Plain(text[read]) =>
+                {
                     at += 1;
                     read += 1;
                 }
@@ -76,7 +79,7 @@ impl Pattern {
                 }
             }
         }
-        pattern[at..].iter().all(|&token| token == Token::Any)
+        pattern[at..].iter().all(|&token| token == PatternToken::Any)
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_end_in_time() {
+    fn many_stars_match_in_bounded_time() {
         assert!(!matches(&"*a".repeat(500), &"b".repeat(5000)));
     }
 

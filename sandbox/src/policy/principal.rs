@@ -1,17 +1,17 @@
-//! Whom a trust policy names, and who asks.
+//! The principals in a trust policy, and the caller's.
 
 use std::fmt;
 
 use podrole_identity::AccountId;
 
-use super::written::WrittenPrincipals;
+use super::{malformed::MalformedPolicy, written::WrittenPrincipals};
 
-/// Who asks.
+/// The caller, as policies name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Principal<'a> {
-    /// Somebody that an identity provider vouches for; the provider's ARN.
+    /// An identity of an identity provider, by the provider's ARN.
     Federated(&'a str),
-    /// An AWS service, by its domain.
+    /// An AWS service, by its domain name.
     Service(&'a str),
     /// A user, by its ARN.
     User(&'a str),
@@ -19,23 +19,23 @@ pub enum Principal<'a> {
     Session {
         /// `arn:aws:sts::<account>:assumed-role/<role>/<session>`
         arn: &'a str,
-        /// The role's ARN, its path included.
+        /// The role's ARN, path included.
         role: &'a str,
     },
 }
 
-/// How closely a policy names somebody.
+/// How specifically a policy names the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Named {
-    /// Its whole account: then the account's own policies must allow it too.
+pub enum PrincipalMatch {
+    /// By its account. The caller's own policies must then allow the action too.
     Account,
-    /// The user, role, provider or service; or everyone.
+    /// As a user, role, provider or service, or by `*`.
     Itself,
-    /// This very session of a role.
+    /// As this role session.
     Session,
 }
 
-/// Whom a statement means.
+/// The principals of a statement.
 #[derive(Debug)]
 pub(super) struct Principals {
     /// `"*"`, or `{"AWS": "*"}`, which IAM documents as the same.
@@ -47,22 +47,22 @@ pub(super) struct Principals {
 
 #[derive(Debug)]
 enum AwsPrincipal {
-    /// `arn:<partition>:iam::<account>:root`, or the twelve digits in any partition.
+    /// `arn:<partition>:iam::<account>:root`, or the 12 digits, which match in any partition.
     Account { partition: Option<String>, id: String },
-    /// A user, a role or a session.
+    /// A user, role or role session.
     Arn(String),
 }
 
 impl TryFrom<WrittenPrincipals> for Principals {
-    type Error = String;
+    type Error = MalformedPolicy;
 
-    fn try_from(written: WrittenPrincipals) -> Result<Self, String> {
+    fn try_from(written: WrittenPrincipals) -> Result<Self, MalformedPolicy> {
         let (mut aws, federated, service) = match written {
             WrittenPrincipals::Everyone => (vec!["*".to_owned()], Vec::new(), Vec::new()),
             WrittenPrincipals::Named(named) => (named.aws, named.federated, named.service),
         };
         if aws.is_empty() && federated.is_empty() && service.is_empty() {
-            return Err("the Principal names nobody".to_owned());
+            return Err(MalformedPolicy::NoPrincipal);
         }
         let everyone = aws.iter().any(|name| name == "*");
         aws.retain(|name| name != "*");
@@ -72,24 +72,18 @@ impl TryFrom<WrittenPrincipals> for Principals {
 }
 
 impl AwsPrincipal {
-    fn read(name: &str) -> Result<Self, String> {
-        let fault = || {
-            format!(
-                "the Principal {name:?} is not one that IAM takes under AWS: an account, \
-                 arn:aws:iam::<account>:root, :user/<name>, :role/<name>, or \
-                 arn:aws:sts::<account>:assumed-role/<role>/<session>; no wildcards but \"*\" alone"
-            )
-        };
+    fn read(name: &str) -> Result<Self, MalformedPolicy> {
+        let error = || MalformedPolicy::AwsPrincipal(name.to_owned());
         if name.parse::<AccountId>().is_ok() {
             return Ok(Self::Account { partition: None, id: name.to_owned() });
         }
         let parts: Vec<&str> = name.splitn(6, ':').collect();
         let ["arn", partition, service, "", account, resource] = parts[..] else {
-            return Err(fault());
+            return Err(error());
         };
-        let known = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
-        if !known || resource.contains(['*', '?']) {
-            return Err(fault());
+        let valid = partition.starts_with("aws") && account.parse::<AccountId>().is_ok();
+        if !valid || resource.contains(['*', '?']) {
+            return Err(error());
         }
         match (service, resource.split_once('/')) {
             ("iam", None) if resource == "root" => {
@@ -99,11 +93,11 @@ impl AwsPrincipal {
             ("iam", Some(("user" | "role", _))) | ("sts", Some(("assumed-role", _))) => {
                 Ok(Self::Arn(name.to_owned()))
             }
-            _ => Err(fault()),
+            _ => Err(error()),
         }
     }
 
-    /// Whether it is the account of that ARN.
+    /// Whether this is the account of the ARN.
     fn is_account_of(&self, arn: &str) -> bool {
         let Self::Account { partition, id } = self else {
             return false;
@@ -120,12 +114,12 @@ impl AwsPrincipal {
 }
 
 impl Principals {
-    /// How closely they name somebody; nothing when they do not.
-    pub(super) fn name(&self, principal: Principal<'_>) -> Option<Named> {
+    /// How specifically the caller is named. `None` if it is not.
+    pub(super) fn name(&self, principal: Principal<'_>) -> Option<PrincipalMatch> {
         let listed = |list: &[String], name: &str| {
-            list.iter().any(|one| one == name).then_some(Named::Itself)
+            list.iter().any(|one| one == name).then_some(PrincipalMatch::Itself)
         };
-        let everyone = self.everyone.then_some(Named::Itself);
+        let everyone = self.everyone.then_some(PrincipalMatch::Itself);
         let named = match principal {
             Principal::Federated(provider) => listed(&self.federated, provider),
             Principal::Service(domain) => listed(&self.service, domain),
@@ -135,14 +129,19 @@ impl Principals {
         everyone.max(named)
     }
 
-    fn aws_name(&self, arn: &str, of_account: &str, session: Option<&str>) -> Option<Named> {
+    fn aws_name(
+        &self,
+        arn: &str,
+        of_account: &str,
+        session: Option<&str>,
+    ) -> Option<PrincipalMatch> {
         let named = self.aws.iter().filter_map(|one| {
             if session.is_some_and(|session| one.is_arn(session)) {
-                Some(Named::Session)
+                Some(PrincipalMatch::Session)
             } else if one.is_arn(arn) {
-                Some(Named::Itself)
+                Some(PrincipalMatch::Itself)
             } else {
-                one.is_account_of(of_account).then_some(Named::Account)
+                one.is_account_of(of_account).then_some(PrincipalMatch::Account)
             }
         });
         named.max()

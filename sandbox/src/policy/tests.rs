@@ -19,7 +19,7 @@ fn verdict(policy: &str) -> Verdict {
 }
 
 fn verdict_with(policy: &str, context: &Context) -> Verdict {
-    let policy = Policy::read(policy).unwrap_or_else(|fault| panic!("{fault} in {policy}"));
+    let policy = Policy::read(policy).unwrap_or_else(|error| panic!("{error} in {policy}"));
     let request = Request {
         principal: Principal::Federated(PROVIDER),
         action: "sts:AssumeRoleWithWebIdentity",
@@ -54,21 +54,21 @@ fn the_verdict_says_why() {
     let missing = allow_if(r#"{"StringLike": {"aws:PrincipalOrgID": ["o-1"]}}"#);
     assert_eq!(
         denied(&format!("{wrong}, {missing}")),
-        "statement 1: StringEquals oidc.example/id/A:sub wants [\"x\"] and the request has \
+        "statement 1: StringEquals oidc.example/id/A:sub requires [\"x\"] and the request has \
          [\"system:serviceaccount:shop:app\"]; \
-         statement 2: StringLike aws:PrincipalOrgID wants [\"o-1\"] and the request has no such key"
+         statement 2: StringLike aws:PrincipalOrgID requires [\"o-1\"] and the request does not have the key"
     );
-    // What the sandbox does not know of any request is said to be so.
+    // The reason says that the sandbox never sets the key.
     let address = allow_if(r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#);
     assert_eq!(
         denied(&address),
-        "statement 1: IpAddress aws:SourceIp wants [\"10.0.0.0/8\"] and the request has no such \
-         key, which this sandbox never gives"
+        "statement 1: IpAddress aws:SourceIp requires [\"10.0.0.0/8\"] and the request does not have \
+         the key, which this sandbox never sets"
     );
     let deny =
         wrong.replace(r#""Allow""#, r#""Deny", "Sid": "Never""#).replace("Equals", "NotEquals");
     assert_eq!(denied(&deny), "statement \"Never\" denies it explicitly");
-    assert_eq!(denied(""), "no statement allows anything");
+    assert_eq!(denied(""), "no statement allows it");
     let other = wrong.replace("oidc-provider", "saml-provider");
     assert_eq!(
         denied(&other),
@@ -78,51 +78,53 @@ fn the_verdict_says_why() {
     let wanted = "statement 1: its Action does not cover sts:AssumeRoleWithWebIdentity";
     assert_eq!(denied(&other), wanted);
     let named = allow_if("{}").replace("{\"Effect", "{\"Sid\": \"Shop\", \"Effect");
-    let wanted =
-        Verdict::Allowed { statement: "statement \"Shop\"".to_owned(), named: Named::Itself };
+    let wanted = Verdict::Allowed {
+        statement: "statement \"Shop\"".to_owned(),
+        named: PrincipalMatch::Itself,
+    };
     assert_eq!(verdict(&format!(r#"{{"Statement": {named}}}"#)), wanted);
     let unknown = allow_if(r#"{"StringLike": {"aws:SourceVpc": "vpc-1"}}"#);
-    assert!(denied(&unknown).ends_with("no such key, which this sandbox never gives"));
+    assert!(denied(&unknown).ends_with("does not have the key, which this sandbox never sets"));
 }
 
 #[test]
-fn what_is_not_known_is_malformed() {
+fn unknown_elements_are_malformed() {
     let good = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:*", "Condition": {"StringEquals": {"a": "b"}}}}"#;
     Policy::read(good).unwrap();
     for (from, to, named) in [
         ("StringEquals", "StringEqual", "`StringEqual`"),
         ("StringEquals", "stringEquals", "`stringEquals`"),
-        ("StringEquals", "IpAddress", "\"b\" is no value for it"),
-        ("StringEquals", "NumericLessThan", "\"b\" is no value for it"),
-        ("StringEquals", "DateLessThan", "\"b\" is no value for it"),
-        ("StringEquals", "Bool", "\"b\" is no value for it"),
-        ("StringEquals", "BinaryEquals", "\"b\" is no value for it"),
-        ("StringEquals", "Null", "\"b\" is no value for it"),
+        ("StringEquals", "IpAddress", "\"b\" is not a valid value"),
+        ("StringEquals", "NumericLessThan", "\"b\" is not a valid value"),
+        ("StringEquals", "DateLessThan", "\"b\" is not a valid value"),
+        ("StringEquals", "Bool", "\"b\" is not a valid value"),
+        ("StringEquals", "BinaryEquals", "\"b\" is not a valid value"),
+        ("StringEquals", "Null", "\"b\" is not a valid value"),
         ("2012-10-17", "2012-10-18", "2012-10-18"),
         ("\"Allow\"", "\"allow\"", "allow"),
         ("\"Principal\": \"*\", ", "", "Principal"),
         ("\"Principal\": \"*\"", "\"Principal\": \"me\"", "me"),
-        ("\"Principal\": \"*\"", "\"Principal\": {}", "names nobody"),
+        ("\"Principal\": \"*\"", "\"Principal\": {}", "Principal element is empty"),
         ("\"Principal\": \"*\"", "\"Principal\": {\"SAML\": \"x\"}", "SAML"),
         ("\"Principal\": \"*\"", "\"Principal\": {\"AWS\": \"me\"}", "\"me\""),
         // IAM: a role's trust policy has no NotPrincipal.
         ("Principal", "NotPrincipal", "NotPrincipal"),
         ("\"Action\": \"sts:*\", ", "", "either Action or NotAction"),
         ("\"Action\"", "\"NotAction\": \"a:b\", \"Action\"", "either Action or NotAction"),
-        ("\"sts:*\"", "[]", "the Action names nothing"),
+        ("\"sts:*\"", "[]", "the Action list is empty"),
         ("\"Action\"", "\"Resource\": \"*\", \"Action\"", "Resource"),
-        ("\"a\": \"b\"", "\"a\": \"b\", \"a\": \"c\"", "`a` stands twice"),
-        ("\"a\": \"b\"", "\"a\": \"b\", \"A\": \"c\"", "stands twice"),
-        ("{\"a\": \"b\"}", "{\"a\": \"b\"}, \"StringEquals\": {\"a\": \"c\"}", "stands twice"),
+        ("\"a\": \"b\"", "\"a\": \"b\", \"a\": \"c\"", "`a` occurs twice"),
+        ("\"a\": \"b\"", "\"a\": \"b\", \"A\": \"c\"", "occurs twice"),
+        ("{\"a\": \"b\"}", "{\"a\": \"b\"}, \"StringEquals\": {\"a\": \"c\"}", "occurs twice"),
         ("\"b\"", "\"${aws:username\"", "policy variable"),
         ("\"b\"", "\"${username}\"", "policy variable"),
         ("\"b\"", "\"${aws:username, nobody}\"", "policy variable"),
-        ("\"b\"", "{\"c\": \"d\"}", "a text or a list of texts"),
+        ("\"b\"", "{\"c\": \"d\"}", "a string or a list of strings"),
         ("\"Statement\"", "\"Statements\"", "Statements"),
         ("{\"Version\"", "[\"Version\"", "line 1"),
     ] {
-        let fault = Policy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
-        assert!(fault.contains(named), "{to}: {fault}");
+        let error = Policy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(named), "{to}: {error}");
     }
 }
 

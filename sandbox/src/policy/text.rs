@@ -1,4 +1,4 @@
-//! IAM's JSON lets a single thing stand where a list may stand.
+//! IAM's JSON allows a single value in place of a list.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -10,7 +10,7 @@ use serde::{
     },
 };
 
-/// One text. Numbers and booleans are taken as IAM takes them: as their text.
+/// One value. IAM treats numbers and booleans as their text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Text {
@@ -21,7 +21,7 @@ enum Text {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "this must be a text or a list of texts")]
+#[serde(untagged, expecting = "expected a string or a list of strings")]
 enum Texts {
     One(Text),
     Many(Vec<Text>),
@@ -38,7 +38,7 @@ impl From<Text> for String {
     }
 }
 
-/// A text or a list of texts.
+/// Parses a string or a list of strings.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(match Texts::deserialize(deserializer)? {
         Texts::One(text) => vec![text.into()],
@@ -46,19 +46,19 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     })
 }
 
-/// An object or a list of objects. A visitor, unlike an untagged enum, keeps the objects' own
-/// errors.
+/// Parses an object or a list of objects. Unlike an untagged enum, a visitor keeps the errors of the
+/// objects.
 pub(super) fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_any(OneOrMany(PhantomData))
+    deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
 }
 
-struct OneOrMany<T>(PhantomData<T>);
+struct OneOrManyVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,26 +74,26 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
     }
 }
 
-/// A text or a list of texts, where there may be none. For a field with `default`.
+/// Parses an optional string or list of strings, for a field with `default`.
 pub(super) fn some_texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
     texts(deserializer).map(Some)
 }
 
-/// A map in which no key stands twice.
+/// Parses a map and rejects duplicate keys.
 pub(super) fn unique<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
     K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
-    deserializer.deserialize_map(Unique(PhantomData))
+    deserializer.deserialize_map(UniqueKeysVisitor(PhantomData))
 }
 
-struct Unique<K, V>(PhantomData<(K, V)>);
+struct UniqueKeysVisitor<K, V>(PhantomData<(K, V)>);
 
-impl<'de, K, V> Visitor<'de> for Unique<K, V>
+impl<'de, K, V> Visitor<'de> for UniqueKeysVisitor<K, V>
 where
     K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
@@ -108,7 +108,7 @@ where
         let mut read = BTreeMap::new();
         while let Some((key, value)) = map.next_entry()? {
             if read.contains_key(&key) {
-                return Err(A::Error::custom(format!("`{key}` stands twice")));
+                return Err(A::Error::custom(format!("`{key}` occurs twice")));
             }
             read.insert(key, value);
         }

@@ -1,10 +1,10 @@
-//! Policy variables: `${aws:PrincipalTag/team}`, `${aws:username, 'nobody'}`, `${*}`.
+//! Policy variables: `${aws:PrincipalTag/team}`, `${aws:username, 'default'}`, `${*}`.
 //!
-//! Source: IAM's reference of policy variables. Only the language of 2012 has them.
+//! Source: IAM's reference of policy variables. Only version 2012-10-17 of the language has them.
 
-use super::{context::Context, document::Version, pattern::Pattern};
+use super::{context::Context, malformed::MalformedPolicy, pattern::Pattern, version::Version};
 
-/// A text of a policy, with places that a request fills.
+/// A text in a policy, with its variables.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     written: String,
@@ -13,9 +13,9 @@ pub(super) struct Template {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// May have wildcards.
+    /// Can contain wildcards.
     Text(String),
-    /// `${*}`, `${?}` and `${$}`: the character itself.
+    /// `${*}`, `${?}` and `${$}`: the literal character.
     Plain(char),
     Variable {
         key: String,
@@ -24,8 +24,8 @@ enum Part {
 }
 
 impl Template {
-    /// Reads a text of a policy.
-    pub(super) fn read(text: &str, version: Version) -> Result<Self, String> {
+    /// Parses a text of a policy.
+    pub(super) fn read(text: &str, version: Version) -> Result<Self, MalformedPolicy> {
         let parts = match version {
             Version::Old => vec![Part::Text(text.to_owned())],
             Version::Current => parts(text)?,
@@ -33,19 +33,18 @@ impl Template {
         Ok(Self { written: text.to_owned(), parts })
     }
 
-    /// As it stands in the policy.
+    /// The text in the policy.
     pub(super) fn written(&self) -> &str {
         &self.written
     }
 
-    /// Whether a request has something to fill in.
+    /// Whether the text contains variables.
     pub(super) fn has_variables(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
-    /// The pattern for a request; nothing where it has no value, or several, for a variable that
-    /// has no default. Wildcards in a request's own values are plain characters: a caller chooses
-    /// some of them.
+    /// The pattern for a request. `None` if a variable without a default has no value, or several. Wildcards
+    /// in the request's values are literal, because callers choose some of the values.
     pub(super) fn fill(&self, context: &Context) -> Option<Pattern> {
         let mut pattern = Pattern::default();
         for part in &self.parts {
@@ -66,13 +65,13 @@ impl Template {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, String> {
-    let fault = || format!("the policy variable in {text:?} is not one that IAM knows");
+fn parts(text: &str) -> Result<Vec<Part>, MalformedPolicy> {
+    let error = || MalformedPolicy::Variable(text.to_owned());
     let (mut parts, mut rest) = (Vec::new(), text);
     while let Some((before, after)) = rest.split_once("${") {
-        let (variable, behind) = after.split_once('}').ok_or_else(fault)?;
+        let (variable, behind) = after.split_once('}').ok_or_else(error)?;
         parts.push(Part::Text(before.to_owned()));
-        parts.push(part(variable).ok_or_else(fault)?);
+        parts.push(part(variable).ok_or_else(error)?);
         rest = behind;
     }
     parts.push(Part::Text(rest.to_owned()));
@@ -80,7 +79,7 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// What stands between `${` and `}`.
+/// Parses the part between `${` and `}`.
 fn part(variable: &str) -> Option<Part> {
     match variable {
         "*" => return Some(Part::Plain('*')),

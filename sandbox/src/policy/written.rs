@@ -1,4 +1,4 @@
-//! Policies as IAM writes them. What is not known here is refused, by name and place.
+//! The JSON format of policies. Unknown fields are rejected with their name and position.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,11 +9,12 @@ use serde::{
 
 use super::{
     condition::Operator,
-    document::{Effect, Version},
+    effect::Effect,
     text::{one_or_many, some_texts, texts, unique},
+    version::Version,
 };
 
-/// A whole document, with statements of one kind.
+/// A policy document with statements of one kind.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 #[serde(bound(deserialize = "S: Deserialize<'de>"))]
@@ -26,7 +27,7 @@ pub(super) struct Written<S> {
     pub(super) statement: Vec<S>,
 }
 
-/// A statement of a trust policy. It has no Resource: that is the role.
+/// A statement of a trust policy. It has no Resource, because that is the role.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct TrustStatement {
@@ -42,8 +43,8 @@ pub(super) struct TrustStatement {
     pub(super) condition: Conditions,
 }
 
-/// A statement of an identity policy or a session policy. It has no Principal: that is whoever
-/// has the policy.
+/// A statement of an identity policy or session policy. It has no Principal, because that is the identity
+/// that has the policy.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct IdentityStatement {
@@ -62,8 +63,7 @@ pub(super) struct IdentityStatement {
     pub(super) condition: Conditions,
 }
 
-/// What must hold: operator, key, values. No operator and no key stands twice: one of the two
-/// would be passed over.
+/// Operators, keys and values. Duplicates are rejected, because one of the two would be ignored.
 #[derive(Default, Serialize)]
 #[serde(transparent)]
 pub(super) struct Conditions(pub(super) BTreeMap<Operator, BTreeMap<String, Vec<String>>>);
@@ -74,35 +74,35 @@ impl Conditions {
     }
 }
 
-struct Keys(BTreeMap<String, Vec<String>>);
+struct ConditionKeys(BTreeMap<String, Vec<String>>);
 
-struct Values(Vec<String>);
+struct ConditionValues(Vec<String>);
 
 impl<'de> Deserialize<'de> for Conditions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let operators: BTreeMap<Operator, Keys> = unique(deserializer)?;
+        let operators: BTreeMap<Operator, ConditionKeys> = unique(deserializer)?;
         Ok(Self(operators.into_iter().map(|(operator, keys)| (operator, keys.0)).collect()))
     }
 }
 
-impl<'de> Deserialize<'de> for Keys {
+impl<'de> Deserialize<'de> for ConditionKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let keys: BTreeMap<String, Values> = unique(deserializer)?;
+        let keys: BTreeMap<String, ConditionValues> = unique(deserializer)?;
         Ok(Self(keys.into_iter().map(|(key, values)| (key, values.0)).collect()))
     }
 }
 
-impl<'de> Deserialize<'de> for Values {
+impl<'de> Deserialize<'de> for ConditionValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         texts(deserializer).map(Self)
     }
 }
 
-/// A Principal as it is written.
+/// The Principal element.
 pub(super) enum WrittenPrincipals {
     /// `"*"`
     Everyone,
-    /// By kind.
+    /// An object of principals by kind.
     Named(NamedPrincipals),
 }
 

@@ -1,52 +1,52 @@
-//! A signature as a request carries it, in its headers or in its query, and what is checked of it
-//! before it is computed again.
+//! The signature in a request's headers or query, and the checks that do not need the key.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::sigv4;
-use crate::{random, sts::Call};
+use super::equal::equal;
+use crate::{call::Call, random};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
-/// Headers of AWS's own that are proved in another way, or that SDKs leave unsigned in URLs.
+/// AWS's own headers that need not be signed: they are verified in another way, or SDKs leave them unsigned
+/// in presigned URLs.
 const UNSIGNED: [&str; 4] =
     ["x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"];
-/// A week: the longest life of a presigned URL, in seconds.
+/// Seconds: a presigned URL is valid for up to a week.
 const MAX_EXPIRES: u32 = 604_800;
 
-/// A request's signature, taken apart and not yet believed.
-pub(crate) struct Signed {
-    pub(crate) scope: Scope,
+/// A request's signature, parsed and not yet verified.
+pub(crate) struct RequestSignature {
+    pub(crate) scope: CredentialScope,
     /// Lower-case names.
     pub(crate) headers: Vec<String>,
     pub(crate) signature: String,
     pub(crate) at: Timestamp,
     pub(crate) session_token: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) place: SignaturePlacement,
 }
 
 /// The credential scope: `<key id>/<yyyymmdd>/<region>/<service>/aws4_request`.
 #[derive(Debug)]
-pub(crate) struct Scope {
+pub(crate) struct CredentialScope {
     pub(crate) key_id: String,
     pub(crate) date: String,
     pub(crate) region: String,
     pub(crate) service: String,
 }
 
-/// Where the signature stood.
+/// Where the signature was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SignaturePlacement {
     Headers,
-    /// A presigned URL, with its life in seconds.
+    /// In a presigned URL that is valid for `expires` seconds.
     Query {
         expires: u32,
     },
 }
 
-/// Why a signed request is refused. The text is for the caller; `detail` is for the decision log.
+/// Why a signed request is rejected. The text goes to the caller, and `detail` to the decision log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SignatureError {
     #[error("Request is missing Authentication Token")]
@@ -63,9 +63,9 @@ pub(crate) enum SignatureError {
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
     )]
     Date,
-    #[error("Signature expired: it is more than 15 minutes old, or its URL's life is over")]
+    #[error("Signature expired: it is more than 15 minutes old, or the presigned URL has expired")]
     Old,
-    #[error("Signature not yet current: it lies more than 15 minutes ahead")]
+    #[error("Signature not yet current: it is more than 15 minutes in the future")]
     Early,
     #[error(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
@@ -98,20 +98,20 @@ impl SignatureError {
         }
     }
 
-    /// What the caller is not told.
+    /// The reason for the decision log, which the caller does not see.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::UnknownKey => "no credentials with this key id were issued here".to_owned(),
-            Self::SessionToken => "the session token is not the one of this key id".to_owned(),
-            Self::Body => "the body is not the one that x-amz-content-sha256 names".to_owned(),
-            Self::Mismatch => "the signature is of another request or another key".to_owned(),
-            told => told.to_string(),
+            Self::UnknownKey => "no credentials with this key id exist in this sandbox".to_owned(),
+            Self::SessionToken => "the session token does not belong to this key id".to_owned(),
+            Self::Body => "the body does not have the hash in x-amz-content-sha256".to_owned(),
+            Self::Mismatch => "the signature is for another request or from another key".to_owned(),
+            other => other.to_string(),
         }
     }
 }
 
-impl Signed {
-    /// Takes a request's signature apart.
+impl RequestSignature {
+    /// Parses a request's signature.
     pub(crate) fn read(call: &Call<'_>) -> Result<Self, SignatureError> {
         if let Some(header) = call.header("authorization") {
             return Self::from_header(header, call);
@@ -126,61 +126,63 @@ impl Signed {
 
     fn from_header(header: &str, call: &Call<'_>) -> Result<Self, SignatureError> {
         let rest = header.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' '));
-        let rest = rest.ok_or(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"))?;
+        let rest =
+            rest.ok_or(SignatureError::Incomplete("the algorithm must be AWS4-HMAC-SHA256"))?;
         let parts = rest.split(',').filter_map(|part| part.trim().split_once('='));
         let parts: BTreeMap<_, _> = parts.collect();
-        let part = |name, fault| parts.get(name).copied().ok_or(SignatureError::Incomplete(fault));
+        let part = |name, error| parts.get(name).copied().ok_or(SignatureError::Incomplete(error));
         let date = call.header("x-amz-date");
         let date = date.ok_or(SignatureError::Incomplete("it needs the header X-Amz-Date"))?;
         Ok(Self {
-            scope: Scope::read(part("Credential", "it needs 'Credential'")?)?,
+            scope: CredentialScope::read(part("Credential", "it needs 'Credential'")?)?,
             headers: names(part("SignedHeaders", "it needs 'SignedHeaders'")?),
             signature: part("Signature", "it needs 'Signature'")?.to_owned(),
             at: time(date)?,
             session_token: call.header("x-amz-security-token").map(str::to_owned),
-            place: Place::Headers,
+            place: SignaturePlacement::Headers,
         })
     }
 
     fn from_query(query: &BTreeMap<String, String>) -> Result<Self, SignatureError> {
-        let part = |name, fault| {
+        let part = |name, error| {
             let part = query.get(name).map(String::as_str);
-            part.ok_or(SignatureError::Incomplete(fault))
+            part.ok_or(SignatureError::Incomplete(error))
         };
         if part("X-Amz-Algorithm", "it needs X-Amz-Algorithm")? != ALGORITHM {
-            return Err(SignatureError::Incomplete("only AWS4-HMAC-SHA256 is taken"));
+            return Err(SignatureError::Incomplete("the algorithm must be AWS4-HMAC-SHA256"));
         }
         let expires = part("X-Amz-Expires", "it needs X-Amz-Expires")?.parse().ok();
         let expires = expires.filter(|seconds| *seconds <= MAX_EXPIRES);
         let expires =
             expires.ok_or(SignatureError::Incomplete("X-Amz-Expires is 0 to 604800 seconds"))?;
         Ok(Self {
-            scope: Scope::read(part("X-Amz-Credential", "it needs X-Amz-Credential")?)?,
+            scope: CredentialScope::read(part("X-Amz-Credential", "it needs X-Amz-Credential")?)?,
             headers: names(part("X-Amz-SignedHeaders", "it needs X-Amz-SignedHeaders")?),
             signature: part("X-Amz-Signature", "it needs X-Amz-Signature")?.to_owned(),
             at: time(part("X-Amz-Date", "it needs X-Amz-Date")?)?,
             session_token: query.get("X-Amz-Security-Token").cloned(),
-            place: Place::Query { expires },
+            place: SignaturePlacement::Query { expires },
         })
     }
 
-    /// The signature is for that service.
+    /// Checks that the signature is for that service.
     pub(crate) fn check_service(&self, service: &str) -> Result<(), SignatureError> {
         (self.scope.service == service).then_some(()).ok_or(SignatureError::Service)
     }
 
-    /// The signature is of the day that the request says.
+    /// Checks that the credential scope has the date of the request.
     pub(crate) fn check_day(&self) -> Result<(), SignatureError> {
         let day = self.at.strftime("%Y%m%d").to_string();
         (self.scope.date == day).then_some(()).ok_or(SignatureError::Date)
     }
 
-    /// The request is at most 15 minutes old or ahead; a presigned one lives as long as it says.
+    /// Checks that the request is at most 15 minutes old or in the future. A presigned URL is valid for as
+    /// long as it says.
     pub(crate) fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
         let age = now.duration_since(self.at);
         let life = match self.place {
-            Place::Headers => SKEW,
-            Place::Query { expires } => SignedDuration::from_secs(expires.into()),
+            SignaturePlacement::Headers => SKEW,
+            SignaturePlacement::Query { expires } => SignedDuration::from_secs(expires.into()),
         };
         if age > life {
             return Err(SignatureError::Old);
@@ -188,7 +190,7 @@ impl Signed {
         (age >= -SKEW).then_some(()).ok_or(SignatureError::Early)
     }
 
-    /// Every header of AWS's own is signed: one that is not could have been added on the way.
+    /// Checks that AWS's own headers are signed: others could have been added on the way.
     pub(crate) fn check_headers(&self, call: &Call<'_>) -> Result<(), SignatureError> {
         let own = call.headers.keys().map(http::HeaderName::as_str);
         let mut own = own.filter(|name| name.starts_with("x-amz-") && !UNSIGNED.contains(name));
@@ -196,16 +198,16 @@ impl Signed {
         stray.map_or(Ok(()), |name| Err(SignatureError::NotSigned(name.to_owned())))
     }
 
-    /// The body is the one that the client hashed, where it says a hash.
+    /// Checks the body's hash, if the client sent it.
     pub(crate) fn check_body(&self, call: &Call<'_>) -> Result<(), SignatureError> {
         let Some(hash) = call.header("x-amz-content-sha256") else {
             return Ok(());
         };
-        sigv4::equal(hash, &random::sha256_hex(call.body)).then_some(()).ok_or(SignatureError::Body)
+        equal(hash, &random::sha256_hex(call.body)).then_some(()).ok_or(SignatureError::Body)
     }
 }
 
-impl Scope {
+impl CredentialScope {
     fn read(text: &str) -> Result<Self, SignatureError> {
         let parts: Vec<&str> = text.split('/').collect();
         match parts[..] {

@@ -1,4 +1,4 @@
-//! The signatures of a body's chunks, each over the one before.
+//! The signatures of a chunked body. Each one signs the previous one.
 
 use std::time::SystemTime;
 
@@ -6,17 +6,17 @@ use aws_sigv4::sign::v4::{self, SigningParams};
 use aws_smithy_runtime_api::{client::identity::Identity, http::Headers};
 use axum::body::Bytes;
 
-use super::{authorization::Signed, chunked::ChunkError, sigv4};
+use super::{authorization::RequestSignature, chunk_error::ChunkError, equal::equal};
 
-/// The signature that the next chunk's signs.
-pub(crate) struct Chain<'a> {
+/// The state of the chain: the signature that the next chunk's signature signs.
+pub(crate) struct SignatureChain<'a> {
     params: SigningParams<'a, ()>,
     last: String,
 }
 
-impl<'a> Chain<'a> {
-    /// The first link is the request's own signature, which must be proved already.
-    pub(crate) fn new(signed: &'a Signed, identity: &'a Identity) -> Option<Self> {
+impl<'a> SignatureChain<'a> {
+    /// Starts with the request's own signature, which must have been verified.
+    pub(crate) fn new(signed: &'a RequestSignature, identity: &'a Identity) -> Option<Self> {
         let params = SigningParams::builder()
             .identity(identity)
             .region(&signed.scope.region)
@@ -26,13 +26,13 @@ impl<'a> Chain<'a> {
         Some(Self { params: params.build().ok()?, last: signed.signature.clone() })
     }
 
-    /// The chunk's signature is right, and is the next link.
+    /// Verifies a chunk's signature.
     pub(crate) fn chunk(&mut self, chunk: &Bytes, signature: &str) -> Result<(), ChunkError> {
         let own = self.sign(chunk).ok_or(ChunkError::Signature)?;
         self.take(own, signature)
     }
 
-    /// The trailers' signature is right.
+    /// Verifies the signature of the trailers.
     pub(crate) fn trailers(
         &mut self,
         trailers: &[(String, String)],
@@ -43,7 +43,7 @@ impl<'a> Chain<'a> {
     }
 
     fn take(&mut self, own: String, signature: &str) -> Result<(), ChunkError> {
-        if !sigv4::equal(&own, signature) {
+        if !equal(&own, signature) {
             return Err(ChunkError::Signature);
         }
         self.last = own;
@@ -62,7 +62,7 @@ impl<'a> Chain<'a> {
         Some(v4::sign_trailer(&headers, &self.last, &self.params).ok()?.signature().to_owned())
     }
 
-    /// Goes on from a signature, as a client does.
+    /// Continues after a signature, as a client does.
     #[cfg(test)]
     pub(super) fn link(&mut self, own: &str) {
         self.last = own.to_owned();

@@ -1,37 +1,24 @@
-//! aws-chunked: a body in pieces, each with its length, and with its signature where the body is
-//! signed; then headers that had to wait for the body's end.
+//! aws-chunked: a body in chunks, each with its length and, in signed bodies, its signature, followed by
+//! trailers.
 //!
 //! ```text
 //!   5;chunk-signature=…   hello   0;chunk-signature=…   x-amz-checksum-crc32:…   x-amz-trailer-signature:…
 //! ```
 //!
-//! Each signature signs the one before it, and the first one the request's own: no piece can be
-//! changed, moved or left out.
+//! Each signature signs the previous one, and the first one that of the request, so that no chunk can be
+//! changed, moved or removed.
 
 use axum::body::Bytes;
 
-use super::{chain::Chain, payload::Payload};
+use super::{chain::SignatureChain, chunk_error::ChunkError, payload::Payload};
 
-/// Bytes of a chunk's head, and of a trailer.
+/// Maximum bytes of a chunk's header line or a trailer.
 const MAX_LINE: usize = 1024;
-/// Trailers of a body.
+/// Maximum number of trailers.
 const MAX_TRAILERS: usize = 8;
 const TRAILER_SIGNATURE: &str = "x-amz-trailer-signature";
 
-/// Why a body in chunks is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ChunkError {
-    #[error("The request body terminated unexpectedly")]
-    Incomplete,
-    #[error("The request body's chunks cannot be read: {0}")]
-    Malformed(&'static str),
-    #[error("The chunk signature we calculated does not match the one in the body")]
-    Signature,
-    #[error("The request contained trailing data that was not declared in x-amz-trailer")]
-    Trailer,
-}
-
-/// A body that was put together again.
+/// A decoded body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
     pub(crate) data: Bytes,
@@ -39,7 +26,7 @@ pub(crate) struct Decoded {
     pub(crate) trailers: Vec<(String, String)>,
 }
 
-/// What the request's head says of the body.
+/// What the request's headers say about the body.
 pub(crate) struct Declared<'a> {
     /// `x-amz-decoded-content-length`.
     pub(crate) length: Option<u64>,
@@ -47,12 +34,12 @@ pub(crate) struct Declared<'a> {
     pub(crate) trailers: Option<&'a str>,
 }
 
-/// Takes a body apart, and checks its signatures where there is a chain of them.
+/// Decodes a body, and verifies its signatures if there is a chain.
 pub(crate) fn decode(
     body: &Bytes,
     payload: &Payload,
     declared: &Declared<'_>,
-    mut chain: Option<Chain<'_>>,
+    mut chain: Option<SignatureChain<'_>>,
 ) -> Result<Decoded, ChunkError> {
     let mut reader = Reader { body, at: 0 };
     let mut data = Vec::new();
@@ -77,7 +64,7 @@ pub(crate) fn decode(
         }
     };
     if reader.at != body.len() {
-        return Err(ChunkError::Malformed("there is more after the last chunk"));
+        return Err(ChunkError::Malformed("there is data after the last chunk"));
     }
     check_declared(&trailers, data.len(), declared)?;
     Ok(Decoded { data: data.into(), trailers })
@@ -92,11 +79,11 @@ fn check_declared(
         return Err(ChunkError::Incomplete);
     }
     let names = declared.trailers.unwrap_or_default();
-    let known = |name: &str| names.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
-    trailers.iter().all(|(name, _)| known(name)).then_some(()).ok_or(ChunkError::Trailer)
+    let is_listed = |name: &str| names.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
+    trailers.iter().all(|(name, _)| is_listed(name)).then_some(()).ok_or(ChunkError::Trailer)
 }
 
-/// A chunk's head: `<length in hex>[;chunk-signature=<signature>]`.
+/// Parses a chunk's header line: `<length in hex>[;chunk-signature=<signature>]`.
 fn head(line: &str) -> Result<(usize, Option<&str>), ChunkError> {
     let (length, extension) = line.split_once(';').unwrap_or((line, ""));
     let hex = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -111,7 +98,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next line, without its end.
+    /// The next line, without the line break.
     fn line(&mut self) -> Result<&'a str, ChunkError> {
         let rest = self.body.get(self.at..).unwrap_or_default();
         let most = &rest[..rest.len().min(MAX_LINE)];
@@ -122,7 +109,7 @@ impl<'a> Reader<'a> {
         })?;
         self.at += end + 1;
         let line = std::str::from_utf8(&rest[..end]);
-        let line = line.map_err(|_| ChunkError::Malformed("a line is no text"))?;
+        let line = line.map_err(|_| ChunkError::Malformed("a line is not UTF-8"))?;
         Ok(line.trim_end_matches('\r'))
     }
 
@@ -139,11 +126,10 @@ impl<'a> Reader<'a> {
         empty.then_some(()).ok_or(ChunkError::Malformed("a chunk is longer than it says"))
     }
 
-    /// What stands between the last chunk and an empty line. The signature of it is checked, and
-    /// is not one of them.
+    /// The trailers between the last chunk and an empty line. Their signature is verified and left out.
     fn trailers(
         &mut self,
-        chain: Option<&mut Chain<'_>>,
+        chain: Option<&mut SignatureChain<'_>>,
     ) -> Result<Vec<(String, String)>, ChunkError> {
         let mut trailers = Vec::new();
         let mut signature = None;

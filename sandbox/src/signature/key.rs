@@ -1,56 +1,47 @@
-//! A key that signs, as its owner was given it.
+//! The access key that a request is verified with.
 
 use std::fmt;
 
 use jiff::Timestamp;
 
 use super::{
-    authorization::{SignatureError, Signed},
-    sigv4,
+    authorization::{RequestSignature, SignatureError},
+    equal::equal,
 };
 use crate::{
-    Sandbox,
     accounts::{AccessKey, User},
     sessions::Session,
 };
 
-/// What a signature is compared with.
+/// An access key, with its secret.
 #[derive(Clone)]
-pub(crate) struct Key {
+pub(crate) struct CallerKey {
     pub(crate) id: String,
     pub(crate) secret: String,
-    /// Temporary credentials have one, and are no good without it.
+    /// Temporary credentials have a session token, and are invalid without it.
     pub(crate) token: Option<String>,
-    /// Nothing: they do not expire.
+    /// `None` if the key does not expire.
     pub(crate) expiration: Option<Timestamp>,
-    /// Whose they are.
+    /// The ARN of the owner.
     pub(crate) arn: String,
 }
 
-impl Key {
-    /// The session token that came with the request is the one that came with this key.
-    pub(crate) fn check_token(&self, signed: &Signed) -> Result<(), SignatureError> {
+impl CallerKey {
+    /// Checks that the request has this key's session token.
+    pub(crate) fn check_token(&self, signed: &RequestSignature) -> Result<(), SignatureError> {
         let given = signed.session_token.as_deref().unwrap_or_default();
         let own = self.token.as_deref().unwrap_or_default();
-        sigv4::equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
+        equal(given, own).then_some(()).ok_or(SignatureError::SessionToken)
     }
 
-    /// The credentials have not expired.
+    /// Checks that the credentials have not expired.
     pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<(), SignatureError> {
         let alive = self.expiration.is_none_or(|end| now < end);
         alive.then_some(()).ok_or(SignatureError::Expired)
     }
 }
 
-impl Sandbox {
-    /// The key with that id, a session's or a user's, expired or not.
-    pub(crate) fn key(&self, id: &str) -> Option<Key> {
-        let session = self.sessions().find(id).map(Key::from);
-        session.or_else(|| self.accounts().user_of_key(id).map(Key::from))
-    }
-}
-
-impl From<&Session> for Key {
+impl From<&Session> for CallerKey {
     fn from(session: &Session) -> Self {
         Self {
             id: session.key_id.clone(),
@@ -62,7 +53,7 @@ impl From<&Session> for Key {
     }
 }
 
-impl From<(&User, &AccessKey)> for Key {
+impl From<(&User, &AccessKey)> for CallerKey {
     fn from((user, key): (&User, &AccessKey)) -> Self {
         Self {
             id: key.id.clone(),
@@ -74,8 +65,11 @@ impl From<(&User, &AccessKey)> for Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for CallerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).field("arn", &self.arn).finish_non_exhaustive()
+        f.debug_struct("CallerKey")
+            .field("id", &self.id)
+            .field("arn", &self.arn)
+            .finish_non_exhaustive()
     }
 }

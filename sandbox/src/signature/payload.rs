@@ -1,36 +1,37 @@
-//! What a signature says of the body.
+//! How a signature covers the body.
 
-use super::authorization::{Place, SignatureError, Signed};
-use crate::sts::Call;
+use super::authorization::{RequestSignature, SignatureError, SignaturePlacement};
+use crate::call::Call;
 
 const HEADER: &str = "x-amz-content-sha256";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// The service names that S3 signs for.
+/// The service names in the scope of S3's signatures.
 const S3: [&str; 4] = ["s3", "s3express", "s3-object-lambda", "s3-outposts"];
-/// Others that take bodies that nobody signed: a few operations of each do.
+/// Other services that allow unsigned bodies for some operations.
 const TAKE_UNSIGNED: [&str; 4] = ["ebs", "lex", "mediastore", "omics"];
 
-/// Whether a service signs as S3 does: paths as they are, and the body's hash from a header.
+/// Whether a service's signatures follow S3's rules: no normalization of paths, and the body's hash from a
+/// header.
 pub(crate) fn is_s3(service: &str) -> bool {
     S3.contains(&service)
 }
 
-/// The body, as the signature has it.
+/// How the body is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
-    /// Its hash is signed, and is computed from what arrives.
+    /// The hash is signed, and computed from the received body.
     Whole,
-    /// Its hash is signed and stands in a header; the body must have it.
+    /// The hash is signed and in a header. The body must have it.
     Hash(String),
-    /// Nobody signed it.
+    /// The body is not signed.
     Unsigned,
-    /// It comes in chunks.
+    /// The body is in chunks.
     Chunked { signed: bool, trailer: bool },
 }
 
 impl Payload {
-    /// Reads what a request says of its body.
-    pub(crate) fn read(call: &Call<'_>, signed: &Signed) -> Result<Self, SignatureError> {
+    /// Reads how a request's body is signed.
+    pub(crate) fn read(call: &Call<'_>, signed: &RequestSignature) -> Result<Self, SignatureError> {
         let service = signed.scope.service.as_str();
         let named = named(call, signed);
         if !is_s3(service) {
@@ -38,7 +39,7 @@ impl Payload {
             return Ok(if unsigned { Self::Unsigned } else { Self::Whole });
         }
         match (named.as_deref(), signed.place) {
-            (None, Place::Headers) => Err(SignatureError::NoHash),
+            (None, SignaturePlacement::Headers) => Err(SignatureError::NoHash),
             (None | Some(UNSIGNED), _) => Ok(Self::Unsigned),
             (Some(named), _) => Self::of_s3(named).ok_or(SignatureError::BadHash),
         }
@@ -55,7 +56,7 @@ impl Payload {
         }
     }
 
-    /// What stands in the signed text for the body; nothing when the body's own hash does.
+    /// What is signed in place of the body's hash. `None` if the hash is computed from the body.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -76,9 +77,10 @@ fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The header; a presigned URL may have it as a parameter, and then that is what was signed.
-fn named(call: &Call<'_>, signed: &Signed) -> Option<String> {
-    if let Place::Query { .. } = signed.place {
+/// The header `x-amz-content-sha256`. In a presigned URL a parameter of that name takes precedence, because
+/// that is what was signed.
+fn named(call: &Call<'_>, signed: &RequestSignature) -> Option<String> {
+    if let SignaturePlacement::Query { .. } = signed.place {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(call.query()).ok()?;
         let own = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(HEADER));
         let header_is_signed = signed.headers.iter().any(|name| name == HEADER);

@@ -1,10 +1,8 @@
-//! Signature Version 4, by its owner's crate: the request is signed again, and the signatures
-//! compared.
+//! Verifies Signature Version 4: signs the request again with AWS's own crate, and compares the signatures.
 
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_sigv4::{
     http_request::{
         PercentEncodingMode, SessionTokenMode, SignableBody, SignableRequest, SignatureLocation,
@@ -16,13 +14,14 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use super::{
-    authorization::{Place, SignatureError, Signed},
-    key::Key,
+    authorization::{RequestSignature, SignatureError, SignaturePlacement},
+    equal::equal,
+    key::CallerKey,
     payload,
 };
-use crate::sts::Call;
+use crate::call::Call;
 
-/// What a presigned URL adds to its query, and the signer adds again.
+/// The query parameters of a presigned URL, which the signer adds again.
 const PRESIGNED: [&str; 7] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -32,30 +31,25 @@ const PRESIGNED: [&str; 7] = [
     "X-Amz-Security-Token",
     "X-Amz-Signature",
 ];
-/// What S3 encodes in a key: all but letters, digits, `-._~` and the slash.
+/// The characters that S3 encodes in an object's key: all but letters, digits, `-._~` and the slash.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 const TOKEN_HEADER: &str = "x-amz-security-token";
 
-/// Whether two texts are the same, in a time that does not tell where they differ.
-pub(crate) fn equal(one: &str, other: &str) -> bool {
-    verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
-}
-
-/// The key signed this very request, its whole body included.
+/// Checks that the key signed this request, including its whole body.
 pub(crate) fn check_signature(
     call: &Call<'_>,
-    signed: &Signed,
-    key: impl Into<Key>,
+    signed: &RequestSignature,
+    key: impl Into<CallerKey>,
 ) -> Result<(), SignatureError> {
     check(call, signed, &key.into(), SignableBody::Bytes(call.body))
 }
 
-/// The key signed this very request, with `payload` where the body's hash stands.
+/// Checks that the key signed this request, with `payload` in place of the body's hash.
 pub(crate) fn check_head(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     payload: &str,
 ) -> Result<(), SignatureError> {
     check(call, signed, key, SignableBody::Precomputed(payload.to_owned()))
@@ -63,11 +57,11 @@ pub(crate) fn check_head(
 
 fn check(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     body: SignableBody<'_>,
 ) -> Result<(), SignatureError> {
-    // A signature that binds no host could be carried to another service.
+    // Without the host, the signature could be replayed at another service.
     if !signed.headers.iter().any(|name| name == "host") {
         return Err(SignatureError::Incomplete("the header host must be signed"));
     }
@@ -75,11 +69,11 @@ fn check(
     equal(&signature, &signed.signature).then_some(()).ok_or(SignatureError::Mismatch)
 }
 
-/// The signature that this key gives this request; nothing for a request that cannot be signed.
+/// Signs the request with this key. `None` if the request cannot be signed.
 fn sign_again(
     call: &Call<'_>,
-    signed: &Signed,
-    key: &Key,
+    signed: &RequestSignature,
+    key: &CallerKey,
     body: SignableBody<'_>,
 ) -> Option<String> {
     let identity = identity(key);
@@ -98,27 +92,27 @@ fn sign_again(
     Some(sign(request.ok()?, &params).ok()?.signature().to_owned())
 }
 
-/// The key, as the signer takes it.
-pub(crate) fn identity(key: &Key) -> Identity {
+/// The key in the signer's type.
+pub(crate) fn identity(key: &CallerKey) -> Identity {
     Credentials::new(&key.id, &key.secret, key.token.clone(), None, "podrole-sandbox").into()
 }
 
-fn settings(signed: &Signed) -> SigningSettings {
+fn settings(signed: &RequestSignature) -> SigningSettings {
     let mut settings = SigningSettings::default();
-    // Exactly the headers that the client signed are given, so that none is left out again.
+    // The client chose the signed headers: the signer must not exclude any of them.
     settings.excluded_headers = None;
     if payload::is_s3(&signed.scope.service) {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
     match signed.place {
-        Place::Headers => {
+        SignaturePlacement::Headers => {
             let token_is_signed = signed.headers.iter().any(|name| name == TOKEN_HEADER);
             if !token_is_signed {
                 settings.session_token_mode = SessionTokenMode::Exclude;
             }
         }
-        Place::Query { expires } => {
+        SignaturePlacement::Query { expires } => {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(Duration::from_secs(expires.into()));
         }
@@ -126,11 +120,11 @@ fn settings(signed: &Signed) -> SigningSettings {
     settings
 }
 
-/// The signed headers with their values; nothing when the request has not all of them.
-fn headers<'a>(call: &'a Call<'_>, signed: &'a Signed) -> Option<Vec<(&'a str, String)>> {
+/// The signed headers with their values. `None` if the request does not have all of them.
+fn headers<'a>(call: &'a Call<'_>, signed: &'a RequestSignature) -> Option<Vec<(&'a str, String)>> {
     let mut headers = Vec::new();
     for name in &signed.headers {
-        // HTTP/2 carries the host in the URL.
+        // In HTTP/2 the host is in the URL.
         if name == "host" && !call.headers.contains_key("host") {
             headers.push((name.as_str(), call.uri.authority()?.to_string()));
             continue;
@@ -143,42 +137,42 @@ fn headers<'a>(call: &'a Call<'_>, signed: &'a Signed) -> Option<Vec<(&'a str, S
     Some(headers)
 }
 
-/// The URL to sign. Its host is never looked at: the header is.
-fn url(call: &Call<'_>, signed: &Signed) -> Option<String> {
+/// The URL to sign. Its host is irrelevant, because the Host header is signed.
+fn url(call: &Call<'_>, signed: &RequestSignature) -> Option<String> {
     let path = match payload::is_s3(&signed.scope.service) {
         true => s3_path(call.uri.path()),
         false => call.uri.path().to_owned(),
     };
     let query = match signed.place {
-        Place::Headers => call.query().to_owned(),
-        Place::Query { .. } => without_signature(call.query())?,
+        SignaturePlacement::Headers => call.query().to_owned(),
+        SignaturePlacement::Query { .. } => without_signature(call.query())?,
     };
     Some(format!("https://signed.invalid{path}?{query}"))
 }
 
-/// A query without what presigning added.
+/// A query without the parameters of presigning.
 pub(crate) fn without_signature(query: &str) -> Option<String> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
     let own = pairs.iter().filter(|(name, _)| !PRESIGNED.contains(&&**name));
     serde_urlencoded::to_string(own.collect::<Vec<_>>()).ok()
 }
 
-/// An object's path as S3 signs it: the key encoded once, in one way, whatever way it came in.
+/// An object's path as S3 signs it: decoded, and encoded once in S3's way, however the client encoded it.
 pub(crate) fn s3_path(path: &str) -> String {
     percent_encode(&percent_decode_str(path).collect::<Vec<u8>>(), KEY).to_string()
 }
 
-/// What a client would add to a request with that body: headers, or a query when presigned.
+/// Signs a request as a client does. Returns the headers to add, or the query parameters if presigned.
 #[cfg(test)]
 pub(crate) fn sign_as_client(
-    key: impl Into<Key>,
+    key: impl Into<CallerKey>,
     (method, url, body): (&str, &str, &[u8]),
     (at, region, service): (jiff::Timestamp, &str, &str),
-    place: Place,
+    place: SignaturePlacement,
 ) -> Vec<(String, String)> {
     let identity = identity(&key.into());
     let mut settings = SigningSettings::default();
-    if let Place::Query { expires } = place {
+    if let SignaturePlacement::Query { expires } = place {
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(Duration::from_secs(expires.into()));
     }
@@ -198,7 +192,7 @@ pub(crate) fn sign_as_client(
         .unwrap()
         .into();
     let body = match place {
-        Place::Query { .. } if s3 => SignableBody::UnsignedPayload,
+        SignaturePlacement::Query { .. } if s3 => SignableBody::UnsignedPayload,
         _ => SignableBody::Bytes(body),
     };
     let request = SignableRequest::new(method, url, std::iter::empty(), body).unwrap();

@@ -25,23 +25,23 @@ fn changes() -> BTreeSet<Change> {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn what_is_saved_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.json");
-    assert_eq!(Saved::read(&file).unwrap(), Saved::default());
-    let saved = Saved::of(&accounts(), &changes());
+    assert_eq!(SavedChanges::read(&file).unwrap(), SavedChanges::default());
+    let saved = SavedChanges::of(&accounts(), &changes());
     saved.write(&file).unwrap();
-    let read = Saved::read(&file).unwrap();
+    let read = SavedChanges::read(&file).unwrap();
     assert_eq!(read, saved);
     let mut other = Accounts::default();
     assert_eq!(read.apply(&mut other).unwrap(), changes());
-    assert_eq!(Saved::of(&other, &changes()), saved);
+    assert_eq!(SavedChanges::of(&other, &changes()), saved);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn changes_stand_over_the_file_and_keys_are_the_files() {
-    let saved = Saved::of(&Accounts::default(), &changes());
+fn changes_override_the_file_and_keys_come_from_the_file() {
+    let saved = SavedChanges::of(&Accounts::default(), &changes());
     let mut file = accounts();
     saved.apply(&mut file).unwrap();
     assert!(file.role_named(ACCOUNT, "app").is_none());
@@ -50,13 +50,13 @@ fn changes_stand_over_the_file_and_keys_are_the_files() {
     let mut file = accounts();
     let keys = crate::JwkSet::read(r#"{"keys": []}"#).unwrap();
     file.provider_mut(ACCOUNT, "https://oidc.example").unwrap().keys = Some(keys);
-    Saved::of(&accounts(), &changes()).apply(&mut file).unwrap();
+    SavedChanges::of(&accounts(), &changes()).apply(&mut file).unwrap();
     assert!(file.provider(ACCOUNT, "https://oidc.example").unwrap().keys.is_some());
 }
 
 #[test]
-fn a_state_that_cannot_be_read_is_a_fault() {
+fn an_invalid_state_file_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{\"roles\": 1}").unwrap();
-    assert!(Saved::read(file.path()).is_err());
+    assert!(SavedChanges::read(file.path()).is_err());
 }

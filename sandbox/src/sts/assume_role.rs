@@ -1,39 +1,39 @@
-//! AssumeRole: from a user or a session to a role, with tags that may go on from there.
+//! AssumeRole: from a user or role session to a role.
 
 use jiff::Timestamp;
 
 use super::{
     caller::Caller,
-    fault::Fault,
-    hop::{self, Asked, Granted, Life},
-    known::Known,
+    error::StsError,
+    inputs::DecisionInputs,
     parameters::Parameters,
+    role_step::{self, GrantedSession, RoleStep, SessionLength},
 };
 
 /// Decides a call that `caller` signed.
 pub(crate) fn decide(
-    known: Known<'_>,
+    inputs: DecisionInputs<'_>,
     caller: &Caller,
     parameters: &Parameters,
     now: Timestamp,
-) -> Result<Granted, Fault> {
-    let asked = read(parameters)?;
-    hop::decide(known.accounts, known.credential_life, caller, asked, now)
+) -> Result<GrantedSession, StsError> {
+    let step = read(parameters)?;
+    role_step::decide(inputs.accounts, inputs.credential_life, caller, step, now)
 }
 
-fn read(parameters: &Parameters) -> Result<Asked, Fault> {
-    let asked = Asked {
+fn read(parameters: &Parameters) -> Result<RoleStep, StsError> {
+    let step = RoleStep {
         action: "sts:AssumeRole",
         role: parameters.role()?,
         session_name: parameters.session_name()?,
-        life: Life::Asked(parameters.duration()?),
+        length: SessionLength::Requested(parameters.duration()?),
         policies: parameters.session_policies()?,
         tags: parameters.session_tags()?,
         external_id: parameters.external_id()?,
         source_identity: parameters.source_identity()?,
     };
     parameters.check_mfa()?;
-    Ok(asked)
+    Ok(step)
 }
 
 #[cfg(test)]

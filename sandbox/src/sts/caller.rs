@@ -1,56 +1,55 @@
-//! Who calls: whose key signed the request, and what comes with whoever that is.
+//! The caller: the identity whose key signed the request, with its policies and tags.
 
 use jiff::Timestamp;
 
-use super::{
-    Call,
-    authorization::{SignatureError, Signed},
-    sigv4,
-};
 use crate::{
     accounts::{Accounts, Identity, Owner, Policies, Tags},
+    call::Call,
     policy::{Context, Principal},
-    sessions::{Carried, Session, Sessions},
-    signature::key::Key,
+    sessions::{Session, SessionAttributes, Sessions},
+    signature::{
+        authorization::{RequestSignature, SignatureError},
+        key::CallerKey,
+        sigv4,
+    },
 };
 
-/// Somebody who asks, with what they have to show for it.
+/// The caller of an operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    who: Who,
-    /// What the user or the role may do.
+    kind: CallerKind,
+    /// The policies of the user or role.
     pub(crate) policies: Policies,
-    /// `aws:PrincipalTag/*`: the owner's, but for those that the session overrides.
+    /// `aws:PrincipalTag/*`: the owner's tags, overridden by the session's.
     tags: Tags,
-    pub(crate) carried: Carried,
-    /// When temporary credentials were issued; nothing for a user's own key.
+    pub(crate) attributes: SessionAttributes,
+    /// When temporary credentials were issued. `None` for a user's own key.
     issued: Option<Timestamp>,
     organization: Option<String>,
-    /// The region that was signed for.
+    /// The region in the signature's scope.
     pub(crate) region: String,
 }
 
 #[derive(Clone, Debug)]
-enum Who {
+enum CallerKind {
     Identity(Identity),
-    /// Somebody without an account: an AWS service, or whomever an identity provider vouches for;
-    /// and what is said of them.
-    Outsider {
-        outsider: Outsider,
+    /// A caller without an AWS account, and its condition keys.
+    ExternalPrincipal {
+        external: ExternalPrincipal,
         source: Context,
     },
 }
 
-/// Somebody without an account.
+/// A caller without an AWS account.
 #[derive(Clone, Debug)]
-pub(crate) enum Outsider {
-    /// An AWS service, by its domain.
+pub(crate) enum ExternalPrincipal {
+    /// An AWS service, by its domain name.
     Service(&'static str),
-    /// Whomever this identity provider vouches for; its ARN.
+    /// An identity of an identity provider, by the provider's ARN.
     Federated(String),
 }
 
-/// Who signed a call to that service.
+/// Authenticates the caller of a service by the signature.
 pub(crate) fn authenticate(
     accounts: &Accounts,
     sessions: &Sessions,
@@ -58,7 +57,7 @@ pub(crate) fn authenticate(
     service: &str,
     now: Timestamp,
 ) -> Result<Caller, SignatureError> {
-    let signed = Signed::read(call)?;
+    let signed = RequestSignature::read(call)?;
     let id = &signed.scope.key_id;
     let (key, mut caller) = find(accounts, sessions, id).ok_or(SignatureError::UnknownKey)?;
     key.check_token(&signed)?;
@@ -72,38 +71,37 @@ pub(crate) fn authenticate(
     Ok(caller)
 }
 
-/// The key with that id, and who holds it. Credentials of a role or a user that is no longer there
-/// are nobody's.
+/// The access key with that id, and its owner. Credentials of a deleted role or user are not found.
 pub(super) fn find(
     accounts: &Accounts,
     sessions: &Sessions,
     key_id: &str,
-) -> Option<(Key, Caller)> {
+) -> Option<(CallerKey, Caller)> {
     if let Some(session) = sessions.find(key_id) {
-        return Some((Key::from(session), Caller::session(accounts, session)?));
+        return Some((CallerKey::from(session), Caller::session(accounts, session)?));
     }
     let (user, key) = accounts.user_of_key(key_id)?;
     let identity = Identity::user(&user.arn);
-    let key = Key {
+    let key = CallerKey {
         id: key.id.clone(),
         secret: key.secret.clone(),
         token: None,
         expiration: None,
         arn: identity.arn.clone(),
     };
-    Some((key, Caller::of(accounts, &identity, Carried::default(), None)?))
+    Some((key, Caller::of(accounts, &identity, SessionAttributes::default(), None)?))
 }
 
 impl Caller {
-    /// Whoever holds a session's credentials.
+    /// The caller with a session's credentials.
     pub(crate) fn session(accounts: &Accounts, session: &Session) -> Option<Self> {
-        Self::of(accounts, &session.identity, session.carried.clone(), Some(session.issued))
+        Self::of(accounts, &session.identity, session.attributes.clone(), Some(session.issued))
     }
 
     fn of(
         accounts: &Accounts,
         identity: &Identity,
-        carried: Carried,
+        attributes: SessionAttributes,
         issued: Option<Timestamp>,
     ) -> Option<Self> {
         let (policies, owned) = match &identity.owner {
@@ -111,73 +109,82 @@ impl Caller {
             Owner::User(arn) => accounts.user(arn).map(|user| (&user.policies, &user.tags))?,
         };
         let mut tags = owned.clone();
-        tags.override_with(&carried.tags);
+        tags.override_with(&attributes.tags);
         Some(Self {
             policies: policies.clone(),
             tags,
-            carried,
+            attributes,
             issued,
             organization: accounts.organization(&identity.account).map(str::to_owned),
             region: String::new(),
-            who: Who::Identity(identity.clone()),
+            kind: CallerKind::Identity(identity.clone()),
         })
     }
 
-    /// A service, or whomever a provider vouches for.
-    pub(crate) fn outsider(outsider: Outsider, source: Context) -> Self {
-        let provider = match &outsider {
-            Outsider::Service(_) => None,
-            Outsider::Federated(arn) => Some(arn.clone()),
+    /// A caller without an AWS account, with the condition keys in `source`.
+    pub(crate) fn external(external: ExternalPrincipal, source: Context) -> Self {
+        let provider = match &external {
+            ExternalPrincipal::Service(_) => None,
+            ExternalPrincipal::Federated(arn) => Some(arn.clone()),
         };
         Self {
-            who: Who::Outsider { outsider, source },
+            kind: CallerKind::ExternalPrincipal { external, source },
             policies: Policies::new(),
             tags: Tags::default(),
-            carried: Carried { provider, ..Carried::default() },
+            attributes: SessionAttributes { provider, ..SessionAttributes::default() },
             issued: None,
             organization: None,
             region: String::new(),
         }
     }
 
-    /// As policies name them.
+    /// The caller as policies name it.
     pub(crate) fn principal(&self) -> Principal<'_> {
-        match &self.who {
-            Who::Identity(identity) => identity.principal(),
-            Who::Outsider { outsider: Outsider::Service(domain), .. } => Principal::Service(domain),
-            Who::Outsider { outsider: Outsider::Federated(arn), .. } => Principal::Federated(arn),
+        match &self.kind {
+            CallerKind::Identity(identity) => identity.principal(),
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Service(domain), ..
+            } => Principal::Service(domain),
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Federated(arn), ..
+            } => Principal::Federated(arn),
         }
     }
 
-    /// Who they are; nothing for outsiders.
+    /// The identity. `None` for callers without an account.
     pub(crate) fn identity(&self) -> Option<&Identity> {
-        match &self.who {
-            Who::Identity(identity) => Some(identity),
-            Who::Outsider { .. } => None,
+        match &self.kind {
+            CallerKind::Identity(identity) => Some(identity),
+            CallerKind::ExternalPrincipal { .. } => None,
         }
     }
 
-    /// Their account; nothing for outsiders.
+    /// The account id. `None` for callers without an account.
     pub(crate) fn account(&self) -> Option<&str> {
         self.identity().map(|identity| identity.account.as_str())
     }
 
-    /// Whether they are a session of a role, so that another role would be chained.
+    /// Whether the caller is a role session, so that assuming a role is role chaining.
     pub(crate) fn is_role_session(&self) -> bool {
         self.identity().is_some_and(|identity| matches!(identity.owner, Owner::Role(_)))
     }
 
-    /// Whether they signed with temporary credentials.
+    /// Whether the request was signed with temporary credentials.
     pub(crate) fn is_temporary(&self) -> bool {
         self.issued.is_some()
     }
 
-    /// The condition keys that say who asks, and when.
+    /// The condition keys about the caller and the time.
     pub(crate) fn context(&self, now: Timestamp) -> Context {
-        let mut context = match &self.who {
-            Who::Identity(identity) => self.identity_context(identity),
-            Who::Outsider { outsider: Outsider::Federated(_), source } => source.clone(),
-            Who::Outsider { outsider: Outsider::Service(domain), source } => source
+        let mut context = match &self.kind {
+            CallerKind::Identity(identity) => self.identity_context(identity),
+            CallerKind::ExternalPrincipal { external: ExternalPrincipal::Federated(_), source } => {
+                source.clone()
+            }
+            CallerKind::ExternalPrincipal {
+                external: ExternalPrincipal::Service(domain),
+                source,
+            } => source
                 .clone()
                 .with("aws:PrincipalIsAWSService", ["true"])
                 .with("aws:PrincipalServiceName", [*domain]),
@@ -201,8 +208,8 @@ impl Caller {
             .with("aws:PrincipalIsAWSService", ["false"])
             .with("aws:userid", [identity.id.as_str()])
             .with("aws:username", name)
-            .with("aws:SourceIdentity", self.carried.source_identity.as_deref())
-            .with("aws:FederatedProvider", self.carried.provider.as_deref())
+            .with("aws:SourceIdentity", self.attributes.source_identity.as_deref())
+            .with("aws:FederatedProvider", self.attributes.provider.as_deref())
             .with("aws:TokenIssueTime", self.issued.map(|at| format!("{at:.0}")))
             .with("aws:MultiFactorAuthPresent", self.issued.map(|_| "false"));
         for (key, value) in self.tags.iter() {

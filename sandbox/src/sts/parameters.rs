@@ -1,14 +1,14 @@
-//! The query protocol's parameters, and the limits that STS's model sets them.
+//! The query protocol's parameters, checked against the limits of STS's service model.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    Call, fault::Fault, session_policies::SessionPolicies, session_tags::SessionTags,
-    web_identity::WebIdentityRequest,
+    error::StsError, parameter_error::ParameterError, session_policies::SessionPolicies,
+    session_tags::SessionTags,
 };
-use crate::policy::IdentityPolicy;
+use crate::{call::Call, policy::IdentityPolicy};
 
 const ROLE_ARN: RangeInclusive<usize> = 20..=2048;
 const SESSION_NAME: RangeInclusive<usize> = 2..=64;
@@ -20,47 +20,18 @@ const DURATION: RangeInclusive<u32> = 900..=43_200;
 const SESSION_TOKEN_DURATION: RangeInclusive<u32> = 900..=129_600;
 const DEFAULT_SESSION_TOKEN_DURATION: u32 = 43_200;
 
-/// The parameters of a call, of its query and of its body.
+/// The parameters in a call's query and body.
 pub(crate) struct Parameters(BTreeMap<String, String>);
 
-/// A parameter that STS does not take. Values are not repeated: one of them is a token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParameterError {
-    #[error("The parameters of the request cannot be read")]
-    Unreadable,
-    #[error("A parameter is there more than once")]
-    Twice,
-    #[error(
-        "1 validation error detected: Value null at '{0}' failed to satisfy constraint: Member must not be null"
-    )]
-    Missing(&'static str),
-    #[error(
-        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length between {least} and {most}"
-    )]
-    Length { name: &'static str, least: usize, most: usize },
-    #[error(
-        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
-    )]
-    Pattern { name: &'static str, pattern: &'static str },
-    #[error("Request ARN is invalid")]
-    RoleArn,
-    #[error(
-        "1 validation error detected: Value at 'durationSeconds' failed to satisfy constraint: Member must have value between {least} and {most}"
-    )]
-    Duration { least: u32, most: u32 },
-    #[error("The policy is not in the valid JSON format.")]
-    Policy(String),
-}
-
 impl Parameters {
-    /// Reads the query and the body of a call.
+    /// Parses the query and the body of a call.
     pub(crate) fn read(call: &Call<'_>) -> Result<Self, ParameterError> {
         let mut parameters = BTreeMap::new();
         for part in [call.query().as_bytes(), call.body] {
             let pairs: Vec<(String, String)> =
                 serde_urlencoded::from_bytes(part).map_err(|_| ParameterError::Unreadable)?;
             for (name, value) in pairs {
-                // Two values would let one check read the first and another the second.
+                // With two values, two checks could read different ones.
                 if parameters.insert(name, value).is_some() {
                     return Err(ParameterError::Twice);
                 }
@@ -73,15 +44,9 @@ impl Parameters {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The parameters of AssumeRoleWithWebIdentity.
-    pub(crate) fn web_identity(&self) -> Result<WebIdentityRequest<'_>, Fault> {
-        Ok(WebIdentityRequest {
-            role: self.role()?,
-            session_name: self.session_name()?,
-            token: self.sized("WebIdentityToken", "webIdentityToken", TOKEN)?,
-            duration: self.duration()?,
-            policies: self.session_policies()?,
-        })
+    /// The token of AssumeRoleWithWebIdentity.
+    pub(crate) fn web_identity_token(&self) -> Result<&str, ParameterError> {
+        self.sized("WebIdentityToken", "webIdentityToken", TOKEN)
     }
 
     pub(crate) fn role(&self) -> Result<RoleArn, ParameterError> {
@@ -96,7 +61,7 @@ impl Parameters {
         text.parse().map_err(|_| ParameterError::Pattern { name, pattern })
     }
 
-    /// Seconds, where they are asked for.
+    /// Seconds, if requested.
     pub(crate) fn duration(&self) -> Result<Option<u32>, ParameterError> {
         self.seconds(&DURATION)
     }
@@ -115,26 +80,26 @@ impl Parameters {
         self.matching("SourceIdentity", "sourceIdentity", SESSION_NAME, pattern)
     }
 
-    /// The session policy and the ARNs of managed ones.
-    pub(crate) fn session_policies(&self) -> Result<SessionPolicies, Fault> {
+    /// The inline session policy and the ARNs of managed ones.
+    pub(crate) fn session_policies(&self) -> Result<SessionPolicies, StsError> {
         let inline = match self.get("Policy") {
             None => None,
             Some(_) => Some(session_policy(self.sized("Policy", "policy", POLICY)?)?),
         };
         let arns = self.members("PolicyArns", "arn");
         let arns: Vec<&str> = arns.into_iter().flat_map(BTreeMap::into_values).collect();
-        let fault = |least, most| ParameterError::Length { name: "policyArns", least, most };
+        let error = |least, most| ParameterError::Length { name: "policyArns", least, most };
         if arns.len() > POLICY_ARNS {
-            return Err(fault(0, POLICY_ARNS).into());
+            return Err(error(0, POLICY_ARNS).into());
         }
         if !arns.iter().all(|arn| ROLE_ARN.contains(&arn.chars().count())) {
-            return Err(fault(*ROLE_ARN.start(), *ROLE_ARN.end()).into());
+            return Err(error(*ROLE_ARN.start(), *ROLE_ARN.end()).into());
         }
         SessionPolicies::new(inline, &arns)
     }
 
-    /// The session tags, and which of them are transitive.
-    pub(crate) fn session_tags(&self) -> Result<SessionTags, Fault> {
+    /// The session tags, with those that are transitive.
+    pub(crate) fn session_tags(&self) -> Result<SessionTags, StsError> {
         let mut tags = Vec::new();
         for member in self.members("Tags", "") {
             let part = |name, at| member.get(name).copied().ok_or(ParameterError::Missing(at));
@@ -145,14 +110,14 @@ impl Parameters {
         Ok(SessionTags::read(tags, keys)?)
     }
 
-    /// No device is registered here, so that no code can be right.
-    pub(crate) fn check_mfa(&self) -> Result<(), Fault> {
+    /// Rejects MFA codes, because the sandbox has no MFA devices.
+    pub(crate) fn check_mfa(&self) -> Result<(), StsError> {
         let given = self.get("SerialNumber").or_else(|| self.get("TokenCode"));
-        given.map_or(Ok(()), |_| Err(Fault::Mfa))
+        given.map_or(Ok(()), |_| Err(StsError::Mfa))
     }
 
-    /// The members of a list in their order, each with its fields: `Tags.member.1.Key`. A member
-    /// that is a text itself has one field without a name.
+    /// The members of a list in order, each with its fields, as in `Tags.member.1.Key`. A member without fields
+    /// has its value under the empty name.
     fn members(&self, list: &str, only: &str) -> Vec<BTreeMap<&str, &str>> {
         let mut members: BTreeMap<u32, BTreeMap<&str, &str>> = BTreeMap::new();
         for (name, value) in &self.0 {
@@ -174,12 +139,12 @@ impl Parameters {
         limits: RangeInclusive<usize>,
     ) -> Result<&str, ParameterError> {
         let value = self.get(parameter).ok_or(ParameterError::Missing(name))?;
-        let fault = ParameterError::Length { name, least: *limits.start(), most: *limits.end() };
+        let error = ParameterError::Length { name, least: *limits.start(), most: *limits.end() };
         let fits = limits.contains(&value.chars().count());
-        fits.then_some(value).ok_or(fault)
+        fits.then_some(value).ok_or(error)
     }
 
-    /// A parameter of letters, digits, `_` and some others, where it is there.
+    /// An optional parameter of letters, digits, `_` and the characters in `others`.
     fn matching(
         &self,
         parameter: &str,
@@ -200,14 +165,14 @@ impl Parameters {
         let Some(text) = self.get("DurationSeconds") else {
             return Ok(None);
         };
-        let fault = ParameterError::Duration { least: *limits.start(), most: *limits.end() };
+        let error = ParameterError::Duration { least: *limits.start(), most: *limits.end() };
         let seconds = u32::from_str(text).ok().filter(|seconds| limits.contains(seconds));
-        seconds.map(Some).ok_or(fault)
+        seconds.map(Some).ok_or(error)
     }
 }
 
 fn session_policy(text: &str) -> Result<IdentityPolicy, ParameterError> {
-    IdentityPolicy::read(text).map_err(|fault| ParameterError::Policy(fault.to_string()))
+    IdentityPolicy::read(text).map_err(|error| ParameterError::Policy(error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
-//! Whether somebody may do something to a role, or with a cluster.
+//! Whether a caller may perform an action on a role or a cluster.
 //!
-//! In one account a trust policy that names the caller is enough, and so is a grant to the caller
-//! where it names the account; across accounts it takes both. An explicit Deny ends it anywhere.
+//! Within one account it is enough that the trust policy names the caller; if it only names the account, the
+//! caller's own policies must allow the action too. Across accounts both must allow it. An explicit Deny in
+//! any policy wins.
 
 use crate::{
     accounts::Role,
-    policy::{Context, Named, Request, Verdict, evaluate, evaluate_identity},
+    policy::{Context, PrincipalMatch, Request, Verdict, evaluate, evaluate_identity},
     sts::caller::Caller,
 };
 
-/// Whether the role and the caller's own policies let the caller do `action` to the role: by which
-/// statement, or why not.
+/// Evaluates the trust policy and the caller's policies for `action` on the role. Returns the statements that
+/// allow it, or the reason for the denial.
 pub(crate) fn on_role(
     caller: &Caller,
     role: &Role,
@@ -24,7 +25,7 @@ pub(crate) fn on_role(
         Verdict::Denied { reason, .. } => return Err(format!("the trust policy: {reason}")),
     };
     let Some(account) = caller.account() else {
-        // Neither a service nor a provider has policies of its own.
+        // Services and identities of a provider have no policies of their own.
         return Ok(format!("{trusting} of the trust policy"));
     };
     let own = judge_own(caller, &request);
@@ -35,25 +36,27 @@ pub(crate) fn on_role(
         }
     }
     let one_account = account == role.arn.account();
-    if one_account && named == Named::Session {
+    if one_account && named == PrincipalMatch::Session {
         return Ok(format!("{trusting} of the trust policy"));
     }
     if let Judged::Nothing(reason) = session {
         return Err(reason);
     }
     match own {
-        _ if one_account && named == Named::Itself => Ok(format!("{trusting} of the trust policy")),
+        _ if one_account && named == PrincipalMatch::Itself => {
+            Ok(format!("{trusting} of the trust policy"))
+        }
         Judged::Allowed(statement) => Ok(format!("{trusting} of the trust policy and {statement}")),
         Judged::Denied(reason) | Judged::Nothing(reason) if one_account => {
-            Err(format!("the trust policy names the account alone, and {reason}"))
+            Err(format!("the trust policy only names the account, and {reason}"))
         }
         Judged::Denied(reason) | Judged::Nothing(reason) => {
-            Err(format!("the role is of another account, and {reason}"))
+            Err(format!("the role is in another account, and {reason}"))
         }
     }
 }
 
-/// Whether the caller's own policies let the caller do `action` to something without a policy.
+/// Evaluates the caller's policies for `action` on a resource without a policy of its own.
 pub(crate) fn on_resource(
     caller: &Caller,
     resource: &str,
@@ -72,7 +75,7 @@ pub(crate) fn on_resource(
 
 enum Judged {
     Allowed(String),
-    /// Explicitly.
+    /// By an explicit Deny.
     Denied(String),
     Nothing(String),
 }
@@ -82,9 +85,9 @@ fn judge_own(caller: &Caller, request: &Request<'_>) -> Judged {
     judged(evaluate_identity(policies, request), "the caller's policies")
 }
 
-/// A session policy limits; without one there is no limit.
+/// The session policy. Without one everything is allowed here, because it only restricts.
 fn judge_session(caller: &Caller, request: &Request<'_>) -> Judged {
-    match &caller.carried.policy {
+    match &caller.attributes.policy {
         None => Judged::Allowed(String::new()),
         Some(policy) => {
             let policies = [("session", policy)];

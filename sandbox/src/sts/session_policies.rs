@@ -1,46 +1,50 @@
-//! Session policies, and how much room they and the session tags take.
+//! Session policies, and the packed size of policies and session tags.
 
-use super::{fault::Fault, session_tags::SessionTags};
+use super::{error::StsError, session_tags::SessionTags};
 use crate::policy::IdentityPolicy;
 
-/// Characters of session policies, inline text and ARNs together.
-const MOST: usize = 2048;
-/// Characters of session tags that fill the packed form alone. EKS's six, with names of common
-/// length, have about 280, and were seen to take 74 %.
-const TAGS_MOST: usize = 380;
+/// Maximum characters of session policies: the inline text and the ARNs.
+const MAX_POLICIES: usize = 2048;
+/// Characters of session tags that fill the packed form. Measured: EKS's six tags, with names of common
+/// length, have about 280 characters and take 74 %.
+const MAX_TAGS: usize = 380;
 
-/// What a session may do at most.
+/// The session policies of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionPolicies {
     pub(crate) inline: Option<IdentityPolicy>,
-    /// Characters of the inline policy and of the ARNs of managed ones.
+    /// Characters of the inline policy and the ARNs of managed ones.
     characters: usize,
 }
 
 impl SessionPolicies {
-    /// A policy and the ARNs of managed ones. Those are counted, and not judged: the sandbox does
-    /// not know what stands in them.
-    pub(crate) fn new(inline: Option<IdentityPolicy>, arns: &[&str]) -> Result<Self, Fault> {
+    /// An inline policy and the ARNs of managed ones, which are only counted: the sandbox does not know their
+    /// documents.
+    pub(crate) fn new(inline: Option<IdentityPolicy>, arns: &[&str]) -> Result<Self, StsError> {
         let text = inline.as_ref().map_or(0, |policy| policy.text().chars().count());
         let characters = text + arns.iter().map(|arn| arn.chars().count()).sum::<usize>();
         let policies = Self { inline, characters };
-        if characters > MOST { Err(Fault::Packed(policies.percent(0))) } else { Ok(policies) }
+        if characters > MAX_POLICIES {
+            Err(StsError::Packed(policies.percent(0)))
+        } else {
+            Ok(policies)
+        }
     }
 
-    /// `PackedPolicySize`: nothing where there is nothing to pack. An approximation, by the number
-    /// of characters: AWS packs in a way of its own.
-    pub(crate) fn packed_with(&self, tags: &SessionTags) -> Result<Option<usize>, Fault> {
+    /// `PackedPolicySize` in percent. `None` if there is nothing to pack. This is an approximation by the number
+    /// of characters, because AWS does not document its packing.
+    pub(crate) fn packed_with(&self, tags: &SessionTags) -> Result<Option<usize>, StsError> {
         let characters = tags.characters();
         let percent = self.percent(characters);
         match percent {
             0 => Ok(None),
             1..=100 => Ok(Some(percent)),
-            _ => Err(Fault::Packed(percent)),
+            _ => Err(StsError::Packed(percent)),
         }
     }
 
     fn percent(&self, tags: usize) -> usize {
-        (self.characters * 100).div_ceil(MOST) + (tags * 100).div_ceil(TAGS_MOST)
+        (self.characters * 100).div_ceil(MAX_POLICIES) + (tags * 100).div_ceil(MAX_TAGS)
     }
 }
 
@@ -64,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn ekss_six_tags_take_three_quarters() {
+    fn ekss_six_tags_take_about_three_quarters() {
         let tags = SessionTags::read(
             [
                 ("eks-cluster-arn", "arn:aws:eks:eu-west-1:111122223333:cluster/production"),
@@ -81,24 +85,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_a_hundred_is_refused() {
+    fn more_than_100_percent_is_an_error() {
         let none = SessionPolicies::default();
         assert_eq!(none.packed_with(&SessionTags::default()).unwrap(), None);
         assert_eq!(none.packed_with(&tags(&[190, 190])).unwrap(), Some(100));
-        let fault = none.packed_with(&tags(&[190, 191])).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = none.packed_with(&tags(&[190, 191])).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
         let half = SessionPolicies::new(Some(statement(1024)), &[]).unwrap();
         assert_eq!(half.packed_with(&SessionTags::default()).unwrap(), Some(50));
         assert_eq!(half.packed_with(&tags(&[190])).unwrap(), Some(100));
-        let fault = half.packed_with(&tags(&[191])).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = half.packed_with(&tags(&[191])).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
     }
 
     #[test]
     fn policies_and_arns_have_2048_characters_together() {
         let arn = "a".repeat(48);
         assert!(SessionPolicies::new(Some(statement(2000)), &[&arn]).is_ok());
-        let fault = SessionPolicies::new(Some(statement(2001)), &[&arn]).unwrap_err();
-        assert!(matches!(fault, Fault::Packed(101)), "{fault}");
+        let error = SessionPolicies::new(Some(statement(2001)), &[&arn]).unwrap_err();
+        assert!(matches!(error, StsError::Packed(101)), "{error}");
     }
 }

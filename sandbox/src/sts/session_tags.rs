@@ -1,22 +1,22 @@
-//! Session tags on their way from one session to the next.
+//! Session tags, and how chained sessions inherit them.
 
 use std::collections::BTreeSet;
 
 use crate::{
     accounts::{TagError, Tags},
     policy::Context,
-    sessions::Carried,
+    sessions::SessionAttributes,
 };
 
-/// The tags that a call asks for, and which of them further sessions shall inherit.
+/// The session tags of a call, with those that chained sessions inherit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionTags {
     tags: Tags,
-    /// In small letters.
+    /// Lower-case keys.
     transitive: BTreeSet<String>,
 }
 
-/// Why tags cannot be taken along. Their text is not repeated: a pod's name may be in it.
+/// Why session tags are rejected. Their text is not repeated, because it can contain a pod's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SessionTagError {
     #[error("1 validation error detected: Value at 'tags' failed to satisfy constraint: {0}")]
@@ -42,16 +42,16 @@ impl SessionTagError {
 }
 
 impl From<TagError> for SessionTagError {
-    fn from(fault: TagError) -> Self {
-        match fault {
+    fn from(error: TagError) -> Self {
+        match error {
             TagError::Twice => Self::Twice,
-            fault => Self::Tag(fault),
+            error => Self::Tag(error),
         }
     }
 }
 
 impl SessionTags {
-    /// Reads tags and the keys of those that shall be transitive.
+    /// Checks tags and the keys of the transitive ones.
     pub(crate) fn read<'a>(
         tags: impl IntoIterator<Item = (&'a str, &'a str)>,
         transitive: impl IntoIterator<Item = &'a str>,
@@ -69,13 +69,13 @@ impl SessionTags {
         Ok(read)
     }
 
-    /// With those that the calling session hands down.
-    pub(crate) fn inherit(mut self, from: &Carried) -> Result<Self, SessionTagError> {
+    /// Adds the transitive tags of the calling session.
+    pub(crate) fn inherit(mut self, from: &SessionAttributes) -> Result<Self, SessionTagError> {
         let handed_down = |key: &str| from.transitive.contains(&key.to_lowercase());
         for (key, value) in from.tags.iter().filter(|(key, _)| handed_down(key)) {
-            self.tags.add(key, value).map_err(|fault| match fault {
+            self.tags.add(key, value).map_err(|error| match error {
                 TagError::Twice => SessionTagError::Inherited,
-                fault => SessionTagError::Tag(fault),
+                error => SessionTagError::Tag(error),
             })?;
             self.transitive.insert(key.to_lowercase());
         }
@@ -86,13 +86,13 @@ impl SessionTags {
         self.tags.is_empty()
     }
 
-    /// How many characters they have.
+    /// The number of characters in keys and values.
     pub(crate) fn characters(&self) -> usize {
         let tags = self.tags.iter();
         tags.map(|(key, value)| key.chars().count() + value.chars().count()).sum()
     }
 
-    /// Says to policies what is asked for. Inherited tags count.
+    /// Sets the condition keys about the tags, inherited ones included.
     pub(crate) fn describe(&self, context: &mut Context) {
         let mut keys = Vec::new();
         let mut transitive = Vec::new();
@@ -107,9 +107,9 @@ impl SessionTags {
         context.set("sts:TransitiveTagKeys", transitive);
     }
 
-    /// What the new session has of them.
-    pub(crate) fn carry(self, carried: &mut Carried) {
-        carried.tags = self.tags;
-        carried.transitive = self.transitive;
+    /// Gives the tags to the new session.
+    pub(crate) fn carry(self, attributes: &mut SessionAttributes) {
+        attributes.tags = self.tags;
+        attributes.transitive = self.transitive;
     }
 }

@@ -1,4 +1,4 @@
-//! GetSessionToken: a user's own credentials, for a while. No policy decides it.
+//! GetSessionToken: temporary credentials of the user itself. No policy can deny it.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::{
     caller::Caller,
-    fault::Fault,
-    hop::{Granted, expiration},
+    error::StsError,
     parameters::Parameters,
+    role_step::{GrantedSession, expiration},
 };
-use crate::sessions::Carried;
+use crate::sessions::SessionAttributes;
 
 /// Decides a call that `caller` signed.
 pub(crate) fn decide(
@@ -18,16 +18,16 @@ pub(crate) fn decide(
     caller: &Caller,
     parameters: &Parameters,
     now: Timestamp,
-) -> Result<Granted, Fault> {
+) -> Result<GrantedSession, StsError> {
     let seconds = parameters.session_token_duration()?;
     parameters.check_mfa()?;
     let identity = caller.identity().filter(|_| !caller.is_temporary());
-    let identity = identity.ok_or(Fault::NotWithSessionCredentials)?;
-    Ok(Granted {
+    let identity = identity.ok_or(StsError::NotWithSessionCredentials)?;
+    Ok(GrantedSession {
         identity: identity.clone(),
         expiration: expiration(seconds, shortened, now),
-        carried: Carried::default(),
+        attributes: SessionAttributes::default(),
         packed_policy_size: None,
-        reason: format!("{} has a key of its own", identity.arn),
+        reason: format!("{} signed with its own key", identity.arn),
     })
 }

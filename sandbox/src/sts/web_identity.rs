@@ -1,13 +1,14 @@
-//! AssumeRoleWithWebIdentity: the checks, in AWS's order as far as it is known.
+//! AssumeRoleWithWebIdentity. The order of the checks is AWS's, as far as it is known.
 
 use jiff::Timestamp;
 use podrole_identity::{RoleArn, SessionName};
 
 use super::{
-    caller::{Caller, Outsider},
-    fault::Fault,
-    hop::{self, Asked, Granted, Life},
-    known::Known,
+    caller::{Caller, ExternalPrincipal},
+    error::StsError,
+    inputs::DecisionInputs,
+    parameters::Parameters,
+    role_step::{self, GrantedSession, RoleStep, SessionLength},
     session_policies::SessionPolicies,
     session_tags::SessionTags,
 };
@@ -17,7 +18,7 @@ use crate::{
     token::{Claims, Token, TokenError},
 };
 
-/// What is asked with.
+/// The parameters of a call.
 pub(crate) struct WebIdentityRequest<'a> {
     pub(crate) role: RoleArn,
     pub(crate) session_name: SessionName,
@@ -27,10 +28,23 @@ pub(crate) struct WebIdentityRequest<'a> {
     pub(crate) policies: SessionPolicies,
 }
 
-/// A yes, with what the answer says of the token.
+impl<'a> WebIdentityRequest<'a> {
+    /// Reads the parameters of a call.
+    pub(crate) fn read(parameters: &'a Parameters) -> Result<Self, StsError> {
+        Ok(Self {
+            role: parameters.role()?,
+            session_name: parameters.session_name()?,
+            token: parameters.web_identity_token()?,
+            duration: parameters.duration()?,
+            policies: parameters.session_policies()?,
+        })
+    }
+}
+
+/// A permitted session, with what the response says about the token.
 #[derive(Debug)]
 pub(crate) struct WebIdentity {
-    pub(crate) granted: Granted,
+    pub(crate) granted: GrantedSession,
     pub(crate) subject: String,
     pub(crate) audience: String,
     /// The provider's ARN.
@@ -39,26 +53,26 @@ pub(crate) struct WebIdentity {
 
 /// Decides a call whose parameters are within their limits.
 pub(crate) fn decide(
-    known: Known<'_>,
+    inputs: DecisionInputs<'_>,
     request: WebIdentityRequest<'_>,
     now: Timestamp,
-) -> Result<WebIdentity, Fault> {
+) -> Result<WebIdentity, StsError> {
     let token = Token::parse(request.token)?;
-    let provider = provider(known.accounts, &request.role, &token.claims)?;
-    known.check_signature(&token, provider)?;
+    let provider = provider(inputs.accounts, &request.role, &token.claims)?;
+    inputs.check_signature(&token, provider)?;
     let claims = &token.claims;
-    let audience = claims.check_audience(provider)?;
+    let audience = claims.check_audience(&provider.client_ids)?;
     claims.check_expiry(now)?;
     claims.check_not_before(now)?;
     let arn = provider.arn(request.role.partition(), request.role.account());
     let source = source(provider, &arn, claims);
-    let caller = Caller::outsider(Outsider::Federated(arn.clone()), source);
-    let asked = asked(request, claims)?;
-    let granted = hop::decide(known.accounts, known.credential_life, &caller, asked, now)?;
+    let caller = Caller::external(ExternalPrincipal::Federated(arn.clone()), source);
+    let step = step(request, claims)?;
+    let granted = role_step::decide(inputs.accounts, inputs.credential_life, &caller, step, now)?;
     Ok(WebIdentity { granted, subject: claims.sub.clone(), audience, provider: arn })
 }
 
-/// The token's issuer is a provider of the **role's** account; another account's serves it not.
+/// The token's issuer must be a provider in the **role's** account: providers of other accounts do not count.
 fn provider<'a>(
     accounts: &'a Accounts,
     role: &RoleArn,
@@ -71,17 +85,18 @@ fn provider<'a>(
     })
 }
 
-/// The step that is asked for. The call has no tags and no source identity: the token may.
-fn asked(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<Asked, Fault> {
+/// The requested role step. Session tags and source identity come from the token, because the call has no
+/// parameters for them.
+fn step(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<RoleStep, StsError> {
     let tags = match &claims.tags {
         Some(claim) => SessionTags::read(claim.tags()?, claim.transitive())?,
         None => SessionTags::default(),
     };
-    Ok(Asked {
+    Ok(RoleStep {
         action: "sts:AssumeRoleWithWebIdentity",
         role: request.role,
         session_name: request.session_name,
-        life: Life::Asked(request.duration),
+        length: SessionLength::Requested(request.duration),
         policies: request.policies,
         tags,
         external_id: None,
@@ -89,7 +104,7 @@ fn asked(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<Asked, Faul
     })
 }
 
-/// What a token says to policies.
+/// The condition keys of a token.
 fn source(provider: &Provider, arn: &str, claims: &Claims) -> Context {
     let key = |claim: &str| format!("{}:{claim}", provider.issuer());
     let amr = claims.amr.as_ref();

@@ -1,11 +1,11 @@
-//! STS's answers in XML, as its SDKs read them.
+//! STS's responses in XML, as SDKs parse them.
 
 use serde::Serialize;
 
-use super::{fault::Fault, hop::Granted, web_identity::WebIdentity};
+use super::{error::StsError, role_step::GrantedSession, web_identity::WebIdentity};
 use crate::{accounts::Identity, sessions::Session};
 
-/// Characters of an error's message: a caller chooses part of it, and some SDKs read 10 kB at most.
+/// Maximum characters of an error message: callers choose part of it, and some SDKs read up to 10 kB.
 const MESSAGE_LENGTH: usize = 1000;
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -86,7 +86,7 @@ struct Credentials<'a> {
     access_key_id: &'a str,
     secret_access_key: &'a str,
     session_token: &'a str,
-    /// Whole seconds and `Z`: some clients read nothing else.
+    /// Whole seconds with `Z`, because some clients parse nothing else.
     expiration: String,
 }
 
@@ -108,28 +108,28 @@ struct CallerIdentity<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorResponse<'a> {
+#[serde(rename = "ErrorResponse", rename_all = "PascalCase")]
+struct StsErrorResponse<'a> {
     #[serde(rename = "@xmlns")]
     namespace: &'static str,
-    error: ErrorBody,
+    error: StsErrorXml,
     request_id: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ErrorBody {
+struct StsErrorXml {
     r#type: &'static str,
     code: &'static str,
     message: String,
 }
 
-/// The answer of AssumeRoleWithWebIdentity.
+/// The response of AssumeRoleWithWebIdentity.
 pub(crate) fn web_identity(
     answer: &WebIdentity,
     session: &Session,
     request_id: &str,
-) -> Result<String, Fault> {
+) -> Result<String, StsError> {
     write(&AssumeRoleWithWebIdentityResponse {
         namespace: NAMESPACE,
         assume_role_with_web_identity_result: WebIdentityResult {
@@ -139,32 +139,32 @@ pub(crate) fn web_identity(
             credentials: Credentials::of(session),
             provider: legal(&answer.provider),
             packed_policy_size: answer.granted.packed_policy_size,
-            source_identity: session.carried.source_identity.as_deref(),
+            source_identity: session.attributes.source_identity.as_deref(),
         },
         response_metadata: ResponseMetadata { request_id },
     })
 }
 
-/// The answer of AssumeRole.
+/// The response of AssumeRole.
 pub(crate) fn assume_role(
-    granted: &Granted,
+    granted: &GrantedSession,
     session: &Session,
     request_id: &str,
-) -> Result<String, Fault> {
+) -> Result<String, StsError> {
     write(&AssumeRoleResponse {
         namespace: NAMESPACE,
         assume_role_result: AssumeRoleResult {
             assumed_role_user: AssumedRoleUser::of(session),
             credentials: Credentials::of(session),
             packed_policy_size: granted.packed_policy_size,
-            source_identity: session.carried.source_identity.as_deref(),
+            source_identity: session.attributes.source_identity.as_deref(),
         },
         response_metadata: ResponseMetadata { request_id },
     })
 }
 
-/// The answer of GetSessionToken.
-pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<String, Fault> {
+/// The response of GetSessionToken.
+pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<String, StsError> {
     write(&GetSessionTokenResponse {
         namespace: NAMESPACE,
         get_session_token_result: GetSessionTokenResult { credentials: Credentials::of(session) },
@@ -172,8 +172,8 @@ pub(crate) fn session_token(session: &Session, request_id: &str) -> Result<Strin
     })
 }
 
-/// The answer of GetCallerIdentity.
-pub(crate) fn caller_identity(identity: &Identity, request_id: &str) -> Result<String, Fault> {
+/// The response of GetCallerIdentity.
+pub(crate) fn caller_identity(identity: &Identity, request_id: &str) -> Result<String, StsError> {
     write(&GetCallerIdentityResponse {
         namespace: NAMESPACE,
         get_caller_identity_result: CallerIdentity {
@@ -202,28 +202,28 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// A refusal.
-pub(crate) fn error(fault: &Fault, request_id: &str) -> String {
-    let (code, status) = fault.code();
-    let response = ErrorResponse {
+/// An error response.
+pub(crate) fn error(error: &StsError, request_id: &str) -> String {
+    let (code, status) = error.code();
+    let response = StsErrorResponse {
         namespace: NAMESPACE,
-        error: ErrorBody {
+        error: StsErrorXml {
             r#type: if status < 500 { "Sender" } else { "Receiver" },
             code,
-            message: legal(&fault.to_string()).chars().take(MESSAGE_LENGTH).collect(),
+            message: legal(&error.to_string()).chars().take(MESSAGE_LENGTH).collect(),
         },
         request_id,
     };
     write(&response).unwrap_or_default()
 }
 
-fn write<T: Serialize>(answer: &T) -> Result<String, Fault> {
-    let mut xml = quick_xml::se::to_string(answer).map_err(|_| Fault::Unwritable)?;
+fn write<T: Serialize>(answer: &T) -> Result<String, StsError> {
+    let mut xml = quick_xml::se::to_string(answer).map_err(|_| StsError::Unwritable)?;
     xml.push('\n');
     Ok(xml)
 }
 
-/// The text without what XML cannot hold even when escaped.
+/// Removes the characters that XML does not allow even when escaped.
 fn legal(text: &str) -> String {
     let legal = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     text.chars().filter(legal).collect()
@@ -235,11 +235,11 @@ mod tests {
 
     #[test]
     fn an_error_is_escaped() {
-        let fault = Fault::UnknownAction("<&>\u{0}\"".to_owned());
+        let error = StsError::UnknownAction("<&>\u{0}\"".to_owned());
         let wanted = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
                       <Type>Sender</Type><Code>InvalidAction</Code>\
                       <Message>Could not find operation &lt;&amp;&gt;\" for version 2011-06-15</Message>\
                       </Error><RequestId>id</RequestId></ErrorResponse>\n";
-        assert_eq!(error(&fault, "id"), wanted);
+        assert_eq!(super::error(&error, "id"), wanted);
     }
 }

@@ -1,4 +1,4 @@
-//! The flags.
+//! The flags for an upstream emulator.
 
 use std::convert::Infallible;
 
@@ -6,21 +6,21 @@ use anyhow::Context as _;
 use axum::Router;
 use clap::Args;
 
-use super::{Upstream, UpstreamSign};
+use super::{Upstream, UpstreamSign, error::UpstreamSignError};
 use crate::Sandbox;
 
 const MIB: usize = 1024 * 1024;
 
-/// The emulator that stands behind, and how calls are passed on to it.
+/// The upstream emulator, and how calls are passed on to it.
 #[derive(Args, Clone, Debug)]
 pub struct UpstreamArgs {
-    /// Passes every call that is not STS, IAM or EKS Auth on to this emulator (LocalStack, moto,
-    /// MinIO), once its signature is proved
+    /// The emulator (LocalStack, moto, MinIO) that calls to other services than STS, IAM and EKS Auth are
+    /// passed on to, after their signature is verified
     #[arg(long, value_name = "URL")]
     pub upstream: Option<String>,
 
-    /// How calls are signed when they are passed on: as-it-came, or with a key that the emulator
-    /// knows: KEY_ID:SECRET
+    /// How to sign calls for the emulator: as-it-came keeps the client's signature, KEY_ID:SECRET signs again
+    /// with a key that the emulator knows
     #[arg(
         long,
         value_name = "HOW",
@@ -30,15 +30,15 @@ pub struct UpstreamArgs {
         requires = "upstream",
         value_parser = sign
     )]
-    pub upstream_sign: Result<UpstreamSign, &'static str>,
+    pub upstream_sign: Result<UpstreamSign, UpstreamSignError>,
 
-    /// MiB of a signed body: it is proved to its end before it is passed on
+    /// MiB of a signed body: it is verified to its end before it is passed on
     #[arg(long, value_name = "MIB", default_value_t = 64, requires = "upstream")]
     pub upstream_body_limit: usize,
 }
 
-/// Never an error of the parser's: that one would repeat what was given, which may be a secret.
-fn sign(text: &str) -> Result<Result<UpstreamSign, &'static str>, Infallible> {
+/// Never fails, because clap's error would repeat the value, which may be a secret.
+fn sign(text: &str) -> Result<Result<UpstreamSign, UpstreamSignError>, Infallible> {
     Ok(text.parse())
 }
 
@@ -46,24 +46,24 @@ impl UpstreamArgs {
     /// The sandbox's routes, with the emulator behind them if there is one.
     ///
     /// # Errors
-    /// When the flags say no emulator's root, or no way to sign.
+    /// If the URL or the way to sign is not valid.
     pub fn router(&self, sandbox: &Sandbox) -> anyhow::Result<Router> {
         let Some(url) = &self.upstream else {
             return Ok(sandbox.router());
         };
-        let sign = self.upstream_sign.clone().map_err(anyhow::Error::msg);
+        let sign = self.upstream_sign.clone();
         let upstream =
             Upstream::new(url, sign.context("--upstream-sign")?).context("--upstream")?;
         let limit = self.upstream_body_limit.saturating_mul(MIB);
         Ok(upstream.with_body_limit(limit).behind(sandbox))
     }
 
-    /// What a person should know at the start.
+    /// The line that the program prints at the start, if there is an emulator.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
         let url = self.upstream.as_ref()?;
         Some(format!(
-            "all but STS, IAM and EKS Auth goes on to {url}: only the signature is judged, not what the identity may do"
+            "passing calls to other services on to {url}: signatures are verified, permissions are not"
         ))
     }
 }

@@ -1,4 +1,5 @@
-//! Whose call it is: a signed one's scope says so; an unsigned one's path, or its Action.
+//! Decides whether the sandbox or the emulator handles a call: by the signature's scope, or in unsigned calls
+//! by the path or the Action.
 
 use axum::{
     body::{Body, Bytes},
@@ -6,15 +7,15 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, Limited};
 
-use super::{call, refusal::Refusal};
+use super::forward_error::ForwardError;
 use crate::{
-    signature::authorization::{SignatureError, Signed},
-    sts::Call,
+    call::{Call, MAX_BODY},
+    signature::authorization::{RequestSignature, SignatureError},
 };
 
-/// The services that the sandbox plays itself.
+/// The services that the sandbox implements itself.
 const OURS: [&str; 3] = ["sts", "iam", "eks-auth"];
-/// STS's own operations: two of them come unsigned, and STS says to the rest that they must not.
+/// STS's operations. Two of them are unsigned; to the others STS responds with its own error.
 const STS: [&str; 11] = [
     "AssumeRole",
     "AssumeRoleWithSAML",
@@ -28,72 +29,69 @@ const STS: [&str; 11] = [
     "GetSessionToken",
     "GetWebIdentityToken",
 ];
-/// Bytes of an unsigned form: a token of 20,000 characters, three bytes each at worst, and the rest.
-const MAX_FORM: usize = 64 * 1024;
-
 /// Where a request goes.
 pub(crate) enum Destination {
-    /// To the sandbox's own routes.
-    Here,
-    /// To the emulator, if the signature is right.
-    There(Signed),
-    Nowhere(Refusal),
+    /// The sandbox's own routes.
+    Sandbox,
+    /// The emulator, if the signature is valid.
+    Upstream(RequestSignature),
+    Rejected(ForwardError),
 }
 
-/// Decides; a form's body is read for that, and put back.
+/// Decides where a request goes. An unsigned form's body is read and put back.
 pub(crate) async fn of(request: Request) -> (Request, Destination) {
-    match of_head(&call(&request)) {
+    match of_head(&Call::head(&request)) {
         Ok(destination) => (request, destination),
-        Err(Unsigned) if is_form(&call(&request)) => of_form(request).await,
-        Err(Unsigned) => (request, nowhere(SignatureError::Missing)),
+        Err(Unsigned) if is_form(&Call::head(&request)) => of_form(request).await,
+        Err(Unsigned) => (request, rejected(SignatureError::Missing)),
     }
 }
 
-/// The head tells nothing: it is unsigned, and no path of ours.
+/// The request is unsigned, and not on a path of the sandbox.
 struct Unsigned;
 
 fn of_head(call: &Call<'_>) -> Result<Destination, Unsigned> {
     let path = call.uri.path();
     if path.starts_with("/_podrole/") {
-        return Ok(Destination::Here);
+        return Ok(Destination::Sandbox);
     }
-    match Signed::read(call) {
-        Ok(signed) if OURS.contains(&&*signed.scope.service) => Ok(Destination::Here),
-        Ok(signed) => Ok(Destination::There(signed)),
-        Err(SignatureError::Missing) if is_own_path(path) => Ok(Destination::Here),
-        Err(SignatureError::Missing) if is_sts(call.query().as_bytes()) => Ok(Destination::Here),
+    match RequestSignature::read(call) {
+        Ok(signed) if OURS.contains(&&*signed.scope.service) => Ok(Destination::Sandbox),
+        Ok(signed) => Ok(Destination::Upstream(signed)),
+        Err(SignatureError::Missing) if is_own_path(path) => Ok(Destination::Sandbox),
+        Err(SignatureError::Missing) if is_sts(call.query().as_bytes()) => Ok(Destination::Sandbox),
         Err(SignatureError::Missing) if is_version_2(call) => {
-            Ok(Destination::Nowhere(Refusal::Version2))
+            Ok(Destination::Rejected(ForwardError::Version2))
         }
         Err(SignatureError::Missing) => Err(Unsigned),
-        Err(fault) => Ok(nowhere(fault)),
+        Err(error) => Ok(rejected(error)),
     }
 }
 
 async fn of_form(request: Request) -> (Request, Destination) {
     let (parts, body) = request.into_parts();
-    let read = Limited::new(body, MAX_FORM).collect().await;
+    let read = Limited::new(body, MAX_BODY).collect().await;
     let body = read.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let destination = destination_of(&body);
     (Request::from_parts(parts, Body::from(body)), destination)
 }
 
 fn destination_of(form: &Bytes) -> Destination {
-    if is_sts(form) { Destination::Here } else { nowhere(SignatureError::Missing) }
+    if is_sts(form) { Destination::Sandbox } else { rejected(SignatureError::Missing) }
 }
 
-fn nowhere(fault: SignatureError) -> Destination {
-    Destination::Nowhere(Refusal::Signature(fault))
+fn rejected(error: SignatureError) -> Destination {
+    Destination::Rejected(ForwardError::Signature(error))
 }
 
-/// The issuer's documents, and EKS Auth's one call.
+/// The paths of the issuer's documents and of EKS Auth.
 fn is_own_path(path: &str) -> bool {
     path.ends_with("/.well-known/openid-configuration")
         || path.ends_with("/openid/v1/jwks")
         || (path.starts_with("/clusters/") && path.ends_with("/assume-role-for-pod-identity"))
 }
 
-/// A presigned URL of Signature Version 2, which some SDKs still make unless told otherwise.
+/// A presigned URL with Signature Version 2, which is still the default of some SDKs.
 fn is_version_2(call: &Call<'_>) -> bool {
     call.query().split('&').any(|pair| pair.starts_with("AWSAccessKeyId="))
 }
@@ -105,7 +103,7 @@ fn is_form(call: &Call<'_>) -> bool {
         && kind.starts_with("application/x-www-form-urlencoded")
 }
 
-/// Whether a query or a form asks for an operation of STS.
+/// Whether a query or a form names an operation of STS.
 fn is_sts(form: &[u8]) -> bool {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(form).unwrap_or_default();
     let action = pairs.iter().find(|(name, _)| name == "Action");

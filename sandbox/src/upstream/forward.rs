@@ -1,4 +1,4 @@
-//! The way to the emulator: one client for all, and what belongs to a connection stays on it.
+//! Forwards requests to the emulator with one shared HTTP client, without hop-by-hop headers.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -15,13 +15,13 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::time::timeout;
 
-use super::{UpstreamError, refusal::Refusal};
+use super::{error::UpstreamError, forward_error::ForwardError};
 
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long the emulator may take to begin its answer; the upload of a large body is part of it.
-const ANSWER: Duration = Duration::from_secs(300);
-/// Headers of a connection, not of a request: RFC 9110 §7.6.1, and what it calls their like.
-const OF_THE_CONNECTION: [&str; 9] = [
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the emulator may take until its response begins, including the upload of a large body.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Hop-by-hop headers: RFC 9110 §7.6.1.
+const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -33,7 +33,7 @@ const OF_THE_CONNECTION: [&str; 9] = [
     "upgrade",
 ];
 
-/// Passes requests on. Clones share the connections.
+/// Forwards requests. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Forwarder {
     scheme: Scheme,
@@ -42,12 +42,15 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// To the server at that URL.
+    /// A forwarder to the server at that URL.
+    ///
+    /// # Errors
+    /// If the URL has a path or no host, or for https if there are no CA certificates.
     pub(crate) fn new(url: &str) -> Result<Self, UpstreamError> {
         let (scheme, authority) = root(url).ok_or_else(|| UpstreamError::Url(url.to_owned()))?;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
-        http.set_connect_timeout(Some(CONNECT));
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls(&scheme)?)
             .https_or_http()
@@ -56,13 +59,16 @@ impl Forwarder {
         Ok(Self { scheme, authority, client: Client::builder(TokioExecutor::new()).build(https) })
     }
 
-    /// The emulator's answer, as it came.
-    pub(crate) async fn send(&self, request: Request) -> Result<Response, Refusal> {
+    /// Sends a request and returns the emulator's response unchanged, apart from hop-by-hop headers.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, ForwardError> {
         let request = self.addressed(request)?;
-        match timeout(ANSWER, self.client.request(request)).await {
-            Err(_) => Err(Refusal::Silent { url: self.to_string(), seconds: ANSWER.as_secs() }),
-            Ok(Err(fault)) => {
-                Err(Refusal::Unreachable { url: self.to_string(), why: innermost(&fault) })
+        match timeout(RESPONSE_TIMEOUT, self.client.request(request)).await {
+            Err(_) => Err(ForwardError::Silent {
+                url: self.to_string(),
+                seconds: RESPONSE_TIMEOUT.as_secs(),
+            }),
+            Ok(Err(error)) => {
+                Err(ForwardError::Unreachable { url: self.to_string(), why: innermost(&error) })
             }
             Ok(Ok(answer)) => {
                 let mut answer = answer.map(Body::new);
@@ -72,22 +78,23 @@ impl Forwarder {
         }
     }
 
-    /// The request for the emulator. It keeps its `Host`: that is signed, and has buckets' names.
-    fn addressed(&self, request: Request) -> Result<Request, Refusal> {
+    /// The request for the emulator. It keeps its `Host`, which is signed and can contain a bucket's name.
+    fn addressed(&self, request: Request) -> Result<Request, ForwardError> {
         let (mut parts, body) = request.into_parts();
         if let Some(host) =
             parts.uri.authority().filter(|_| !parts.headers.contains_key(header::HOST))
         {
-            let host = HeaderValue::from_str(host.as_str()).map_err(|_| Refusal::Unwritable)?;
+            let host =
+                HeaderValue::from_str(host.as_str()).map_err(|_| ForwardError::Unwritable)?;
             parts.headers.insert(header::HOST, host);
         }
         let root = PathAndQuery::from_static("/");
         let path = parts.uri.path_and_query().cloned().unwrap_or(root);
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
-        parts.uri = uri.path_and_query(path).build().map_err(|_| Refusal::Unwritable)?;
+        parts.uri = uri.path_and_query(path).build().map_err(|_| ForwardError::Unwritable)?;
         parts.version = Version::HTTP_11;
         drop_connection_headers(&mut parts.headers);
-        // The answer to it was given here, when the body was read.
+        // Reading the body has already responded to `Expect: 100-continue`.
         parts.headers.remove(header::EXPECT);
         Ok(Request::from_parts(parts, body))
     }
@@ -103,13 +110,13 @@ fn root(url: &str) -> Option<(Scheme, Authority)> {
     plain.then_some((scheme, authority))
 }
 
-/// The system's CA certificates, where there is need of them.
+/// The TLS configuration. CA certificates are only loaded for https.
 fn tls(scheme: &Scheme) -> Result<ClientConfig, UpstreamError> {
-    let failed = |fault: &dyn fmt::Display| UpstreamError::Certificates(fault.to_string());
+    let failed = |error: &dyn fmt::Display| UpstreamError::Certificates(error.to_string());
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let config = config.with_safe_default_protocol_versions().map_err(|fault| failed(&fault))?;
+    let config = config.with_safe_default_protocol_versions().map_err(|error| failed(&error))?;
     let config = match *scheme == Scheme::HTTPS {
-        true => config.with_native_roots().map_err(|fault| failed(&fault))?,
+        true => config.with_native_roots().map_err(|error| failed(&error))?,
         false => config.with_root_certificates(RootCertStore::empty()),
     };
     Ok(config.with_no_client_auth())
@@ -121,18 +128,18 @@ fn drop_connection_headers(headers: &mut HeaderMap) {
     for name in named.collect::<Vec<_>>() {
         headers.remove(&name);
     }
-    for name in OF_THE_CONNECTION {
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
 }
 
-/// What lies under an error: the outer ones say only that something failed.
-fn innermost(fault: &dyn Error) -> String {
-    let mut fault = fault;
-    while let Some(source) = fault.source() {
-        fault = source;
+/// The innermost cause of an error: the outer ones only say that something failed.
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
     }
-    fault.to_string()
+    error.to_string()
 }
 
 impl fmt::Display for Forwarder {

@@ -1,23 +1,24 @@
-//! In front of an emulator: what is not STS, IAM or EKS Auth is passed on, once its signature is
-//! proved. A pod without credentials is refused here as it would be by AWS.
+//! Passes calls to other services than STS, IAM and EKS Auth on to an emulator, after their signature is
+//! verified. A pod without credentials gets AWS's error here.
 //!
 //! ```text
-//!   request ─► destination: here | there ─► prove: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
-//!                 └────────────────────────────────┴─► refusal, in the protocol of the service that was called
+//!   request ─► destination ─► verify: key, time, headers, body ─► forward ─► LocalStack, moto, MinIO
+//!                 └──────────────────┴─► response: an error in the protocol of the called service
 //! ```
 //!
-//! Only the signature is judged, and not what the identity may do. Faults that were asked for come
-//! first, as in a service that is down.
+//! Signatures are verified, permissions are not. Faults are injected before the verification, like errors of
+//! a service that is down.
 
-pub(crate) mod answer;
 mod args;
-mod asked;
 mod destination;
+mod error;
 mod forward;
+mod forward_error;
+mod operation;
 pub(crate) mod protocol;
-mod prove;
-mod refusal;
 mod resign;
+pub(crate) mod response;
+mod verify;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -29,25 +30,28 @@ use axum::{
 };
 use jiff::Timestamp;
 
-pub use self::args::UpstreamArgs;
+pub use self::{
+    args::UpstreamArgs,
+    error::{UpstreamError, UpstreamSignError},
+};
 use self::{
-    asked::Asked, destination::Destination, forward::Forwarder, prove::Proved, refusal::Refusal,
-    resign::Signer,
+    destination::Destination, forward::Forwarder, forward_error::ForwardError,
+    operation::UpstreamOperation, resign::Signer, verify::VerifiedRequest,
 };
 use crate::{
     Decision, Sandbox,
+    call::Call,
     faults::{
         self,
-        apply::{Wanted, refusal, spoil},
+        apply::{PendingFault, bad_request, spoil},
     },
-    signature::authorization::Signed,
-    sts::Call,
+    signature::authorization::RequestSignature,
 };
 
-/// Bytes of a body that is signed, and so is read to its end before it is passed on.
+/// Maximum bytes of a signed body, which is read to its end before it is passed on.
 const DEFAULT_BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The emulator that stands behind.
+/// An upstream emulator.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     forwarder: Forwarder,
@@ -55,142 +59,141 @@ pub struct Upstream {
     body_limit: usize,
 }
 
-/// How calls are signed when they are passed on.
+/// How calls are signed for the emulator.
 #[derive(Clone)]
 pub enum UpstreamSign {
-    /// As they came: for emulators that look at no signature.
+    /// The client's signature is kept, for emulators that do not verify signatures.
     AsItCame,
-    /// With a key of the emulator's own.
+    /// Calls are signed again with the emulator's key.
     Again(UpstreamKey),
 }
 
-/// A key that the emulator knows.
+/// An access key of the emulator.
 #[derive(Clone)]
 pub struct UpstreamKey {
     id: String,
     secret: String,
 }
 
-/// Why there can be no such emulator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpstreamError {
-    /// The URL is not one of a server's root.
-    #[error("the upstream {0:?} must be http(s)://<host>[:port], without a path")]
-    Url(String),
-    /// The system's certificates cannot be read.
-    #[error("the system's CA certificates cannot be read: {0}; set SSL_CERT_FILE to a bundle")]
-    Certificates(String),
-}
-
 impl Upstream {
     /// An emulator at that URL.
     ///
     /// # Errors
-    /// When the URL has a path or no host, or for HTTPS when there are no CA certificates.
+    /// If the URL has a path or no host, or for https if there are no CA certificates.
     pub fn new(url: &str, sign: UpstreamSign) -> Result<Self, UpstreamError> {
         Ok(Self { forwarder: Forwarder::new(url)?, sign, body_limit: DEFAULT_BODY_LIMIT })
     }
 
-    /// Takes signed bodies of at most that many bytes.
+    /// Sets the maximum size of signed bodies.
     #[must_use]
     pub fn with_body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// The sandbox's routes, and behind them the emulator for all that is not the sandbox's.
+    /// The sandbox's routes, with the emulator for everything else.
     pub fn behind(self, sandbox: &Sandbox) -> Router {
-        let front = Arc::new(Front { sandbox: sandbox.clone(), upstream: self });
-        sandbox.router().layer(from_fn_with_state(front, answer))
+        let layer = Arc::new(UpstreamLayer { sandbox: sandbox.clone(), upstream: self });
+        sandbox.router().layer(from_fn_with_state(layer, answer))
     }
 }
 
-/// What every request passes.
-struct Front {
+/// The middleware that decides for every request.
+struct UpstreamLayer {
     sandbox: Sandbox,
     upstream: Upstream,
 }
 
-async fn answer(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+async fn answer(State(layer): State<Arc<UpstreamLayer>>, request: Request, next: Next) -> Response {
     let (request, destination) = destination::of(request).await;
     let signed = match destination {
-        Destination::Here => return next.run(request).await,
-        Destination::There(signed) => Ok(signed),
-        Destination::Nowhere(refusal) => Err(refusal),
+        Destination::Sandbox => return next.run(request).await,
+        Destination::Upstream(signed) => Ok(signed),
+        Destination::Rejected(error) => Err(error),
     };
-    let asked = Asked::of(&call(&request), signed.as_ref().ok());
-    let wanted = match Wanted::read(&front.sandbox, request.headers()) {
-        Ok(None) => return front.answer(request, signed, &asked).await,
-        Ok(Some(wanted)) => wanted,
-        Err(fault) => return refusal(&fault),
+    let operation = UpstreamOperation::of(&Call::head(&request), signed.as_ref().ok());
+    let pending = match PendingFault::read(&layer.sandbox, request.headers()) {
+        Ok(None) => return layer.answer(request, signed, &operation).await,
+        Ok(Some(pending)) => pending,
+        Err(error) => return bad_request(&error.to_string()),
     };
-    let (asked, request) = asked.with_action(request).await;
-    let pass = |request| front.answer(request, signed, &asked);
-    match wanted.due(&front.sandbox, &asked.operation) {
+    let (operation, request) = operation.with_action(request).await;
+    let pass = |request| layer.answer(request, signed, &operation);
+    match pending.due(&layer.sandbox, &operation.name) {
         None => pass(request).await,
-        Some(rule) => spoil(&rule, &asked.for_faults(), &front.sandbox, request, pass).await,
+        Some(rule) => spoil(&rule, &operation.for_faults(), &layer.sandbox, request, pass).await,
     }
 }
 
-impl Front {
+impl UpstreamLayer {
     async fn answer(
         &self,
         request: Request,
-        signed: Result<Signed, Refusal>,
-        asked: &Asked,
+        signed: Result<RequestSignature, ForwardError>,
+        operation: &UpstreamOperation,
     ) -> Response {
         let now = faults::apply::now(request.extensions());
         let answered = match signed {
-            Ok(signed) => self.pass_on(request, &signed, asked, now).await,
-            Err(refusal) => Err(refusal),
+            Ok(signed) => self.pass_on(request, &signed, operation, now).await,
+            Err(error) => Err(error),
         };
-        answered.unwrap_or_else(|refusal| self.refuse(&refusal, asked, now))
+        answered.unwrap_or_else(|error| self.reject(&error, operation, now))
     }
 
     async fn pass_on(
         &self,
         request: Request,
-        signed: &Signed,
-        asked: &Asked,
+        signed: &RequestSignature,
+        operation: &UpstreamOperation,
         now: Timestamp,
-    ) -> Result<Response, Refusal> {
-        let key = prove::key(&call(&request), signed, |id| self.sandbox.key(id), now)?;
+    ) -> Result<Response, ForwardError> {
+        let key = verify::key(&Call::head(&request), signed, |id| self.sandbox.key(id), now)?;
         let limit = self.upstream.body_limit;
-        let proved = prove::body(request, signed, &key, limit, self.decodes()).await?;
-        self.note(asked, None, format!("passed on, signed by {}", key.arn), now);
-        self.upstream.forwarder.send(self.signed_for_it(proved, signed, now)?).await
+        let verified = verify::body(request, signed, &key, limit, self.decodes()).await?;
+        self.note(operation, None, format!("passed on, signed by {}", key.arn), now);
+        self.upstream.forwarder.send(self.signed_for_it(verified, signed, now)?).await
     }
 
-    /// Whether bodies are put together again: they are, where they are signed again.
+    /// Whether chunked bodies are decoded: only if they are signed again.
     fn decodes(&self) -> bool {
         matches!(self.upstream.sign, UpstreamSign::Again(_))
     }
 
     fn signed_for_it(
         &self,
-        proved: Proved,
-        signed: &Signed,
+        verified: VerifiedRequest,
+        signed: &RequestSignature,
         now: Timestamp,
-    ) -> Result<Request, Refusal> {
+    ) -> Result<Request, ForwardError> {
         match &self.upstream.sign {
-            UpstreamSign::AsItCame => Ok(proved.unchanged()),
+            UpstreamSign::AsItCame => Ok(verified.unchanged()),
             UpstreamSign::Again(UpstreamKey { id, secret }) => {
-                Signer { id, secret, at: now }.sign(proved, signed)
+                Signer { id, secret, at: now }.sign(verified, signed)
             }
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, asked: &Asked, now: Timestamp) -> Response {
-        let (code, _) = refusal.code(asked.protocol);
-        self.note(asked, Some(code), refusal.reason(), now);
-        answer::refusal(refusal, asked.protocol)
+    fn reject(
+        &self,
+        error: &ForwardError,
+        operation: &UpstreamOperation,
+        now: Timestamp,
+    ) -> Response {
+        let (code, _) = error.code(operation.protocol);
+        self.note(operation, Some(code), error.reason(), now);
+        response::of(error, operation.protocol)
     }
 
-    fn note(&self, asked: &Asked, code: Option<&'static str>, reason: String, now: Timestamp) {
+    fn note(
+        &self,
+        operation: &UpstreamOperation,
+        code: Option<&'static str>,
+        reason: String,
+        now: Timestamp,
+    ) {
         self.sandbox.write(Decision {
             at: now,
-            operation: asked.operation.clone().into(),
+            operation: operation.name.clone().into(),
             allowed: code.is_none(),
             code: code.map(Into::into),
             role: None,
@@ -199,18 +202,8 @@ impl Front {
     }
 }
 
-/// A request as the signature's checks take it, without its body.
-fn call(request: &Request) -> Call<'_> {
-    Call {
-        method: request.method().as_str(),
-        uri: request.uri(),
-        headers: request.headers(),
-        body: &[],
-    }
-}
-
 impl FromStr for UpstreamSign {
-    type Err = &'static str;
+    type Err = UpstreamSignError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
@@ -218,8 +211,7 @@ impl FromStr for UpstreamSign {
             Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
                 Ok(Self::Again(UpstreamKey { id: id.to_owned(), secret: secret.to_owned() }))
             }
-            // What was given may be a secret, and is not repeated.
-            _ => Err("write as-it-came, or KEY_ID:SECRET"),
+            _ => Err(UpstreamSignError),
         }
     }
 }

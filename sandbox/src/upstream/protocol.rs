@@ -1,30 +1,30 @@
-//! The form of a refusal: each family of AWS's services has its own, and SDKs read no other.
+//! The protocols of AWS's services. SDKs only parse errors in their service's protocol.
 
 use crate::{
-    signature::{authorization::Signed, payload},
-    sts::Call,
+    call::Call,
+    signature::{authorization::RequestSignature, payload},
 };
 
-/// A family of services.
+/// A protocol of AWS's services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// XML of S3's own.
+    /// S3's XML.
     S3,
-    /// XML, as of SNS, IAM and Route 53.
+    /// Query protocol with XML, for example SNS, IAM and Route 53.
     Query,
-    /// XML of EC2's own.
+    /// EC2's XML.
     Ec2,
-    /// JSON with the operation in a header, as of Secrets Manager and DynamoDB.
+    /// JSON with the operation in a header, for example Secrets Manager and DynamoDB.
     Json,
-    /// JSON with the operation in method and path, as of Lambda.
+    /// JSON with the operation in method and path, for example Lambda.
     RestJson,
-    /// CBOR with the operation in the path, as of CloudWatch.
+    /// CBOR with the operation in the path, for example CloudWatch.
     Cbor,
 }
 
 impl Protocol {
-    /// The protocol that a call is in; for one that nobody signed, the best guess.
-    pub(crate) fn of(call: &Call<'_>, signed: Option<&Signed>) -> Self {
+    /// The protocol of a call. For unsigned calls it is the best guess.
+    pub(crate) fn of(call: &Call<'_>, signed: Option<&RequestSignature>) -> Self {
         let service = signed.map(|signed| signed.scope.service.as_str());
         let kind = call.header("content-type").unwrap_or_default();
         let protocol = call.header("smithy-protocol").unwrap_or_default();
@@ -45,7 +45,7 @@ impl Protocol {
     }
 }
 
-/// Paths of Lambda and its like begin with the API's date.
+/// Paths of Lambda and similar services begin with the API's date.
 fn has_version(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     first.parse::<jiff::civil::Date>().is_ok()
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsigned_call_is_guessed() {
+    fn an_unsigned_calls_protocol_is_guessed() {
         let kind = |kind| Some(("content-type", kind));
         for (uri, header, wanted) in [
             ("/", Some(("x-amz-target", "secretsmanager.GetSecretValue")), Protocol::Json),

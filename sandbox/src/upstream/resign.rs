@@ -1,4 +1,4 @@
-//! A call signed again, with a key that the emulator knows: for those that look at signatures.
+//! Signs calls again with the emulator's key, for emulators that verify signatures.
 
 use std::time::SystemTime;
 
@@ -15,24 +15,24 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts};
 use jiff::Timestamp;
 
 use super::{
-    prove::{Content, Proved},
-    refusal::Refusal,
+    forward_error::ForwardError,
+    verify::{VerifiedBody, VerifiedRequest},
 };
 use crate::signature::{
-    authorization::{Place, Signed},
+    authorization::{RequestSignature, SignaturePlacement},
     chunked::Decoded,
     payload::is_s3,
     sigv4,
 };
 
-/// What the client's signature brought along.
-const OF_THE_SIGNATURE: [&str; 4] =
+/// The headers of the client's signature.
+const SIGNATURE_HEADERS: [&str; 4] =
     ["authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"];
-/// What says that a body comes in chunks.
-const OF_THE_CHUNKS: [&str; 3] =
+/// The headers of a chunked body.
+const CHUNK_HEADERS: [&str; 3] =
     ["content-length", "x-amz-decoded-content-length", "x-amz-trailer"];
 
-/// Who signs, and when.
+/// The key and the time to sign with.
 pub(crate) struct Signer<'a> {
     pub(crate) id: &'a str,
     pub(crate) secret: &'a str,
@@ -40,17 +40,21 @@ pub(crate) struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// The same call, for the same service and region, signed by us.
-    pub(crate) fn sign(&self, proved: Proved, signed: &Signed) -> Result<Request, Refusal> {
-        let Proved { mut parts, content } = proved;
+    /// Signs the call again, for the same service and region.
+    pub(crate) fn sign(
+        &self,
+        verified: VerifiedRequest,
+        signed: &RequestSignature,
+    ) -> Result<Request, ForwardError> {
+        let VerifiedRequest { mut parts, content } = verified;
         parts.headers = headers(&parts, &content);
-        parts.uri = uri(&parts.uri, signed.place).ok_or(Refusal::Unwritable)?;
-        let added = self.signature(&parts, &content, signed).ok_or(Refusal::Unwritable)?;
+        parts.uri = uri(&parts.uri, signed.place).ok_or(ForwardError::Unwritable)?;
+        let added = self.signature(&parts, &content, signed).ok_or(ForwardError::Unwritable)?;
         parts.headers.extend(added);
         let body = match content {
-            Content::Whole(bytes) => Body::from(bytes),
-            Content::Decoded(decoded) => Body::from(decoded.data),
-            Content::Stream(body) => body,
+            VerifiedBody::Whole(bytes) => Body::from(bytes),
+            VerifiedBody::Decoded(decoded) => Body::from(decoded.data),
+            VerifiedBody::Stream(body) => body,
         };
         Ok(Request::from_parts(parts, body))
     }
@@ -58,8 +62,8 @@ impl Signer<'_> {
     fn signature(
         &self,
         parts: &Parts,
-        content: &Content,
-        signed: &Signed,
+        content: &VerifiedBody,
+        signed: &RequestSignature,
     ) -> Option<Vec<(HeaderName, HeaderValue)>> {
         let identity = Credentials::new(self.id, self.secret, None, None, "podrole-sandbox").into();
         let s3 = is_s3(&signed.scope.service);
@@ -73,10 +77,10 @@ impl Signer<'_> {
             .ok()?
             .into();
         let body = match content {
-            Content::Whole(bytes) | Content::Decoded(Decoded { data: bytes, .. }) => {
+            VerifiedBody::Whole(bytes) | VerifiedBody::Decoded(Decoded { data: bytes, .. }) => {
                 SignableBody::Bytes(bytes)
             }
-            Content::Stream(_) => SignableBody::UnsignedPayload,
+            VerifiedBody::Stream(_) => SignableBody::UnsignedPayload,
         };
         let path = parts.uri.path();
         let path = if s3 { sigv4::s3_path(path) } else { path.to_owned() };
@@ -89,27 +93,27 @@ impl Signer<'_> {
     }
 }
 
-fn settings(s3: bool, content: &Content) -> SigningSettings {
+fn settings(s3: bool, content: &VerifiedBody) -> SigningSettings {
     let mut settings = SigningSettings::default();
     if s3 {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
-    // Without the header, a service would take the body's own hash.
-    if s3 || matches!(content, Content::Stream(_)) {
+    // Without this header, the emulator would compute the hash from the body.
+    if s3 || matches!(content, VerifiedBody::Stream(_)) {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     settings
 }
 
-/// The client's headers without those of its signature, and of its chunks if there are none now.
-fn headers(parts: &Parts, content: &Content) -> HeaderMap {
+/// The client's headers without those of its signature, and without those of chunks if they were decoded.
+fn headers(parts: &Parts, content: &VerifiedBody) -> HeaderMap {
     let mut headers = parts.headers.clone();
-    for name in OF_THE_SIGNATURE {
+    for name in SIGNATURE_HEADERS {
         headers.remove(name);
     }
-    if let Content::Decoded(decoded) = content {
-        for name in OF_THE_CHUNKS {
+    if let VerifiedBody::Decoded(decoded) = content {
+        for name in CHUNK_HEADERS {
             headers.remove(name);
         }
         unchunk(&mut headers);
@@ -118,7 +122,7 @@ fn headers(parts: &Parts, content: &Content) -> HeaderMap {
     headers
 }
 
-/// Takes `aws-chunked` out of the content's encodings.
+/// Removes `aws-chunked` from the content encodings.
 fn unchunk(headers: &mut HeaderMap) {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let encodings = encodings.filter_map(|value| value.to_str().ok());
@@ -132,14 +136,14 @@ fn unchunk(headers: &mut HeaderMap) {
     }
 }
 
-/// A checksum that had to wait for the body's end is known now, and is a header.
+/// Turns a checksum in the trailers into a header.
 fn checksum((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
     let name = name.strip_prefix("x-amz-checksum-").map(|_| name)?;
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
-fn uri(uri: &Uri, place: Place) -> Option<Uri> {
-    let Place::Query { .. } = place else {
+fn uri(uri: &Uri, place: SignaturePlacement) -> Option<Uri> {
+    let SignaturePlacement::Query { .. } = place else {
         return Some(uri.clone());
     };
     let query = sigv4::without_signature(uri.query().unwrap_or_default())?;
@@ -147,7 +151,7 @@ fn uri(uri: &Uri, place: Place) -> Option<Uri> {
     if query.is_empty() { path.parse().ok() } else { format!("{path}?{query}").parse().ok() }
 }
 
-/// The headers that are signed: the host, and what a service may act on.
+/// The headers to sign: the host, and those that a service may act on.
 fn signable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let signed = |name: &str| {
         name == "host"

@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::Config;
 
-/// An emulator that says what it got.
+/// An emulator that responds with the request.
 async fn echo(request: Request) -> String {
     let names: Vec<_> = request.headers().keys().map(|name| name.as_str().to_owned()).collect();
     let uri = request.uri().to_string();
@@ -44,7 +44,7 @@ accounts:
     Sandbox::new(Config::read(yaml).unwrap())
 }
 
-/// A request that the user signs now.
+/// A request that is signed by the user now.
 fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Request {
     let request = Request::builder().method("PUT").uri("/a%20b").header("host", "sandbox.test");
     let request =
@@ -55,8 +55,8 @@ fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Re
         parts.headers.remove("x-amz-content-sha256");
     }
     let content = match stream {
-        true => prove::Content::Stream(axum::body::Body::from(body)),
-        false => prove::Content::Whole(Bytes::from(body)),
+        true => verify::VerifiedBody::Stream(axum::body::Body::from(body)),
+        false => verify::VerifiedBody::Whole(Bytes::from(body)),
     };
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential=A/19700101/eu-west-1/{service}/aws4_request, \
@@ -66,10 +66,10 @@ fn signed(service: &str, body: &'static str, header: Option<(&str, &str)>) -> Re
     headers.insert("authorization", authorization.parse().unwrap());
     headers.insert("x-amz-date", "19700101T000000Z".parse().unwrap());
     let call = Call { method: "PUT", uri: &parts.uri, headers: &headers, body: b"" };
-    let scope = Signed::read(&call).unwrap();
+    let scope = RequestSignature::read(&call).unwrap();
     let at = podrole_runtime::clock::now();
     let signer = Signer { id: "AKIAAAAAAAAAAAAAAAAA", secret: "hidden", at };
-    signer.sign(Proved { parts, content }, &scope).unwrap()
+    signer.sign(VerifiedRequest { parts, content }, &scope).unwrap()
 }
 
 async fn ask(router: Router, request: Request) -> (u16, String) {
@@ -88,7 +88,7 @@ async fn a_users_call_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_signed_body_has_a_limit_and_an_unsigned_one_flows() {
+async fn a_signed_body_has_a_limit_and_an_unsigned_one_is_streamed() {
     let long = "longer than eight";
     let (status, text) = ask(behind().await, signed("s3", long, None)).await;
     assert_eq!(status, 400);
@@ -102,7 +102,7 @@ async fn a_signed_body_has_a_limit_and_an_unsigned_one_flows() {
 }
 
 #[tokio::test]
-async fn only_s3_and_its_like_take_unsigned_bodies() {
+async fn only_s3_and_a_few_services_accept_unsigned_bodies() {
     let unsigned = Some(("x-amz-content-sha256", "UNSIGNED-PAYLOAD"));
     for (service, status) in [("s3", 200), ("ebs", 200), ("lambda", 403)] {
         let answer = ask(behind().await, signed(service, "hello", unsigned)).await;
@@ -111,7 +111,7 @@ async fn only_s3_and_its_like_take_unsigned_bodies() {
 }
 
 #[tokio::test]
-async fn what_was_passed_on_and_what_was_not_is_written_down() {
+async fn passed_on_and_rejected_calls_are_recorded() {
     let sandbox = sandbox();
     let upstream = Upstream::new("http://127.0.0.1:9", UpstreamSign::AsItCame).unwrap();
     let router = upstream.behind(&sandbox);
@@ -130,12 +130,12 @@ async fn what_was_passed_on_and_what_was_not_is_written_down() {
 }
 
 #[test]
-fn how_to_sign_is_read_and_never_shown() {
+fn the_way_to_sign_is_parsed_and_never_printed() {
     let again: UpstreamSign = "AKIA:hidden:too".parse().unwrap();
     assert_eq!(format!("{again:?}"), "Again(\"AKIA\")");
     assert!(matches!("as-it-came".parse(), Ok(UpstreamSign::AsItCame)));
     for bad in ["", "hidden", ":hidden", "AKIA:"] {
-        let fault = bad.parse::<UpstreamSign>().unwrap_err();
-        assert!(!fault.contains("hidden"), "{fault}");
+        let error = bad.parse::<UpstreamSign>().unwrap_err().to_string();
+        assert!(!error.contains("hidden"), "{error}");
     }
 }

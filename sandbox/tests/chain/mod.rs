@@ -1,4 +1,4 @@
-//! From a user to a role and on to the next, as the SDK has it.
+//! Role chaining with AWS's SDK.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use aws_sdk_sts::{
@@ -9,7 +9,7 @@ use aws_sdk_sts::{
 };
 use podrole_sandbox::Config;
 
-use crate::world::world;
+use crate::fixture::fixture;
 
 const CONFIG: &str = r#"
 accounts:
@@ -54,9 +54,9 @@ async fn arn(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn tags_go_along_from_a_user_to_another_account() {
-    let world = world(Config::read(CONFIG).unwrap()).await;
-    let user = world.client(Some(node()));
+async fn transitive_tags_reach_a_role_in_another_account() {
+    let fixture = fixture(Config::read(CONFIG).unwrap()).await;
+    let user = fixture.client(Some(node()));
     assert_eq!(arn(&user).await, "arn:aws:iam::111122223333:user/node");
     let tag = Tag::builder().key("team").value("shop").build().unwrap();
     let policy = PolicyDescriptorType::builder().arn("arn:aws:iam::aws:policy/ReadOnlyAccess");
@@ -65,39 +65,39 @@ async fn tags_go_along_from_a_user_to_another_account() {
     let base = base.policy_arns(policy.build()).source_identity("alice");
     let base = base.send().await.unwrap();
     assert_eq!(base.source_identity.as_deref(), Some("alice"));
-    let base = world.client(Some(given(base.credentials)));
+    let base = fixture.client(Some(given(base.credentials)));
     assert_eq!(arn(&base).await, "arn:aws:sts::111122223333:assumed-role/base/one");
     let target = base.assume_role().role_arn("arn:aws:iam::444455556666:role/target");
     let target = target.role_session_name("two").external_id("ours").send().await.unwrap();
     let user = target.assumed_role_user.unwrap();
     assert_eq!(user.arn, "arn:aws:sts::444455556666:assumed-role/target/two");
     assert!(user.assumed_role_id.ends_with(":two"), "{}", user.assumed_role_id);
-    let target = world.client(Some(given(target.credentials)));
+    let target = fixture.client(Some(given(target.credentials)));
     assert_eq!(arn(&target).await, user.arn);
 }
 
 #[tokio::test]
-async fn a_users_own_session_gives_no_other() {
-    let world = world(Config::read(CONFIG).unwrap()).await;
-    let session = world.client(Some(node())).get_session_token().send().await.unwrap();
-    let session = world.client(Some(given(session.credentials)));
+async fn a_session_token_cannot_get_another_session_token() {
+    let fixture = fixture(Config::read(CONFIG).unwrap()).await;
+    let session = fixture.client(Some(node())).get_session_token().send().await.unwrap();
+    let session = fixture.client(Some(given(session.credentials)));
     assert_eq!(arn(&session).await, "arn:aws:iam::111122223333:user/node");
     let fault = session.get_session_token().send().await.unwrap_err().into_service_error();
     assert_eq!(fault.code(), Some("AccessDenied"));
 }
 
 #[tokio::test]
-async fn eks_auth_answers_in_json() {
-    let world = world(Config::read(CONFIG).unwrap()).await;
+async fn eks_auth_responds_in_json() {
+    let fixture = fixture(Config::read(CONFIG).unwrap()).await;
     let path = "/clusters/shop/assume-role-for-pod-identity";
     let head = "host: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-    let answer = world.raw(&format!("POST {path} HTTP/1.1\r\n{head}")).await;
+    let answer = fixture.raw(&format!("POST {path} HTTP/1.1\r\n{head}")).await;
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(answer.contains("content-type: application/json\r\n"), "{answer}");
     let code = "x-amzn-errortype: MissingAuthenticationTokenException\r\n";
     assert!(answer.contains(code), "{answer}");
     let body = answer.split("\r\n\r\n").nth(1).unwrap();
     assert_eq!(body, r#"{"message":"Request is missing Authentication Token"}"#);
-    let answer = world.get(path).await;
+    let answer = fixture.get(path).await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }

@@ -1,7 +1,7 @@
 use super::{allow_if, allows};
 
 #[test]
-fn conditions_hold_as_in_iam() {
+fn conditions_are_evaluated_as_in_iam() {
     let sub = "oidc.example/id/A:sub";
     let app = "system:serviceaccount:shop:app";
     for (name, operator, key, values, holds) in [

@@ -5,7 +5,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 fn verdict(policies: &[&str], resource: &str) -> Verdict {
     let policies: Vec<IdentityPolicy> = policies
         .iter()
-        .map(|text| IdentityPolicy::read(text).unwrap_or_else(|fault| panic!("{fault}: {text}")))
+        .map(|text| IdentityPolicy::read(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
     let context = Context::default()
         .with("aws:username", ["node"])
@@ -64,20 +64,19 @@ fn identity_policies_apply_as_in_iam() {
 }
 
 #[test]
-fn all_policies_of_somebody_are_one() {
+fn all_policies_of_an_identity_are_evaluated_together() {
     let allow = policy(r#"{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}"#);
     let deny = policy(r#"{"Effect": "Deny", "Action": "sts:*", "Resource": "*"}"#);
     assert!(matches!(verdict(&[&allow, &allow], ROLE), Verdict::Allowed { .. }));
     let denied = verdict(&[&allow, &deny], ROLE);
     let reason = "policy \"p\", statement 1 denies it explicitly".to_owned();
     assert_eq!(denied, Verdict::Denied { reason, explicit: true });
-    let none =
-        Verdict::Denied { reason: "no statement allows anything".to_owned(), explicit: false };
+    let none = Verdict::Denied { reason: "no statement allows it".to_owned(), explicit: false };
     assert_eq!(verdict(&[], ROLE), none);
 }
 
 #[test]
-fn an_identity_policy_is_no_trust_policy() {
+fn an_identity_policy_is_not_a_trust_policy() {
     let good = policy(r#"{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}"#);
     IdentityPolicy::read(&good).unwrap();
     for (from, to, named) in [
@@ -85,10 +84,10 @@ fn an_identity_policy_is_no_trust_policy() {
         (r#""Resource": "*""#, r#""Resource": "*", "NotResource": "*""#, "either Resource"),
         (r#""Action""#, r#""Principal": "*", "Action""#, "Principal"),
         (r#""Action""#, r#""NotPrincipal": "*", "Action""#, "NotPrincipal"),
-        (r#""Resource": "*""#, r#""Resource": []"#, "names nothing"),
+        (r#""Resource": "*""#, r#""Resource": []"#, "list is empty"),
     ] {
-        let fault = IdentityPolicy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
-        assert!(fault.contains(named), "{to}: {fault}");
+        let error = IdentityPolicy::read(&good.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.contains(named), "{to}: {error}");
     }
     assert_eq!(IdentityPolicy::read(&good).unwrap().text(), good);
 }

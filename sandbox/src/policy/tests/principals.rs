@@ -9,9 +9,9 @@ const SERVICE: Principal<'_> = Principal::Service("pods.eks.amazonaws.com");
 const FEDERATED: Principal<'_> =
     Principal::Federated("arn:aws:iam::111122223333:oidc-provider/oidc.example");
 
-fn named(principal: &str, asks: Principal<'_>) -> Option<Named> {
+fn named(principal: &str, asks: Principal<'_>) -> Option<PrincipalMatch> {
     let policy = allow_for(principal);
-    let policy = Policy::read(&policy).unwrap_or_else(|fault| panic!("{fault}: {policy}"));
+    let policy = Policy::read(&policy).unwrap_or_else(|error| panic!("{error}: {policy}"));
     let request = Request {
         principal: asks,
         action: "sts:AssumeRole",
@@ -25,8 +25,8 @@ fn named(principal: &str, asks: Principal<'_>) -> Option<Named> {
 }
 
 #[test]
-fn principals_are_named_as_in_iam() {
-    use Named::{Account, Itself, Session};
+fn principals_match_as_in_iam() {
+    use PrincipalMatch::{Account, Itself, Session};
     let aws = |name: &str| format!(r#"{{"AWS": "{name}"}}"#);
     for (name, principal, asks, wanted) in [
         ("everyone, a user", r#""*""#.to_owned(), USER, Some(Itself)),
@@ -92,7 +92,7 @@ fn principals_are_named_as_in_iam() {
 }
 
 #[test]
-fn what_iam_takes_for_no_principal_is_malformed() {
+fn an_invalid_principal_is_malformed() {
     for name in [
         "me",
         "1111",
@@ -107,7 +107,7 @@ fn what_iam_takes_for_no_principal_is_malformed() {
         "",
     ] {
         let policy = allow_for(&format!(r#"{{"AWS": "{name}"}}"#));
-        let fault = Policy::read(&policy).unwrap_err().to_string();
-        assert!(fault.contains(&format!("{name:?}")), "{fault}");
+        let error = Policy::read(&policy).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name:?}")), "{error}");
     }
 }

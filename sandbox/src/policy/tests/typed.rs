@@ -1,4 +1,4 @@
-//! The operators that compare something else than texts.
+//! Operators that do not compare strings.
 
 use super::{super::*, allow_if, verdict_with};
 
@@ -31,7 +31,7 @@ fn holds(operator: &str, key: &str, values: &str, version: &str) -> bool {
     matches!(verdict_with(&policy, &context()), Verdict::Allowed { .. })
 }
 
-/// Name, operator, key, values, whether it holds.
+/// Name, operator, key, values, and whether the condition is fulfilled.
 type Row = (&'static str, &'static str, &'static str, &'static str, bool);
 
 #[test]
@@ -81,7 +81,7 @@ fn numbers_and_times_compare_as_in_iam() {
 }
 
 #[test]
-fn addresses_arns_and_truths_compare_as_in_iam() {
+fn addresses_arns_and_booleans_compare_as_in_iam() {
     let rows: [Row; 42] = [
         ("true", "Bool", "yes", "true", true),
         ("true, as a text", "Bool", "yes", r#""TRUE""#, true),
@@ -148,7 +148,7 @@ fn addresses_arns_and_truths_compare_as_in_iam() {
 }
 
 #[test]
-fn variables_are_filled_as_in_iam() {
+fn variables_are_replaced_as_in_iam() {
     let rows: [Row; 21] = [
         ("a variable", "StringEquals", "name", r#""${aws:username}""#, true),
         ("a variable without case", "StringEquals", "name", r#""${AWS:UserName}""#, true),
@@ -179,12 +179,12 @@ fn variables_are_filled_as_in_iam() {
         ("one value of a list", "StringEquals", "name", r#"["${aws:x}", "${aws:username}"]"#, true),
     ];
     check(&rows);
-    // The language of 2008 has no variables: there it is a text like another.
+    // Version 2008-10-17 has no variables: there it is a literal text.
     assert!(!holds("StringEquals", "name", r#""${aws:username}""#, "2008-10-17"));
     let numeric = allow_if(r#"{"NumericEquals": {"n": "${aws:username}"}}"#);
     let numeric = format!(r#"{{"Version": "2012-10-17", "Statement": {numeric}}}"#);
-    let fault = Policy::read(&numeric).unwrap_err().to_string();
-    assert!(fault.contains("takes no policy variable"), "{fault}");
+    let error = Policy::read(&numeric).unwrap_err().to_string();
+    assert!(error.contains("does not take policy variables"), "{error}");
 }
 
 fn check(rows: &[Row]) {

@@ -2,17 +2,17 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::signature::{
-    authorization::{Place, Scope, Signed},
-    key::Key,
+    authorization::{CredentialScope, RequestSignature, SignaturePlacement},
+    key::CallerKey,
     sigv4,
 };
 
 const TRAILER: &str = "x-amz-checksum-crc32";
 
-/// AWS's own example of a body in chunks: Amazon S3's API reference, "Signature calculations for
+/// AWS's example of a chunked body: Amazon S3's API reference, "Signature calculations for
 /// the Authorization header: transferring payload in multiple chunks".
-fn example() -> (Key, Signed) {
-    let key = Key {
+fn example() -> (CallerKey, RequestSignature) {
+    let key = CallerKey {
         id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
         token: None,
@@ -20,8 +20,8 @@ fn example() -> (Key, Signed) {
         arn: String::new(),
     };
     let signature = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
-    let signed = Signed {
-        scope: Scope {
+    let signed = RequestSignature {
+        scope: CredentialScope {
             key_id: key.id.clone(),
             date: "20130524".to_owned(),
             region: "us-east-1".to_owned(),
@@ -31,15 +31,15 @@ fn example() -> (Key, Signed) {
         signature: signature.to_owned(),
         at: "2013-05-24T00:00:00Z".parse::<Timestamp>().unwrap(),
         session_token: None,
-        place: Place::Headers,
+        place: SignaturePlacement::Headers,
     };
     (key, signed)
 }
 
-fn with_chain<T>(task: impl FnOnce(Chain<'_>) -> T) -> T {
+fn with_chain<T>(task: impl FnOnce(SignatureChain<'_>) -> T) -> T {
     let (key, signed) = example();
     let identity = sigv4::identity(&key);
-    task(Chain::new(&signed, &identity).unwrap())
+    task(SignatureChain::new(&signed, &identity).unwrap())
 }
 
 fn chunk(data: &[u8], signature: &str) -> Vec<u8> {
@@ -64,7 +64,7 @@ const SECOND: &str = "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503
 const LAST: &str = "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9";
 
 #[test]
-fn awss_own_example_is_right() {
+fn awss_example_is_verified() {
     let (one, two) = (vec![b'a'; 65_536], vec![b'a'; 1024]);
     let pieces = [chunk(&one, FIRST), chunk(&two, SECOND), chunk(b"", LAST)];
     let decoded = read(&pieces.concat(), false, 66_560).unwrap();
@@ -73,7 +73,7 @@ fn awss_own_example_is_right() {
     let less = [chunk(&one, FIRST), chunk(b"", LAST)];
     let cut = [chunk(&one, FIRST), chunk(&two, SECOND)];
     let more = [pieces.concat(), b"x".to_vec()];
-    for (name, body, length, fault) in [
+    for (name, body, length, error) in [
         ("in another order", swapped.concat(), 66_560, ChunkError::Signature),
         ("one left out", less.concat(), 65_536, ChunkError::Signature),
         ("cut", cut.concat(), 66_560, ChunkError::Incomplete),
@@ -82,10 +82,10 @@ fn awss_own_example_is_right() {
             "more at the end",
             more.concat(),
             66_560,
-            ChunkError::Malformed("there is more after the last chunk"),
+            ChunkError::Malformed("there is data after the last chunk"),
         ),
     ] {
-        assert_eq!(read(&body, false, length), Err(fault), "{name}");
+        assert_eq!(read(&body, false, length), Err(error), "{name}");
     }
 }
 
@@ -104,7 +104,7 @@ fn with_trailer(trailers: &[(String, String)]) -> (Vec<u8>, String) {
 }
 
 #[test]
-fn signed_trailers_are_read_and_proved() {
+fn signed_trailers_are_verified() {
     let trailers = [(TRAILER.to_owned(), "NhCmhg==".to_owned())];
     let (body, signature) = with_trailer(&trailers);
     let end = |name: &str, value: &str, signature: &str| {
@@ -120,11 +120,11 @@ fn signed_trailers_are_read_and_proved() {
 }
 
 #[test]
-fn what_is_no_chunk_is_refused() {
+fn a_malformed_chunk_is_rejected() {
     let good = read_unsigned(b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32: NhCmhg==\r\n\r\n").unwrap();
     assert_eq!((&good.data[..], good.trailers.len()), (b"hello".as_slice(), 1));
     let long = [b"5".repeat(MAX_LINE).as_slice(), b"\r\n"].concat();
-    for (body, fault) in [
+    for (body, error) in [
         (&b""[..], ChunkError::Incomplete),
         (b"5\r\nhel", ChunkError::Incomplete),
         (b"5\r\nhello\r\n0\r\n", ChunkError::Incomplete),
@@ -135,10 +135,10 @@ fn what_is_no_chunk_is_refused() {
         (b"ffffffffffffffffff\r\n", ChunkError::Malformed("a chunk has no length")),
         (b"ffffffffffffffff\r\n", ChunkError::Incomplete),
         (&long, ChunkError::Malformed("a line is too long")),
-        (b"\xff\r\n", ChunkError::Malformed("a line is no text")),
+        (b"\xff\r\n", ChunkError::Malformed("a line is not UTF-8")),
         (b"0\r\nx\r\n\r\n", ChunkError::Malformed("a trailer has no value")),
     ] {
-        assert_eq!(read_unsigned(body), Err(fault), "{}", String::from_utf8_lossy(body));
+        assert_eq!(read_unsigned(body), Err(error), "{}", String::from_utf8_lossy(body));
     }
     let unsigned = read(b"5\r\nhello\r\n0\r\n\r\n", false, 5);
     assert_eq!(unsigned, Err(ChunkError::Malformed("a chunk has no signature")));
@@ -146,13 +146,13 @@ fn what_is_no_chunk_is_refused() {
 
 proptest::proptest! {
     #[test]
-    fn any_body_is_read_or_refused(body: Vec<u8>, head in "[0-9a-f;=\\r\\n:x-]{0,40}") {
+    fn any_body_is_decoded_or_rejected(body: Vec<u8>, head in "[0-9a-f;=\\r\\n:x-]{0,40}") {
         let _ = read_unsigned(&[head.as_bytes(), &body].concat());
         let _ = read(&[head.as_bytes(), &body].concat(), true, 5);
     }
 
     #[test]
-    fn what_was_cut_in_pieces_is_whole_again(pieces: Vec<Vec<u8>>) {
+    fn chunks_are_joined(pieces: Vec<Vec<u8>>) {
         let full = pieces.iter().filter(|piece| !piece.is_empty());
         let mut body = Vec::new();
         for piece in full {

@@ -1,10 +1,10 @@
-use crate::sts::world::{NOBODY, NODE, Refusal, World, a, b, now};
+use crate::sts::fixture::{Fixture, NOBODY, NODE, Refusal, a, b, now};
 
-fn code(answer: Result<super::Granted, Refusal>) -> Option<(&'static str, u16)> {
+fn code(answer: Result<super::GrantedSession, Refusal>) -> Option<(&'static str, u16)> {
     answer.err().map(|(code, status, _)| (code, status))
 }
 
-fn why(answer: Result<super::Granted, Refusal>) -> String {
+fn why(answer: Result<super::GrantedSession, Refusal>) -> String {
     answer.map(|granted| granted.reason).map_or_else(|(_, _, why)| why, |yes| format!("yes: {yes}"))
 }
 
@@ -14,7 +14,7 @@ const WRONG_VALUE: Option<(&str, u16)> = Some(("InvalidParameterValue", 400));
 
 #[test]
 fn trust_and_identity_policies_decide_together() {
-    let world = World::new();
+    let fixture = Fixture::new();
     for (name, key, role, refusal) in [
         ("named, without a policy", NOBODY, a("named"), None),
         ("named is somebody else", NODE, a("named"), DENIED),
@@ -28,15 +28,15 @@ fn trust_and_identity_policies_decide_together() {
         ("no such role", NODE, a("none"), DENIED),
         ("no such account", NODE, "arn:aws:iam::777788889999:role/none".to_owned(), DENIED),
     ] {
-        assert_eq!(code(world.ask(key, &role, &[])), refusal, "{name}");
+        assert_eq!(code(fixture.ask(key, &role, &[])), refusal, "{name}");
     }
 }
 
 #[test]
-fn unknown_and_unwilling_roles_are_answered_alike() {
-    let world = World::new();
+fn missing_and_denied_roles_have_the_same_error() {
+    let fixture = Fixture::new();
     let told = |role: &str| {
-        let (_, _, text) = world.ask(NODE, &a(role), &[]).unwrap_err();
+        let (_, _, text) = fixture.ask(NODE, &a(role), &[]).unwrap_err();
         text.split(" | ").next().unwrap().replace(&a(role), "<role>")
     };
     assert_eq!(told("none"), told("named"));
@@ -49,30 +49,30 @@ fn unknown_and_unwilling_roles_are_answered_alike() {
 
 #[test]
 fn the_log_says_which_policy_was_missing() {
-    let world = World::new();
-    let ask = |key, role: &str| why(world.ask(key, role, &[]));
-    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy names the account alone"));
-    assert!(ask(NOBODY, &b("users")).contains("the role is of another account"));
+    let fixture = Fixture::new();
+    let ask = |key, role: &str| why(fixture.ask(key, role, &[]));
+    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy only names the account"));
+    assert!(ask(NOBODY, &b("users")).contains("the role is in another account"));
     assert!(ask(NODE, &a("forbidden")).contains("\"Never\" denies it explicitly"));
     assert!(ask(NODE, &a("named")).contains("its Principal does not name"));
     assert!(ask(NODE, &a("delegated")).starts_with("yes: statement 1 of the trust policy and"));
 }
 
 #[test]
-fn an_external_id_must_be_the_one_that_is_asked_for() {
-    let world = World::new();
-    let ask = |id: &str| code(world.ask(NODE, &b("external"), &[("ExternalId", id)]));
+fn an_external_id_must_be_the_one_in_the_trust_policy() {
+    let fixture = Fixture::new();
+    let ask = |id: &str| code(fixture.ask(NODE, &b("external"), &[("ExternalId", id)]));
     assert_eq!(ask("shop/1"), None);
     assert_eq!(ask("shop/2"), DENIED);
-    assert_eq!(code(world.ask(NODE, &b("external"), &[])), DENIED);
+    assert_eq!(code(fixture.ask(NODE, &b("external"), &[])), DENIED);
     assert_eq!(ask("x"), INVALID);
     assert_eq!(ask("a b"), INVALID);
     assert_eq!(ask(&"x".repeat(1225)), INVALID);
 }
 
 #[test]
-fn a_trust_policy_sees_what_the_call_has() {
-    let world = World::new();
+fn a_trust_policy_can_use_the_calls_condition_keys() {
+    let fixture = Fixture::new();
     let tags = |team: &'static str, key: &'static str, transitive: &'static str| {
         let tags = [
             ("Tags.member.1.Key", "team"),
@@ -81,24 +81,24 @@ fn a_trust_policy_sees_what_the_call_has() {
             ("Tags.member.2.Value", "night"),
             ("TransitiveTagKeys.member.1", transitive),
         ];
-        why(world.ask(NODE, &a("checked"), &tags))
+        why(fixture.ask(NODE, &a("checked"), &tags))
     };
     let yes = tags("platform", "shift", "shift");
     assert!(yes.starts_with("yes"), "{yes}");
     let other = tags("base", "shift", "shift");
-    assert!(other.contains("StringEquals aws:RequestTag/team wants"), "{other}");
+    assert!(other.contains("StringEquals aws:RequestTag/team requires"), "{other}");
     let key = tags("platform", "other", "other");
-    assert!(key.contains("aws:TagKeys wants"), "{key}");
+    assert!(key.contains("aws:TagKeys requires"), "{key}");
     let transitive = tags("platform", "shift", "team");
-    assert!(transitive.contains("sts:TransitiveTagKeys wants"), "{transitive}");
-    let none = why(world.ask(NODE, &a("checked"), &[]));
-    assert!(none.contains("no such key"), "{none}");
+    assert!(transitive.contains("sts:TransitiveTagKeys requires"), "{transitive}");
+    let none = why(fixture.ask(NODE, &a("checked"), &[]));
+    assert!(none.contains("does not have the key"), "{none}");
 }
 
 #[test]
-fn a_session_is_as_long_as_role_and_chain_allow() {
-    let mut world = World::new();
-    let base = world.go(NODE, &a("base"), &[]);
+fn a_sessions_length_is_limited_by_role_and_role_chaining() {
+    let mut fixture = Fixture::new();
+    let base = fixture.go(NODE, &a("base"), &[]);
     for (name, key, role, seconds, refusal) in [
         ("the role's most", NOBODY, a("named"), "7200", None),
         ("more than the role's most", NOBODY, a("named"), "7201", INVALID),
@@ -107,18 +107,22 @@ fn a_session_is_as_long_as_role_and_chain_allow() {
         ("more than an hour in a chain", &*base, a("of-base"), "3601", INVALID),
         ("too short", NODE, a("base"), "899", INVALID),
         ("too long for anyone", NODE, a("base"), "43201", INVALID),
-        // Who may not have the role does not learn its limits.
+        // A caller without access to the role does not learn its limits.
         ("denied and too long", NODE, a("named"), "7201", DENIED),
     ] {
-        assert_eq!(code(world.ask(key, &role, &[("DurationSeconds", seconds)])), refusal, "{name}");
+        assert_eq!(
+            code(fixture.ask(key, &role, &[("DurationSeconds", seconds)])),
+            refusal,
+            "{name}"
+        );
     }
-    let granted = world.ask(NODE, &a("base"), &[]).unwrap();
+    let granted = fixture.ask(NODE, &a("base"), &[]).unwrap();
     assert_eq!(granted.expiration.as_second() - now().as_second(), 3600);
-    let chained = world.ask(&base, &a("of-base"), &[("DurationSeconds", "3601")]);
+    let chained = fixture.ask(&base, &a("of-base"), &[("DurationSeconds", "3601")]);
     assert!(why(chained).contains("1 hour session limit for roles assumed by role chaining"));
-    // A user's own session is no chain.
-    let (_, own) = world.session_token(NODE, &[]).unwrap();
-    assert_eq!(code(world.ask(&own, &a("base"), &[("DurationSeconds", "43200")])), None);
+    // A session of the user itself is not role chaining.
+    let (_, own) = fixture.session_token(NODE, &[]).unwrap();
+    assert_eq!(code(fixture.ask(&own, &a("base"), &[("DurationSeconds", "43200")])), None);
 }
 
 const TEAM: [(&str, &str); 2] = [("Tags.member.1.Key", "Team"), ("Tags.member.1.Value", "shop")];
@@ -126,49 +130,49 @@ const TRANSITIVE: (&str, &str) = ("TransitiveTagKeys.member.1", "team");
 
 #[test]
 fn tags_need_tag_session() {
-    let world = World::new();
-    assert_eq!(code(world.ask(NODE, &a("base"), &TEAM)), None);
-    assert_eq!(code(world.ask(NODE, &a("tagless"), &[])), None);
-    let refused = world.ask(NODE, &a("tagless"), &TEAM);
+    let fixture = Fixture::new();
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &TEAM)), None);
+    assert_eq!(code(fixture.ask(NODE, &a("tagless"), &[])), None);
+    let refused = fixture.ask(NODE, &a("tagless"), &TEAM);
     assert!(why(refused).contains("is not authorized to perform: sts:TagSession"));
 }
 
 #[test]
 fn session_tags_override_the_roles() {
-    let mut world = World::new();
-    let key = world.go(NODE, &a("base"), &TEAM);
-    let context = format!("{:?}", world.caller(&key).context(now()));
+    let mut fixture = Fixture::new();
+    let key = fixture.go(NODE, &a("base"), &TEAM);
+    let context = format!("{:?}", fixture.caller(&key).context(now()));
     assert!(context.contains(r#""aws:principaltag/team": ["shop"]"#), "{context}");
     assert!(context.contains(r#""aws:principaltag/tier": ["gold"]"#), "{context}");
-    // A user's tags are not handed on.
+    // A user's tags are not inherited.
     assert!(!context.contains("cost"), "{context}");
 }
 
 #[test]
-fn transitive_tags_go_on_through_a_chain() {
-    let mut world = World::new();
+fn transitive_tags_are_inherited_in_a_chain() {
+    let mut fixture = Fixture::new();
     let [key, value] = TEAM;
     let shift = [("Tags.member.2.Key", "shift"), ("Tags.member.2.Value", "night")];
-    let first = world.go(NODE, &a("base"), &[key, value, TRANSITIVE, shift[0], shift[1]]);
-    let second = world.ask(&first, &b("account"), &[]).unwrap();
-    let tags: Vec<_> = second.carried.tags.iter().collect();
+    let first = fixture.go(NODE, &a("base"), &[key, value, TRANSITIVE, shift[0], shift[1]]);
+    let second = fixture.ask(&first, &b("account"), &[]).unwrap();
+    let tags: Vec<_> = second.attributes.tags.iter().collect();
     assert_eq!(tags, [("Team", "shop")], "and nothing that is not transitive");
-    assert!(second.carried.transitive.contains("team"), "it goes on from there too");
+    assert!(second.attributes.transitive.contains("team"), "it goes on from there too");
     assert!(second.packed_policy_size.is_some());
-    // An inherited tag is a request's tag: the next role must take tags.
-    let refused = world.ask(&first, &a("of-base"), &[]);
+    // Inherited tags count as request tags: the next role must allow sts:TagSession.
+    let refused = fixture.ask(&first, &a("of-base"), &[]);
     assert!(why(refused).contains("sts:TagSession"));
     for again in ["team", "TEAM"] {
         let again = [("Tags.member.1.Key", again), ("Tags.member.1.Value", "shop")];
-        assert_eq!(code(world.ask(&first, &b("account"), &again)), WRONG_VALUE);
+        assert_eq!(code(fixture.ask(&first, &b("account"), &again)), WRONG_VALUE);
     }
     let more = [("Tags.member.1.Key", "x"), ("Tags.member.1.Value", "y")];
-    assert_eq!(world.ask(&first, &b("account"), &more).unwrap().carried.tags.len(), 2);
+    assert_eq!(fixture.ask(&first, &b("account"), &more).unwrap().attributes.tags.len(), 2);
 }
 
 #[test]
-fn tags_keep_their_limits() {
-    let world = World::new();
+fn tags_are_checked_against_their_limits() {
+    let fixture = Fixture::new();
     let long = |length| "x".repeat(length);
     for (name, key, value, refusal) in [
         ("an empty value", "a", String::new(), None),
@@ -181,7 +185,7 @@ fn tags_keep_their_limits() {
         ("a letter that no tag has", "a!", "x".to_owned(), INVALID),
     ] {
         let tags = [("Tags.member.1.Key", key), ("Tags.member.1.Value", &*value)];
-        assert_eq!(code(world.ask(NODE, &a("base"), &tags)), refusal, "{name}");
+        assert_eq!(code(fixture.ask(NODE, &a("base"), &tags)), refusal, "{name}");
     }
     let twice = [
         ("Tags.member.1.Key", "a"),
@@ -189,9 +193,9 @@ fn tags_keep_their_limits() {
         ("Tags.member.2.Key", "A"),
         ("Tags.member.2.Value", "x"),
     ];
-    assert_eq!(code(world.ask(NODE, &a("base"), &twice)), WRONG_VALUE);
-    assert_eq!(code(world.ask(NODE, &a("base"), &twice[..1])), INVALID, "no value");
-    assert_eq!(code(world.ask(NODE, &a("base"), &[TRANSITIVE])), WRONG_VALUE, "not a tag of it");
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &twice)), WRONG_VALUE);
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &twice[..1])), INVALID, "no value");
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &[TRANSITIVE])), WRONG_VALUE, "not a tag of it");
     let names: Vec<String> = (1..=51).map(|n| format!("Tags.member.{n}")).collect();
     let fifty_one: Vec<(String, String)> = names
         .iter()
@@ -201,13 +205,13 @@ fn tags_keep_their_limits() {
         })
         .collect();
     let pairs: Vec<(&str, &str)> = fifty_one.iter().map(|(k, v)| (&**k, &**v)).collect();
-    assert_eq!(code(world.ask(NODE, &a("base"), &pairs)), INVALID);
-    assert_eq!(code(world.ask(NODE, &a("base"), &pairs[..100])), None);
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &pairs)), INVALID);
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &pairs[..100])), None);
 }
 
 #[test]
-fn what_does_not_fit_is_too_large() {
-    let world = World::new();
+fn too_much_policy_is_an_error() {
+    let fixture = Fixture::new();
     let large: Option<(&str, u16)> = Some(("PackedPolicyTooLarge", 400));
     let value = "x".repeat(256);
     let tags = [
@@ -216,24 +220,24 @@ fn what_does_not_fit_is_too_large() {
         ("Tags.member.2.Key", "b"),
         ("Tags.member.2.Value", &*value),
     ];
-    assert_eq!(code(world.ask(NODE, &a("base"), &tags)), large);
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &tags)), large);
     let arn = format!("arn:aws:iam::aws:policy/{}", "x".repeat(1100));
     let arns = [("PolicyArns.member.1.arn", &*arn), ("PolicyArns.member.2.arn", &*arn)];
-    assert_eq!(code(world.ask(NODE, &a("base"), &arns)), large);
-    assert_eq!(world.ask(NODE, &a("base"), &arns[..1]).unwrap().packed_policy_size, Some(55));
-    assert_eq!(code(world.ask(NODE, &a("base"), &[("PolicyArns.member.1.arn", "x")])), INVALID);
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &arns)), large);
+    assert_eq!(fixture.ask(NODE, &a("base"), &arns[..1]).unwrap().packed_policy_size, Some(55));
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &[("PolicyArns.member.1.arn", "x")])), INVALID);
 }
 
 const ALL: &str = r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
 const READ: &str = r#"{"Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}}"#;
 
 #[test]
-fn a_session_policy_limits_what_comes_after() {
-    let mut world = World::new();
-    let free = world.go(NODE, &a("base"), &[("Policy", ALL)]);
-    let bound = world.go(NODE, &a("base"), &[("Policy", READ)]);
+fn a_session_policy_limits_the_next_role_step() {
+    let mut fixture = Fixture::new();
+    let free = fixture.go(NODE, &a("base"), &[("Policy", ALL)]);
+    let bound = fixture.go(NODE, &a("base"), &[("Policy", READ)]);
     let never = READ.replace("Allow", "Deny").replace("s3:Get*", "*");
-    let barred = world.go(NODE, &a("base"), &[("Policy", &never)]);
+    let barred = fixture.go(NODE, &a("base"), &[("Policy", &never)]);
     for (name, key, role, refusal) in [
         ("not limited", &free, b("account"), None),
         ("limited, across accounts", &bound, b("account"), DENIED),
@@ -241,16 +245,16 @@ fn a_session_policy_limits_what_comes_after() {
         ("limited, but the session itself is named", &bound, a("of-session"), None),
         ("denied, though the session itself is named", &barred, a("of-session"), DENIED),
     ] {
-        assert_eq!(code(world.ask(key, &role, &[])), refusal, "{name}");
+        assert_eq!(code(fixture.ask(key, &role, &[])), refusal, "{name}");
     }
-    // The next session has it no more.
-    let next = world.ask(&free, &b("account"), &[]).unwrap();
-    assert!(next.carried.policy.is_none() && next.packed_policy_size.is_none());
+    // The next session does not have the policy.
+    let next = fixture.ask(&free, &b("account"), &[]).unwrap();
+    assert!(next.attributes.policy.is_none() && next.packed_policy_size.is_none());
 }
 
 #[test]
 fn a_session_policy_is_an_identity_policy() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let malformed: Option<(&str, u16)> = Some(("MalformedPolicyDocument", 400));
     let with_principal = ALL.replacen("\"Action\"", "\"Principal\": \"*\", \"Action\"", 1);
     for (policy, refusal) in [
@@ -260,52 +264,52 @@ fn a_session_policy_is_an_identity_policy() {
         (&ALL.replacen("\"Resource\": \"*\"", "\"Sid\": \"a\"", 1), malformed),
         (&format!("{ALL}{}", " ".repeat(2048)), INVALID),
     ] {
-        assert_eq!(code(world.ask(NODE, &a("base"), &[("Policy", policy)])), refusal, "{policy}");
+        assert_eq!(code(fixture.ask(NODE, &a("base"), &[("Policy", policy)])), refusal, "{policy}");
     }
 }
 
 #[test]
-fn a_source_identity_sticks() {
-    let mut world = World::new();
+fn a_source_identity_is_inherited() {
+    let mut fixture = Fixture::new();
     let alice = ("SourceIdentity", "alice");
-    assert!(why(world.ask(NOBODY, &a("named"), &[alice])).contains("sts:SetSourceIdentity"));
-    let first = world.go(NODE, &a("base"), &[alice]);
-    let context = format!("{:?}", world.caller(&first).context(now()));
+    assert!(why(fixture.ask(NOBODY, &a("named"), &[alice])).contains("sts:SetSourceIdentity"));
+    let first = fixture.go(NODE, &a("base"), &[alice]);
+    let context = format!("{:?}", fixture.caller(&first).context(now()));
     assert!(context.contains(r#""aws:sourceidentity": ["alice"]"#), "{context}");
-    let next = world.ask(&first, &b("account"), &[]).unwrap();
-    assert_eq!(next.carried.source_identity.as_deref(), Some("alice"));
-    assert_eq!(code(world.ask(&first, &b("account"), &[alice])), None);
-    assert_eq!(code(world.ask(&first, &b("account"), &[("SourceIdentity", "bob")])), DENIED);
-    // Inherited, it must be permitted on the next role too.
-    assert!(why(world.ask(&first, &a("of-base"), &[])).contains("sts:SetSourceIdentity"));
-    assert_eq!(code(world.ask(NODE, &a("base"), &[("SourceIdentity", "a b")])), INVALID);
+    let next = fixture.ask(&first, &b("account"), &[]).unwrap();
+    assert_eq!(next.attributes.source_identity.as_deref(), Some("alice"));
+    assert_eq!(code(fixture.ask(&first, &b("account"), &[alice])), None);
+    assert_eq!(code(fixture.ask(&first, &b("account"), &[("SourceIdentity", "bob")])), DENIED);
+    // An inherited source identity must be permitted on the next role too.
+    assert!(why(fixture.ask(&first, &a("of-base"), &[])).contains("sts:SetSourceIdentity"));
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &[("SourceIdentity", "a b")])), INVALID);
 }
 
 #[test]
-fn a_users_own_session_is_theirs_alone() {
-    let mut world = World::new();
-    let (granted, key) = world.session_token(NODE, &[]).unwrap();
+fn get_session_token_returns_a_session_of_the_user() {
+    let mut fixture = Fixture::new();
+    let (granted, key) = fixture.session_token(NODE, &[]).unwrap();
     assert_eq!(granted.identity.arn, "arn:aws:iam::111122223333:user/team/node");
     assert_eq!(granted.expiration.as_second() - now().as_second(), 43_200);
-    assert_eq!(code(world.ask(&key, &a("delegated"), &[])), None);
-    // It is temporary, which policies can see.
-    assert!(why(world.ask(&key, &a("checked"), &TEAM)).contains("MultiFactorAuthPresent"));
-    let role = world.go(NODE, &a("base"), &[]);
+    assert_eq!(code(fixture.ask(&key, &a("delegated"), &[])), None);
+    // Policies can see that the credentials are temporary.
+    assert!(why(fixture.ask(&key, &a("checked"), &TEAM)).contains("MultiFactorAuthPresent"));
+    let role = fixture.go(NODE, &a("base"), &[]);
     for key in [&role, &key] {
-        let (code, status, text) = world.session_token(key, &[]).unwrap_err();
+        let (code, status, text) = fixture.session_token(key, &[]).unwrap_err();
         assert_eq!((code, status), ("AccessDenied", 403));
         assert!(text.starts_with("Cannot call GetSessionToken with session credentials"));
     }
     for (seconds, fine) in [("900", true), ("899", false), ("129600", true), ("129601", false)] {
-        let answer = world.session_token(NODE, &[("DurationSeconds", seconds)]);
+        let answer = fixture.session_token(NODE, &[("DurationSeconds", seconds)]);
         assert_eq!(answer.is_ok(), fine, "{seconds}");
     }
 }
 
 #[test]
-fn no_code_of_a_device_is_right() {
-    let mut world = World::new();
+fn every_mfa_code_is_rejected() {
+    let mut fixture = Fixture::new();
     let code_of = ("TokenCode", "123456");
-    assert_eq!(code(world.ask(NODE, &a("base"), &[code_of])), DENIED);
-    assert_eq!(world.session_token(NODE, &[code_of]).unwrap_err().0, "AccessDenied");
+    assert_eq!(code(fixture.ask(NODE, &a("base"), &[code_of])), DENIED);
+    assert_eq!(fixture.session_token(NODE, &[code_of]).unwrap_err().0, "AccessDenied");
 }

@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderName, Uri};
 use jiff::SignedDuration;
 
 use super::*;
-use crate::{accounts::Role, policy::Policy, random::sha256_hex, sts::authorization::Place};
+use crate::{
+    accounts::Role, policy::Policy, random::sha256_hex,
+    signature::authorization::SignaturePlacement,
+};
 
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const URL: &str = "http://sts.test:4566/";
@@ -22,7 +25,7 @@ fn session() -> Session {
         issued: now(),
         expiration: now() + SignedDuration::from_hours(1),
         identity: Identity::session(&role, &"me".parse().unwrap()),
-        carried: Carried::default(),
+        attributes: SessionAttributes::default(),
     }
 }
 
@@ -34,7 +37,7 @@ fn accounts() -> Accounts {
     accounts
 }
 
-/// A request as a client signs it, to be spoiled before it is sent.
+/// A signed request. Tests change it before it is sent.
 struct Sent {
     method: &'static str,
     uri: String,
@@ -57,7 +60,12 @@ fn signed_at(at: Timestamp, service: &str) -> Sent {
     Sent {
         method: "POST",
         uri: "/".to_owned(),
-        headers: headers(sigv4::sign_as_client(&session(), request, scope, Place::Headers)),
+        headers: headers(sigv4::sign_as_client(
+            &session(),
+            request,
+            scope,
+            SignaturePlacement::Headers,
+        )),
         body: BODY.to_owned(),
     }
 }
@@ -69,7 +77,7 @@ fn signed() -> Sent {
 fn presigned(expires: u32) -> Sent {
     let url = format!("{URL}?{BODY}&x=a%20b");
     let scope = (now(), "eu-west-1", "sts");
-    let place = Place::Query { expires };
+    let place = SignaturePlacement::Query { expires };
     let query = sigv4::sign_as_client(&session(), ("GET", &url, b""), scope, place);
     let query = serde_urlencoded::to_string(query).unwrap();
     Sent {
@@ -117,18 +125,18 @@ fn without_header(name: &str) -> Sent {
 }
 
 #[test]
-fn whoever_signed_is_told_who_they_are() {
+fn the_signer_is_identified() {
     let wanted = "arn:aws:sts::111122223333:assumed-role/app/me";
     assert_eq!(ask(&signed()).unwrap().arn, wanted);
     assert_eq!(ask(&presigned(60)).unwrap().arn, wanted);
-    // A header that is not signed may be added on the way.
+    // Proxies may add headers that are not signed.
     assert_eq!(ask(&with_header("via", "proxy")).unwrap().arn, wanted);
     let hash = sha256_hex(BODY.as_bytes());
     assert_eq!(ask(&with_header("x-amz-content-sha256", &hash)).unwrap().arn, wanted);
 }
 
 #[test]
-fn each_fault_of_a_signature_is_refused() {
+fn each_wrong_part_of_a_signature_is_rejected() {
     use SignatureError::{Body, Date, Mismatch, Missing, Service, SessionToken, UnknownKey};
     let other = sha256_hex(b"Action=GetCallerIdentity");
     let changed = |change: fn(&mut Sent)| {
@@ -136,7 +144,7 @@ fn each_fault_of_a_signature_is_refused() {
         change(&mut sent);
         sent
     };
-    for (name, sent, fault) in [
+    for (name, sent, error) in [
         ("unsigned", without_header("authorization"), Missing),
         ("a stranger's key", with_authorization("ASIAAAAAAAAAAAAAAAAA", "ASIAB"), UnknownKey),
         ("no session token", without_header("x-amz-security-token"), SessionToken),
@@ -158,12 +166,12 @@ fn each_fault_of_a_signature_is_refused() {
         ("another body's hash", with_header("x-amz-content-sha256", &other), Body),
         ("no body's hash", with_header("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), Body),
     ] {
-        assert_eq!(ask(&sent).err(), Some(fault), "{name}");
+        assert_eq!(ask(&sent).err(), Some(error), "{name}");
     }
 }
 
 #[test]
-fn what_is_not_whole_is_incomplete() {
+fn a_signature_with_a_missing_part_is_incomplete() {
     for (name, sent) in [
         ("scheme", with_authorization("AWS4-HMAC-SHA256 ", "Bearer ")),
         ("algorithm", with_authorization("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512")),
@@ -176,14 +184,14 @@ fn what_is_not_whole_is_incomplete() {
         ("date", without_header("x-amz-date")),
         ("date's form", with_header("x-amz-date", "Mon, 12 Jan 1970 13:46:40 GMT")),
     ] {
-        let fault = ask(&sent).unwrap_err();
-        assert!(matches!(fault, SignatureError::Incomplete(_)), "{name}: {fault:?}");
-        assert_eq!(fault.code(), ("IncompleteSignature", 400));
+        let error = ask(&sent).unwrap_err();
+        assert!(matches!(error, SignatureError::Incomplete(_)), "{name}: {error:?}");
+        assert_eq!(error.code(), ("IncompleteSignature", 400));
     }
 }
 
 #[test]
-fn a_signature_is_good_for_a_quarter_of_an_hour() {
+fn a_signature_is_valid_for_15_minutes() {
     let at = |seconds: i64| ask_at(&signed(), now() + SignedDuration::from_secs(seconds)).err();
     assert_eq!(at(900), None);
     assert_eq!(at(901), Some(SignatureError::Old));
@@ -192,7 +200,7 @@ fn a_signature_is_good_for_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn expired_credentials_are_told_so() {
+fn expired_credentials_have_their_own_error() {
     let end = session().expiration;
     assert_eq!(ask_at(&signed_at(end, "sts"), end).err(), Some(SignatureError::Expired));
     let before = end - SignedDuration::from_secs(1);
@@ -200,7 +208,7 @@ fn expired_credentials_are_told_so() {
 }
 
 #[test]
-fn a_presigned_url_lives_as_long_as_it_says() {
+fn a_presigned_url_expires_when_it_says() {
     let at =
         |seconds: i64| ask_at(&presigned(60), now() + SignedDuration::from_secs(seconds)).err();
     assert_eq!(at(60), None);
@@ -220,15 +228,15 @@ fn a_presigned_url_lives_as_long_as_it_says() {
         ("X-Amz-Expires=60", "X-Amz-Expires=604801"),
         ("X-Amz-Date=", "X-Date="),
     ] {
-        let fault = with(from, to);
-        assert!(matches!(fault, Some(SignatureError::Incomplete(_))), "{to}: {fault:?}");
+        let error = with(from, to);
+        assert!(matches!(error, Some(SignatureError::Incomplete(_))), "{to}: {error:?}");
     }
 }
 
 #[test]
-fn each_fault_has_awss_code() {
+fn each_error_has_awss_code() {
     use SignatureError::{Body, Date, Early, Expired, Mismatch, Missing, Old, UnknownKey};
-    for (fault, code) in [
+    for (error, code) in [
         (Missing, "MissingAuthenticationToken"),
         (UnknownKey, "InvalidClientTokenId"),
         (SignatureError::SessionToken, "InvalidClientTokenId"),
@@ -240,6 +248,6 @@ fn each_fault_has_awss_code() {
         (Body, "SignatureDoesNotMatch"),
         (Mismatch, "SignatureDoesNotMatch"),
     ] {
-        assert_eq!(fault.code(), (code, 403));
+        assert_eq!(error.code(), (code, 403));
     }
 }

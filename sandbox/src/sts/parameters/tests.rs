@@ -1,6 +1,7 @@
 use http::{HeaderMap, Uri};
 
 use super::*;
+use crate::sts::web_identity::WebIdentityRequest;
 
 fn parameters(query: &str, body: &str) -> Result<Parameters, ParameterError> {
     let uri: Uri = format!("/?{query}").parse().unwrap();
@@ -12,7 +13,7 @@ fn parameters(query: &str, body: &str) -> Result<Parameters, ParameterError> {
     })
 }
 
-fn fault(name: &str, value: Option<&str>) -> Option<Fault> {
+fn error(name: &str, value: Option<&str>) -> Option<StsError> {
     let mut pairs = vec![
         ("RoleArn", "arn:aws:iam::111122223333:role/app"),
         ("RoleSessionName", "me"),
@@ -22,37 +23,37 @@ fn fault(name: &str, value: Option<&str>) -> Option<Fault> {
     pairs.extend(value.map(|value| (name, value)));
     let body = serde_urlencoded::to_string(pairs).unwrap();
     let parameters = parameters("", &body).unwrap();
-    parameters.web_identity().err()
+    WebIdentityRequest::read(&parameters).err()
 }
 
 #[test]
-fn parameters_come_by_query_or_body() {
+fn parameters_are_read_from_query_and_body() {
     let both = parameters("Action=A&x=%26", "y=1+2").unwrap();
     assert_eq!(both.get("Action"), Some("A"));
     assert_eq!((both.get("x"), both.get("y")), (Some("&"), Some("1 2")));
     assert_eq!(both.get("z"), None);
     for (query, body) in [("x=1", "x=2"), ("x=1&x=1", ""), ("", "x=1&x=2")] {
-        let fault = parameters(query, body).err();
-        assert_eq!(fault, Some(ParameterError::Twice));
+        let error = parameters(query, body).err();
+        assert_eq!(error, Some(ParameterError::Twice));
     }
 }
 
 #[test]
-fn what_is_required_is_required() {
+fn required_parameters_are_required() {
     for (name, called) in [
         ("RoleArn", "roleArn"),
         ("RoleSessionName", "roleSessionName"),
         ("WebIdentityToken", "webIdentityToken"),
     ] {
-        let fault = fault(name, None);
+        let error = error(name, None);
         assert!(
-            matches!(fault, Some(Fault::Parameter(ParameterError::Missing(one))) if one == called)
+            matches!(error, Some(StsError::Parameter(ParameterError::Missing(one))) if one == called)
         );
     }
 }
 
 #[test]
-fn each_parameter_keeps_its_limits() {
+fn each_parameter_is_checked_against_its_limits() {
     let long = |length: usize| "a".repeat(length);
     for (name, value, fine) in [
         ("RoleArn", "arn:aws:iam::111122223333:role/app".to_owned(), true),
@@ -81,12 +82,12 @@ fn each_parameter_keeps_its_limits() {
         ("Policy", "{".to_owned(), false),
         ("Policy", format!(r#"{{"Statement": "{}"}}"#, long(2048)), false),
     ] {
-        assert_eq!(fault(name, Some(&value)).is_none(), fine, "{name} {value}");
+        assert_eq!(error(name, Some(&value)).is_none(), fine, "{name} {value}");
     }
 }
 
 #[test]
-fn a_fault_does_not_repeat_the_value() {
-    let fault = fault("WebIdentityToken", Some("abc")).unwrap().to_string();
-    assert!(!fault.contains("abc"), "{fault}");
+fn an_error_does_not_repeat_the_value() {
+    let error = error("WebIdentityToken", Some("abc")).unwrap().to_string();
+    assert!(!error.contains("abc"), "{error}");
 }

@@ -27,9 +27,8 @@ fn trust(account: &str) -> Policy {
     Policy::read(&policy.to_string()).unwrap()
 }
 
-/// Account 1 has a provider and a role; account 4 has a role alone, which trusts account 1's
-/// provider.
-fn world() -> (Accounts, Issuer) {
+/// Account 1 has a provider and a role. Account 4 has only a role, which trusts account 1's provider.
+fn fixture() -> (Accounts, Issuer) {
     let issuer = Issuer::generate(URL).unwrap();
     let provider = Provider::new(URL, vec![Audience::sts()]).with_keys(issuer.key_set());
     let mut accounts = Accounts::default();
@@ -64,7 +63,7 @@ const GOOD: Ask = Ask {
 };
 
 fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
-    let (accounts, issuer) = world();
+    let (accounts, issuer) = fixture();
     let claims = json!({
         "iss": ask.iss, "sub": ask.sub, "aud": [ask.aud],
         "iat": ask.iat, "exp": ask.exp,
@@ -77,15 +76,15 @@ fn ask(ask: &Ask) -> Result<WebIdentity, (&'static str, u16, String)> {
         duration: Some(ask.duration),
         policies: SessionPolicies::default(),
     };
-    let known = Known { accounts: &accounts, issuer: None, credential_life: None };
-    decide(known, request, now()).map_err(|fault| {
-        let (code, status) = fault.code();
-        (code, status, fault.to_string())
+    let inputs = DecisionInputs { accounts: &accounts, issuer: None, credential_life: None };
+    decide(inputs, request, now()).map_err(|error| {
+        let (code, status) = error.code();
+        (code, status, error.to_string())
     })
 }
 
 #[test]
-fn a_trusted_token_becomes_the_role() {
+fn a_trusted_token_gets_the_role() {
     let granted = ask(&GOOD).unwrap();
     let arn = "arn:aws:sts::111122223333:assumed-role/app/me";
     assert_eq!(granted.granted.identity.arn, arn);
@@ -98,7 +97,7 @@ fn a_trusted_token_becomes_the_role() {
 }
 
 #[test]
-fn each_refusal_has_awss_code() {
+fn each_error_of_a_call_has_awss_code() {
     let no_provider = "No OpenIDConnect provider found in your account for";
     let unwilling = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
     let unknown = "arn:aws:iam::111122223333:role/other";
@@ -171,7 +170,7 @@ fn each_refusal_has_awss_code() {
             400,
             "The requested DurationSeconds exceeds",
         ),
-        // Who may not have the role does not learn its limits.
+        // A caller without access to the role does not learn its limits.
         (
             "duration and subject",
             Ask { duration: 3601, sub: "x", ..GOOD },
@@ -179,7 +178,7 @@ fn each_refusal_has_awss_code() {
             403,
             unwilling,
         ),
-        // A token of a stranger is not looked at closer.
+        // The audience is checked before the expiry.
         (
             "audience and expiry",
             Ask { aud: "x", exp: 0, ..GOOD },
@@ -195,7 +194,7 @@ fn each_refusal_has_awss_code() {
 }
 
 #[test]
-fn unknown_and_unwilling_roles_are_answered_alike() {
+fn missing_and_denied_roles_have_the_same_error() {
     let unwilling = ask(&Ask { sub: "x", ..GOOD }).unwrap_err();
     let unknown = Ask { role: "arn:aws:iam::111122223333:role/none", ..GOOD };
     assert_eq!(ask(&unknown).unwrap_err(), unwilling);
@@ -212,8 +211,8 @@ fn web_request(token: &str) -> WebIdentityRequest<'_> {
 }
 
 #[test]
-fn the_attached_issuer_proves_only_its_own_tokens() {
-    let (mut accounts, issuer) = world();
+fn the_served_issuer_only_verifies_its_own_tokens() {
+    let (mut accounts, issuer) = fixture();
     let elsewhere = Issuer::generate("http://oidc.other").unwrap();
     for url in [URL, elsewhere.url()] {
         let provider = Provider::new(url, vec![Audience::sts()]);
@@ -225,22 +224,23 @@ fn the_attached_issuer_proves_only_its_own_tokens() {
         });
         let header = json!({"alg": "RS256", "kid": issuer.kid()});
         let token = issuer.sign(&header, &claims).unwrap();
-        let known = Known { accounts: &accounts, issuer: attached, credential_life: None };
-        decide(known, web_request(&token), now())
+        let inputs =
+            DecisionInputs { accounts: &accounts, issuer: attached, credential_life: None };
+        decide(inputs, web_request(&token), now())
     };
     let granted = ask(URL, Some(&issuer)).unwrap();
     assert_eq!(granted.granted.packed_policy_size, None);
     for (iss, attached) in [(URL, None), (URL, Some(&elsewhere)), (elsewhere.url(), Some(&issuer))]
     {
-        let fault = ask(iss, attached).unwrap_err();
-        let unknown = matches!(fault, Fault::Token(TokenError::UnknownKey { .. }));
-        assert!(unknown, "{iss}: {fault}");
+        let error = ask(iss, attached).unwrap_err();
+        let unknown = matches!(error, StsError::Token(TokenError::UnknownKey { .. }));
+        assert!(unknown, "{iss}: {error}");
     }
 }
 
 #[test]
-fn a_trust_policy_sees_what_the_call_has() {
-    let (accounts, issuer) = world();
+fn a_trust_policy_can_use_the_calls_condition_keys() {
+    let (accounts, issuer) = fixture();
     let provider = accounts.provider("111122223333", URL).unwrap();
     let claims = json!({
         "iss": URL, "sub": "s", "aud": ["a", "b"], "amr": ["m"], "iat": NOW, "exp": NOW,

@@ -18,10 +18,10 @@ async fn place(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) ->
     let kept = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(kept, body, "the body was not put back");
     match destination {
-        Destination::Here => "here",
-        Destination::There(_) => "there",
-        Destination::Nowhere(Refusal::Signature(SignatureError::Missing)) => "unsigned",
-        Destination::Nowhere(_) => "broken",
+        Destination::Sandbox => "here",
+        Destination::Upstream(_) => "there",
+        Destination::Rejected(ForwardError::Signature(SignatureError::Missing)) => "unsigned",
+        Destination::Rejected(_) => "broken",
     }
 }
 
@@ -32,7 +32,7 @@ async fn a_signed_call_goes_where_its_scope_says() {
     {
         let signature = signed_for(service);
         let headers = [("authorization", &*signature), ("x-amz-date", "20260101T000000Z")];
-        // Whatever its path says: the signature is proved for the scope.
+        // The path does not matter, because the signature is verified for the scope.
         for uri in ["/", "/openid/v1/jwks", "/?Action=GetCallerIdentity"] {
             assert_eq!(place("POST", uri, &headers, "").await, wanted, "{service} {uri}");
         }
@@ -42,7 +42,7 @@ async fn a_signed_call_goes_where_its_scope_says() {
 }
 
 #[tokio::test]
-async fn an_unsigned_call_goes_by_its_path_or_its_action() {
+async fn an_unsigned_calls_destination_is_its_path_or_action() {
     let form = [("content-type", FORM)];
     for (method, uri, headers, body, wanted) in [
         ("GET", "/_podrole/decisions", &[][..], "", "here"),

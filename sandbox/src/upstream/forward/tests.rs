@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn only_a_servers_root_is_taken() {
+fn the_url_must_be_a_servers_root() {
     for good in ["http://127.0.0.1:5000", "http://moto:5000/", "https://minio.example.org"] {
         assert!(root(good).is_some(), "{good}");
     }
@@ -20,7 +20,7 @@ fn only_a_servers_root_is_taken() {
 }
 
 #[test]
-fn what_belongs_to_the_connection_stays_there() {
+fn hop_by_hop_headers_are_removed() {
     let forwarder = Forwarder::new("http://127.0.0.1:5000").unwrap();
     let request = Request::builder()
         .uri("/a%20b?x=1")

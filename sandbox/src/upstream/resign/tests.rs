@@ -1,5 +1,5 @@
-//! What is signed again is proved by the checks that clients pass, and so by other code of ours;
-//! tests/local has a verifier that is not ours.
+//! Verifies what was signed again with the sandbox's own checks, which is other code than the signing.
+//! tests/local uses an independent verifier.
 
 use axum::body::Bytes;
 use http_body_util::BodyExt as _;
@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    signature::{authorization::Place, key::Key},
-    sts::Call,
-    upstream::prove,
+    call::Call,
+    signature::{authorization::SignaturePlacement, key::CallerKey},
+    upstream::verify,
 };
 
 const ID: &str = "AKIAEMULATOR";
@@ -18,22 +18,23 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_000_000).unwrap()
 }
 
-fn key() -> Key {
+fn key() -> CallerKey {
     let (id, secret) = (ID.to_owned(), "its secret".to_owned());
-    Key { id, secret, token: None, expiration: None, arn: String::new() }
+    CallerKey { id, secret, token: None, expiration: None, arn: String::new() }
 }
 
-fn client() -> Signed {
+fn client() -> RequestSignature {
     let authorization = "AWS4-HMAC-SHA256 Credential=ASIAB/19700112/eu-west-1/s3/aws4_request, \
                          SignedHeaders=host, Signature=0";
     let mut headers = HeaderMap::new();
     headers.insert("authorization", authorization.parse().unwrap());
     headers.insert("x-amz-date", "19700112T134640Z".parse().unwrap());
     let uri = Uri::from_static("/");
-    Signed::read(&Call { method: "GET", uri: &uri, headers: &headers, body: b"" }).unwrap()
+    RequestSignature::read(&Call { method: "GET", uri: &uri, headers: &headers, body: b"" })
+        .unwrap()
 }
 
-fn signed_for(service: &str) -> Signed {
+fn signed_for(service: &str) -> RequestSignature {
     let mut signed = client();
     signed.scope.service = service.to_owned();
     signed
@@ -56,31 +57,26 @@ fn parts(uri: &str) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-fn sign(uri: &str, content: Content, signed: &Signed) -> Request {
+fn sign(uri: &str, content: VerifiedBody, signed: &RequestSignature) -> Request {
     let at = now() + SignedDuration::from_mins(5);
     let signer = Signer { id: ID, secret: "its secret", at };
-    signer.sign(Proved { parts: parts(uri), content }, signed).unwrap()
+    signer.sign(VerifiedRequest { parts: parts(uri), content }, signed).unwrap()
 }
 
-/// Whether the emulator would take it.
+/// Whether the emulator would accept the call.
 async fn taken(request: Request) -> bool {
     let at = now() + SignedDuration::from_mins(5);
-    let head = Call {
-        method: request.method().as_str(),
-        uri: request.uri(),
-        headers: request.headers(),
-        body: b"",
-    };
-    let signed = Signed::read(&head).unwrap();
+    let head = Call::head(&request);
+    let signed = RequestSignature::read(&head).unwrap();
     assert_eq!(signed.scope.key_id, ID);
-    let key = prove::key(&head, &signed, |_| Some(key()), at).unwrap();
-    prove::body(request, &signed, &key, 1000, false).await.is_ok()
+    let key = verify::key(&head, &signed, |_| Some(key()), at).unwrap();
+    verify::body(request, &signed, &key, 1000, false).await.is_ok()
 }
 
 #[tokio::test]
-async fn an_emulator_that_looks_takes_it() {
-    let hello = || Content::Whole(Bytes::from_static(b"hello"));
-    let stream = || Content::Stream(Body::from("hello"));
+async fn a_call_that_is_signed_again_passes_verification() {
+    let hello = || VerifiedBody::Whole(Bytes::from_static(b"hello"));
+    let stream = || VerifiedBody::Stream(Body::from("hello"));
     for uri in ["/a/b", "/a%20b/../c//d+e?x=a%2Fb&acl", "/%C3%BC!*'()"] {
         for service in ["s3", "secretsmanager", "lambda"] {
             let signed = signed_for(service);
@@ -91,7 +87,7 @@ async fn an_emulator_that_looks_takes_it() {
 }
 
 #[tokio::test]
-async fn what_came_in_chunks_goes_on_whole() {
+async fn a_chunked_body_is_decoded_before_it_is_signed_again() {
     let decoded = Decoded {
         data: Bytes::from_static(b"hello"),
         trailers: vec![
@@ -99,7 +95,7 @@ async fn what_came_in_chunks_goes_on_whole() {
             ("x-amz-acl".to_owned(), "public-read".to_owned()),
         ],
     };
-    let request = sign("/a/b", Content::Decoded(decoded), &client());
+    let request = sign("/a/b", VerifiedBody::Decoded(decoded), &client());
     let headers = request.headers();
     assert_eq!(headers["content-encoding"], "gzip");
     assert_eq!(headers["x-amz-checksum-crc32"], "NhCmhg==");
@@ -114,10 +110,10 @@ async fn what_came_in_chunks_goes_on_whole() {
 
 #[test]
 fn a_presigned_url_loses_its_signature() {
-    let place = Place::Query { expires: 60 };
+    let place = SignaturePlacement::Query { expires: 60 };
     let own = "/a%20b?X-Amz-Algorithm=A&X-Amz-Signature=B&X-Amz-Security-Token=C&versionId=7";
     let sent = uri(&own.parse().unwrap(), place).unwrap();
     assert_eq!(sent, "/a%20b?versionId=7");
     assert_eq!(uri(&"/a?X-Amz-Signature=B".parse().unwrap(), place).unwrap(), "/a");
-    assert_eq!(uri(&"/a?x=%2f".parse().unwrap(), Place::Headers).unwrap(), "/a?x=%2f");
+    assert_eq!(uri(&"/a?x=%2f".parse().unwrap(), SignaturePlacement::Headers).unwrap(), "/a?x=%2f");
 }

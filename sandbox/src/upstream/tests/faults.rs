@@ -1,4 +1,4 @@
-//! Faults of calls that are passed on.
+//! Faults in calls that are passed on.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::upstream::protocol::Protocol;
 
-/// What comes of the user's call when this was asked for; and the sandbox.
+/// Injects a rule and performs a call of the user. Returns the sandbox and the response.
 async fn spoiled(service: &str, rule: &str) -> (Sandbox, Response) {
     let sandbox = sandbox();
     sandbox.faults().add(rule.parse().unwrap(), podrole_runtime::clock::now()).unwrap();
@@ -24,7 +24,7 @@ async fn text(answer: Response) -> String {
 }
 
 #[tokio::test]
-async fn a_fault_is_for_a_service_an_operation_or_both() {
+async fn a_fault_matches_a_service_an_operation_or_both() {
     for (name, wanted) in [
         ("*", 503),
         ("s3", 503),
@@ -38,13 +38,13 @@ async fn a_fault_is_for_a_service_an_operation_or_both() {
         let rule = format!("operation={name},status=503,code=SlowDown");
         let (sandbox, answer) = spoiled("s3", &rule).await;
         assert_eq!(answer.status(), wanted, "{name}");
-        // Spoiled or passed on: it is counted once.
+        // With or without a fault, the call is counted once.
         assert_eq!(sandbox.calls()["s3.PUT"], 1, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_fault_has_the_form_of_its_service() {
+async fn a_fault_has_the_format_of_its_service() {
     let rule = "status=503,code=SlowDown,message=wait";
     let answer = text(spoiled("s3", rule).await.1).await;
     assert!(answer.contains("<Error><Code>SlowDown</Code><Message>wait</Message>"), "{answer}");
@@ -54,7 +54,7 @@ async fn a_fault_has_the_form_of_its_service() {
 }
 
 #[tokio::test]
-async fn each_thing_that_can_go_wrong_does() {
+async fn each_kind_of_fault_applies_to_upstream_calls() {
     let body = async |rule: &str| spoiled("s3", rule).await.1.into_body().collect().await;
     assert!(body("reset").await.is_err());
     assert!(body("truncated").await.is_err());
@@ -64,14 +64,14 @@ async fn each_thing_that_can_go_wrong_does() {
     let started = tokio::time::Instant::now();
     assert!(text(spoiled("s3", "delay=50ms").await.1).await.ends_with(" hello"));
     assert!(started.elapsed() >= Duration::from_millis(50));
-    // The signature is as old as the clock says.
+    // The skewed clock makes the signature too old.
     let (_, late) = spoiled("s3", "clockSkew=20m").await;
     assert_eq!((late.status().as_u16(), late.headers().contains_key("date")), (403, true));
     assert!(text(late).await.contains("RequestTimeTooSkewed"));
 }
 
 #[tokio::test]
-async fn a_call_that_is_refused_has_faults_too_and_a_header_brings_its_own() {
+async fn faults_also_apply_to_rejected_calls_and_a_header_can_contain_one() {
     let sandbox = sandbox();
     let router = behind_of(&sandbox).await;
     let ask = async |rule: &str| {
@@ -95,18 +95,18 @@ fn form(length: Option<&str>, body: Body) -> Request {
 }
 
 #[tokio::test]
-async fn a_short_form_says_its_operation_and_comes_back_whole() {
-    let asked = || Asked { protocol: Protocol::Query, operation: "sns.POST".to_owned() };
+async fn a_short_forms_action_is_read_and_its_body_put_back() {
+    let of_sns = || UpstreamOperation { protocol: Protocol::Query, name: "sns.POST".to_owned() };
     let text = "Version=2010-03-31&Action=CreateTopic";
-    let (named, request) = asked().with_action(form(Some("37"), Body::from(text))).await;
-    assert_eq!(named.operation, "sns.CreateTopic");
+    let (named, request) = of_sns().with_action(form(Some("37"), Body::from(text))).await;
+    assert_eq!(named.name, "sns.CreateTopic");
     let body = request.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, text);
-    // What is long, or says no length, is not waited for: these bodies never end.
+    // Long bodies and bodies without a length are not read: these never end.
     for length in [None, Some("65537")] {
         let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let read = asked().with_action(form(length, endless));
+        let read = of_sns().with_action(form(length, endless));
         let (named, _) = timeout(Duration::from_secs(5), read).await.unwrap();
-        assert_eq!(named.operation, "sns.POST", "{length:?}");
+        assert_eq!(named.name, "sns.POST", "{length:?}");
     }
 }

@@ -1,29 +1,26 @@
-//! Users' keys, and whose credentials are nobody's.
+//! Keys of users, and credentials of deleted roles.
 
 use super::{super::*, BODY, URL, headers, now, session};
-use crate::{
-    config::Config,
-    sts::{authorization::Place, world},
-};
+use crate::{config::Config, signature::authorization::SignaturePlacement, sts::fixture};
 
-/// Who a call signed with that key is.
+/// The caller of a call that is signed with that key.
 fn ask(
     accounts: &Accounts,
     sessions: &Sessions,
-    key: impl Into<Key>,
+    key: impl Into<CallerKey>,
     service: &str,
 ) -> Result<Caller, SignatureError> {
     let request = ("POST", URL, BODY.as_bytes());
     let scope = (now(), "eu-west-1", service);
-    let headers = headers(sigv4::sign_as_client(key, request, scope, Place::Headers));
+    let headers = headers(sigv4::sign_as_client(key, request, scope, SignaturePlacement::Headers));
     let uri = "/".parse().unwrap();
     let call = Call { method: "POST", uri: &uri, headers: &headers, body: BODY.as_bytes() };
     authenticate(accounts, sessions, &call, "sts", now())
 }
 
-fn key(secret: &str, token: Option<&str>) -> Key {
-    Key {
-        id: world::NODE.to_owned(),
+fn key(secret: &str, token: Option<&str>) -> CallerKey {
+    CallerKey {
+        id: fixture::NODE.to_owned(),
         secret: secret.to_owned(),
         token: token.map(str::to_owned),
         expiration: None,
@@ -32,28 +29,28 @@ fn key(secret: &str, token: Option<&str>) -> Key {
 }
 
 #[test]
-fn a_user_signs_with_a_key_of_their_own() {
-    let Config { accounts, .. } = world::World::new().config;
+fn a_user_signs_with_its_own_key() {
+    let Config { accounts, .. } = fixture::Fixture::new().config;
     let sessions = Sessions::default();
     let caller = ask(&accounts, &sessions, key("node-secret", None), "sts").unwrap();
     assert_eq!(caller.identity().unwrap().arn, "arn:aws:iam::111122223333:user/team/node");
     assert_eq!((caller.region.as_str(), caller.is_temporary()), ("eu-west-1", false));
-    for (name, key, service, fault) in [
+    for (name, key, service, error) in [
         ("another secret", key("other", None), "sts", SignatureError::Mismatch),
         ("a token of somebody", key("node-secret", Some("x")), "sts", SignatureError::SessionToken),
         ("another service", key("node-secret", None), "iam", SignatureError::Service),
     ] {
-        assert_eq!(ask(&accounts, &sessions, key, service).err(), Some(fault), "{name}");
+        assert_eq!(ask(&accounts, &sessions, key, service).err(), Some(error), "{name}");
     }
 }
 
 #[test]
-fn a_role_that_is_gone_takes_its_sessions_along() {
+fn sessions_of_a_deleted_role_are_invalid() {
     let mut accounts = super::accounts();
     let mut sessions = Sessions::default();
     sessions.keep(session(), now());
     assert!(ask(&accounts, &sessions, &session(), "sts").is_ok());
     accounts.remove_role("111122223333", "app");
-    let fault = ask(&accounts, &sessions, &session(), "sts").err();
-    assert_eq!(fault, Some(SignatureError::UnknownKey));
+    let error = ask(&accounts, &sessions, &session(), "sts").err();
+    assert_eq!(error, Some(SignatureError::UnknownKey));
 }

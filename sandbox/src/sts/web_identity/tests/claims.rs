@@ -1,21 +1,21 @@
-//! Tags and a source identity that the token brings along.
+//! Session tags and a source identity in the token.
 
 use serde_json::{Value, json};
 
 use super::super::*;
-use super::{GOOD, NOW, URL, now, web_request, world};
+use super::{GOOD, NOW, URL, fixture, now, web_request};
 use crate::policy::Policy;
 
 const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE: &str = "https://aws.amazon.com/source_identity";
 
-/// What a token with that claim gets of a role that trusts it to do `actions`.
+/// The result for a token with that claim, and a role that allows `actions`.
 fn ask(
     claim: &str,
     value: &Value,
     actions: &[&str],
 ) -> Result<WebIdentity, (&'static str, String)> {
-    let (mut accounts, issuer) = world();
+    let (mut accounts, issuer) = fixture();
     let arn: RoleArn = GOOD.role.parse().unwrap();
     let policy = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
@@ -35,9 +35,9 @@ fn ask(
     claims[claim] = value.clone();
     let header = json!({"alg": "RS256", "kid": issuer.kid()});
     let token = issuer.sign(&header, &claims).unwrap();
-    let known = Known { accounts: &accounts, issuer: None, credential_life: None };
-    decide(known, web_request(&token), now())
-        .map_err(|fault| (fault.code().0, format!("{fault} | {}", fault.reason())))
+    let inputs = DecisionInputs { accounts: &accounts, issuer: None, credential_life: None };
+    decide(inputs, web_request(&token), now())
+        .map_err(|error| (error.code().0, format!("{error} | {}", error.reason())))
 }
 
 const BOTH: [&str; 2] = ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"];
@@ -48,10 +48,10 @@ fn a_tokens_tags_become_session_tags() {
         "principal_tags": {"team": ["shop"], "shift": "night"},
         "transitive_tag_keys": ["team"],
     });
-    let carried = ask(TAGS, &tags, &BOTH).unwrap().granted.carried;
-    let read: Vec<_> = carried.tags.iter().collect();
+    let attributes = ask(TAGS, &tags, &BOTH).unwrap().granted.attributes;
+    let read: Vec<_> = attributes.tags.iter().collect();
     assert_eq!(read, [("shift", "night"), ("team", "shop")]);
-    assert_eq!(carried.transitive.into_iter().collect::<Vec<_>>(), ["team"]);
+    assert_eq!(attributes.transitive.into_iter().collect::<Vec<_>>(), ["team"]);
     let (code, why) = ask(TAGS, &tags, &BOTH[..1]).unwrap_err();
     assert_eq!(code, "AccessDenied");
     assert!(why.starts_with("Not authorized to perform sts:TagSession"), "{why}");
@@ -61,7 +61,7 @@ fn a_tokens_tags_become_session_tags() {
 }
 
 #[test]
-fn a_claim_of_tags_is_one_or_the_token_is_none() {
+fn a_malformed_tags_claim_is_an_error() {
     for (tags, code) in [
         (json!({"principal_tags": {"team": ["a", "b"]}}), "InvalidIdentityToken"),
         (json!({"principal_tags": {"team": []}}), "InvalidIdentityToken"),
@@ -76,11 +76,11 @@ fn a_claim_of_tags_is_one_or_the_token_is_none() {
 }
 
 #[test]
-fn a_tokens_source_identity_needs_its_permission() {
+fn a_tokens_source_identity_needs_permission() {
     let both = ["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"];
     let granted = ask(SOURCE, &json!("alice"), &both).unwrap().granted;
-    assert_eq!(granted.carried.source_identity.as_deref(), Some("alice"));
-    let provider = granted.carried.provider.unwrap();
+    assert_eq!(granted.attributes.source_identity.as_deref(), Some("alice"));
+    let provider = granted.attributes.provider.unwrap();
     assert_eq!(provider, "arn:aws:iam::111122223333:oidc-provider/oidc.example/id");
     let (code, why) = ask(SOURCE, &json!("alice"), &both[..1]).unwrap_err();
     assert!(code == "AccessDenied" && why.contains("sts:SetSourceIdentity"), "{why}");
