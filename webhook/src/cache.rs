@@ -7,12 +7,14 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher as _, RandomState},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
+
+use crate::mutex::lock;
 
 /// How long a live read's answer is believed.
 const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
@@ -61,6 +63,38 @@ pub(crate) struct Cache {
     listing: Option<Watched>,
     live: HashMap<ServiceAccountRef, LiveAnswer>,
     key: RandomState,
+}
+
+/// The cache that the watch fills. Clones are the same cache.
+#[derive(Clone, Default)]
+pub(crate) struct SharedCache {
+    cache: Arc<Mutex<Cache>>,
+    changed: Arc<watch::Sender<()>>,
+}
+
+impl SharedCache {
+    /// Changes what is known, and lets those who wait look again.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Cache)) {
+        change(&mut lock(&self.cache));
+        self.changed.send_replace(());
+    }
+
+    /// Takes live answers in.
+    pub(crate) fn answered(
+        &self,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<Seen>)>,
+    ) {
+        lock(&self.cache).answered(answers, Instant::now());
+    }
+
+    /// Resolves at each change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(crate) fn look(&self, account: &ServiceAccountRef) -> Known {
+        lock(&self.cache).look(account, Instant::now())
+    }
 }
 
 impl Cache {

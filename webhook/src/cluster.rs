@@ -20,10 +20,10 @@ pub use registrations::{UnregisterError, unregister};
 
 use crate::{
     LookupError, Metrics, Reading, ServiceAccounts,
-    cache::Seen,
+    cache::{Seen, SharedCache},
     config_map::RoleMap,
     crowd::{Live, Told},
-    lookup::{Lookup, SharedCache},
+    lookup::Lookup,
     namespaces::{GuardRails, LiveNamespace, Namespaces},
     sources::Latest,
 };

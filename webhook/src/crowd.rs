@@ -19,8 +19,11 @@ use tokio::{
 };
 
 use crate::{
-    LookupError, Metrics, budget::Budget, cache::Seen, flights::lock, lookup::SharedCache,
+    LookupError, Metrics,
+    budget::Budget,
+    cache::{Seen, SharedCache},
     metrics::LiveRead,
+    mutex::lock,
 };
 
 /// How many ServiceAccounts of one namespace are read one by one at a time.

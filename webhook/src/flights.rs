@@ -4,10 +4,12 @@ use std::{
     collections::HashMap,
     future::Future,
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::sync::watch;
+
+use crate::mutex::lock;
 
 /// What a passenger holds: the read's answer, once it has landed.
 pub(crate) type Ticket<V> = watch::Receiver<Option<V>>;
@@ -53,8 +55,4 @@ where
         });
         flight
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

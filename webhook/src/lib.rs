@@ -32,6 +32,7 @@ mod lookout;
 mod lookup;
 mod metrics;
 pub mod mutate;
+mod mutex;
 mod namespaces;
 mod outcome;
 pub mod pod;

@@ -1,50 +1,17 @@
 //! Looking a ServiceAccount up: the cache first, then one live read for all who wait, within a
 //! budget; and whatever the watch brings meanwhile counts, too.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     LookupError, Metrics,
-    cache::{Cache, Known, Seen},
+    cache::{Known, SharedCache},
     crowd::{Live, Reads},
-    flights::{Flights, lock},
+    flights::Flights,
 };
-
-/// The cache that the watch fills. Clones are the same cache.
-#[derive(Clone, Default)]
-pub(crate) struct SharedCache {
-    cache: Arc<Mutex<Cache>>,
-    changed: Arc<watch::Sender<()>>,
-}
-
-impl SharedCache {
-    /// Changes what is known, and lets those who wait look again.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Cache)) {
-        change(&mut lock(&self.cache));
-        self.changed.send_replace(());
-    }
-
-    /// Takes live answers in.
-    pub(crate) fn answered(
-        &self,
-        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<Seen>)>,
-    ) {
-        lock(&self.cache).answered(answers, Instant::now());
-    }
-
-    fn look(&self, account: &ServiceAccountRef) -> Known {
-        lock(&self.cache).look(account, Instant::now())
-    }
-}
 
 /// ServiceAccounts out of a cache, with live reads where that is not enough.
 pub(crate) struct Lookup<L> {
@@ -66,7 +33,7 @@ impl<L: Live> Lookup<L> {
 
     pub(crate) async fn look(&self, account: &ServiceAccountRef, patience: Duration) -> Found {
         // From here on no change is missed.
-        let changes = self.cache.changed.subscribe();
+        let changes = self.cache.changes();
         let known = match self.cache.look(account) {
             Known::Unsynced => return Err(LookupError::Unsynced),
             Known::Said(said) => return Ok(said),

@@ -10,11 +10,7 @@ use std::{
 use podrole_identity::PermittedRoles;
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    LookupError,
-    budget::Budget,
-    flights::{Flights, lock},
-};
+use crate::{LookupError, budget::Budget, flights::Flights, mutex::lock};
 
 /// Asks the API server itself for a namespace.
 pub(crate) trait LiveNamespace: Send + Sync + 'static {

@@ -18,9 +18,8 @@ use podrole_identity::{
 use super::{Meta, NamespaceMeta};
 use crate::{
     Metrics, Reading,
-    cache::{Cache, Seen},
+    cache::{Cache, Seen, SharedCache},
     config_map::{self, RoleMap},
-    lookup::SharedCache,
     metrics::Watch,
     namespaces::Namespaces,
     sources::Latest,

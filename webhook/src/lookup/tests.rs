@@ -2,13 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use podrole_identity::{AnnotationPrefix, Annotations};
 use tokio::time::sleep;
 
 use super::*;
+use crate::{cache::Seen, mutex::lock};
 
 const LONG: Duration = Duration::from_secs(20);
 

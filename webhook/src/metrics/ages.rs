@@ -16,7 +16,7 @@ use super::{
     Watch,
     labels::{KindLabels, Word},
 };
-use crate::flights::lock;
+use crate::mutex::lock;
 
 /// When each watch was heard of last. Clones are the same.
 #[derive(Clone, Debug, Default)]
