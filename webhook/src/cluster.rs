@@ -22,7 +22,7 @@ use crate::{
     LookupError, Metrics, Reading, ServiceAccounts,
     cache::{Seen, SharedCache},
     config_map::RoleMap,
-    crowd::{Live, Told},
+    live_reads::{Live, Told},
     lookup::Lookup,
     namespaces::{GuardRails, LiveNamespace, Namespaces},
     sources::Latest,

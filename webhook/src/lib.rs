@@ -14,21 +14,18 @@
 //! is admitted as it is, with a warning that `kubectl` shows; on `/mutate/required` it is refused.
 #![forbid(unsafe_code)]
 
-mod accounts;
 mod args;
 mod association_file;
 pub mod binding;
-mod budget;
 mod cache;
 pub mod cluster;
 mod command;
 mod config_map;
-mod crowd;
-mod flights;
+mod conflicts;
 #[cfg(test)]
 mod fuzz;
-mod instance;
-mod lookout;
+mod imds;
+mod live_reads;
 mod lookup;
 mod metrics;
 pub mod mutate;
@@ -36,23 +33,26 @@ mod mutex;
 mod namespaces;
 mod outcome;
 pub mod pod;
+mod rate_limit;
+mod registration_monitor;
 pub mod review;
-mod rivals;
 mod routes;
 mod run;
 mod selector;
+mod service_accounts;
 mod settings;
+mod singleflight;
 pub mod sources;
 mod tls;
 mod validate;
 mod webhook;
 
-pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
 pub use command::main;
 pub use config_map::{RoleEntry, RoleMap};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
+pub use service_accounts::{InMemory, LookupError, ServiceAccounts};
 pub use settings::{Reading, Settings};
 pub use webhook::{DEFAULT_PATIENCE, Injection, Webhook, review_bytes, validate_bytes};

@@ -9,8 +9,8 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     LookupError, Metrics,
     cache::{Known, SharedCache},
-    crowd::{Live, Reads},
-    flights::Flights,
+    live_reads::{Live, Reads},
+    singleflight::Flights,
 };
 
 /// ServiceAccounts out of a cache, with live reads where that is not enough.

@@ -1,7 +1,7 @@
 //! What is counted and measured.
 
-mod ages;
 mod labels;
+mod sync_ages;
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub(crate) use ages::Ages;
 use labels::{KindLabels, ResultLabels, ReviewLabels, RouteLabels, SourceLabels, Word};
 pub(crate) use labels::{LiveRead, Route, Source, Watch};
+pub(crate) use sync_ages::Ages;
 
 use crate::{Outcome, Reason};
 

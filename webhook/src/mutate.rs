@@ -4,11 +4,11 @@
 //! second pass over the result finds nothing to do.
 
 mod container;
+mod desired;
 mod ephemeral;
 mod operations;
 mod proxy;
 mod secrets;
-mod wish;
 
 use json_patch::PatchOperation;
 use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL, PodAnnotations};
@@ -20,10 +20,10 @@ use crate::{
     pod::{Container, PodView},
 };
 use container::Verdict;
+use desired::Wish;
 pub use ephemeral::mutate_ephemeral;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
-use wish::Wish;
 
 /// What becomes of a pod. `jitter` is any number that differs from pod to pod: it spreads the
 /// renewal of container credentials' tokens.

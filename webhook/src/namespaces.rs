@@ -10,7 +10,7 @@ use std::{
 use podrole_identity::PermittedRoles;
 use tokio::time::{Instant, timeout};
 
-use crate::{LookupError, budget::Budget, flights::Flights, mutex::lock};
+use crate::{LookupError, mutex::lock, rate_limit::Budget, singleflight::Flights};
 
 /// Asks the API server itself for a namespace.
 pub(crate) trait LiveNamespace: Send + Sync + 'static {

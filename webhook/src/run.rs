@@ -21,8 +21,8 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, association_file, cluster, lookout::look_out,
-    router, sources::Sources, tls,
+    Args, CertificateSource, Metrics, Webhook, association_file, cluster,
+    registration_monitor::look_out, router, sources::Sources, tls,
 };
 
 /// Runs the webhook until a signal ends it.

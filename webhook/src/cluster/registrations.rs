@@ -14,7 +14,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    rivals::{Entry, Registered},
+    conflicts::{Entry, Registered},
     selector::{Holds, Requirement, Selector},
 };
 

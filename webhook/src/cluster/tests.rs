@@ -162,7 +162,7 @@ async fn who_may_not_list_configurations_says_so_and_goes_on() {
     assert!(matches!(error, ListError::Forbidden), "{error}");
     assert!(error.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
     let metrics = Metrics::default();
-    let looking = crate::lookout::look_out(&client, "podrole", &metrics, None);
+    let looking = crate::registration_monitor::look_out(&client, "podrole", &metrics, None);
     assert!(timeout(Duration::from_millis(300), looking).await.is_err(), "it ended the process");
 }
 

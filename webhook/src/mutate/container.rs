@@ -3,9 +3,9 @@
 use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
+    desired::{Wish, as_json},
     operations::{ContainerPatch, POD_NAME, parts},
     proxy,
-    wish::{Wish, as_json},
 };
 use crate::pod::{Container, Mount, PodView};
 

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::{
     container::{self, Verdict},
+    desired::{Group, Wish},
     operations::{ContainerPatch, POD_NAME, parts},
     secrets::VOLUME_PREFIX,
-    wish::{Group, Wish},
 };
 use crate::{
     Outcome, Reason,

@@ -1,7 +1,7 @@
 //! Secrets for containers: what is asked for, made into volumes, mounts and variables, or refused
 //! with a warning that names the annotation.
 
-mod places;
+mod placeholders;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::operations::{Array, ContainerPatch, parts};
 use crate::{binding::Binding, pod::PodView};
-use places::{Places, SubPath};
+use placeholders::{Places, SubPath};
 pub(super) use volume::PREFIX as VOLUME_PREFIX;
 use volume::SecretVolume;
 

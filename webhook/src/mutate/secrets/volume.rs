@@ -4,7 +4,7 @@
 use podrole_identity::DesiredSecret;
 use serde_json::{Value, json};
 
-use super::places::Places;
+use super::placeholders::Places;
 
 /// What stands before the hash in the volumes' names.
 pub(in crate::mutate) const PREFIX: &str = "podrole-secret-";

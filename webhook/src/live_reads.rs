@@ -20,10 +20,10 @@ use tokio::{
 
 use crate::{
     LookupError, Metrics,
-    budget::Budget,
     cache::{Seen, SharedCache},
     metrics::LiveRead,
     mutex::lock,
+    rate_limit::Budget,
 };
 
 /// How many ServiceAccounts of one namespace are read one by one at a time.

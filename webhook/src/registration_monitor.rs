@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     Metrics,
     cluster::{Client, ListError, registered},
-    rivals::{self, Kind, Registered, Rival},
+    conflicts::{self, Kind, Registered, Rival},
 };
 
 /// While our own configuration is not there: an installer makes it about when it starts us.
@@ -44,7 +44,7 @@ pub(crate) async fn look_out(
         looks += 1;
         match registered(client).await {
             Ok(all) => {
-                if let Some(rivals) = rivals::find(own, &all) {
+                if let Some(rivals) = conflicts::find(own, &all) {
                     count(&rivals, metrics);
                     if let Some(first) = rivals.iter().find(|it| it.was_first() && !started) {
                         return anyhow::Error::msg(first.sentence(own));
