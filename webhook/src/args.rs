@@ -14,7 +14,7 @@ use podrole_runtime::logging::LogArgs;
 
 use crate::{
     Settings,
-    imds::{self, InstanceError},
+    imds::{self, ImdsError},
 };
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name, partition};
@@ -215,11 +215,11 @@ impl Args {
     }
 
     /// The same with what the EC2 instance says, where bare role names need it.
-    pub(crate) async fn completed(mut self) -> Result<Self, InstanceError> {
+    pub(crate) async fn completed(mut self) -> Result<Self, ImdsError> {
         if self.compose_role_arn && self.aws_account_id.is_none() {
             let instance = imds::read(&self.instance_metadata_url).await?;
             tracing::info!(?instance, "bare role names are of this instance's account");
-            self.aws_account_id = Some(instance.account);
+            self.aws_account_id = Some(instance.aws_account);
             self.instance_region = Some(instance.region);
         }
         Ok(self)

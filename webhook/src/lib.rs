@@ -1,5 +1,4 @@
-//! The mutating admission webhook: each new pod is given what its ServiceAccount may become in
-//! AWS.
+//! The mutating admission webhook: it gives new pods the AWS role of their ServiceAccount.
 //!
 //! ```text
 //!   HTTP body ─► review ─► pod (a view of the few fields that matter)
@@ -9,9 +8,10 @@
 //!                                             one log line, one metric
 //! ```
 //!
-//! The pod stays raw JSON and is never written anew: a patch has one `add` for each thing that is
-//! missing, so what Kubernetes adds to pods next year survives. Where something goes wrong the pod
-//! is admitted as it is, with a warning that `kubectl` shows; on `/mutate/required` it is refused.
+//! The pod stays raw JSON and is never serialized again: a patch has one `add` for each thing that
+//! is missing, so fields that Kubernetes adds to pods next year survive. If something goes wrong,
+//! the pod is admitted unchanged with a warning that `kubectl` shows, or, on `/mutate/required`,
+//! rejected.
 #![forbid(unsafe_code)]
 
 mod args;

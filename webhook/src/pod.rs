@@ -1,7 +1,7 @@
 //! A view of the few fields of a pod that matter here.
 //!
-//! What is not named is let be: the view is read from the raw pod, and nothing is ever written
-//! from it. It has no `Debug`, since environment variables hold secrets.
+//! Unknown fields are ignored, as in EKS's webhook, and are kept in the pod: nothing is ever
+//! serialized from the view. It has no `Debug`, because environment variables hold secrets.
 
 mod head;
 mod parts;
@@ -13,22 +13,22 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 pub use head::PodHead;
 
-/// A pod's label that keeps podrole away from it, with the value `disabled`.
+/// The label that opts a pod out, with the value `disabled`.
 pub const INJECTION_LABEL: &str = "podrole.io/injection";
-/// EKS's label for the same, with any value.
+/// EKS's label that opts a pod out, with any value.
 pub const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
-/// A pod, as far as it matters.
+/// A pod, as far as it matters here.
 #[derive(Default, Deserialize)]
 pub struct PodView {
-    pub(crate) metadata: Option<Metadata>,
+    pub(crate) metadata: Option<PodMetadata>,
     #[serde(default, deserialize_with = "nullable")]
-    pub(crate) spec: Spec,
+    pub(crate) spec: PodSpec,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Metadata {
+pub(crate) struct PodMetadata {
     name: Option<String>,
     generate_name: Option<String>,
     pub(crate) labels: Option<BTreeMap<String, String>>,
@@ -38,7 +38,7 @@ pub(crate) struct Metadata {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Spec {
+pub(crate) struct PodSpec {
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) containers: Vec<Container>,
     #[serde(default, deserialize_with = "nullable")]
@@ -69,7 +69,7 @@ pub(crate) struct Container {
     pub(crate) env_from: Vec<EnvFrom>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) volume_mounts: Vec<Mount>,
-    /// Of an ephemeral container: the one that it looks into.
+    /// Of an ephemeral container: the container that it debugs.
     pub(crate) target_container_name: Option<String>,
 }
 
@@ -78,11 +78,11 @@ pub(crate) struct Container {
 pub(crate) struct EnvFrom {
     #[serde(default, deserialize_with = "nullable")]
     prefix: String,
-    secret_ref: Option<Named>,
+    secret_ref: Option<SecretReference>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct SecretReference {
     #[serde(default)]
     name: String,
 }
@@ -128,12 +128,12 @@ struct SecretSource {
 #[derive(Deserialize)]
 struct Projected {
     #[serde(default, deserialize_with = "nullable")]
-    sources: Vec<Source>,
+    sources: Vec<ProjectedSource>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Source {
+struct ProjectedSource {
     service_account_token: Option<TokenSource>,
 }
 
@@ -145,7 +145,8 @@ struct TokenSource {
     path: String,
 }
 
-/// A pod that cannot be read. It says where, and nothing of what stands there.
+/// A pod could not be parsed. The text gives the position and none of the pod's content, which may
+/// be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the pod cannot be read (line {line}, column {column})")]
 pub struct PodError {
@@ -153,7 +154,7 @@ pub struct PodError {
     column: usize,
 }
 
-/// `null` is as good as absent, as it is to Kubernetes.
+/// Reads `null` as the default, as Kubernetes does.
 fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -163,7 +164,7 @@ where
 }
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
-    // An array would do for a type whose fields may all be absent.
+    // serde would read an array as a struct whose fields are all optional.
     if !json.trim_start().starts_with('{') {
         return Err(PodError { line: 1, column: 1 });
     }
@@ -172,22 +173,22 @@ fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
 }
 
 impl PodView {
-    /// Reads a pod's JSON.
+    /// Parses a pod's JSON.
     ///
     /// # Errors
-    /// When a field that matters is not of its kind.
+    /// If a field that matters here has another type than in Kubernetes.
     pub fn read(json: &str) -> Result<Self, PodError> {
         read(json)
     }
 
-    /// Its name, where it is known already.
+    /// The pod's name; `None` if Kubernetes will generate it.
     pub(crate) fn name(&self) -> Option<&str> {
         let name = self.metadata.as_ref()?.name.as_deref();
         name.filter(|name| !name.is_empty())
     }
 
-    /// How long its name can be: the API server keeps 58 characters of a generated name's
-    /// beginning and puts 5 behind them.
+    /// The greatest length of the pod's name: the API server cuts `generateName` to 58 characters and
+    /// appends 5.
     pub(crate) fn longest_name(&self) -> usize {
         let generate = self.metadata.as_ref().and_then(|it| it.generate_name.as_deref());
         match self.name() {
@@ -196,7 +197,7 @@ impl PodView {
         }
     }
 
-    /// Whether a label of its own keeps podrole away.
+    /// Whether a label opts the pod out.
     pub(crate) fn opted_out(&self) -> bool {
         self.labels().is_some_and(|labels| {
             labels.contains_key(EKS_SKIP_LABEL)
@@ -204,7 +205,7 @@ impl PodView {
         })
     }
 
-    /// Whether it is meant for Windows nodes.
+    /// Whether the pod is for Windows nodes.
     #[must_use]
     pub fn is_windows(&self) -> bool {
         let selects = |key| self.spec.node_selector.get(key).map(String::as_str) == Some("windows");

@@ -1,6 +1,6 @@
-//! Looks at what is registered, at start and from time to time: for others that would inject into
-//! our pods, and for a `caBundle` by which no API server gets through, where we do not keep it
-//! right ourselves.
+//! Checks the registered webhook configurations at start and once a minute: for other webhooks that
+//! inject into our pods, and for a `caBundle` with which API servers cannot verify this webhook,
+//! if podrole does not maintain it itself.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -11,25 +11,26 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     Metrics,
     cluster::{Client, ListError, registered},
-    conflicts::{self, Kind, Registered, Rival},
+    conflicts::{self, Conflict, ConflictKind, Registered},
 };
 
-/// While our own configuration is not there: an installer makes it about when it starts us.
-const SOON: Duration = Duration::from_secs(2);
-/// How many times it is looked for that soon.
-const SOON_TIMES: usize = 60;
-/// Later.
-const LATER: Duration = Duration::from_secs(60);
+/// The interval until our own configuration is registered: an installer creates it at about the
+/// time it starts us.
+const EARLY_INTERVAL: Duration = Duration::from_secs(2);
+/// How many checks are made at the early interval, two minutes in all.
+const EARLY_CHECKS: usize = 60;
+const INTERVAL: Duration = Duration::from_secs(60);
 
-/// What is served, where it is somebody else who tells API servers whom to trust.
+/// The serving configuration, once there is one, for a `caBundle` that podrole does not maintain.
 pub(crate) type Served = watch::Receiver<Option<Arc<ServerConfig>>>;
 
-/// Looks out for ever, with a line in the log for each thing that comes.
+/// Checks until the process ends, and logs each finding once.
 ///
 /// # Errors
-/// When another podrole was here first, as far as the first look at all goes: later it is a
-/// warning, since whoever serves already is not taken away from the pods.
-pub(crate) async fn look_out(
+/// Returns if the first successful check finds an older podrole for the same namespaces. On later
+/// checks that is only a warning: a replica that already serves pods must not stop because an older
+/// configuration appeared.
+pub(crate) async fn monitor(
     client: &Client,
     own: &str,
     metrics: &Metrics,
@@ -39,36 +40,37 @@ pub(crate) async fn look_out(
         Some(served) => served.wait_for(Option::is_some).await.ok().and_then(|tls| tls.clone()),
         None => None,
     };
-    let (mut told, mut looks, mut started) = (BTreeSet::new(), 0, false);
+    let (mut logged, mut checks, mut started) = (BTreeSet::new(), 0, false);
     loop {
-        looks += 1;
+        checks += 1;
         match registered(client).await {
             Ok(all) => {
-                if let Some(rivals) = conflicts::find(own, &all) {
-                    count(&rivals, metrics);
-                    if let Some(first) = rivals.iter().find(|it| it.was_first() && !started) {
+                if let Some(conflicts) = conflicts::find(own, &all) {
+                    count(&conflicts, metrics);
+                    let first = conflicts.iter().find(|it| it.has_precedence() && !started);
+                    if let Some(first) = first {
                         return anyhow::Error::msg(first.sentence(own));
                     }
-                    let unproved = tls.iter().flat_map(|tls| unproved(own, &all, tls));
-                    let rivals = rivals.iter().map(|rival| rival.sentence(own));
-                    tell(rivals.chain(unproved), &mut told);
+                    let unverified = tls.iter().flat_map(|tls| unverified(own, &all, tls));
+                    let conflicts = conflicts.iter().map(|conflict| conflict.sentence(own));
+                    log_new(conflicts.chain(unverified), &mut logged);
                     started = true;
                 }
             }
             Err(error) => {
-                tell([error.to_string()], &mut told);
+                log_new([error.to_string()], &mut logged);
                 started |= matches!(error, ListError::Forbidden);
             }
         }
-        sleep(if started || looks > SOON_TIMES { LATER } else { SOON }).await;
+        sleep(if started || checks > EARLY_CHECKS { INTERVAL } else { EARLY_INTERVAL }).await;
     }
 }
 
-/// Our entries by whose `caBundle` an API server would not get through to us.
-fn unproved(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<String> {
+/// A sentence for each of our entries whose `caBundle` does not verify what is served.
+fn unverified(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<String> {
     let ours = all.iter().filter(|registered| registered.name == own);
     let failed = ours.flat_map(|ours| &ours.entries).filter_map(|entry| {
-        let error = prove(tls, &entry.bundle, &entry.host).err()?;
+        let error = prove(tls, &entry.ca_bundle, &entry.host).err()?;
         Some(format!(
             "API servers will not get through: {own}, {}: the caBundle does not prove what is \
              served as {} ({error}); put the CA there, with cert-manager by its annotation \
@@ -79,16 +81,16 @@ fn unproved(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<Strin
     failed.collect()
 }
 
-fn count(rivals: &[Rival], metrics: &Metrics) {
-    let of = |kind| rivals.iter().filter(|rival| rival.kind == kind).count();
-    metrics.foreign_webhooks(of(Kind::Eks), of(Kind::Podrole));
+fn count(conflicts: &[Conflict], metrics: &Metrics) {
+    let of = |kind| conflicts.iter().filter(|conflict| conflict.kind == kind).count();
+    metrics.conflicts(of(ConflictKind::Eks), of(ConflictKind::Podrole));
 }
 
-/// Each sentence is told once while it holds.
-fn tell(sentences: impl IntoIterator<Item = String>, told: &mut BTreeSet<String>) {
+/// Logs the sentences that the last check did not have. One that comes back is logged again.
+fn log_new(sentences: impl IntoIterator<Item = String>, logged: &mut BTreeSet<String>) {
     let now: BTreeSet<String> = sentences.into_iter().collect();
-    for sentence in now.difference(told) {
+    for sentence in now.difference(logged) {
         tracing::warn!("{sentence}");
     }
-    *told = now;
+    *logged = now;
 }

@@ -1,27 +1,27 @@
-//! Where ServiceAccounts and their namespaces are looked up: the cluster's watch, or a map for the
+//! Where ServiceAccounts and their namespaces are looked up: in the cluster, or in a map for the
 //! CLI and tests.
 
 use std::{collections::HashMap, future::Future, time::Duration};
 
 use podrole_identity::{PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef};
 
-/// What knows ServiceAccounts and namespaces.
+/// Looks up ServiceAccounts and namespaces.
 pub trait ServiceAccounts: Send + Sync + 'static {
-    /// What a ServiceAccount says; `None` where it does not exist. It is told or given up within
-    /// `patience`.
+    /// Returns a ServiceAccount's annotations, or `None` if it does not exist, within `patience`.
     ///
     /// # Errors
-    /// When it cannot be known. Not to know is never "no role".
+    /// If the ServiceAccount could not be read. An error must never be taken for "no role": the
+    /// pod would run without credentials, or with those of its node.
     fn find(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         patience: Duration,
     ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupError>> + Send;
 
-    /// What a namespace permits its pods to become. It is told or given up within `patience`.
+    /// Returns the roles that a namespace permits its pods, within `patience`.
     ///
     /// # Errors
-    /// When it cannot be known. Not to know is never a yes.
+    /// If the namespace could not be read. An error must never be taken for "any role".
     fn permitted_roles(
         &self,
         namespace: &str,
@@ -29,37 +29,37 @@ pub trait ServiceAccounts: Send + Sync + 'static {
     ) -> impl Future<Output = Result<PermittedRoles, LookupError>> + Send;
 }
 
-/// Why a ServiceAccount or a namespace could not be looked up. The error is the cluster's or ours,
-/// never the pod's.
+/// Why a ServiceAccount or a namespace could not be looked up. The cause is in the cluster or in
+/// podrole, never in the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// Something that says who pods are has not been read for the first time.
+    /// A source of roles has not been loaded for the first time.
     #[error("who pods are is not all read yet; create the pod again in a few seconds")]
     Unsynced,
     /// The API server answered with an error, or not at all.
     #[error("the API server did not tell the ServiceAccount; the webhook's log says why")]
     Failed,
-    /// The answer took too long.
+    /// The API server did not answer in time.
     #[error("the API server took too long to tell the ServiceAccount; create the pod again")]
     TooSlow,
-    /// Too many are asked for at once.
+    /// The rate limit for live reads is used up.
     #[error("too many unknown ServiceAccounts at once; create the pod again in a few seconds")]
     Busy,
-    /// The namespace is not there, or the API server did not tell it.
+    /// The namespace does not exist, or could not be read.
     #[error("the API server did not tell the Namespace; create the pod again in a few seconds")]
     Namespace,
 }
 
-/// ServiceAccounts that are all known beforehand.
+/// A fixed set of ServiceAccounts.
 #[derive(Clone, Debug, Default)]
 pub struct InMemory {
-    accounts: HashMap<ServiceAccountRef, ServiceAccountAnnotations>,
+    service_accounts: HashMap<ServiceAccountRef, ServiceAccountAnnotations>,
     permitted: HashMap<String, PermittedRoles>,
 }
 
 impl InMemory {
-    /// With a namespace's guard-rail; namespaces have none otherwise.
+    /// Adds a namespace's guard-rail. Other namespaces permit every role.
     #[must_use]
     pub fn with_permitted_roles(mut self, namespace: &str, permitted: PermittedRoles) -> Self {
         self.permitted.insert(namespace.to_owned(), permitted);
@@ -68,21 +68,21 @@ impl InMemory {
 }
 
 impl FromIterator<(ServiceAccountRef, ServiceAccountAnnotations)> for InMemory {
-    fn from_iter<I>(accounts: I) -> Self
+    fn from_iter<I>(service_accounts: I) -> Self
     where
         I: IntoIterator<Item = (ServiceAccountRef, ServiceAccountAnnotations)>,
     {
-        Self { accounts: accounts.into_iter().collect(), permitted: HashMap::new() }
+        Self { service_accounts: service_accounts.into_iter().collect(), permitted: HashMap::new() }
     }
 }
 
 impl ServiceAccounts for InMemory {
     async fn find(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         _patience: Duration,
     ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
-        Ok(self.accounts.get(account).cloned())
+        Ok(self.service_accounts.get(service_account).cloned())
     }
 
     async fn permitted_roles(

@@ -1,4 +1,4 @@
-//! One read for all who wait for the same thing.
+//! One fetch shared by all callers that want the same key at the same time.
 
 use std::{
     collections::HashMap,
@@ -11,48 +11,51 @@ use tokio::sync::watch;
 
 use crate::mutex::lock;
 
-/// What a passenger holds: the read's answer, once it has landed.
-pub(crate) type Ticket<V> = watch::Receiver<Option<V>>;
+/// A fetch as its callers see it: `None` until it is finished.
+pub(crate) type InFlight<V> = watch::Receiver<Option<V>>;
 
-/// The reads that are under way. Clones share them.
-pub(crate) struct Flights<K, V>(Arc<Mutex<HashMap<K, Ticket<V>>>>);
+/// The fetches that are in flight. Clones share them.
+pub(crate) struct Singleflight<K, V>(Arc<Mutex<HashMap<K, InFlight<V>>>>);
 
-impl<K, V> Clone for Flights<K, V> {
+impl<K, V> Clone for Singleflight<K, V> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<K, V> Default for Flights<K, V> {
+impl<K, V> Default for Singleflight<K, V> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<K, V> Flights<K, V>
+impl<K, V> Singleflight<K, V>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Send + Sync + 'static,
 {
-    /// The flight for `key`: the one that is under way, or a new one. It goes on whether or not
-    /// its passengers stay.
-    pub(crate) fn board<F>(&self, key: &K, fly: impl FnOnce() -> F) -> Ticket<V>
+    /// Joins the fetch for `key`, or starts one with `fetch`.
+    ///
+    /// The fetch runs in a task of its own, so a caller that times out does not cancel it for the
+    /// others.
+    pub(crate) fn join<F>(&self, key: &K, fetch: impl FnOnce() -> F) -> InFlight<V>
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let mut flying = lock(&self.0);
-        // One whose sender is gone has crashed.
-        if let Some(flight) = flying.get(key).filter(|flight| flight.has_changed().is_ok()) {
-            return flight.clone();
+        let mut fetches = lock(&self.0);
+        // If its task panicked, the sender is gone and the entry never removed: start anew.
+        if let Some(fetch) = fetches.get(key).filter(|fetch| fetch.has_changed().is_ok()) {
+            return fetch.clone();
         }
-        let (land, flight) = watch::channel(None);
-        flying.insert(key.clone(), flight.clone());
-        let (flights, key, flying) = (self.clone(), key.clone(), fly());
+        let (sender, receiver) = watch::channel(None);
+        fetches.insert(key.clone(), receiver.clone());
+        let (singleflight, key, fetch) = (self.clone(), key.clone(), fetch());
         tokio::spawn(async move {
-            let landed = flying.await;
-            lock(&flights.0).remove(&key);
-            land.send_replace(Some(landed));
+            let result = fetch.await;
+            // Removed first: a caller that joins after the result is known must see fresh data.
+            lock(&singleflight.0).remove(&key);
+            sender.send_replace(Some(result));
         });
-        flight
+        receiver
     }
 }

@@ -115,7 +115,7 @@ impl<S: ServiceAccounts> Webhook<S> {
             Ok(pod) => mutate(&pod, &binding, &self.settings, jitter(uid)),
             Err(error) => unreadable(&error.to_string()),
         };
-        let audit = Audit { path: binding.path(&self.settings), role: binding.role().cloned() };
+        let audit = Audit { provider: binding.path(&self.settings), role: binding.role().cloned() };
         Decision { outcome, audit, account: Some(account) }
     }
 
@@ -155,7 +155,7 @@ impl Decision {
             service_account = account.map(ServiceAccountRef::name),
             outcome = self.outcome.as_str(),
             reason = self.outcome.reason().as_str(),
-            path = self.audit.path.map(CredentialProvider::as_str),
+            path = self.audit.provider.map(CredentialProvider::as_str),
             "review"
         );
     }
@@ -234,7 +234,7 @@ async fn answer<S: ServiceAccounts>(
     if matches!(question, Question::Pod(Injection::Required)) {
         decision.outcome = decision.outcome.required();
     }
-    webhook.metrics.reviewed(question.route(), decision.audit.path, &decision.outcome);
+    webhook.metrics.reviewed(question.route(), decision.audit.provider, &decision.outcome);
     decision.log(&uid);
     Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
 }

@@ -58,9 +58,9 @@ impl Reviewed {
         let audit = |key: &str| response.audit_annotations.get(key).map(String::as_str);
         reviewed.headline = match (response.status, audit("path"), audit("role")) {
             (Some(status), ..) => format!("refused: {}", status.message),
-            (None, Some(path), role) => {
+            (None, Some(provider), role) => {
                 let role = role.unwrap_or("the role that the agent knows");
-                format!("{path} as {role} ({})", workload.service_account)
+                format!("{provider} as {role} ({})", workload.service_account)
             }
             (None, None, _) => {
                 let reason = audit("reason").unwrap_or_default().replace('_', " ");

@@ -93,9 +93,9 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
 
     let first = daemons::webhook(cluster, &[&flag(&names[0])]).await.unwrap();
     // Its certificate is from files, and nobody has put their CA there.
-    let unproved = "API servers will not get through";
-    let told = async || Ok(first.daemon.log().contains(unproved));
-    wait::until(unproved, PATIENCE, told).await.unwrap();
+    let unverified = "API servers will not get through";
+    let told = async || Ok(first.daemon.log().contains(unverified));
+    wait::until(unverified, PATIENCE, told).await.unwrap();
     for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
         let line = format!("podrole_foreign_webhooks{line}");
         let shown = async || {

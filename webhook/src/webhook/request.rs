@@ -1,4 +1,4 @@
-//! What is read of a request, and what becomes of one that cannot be decided.
+//! Parsing a request's pod, and the outcome of one that cannot be decided.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -13,7 +13,7 @@ use crate::{
     review::Request,
 };
 
-/// The pod's head and whose it is, or what becomes of a review without either.
+/// Returns the pod's head, its JSON and its ServiceAccount, or the outcome of a review without them.
 pub(super) fn head<'a>(
     request: &Request<'a>,
     injection: Injection,
@@ -24,12 +24,12 @@ pub(super) fn head<'a>(
         return Err(Outcome::skip(Reason::OptedOut));
     }
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let account = ServiceAccountRef::new(namespace, head.service_account())
+    let service_account = ServiceAccountRef::new(namespace, head.service_account())
         .map_err(|error| unreadable(&error.to_string()))?;
-    Ok((head, object.get(), account))
+    Ok((head, object.get(), service_account))
 }
 
-/// Ephemeral containers are never refused: who debugs a broken pod is not kept from it.
+/// Ephemeral containers are never denied: a debugger is needed most when something is broken.
 pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outcome, Outcome> {
     let unreadable = |error: &str| Outcome::skip_with(Reason::DebugUnreadable, error);
     let read = |json: Option<&RawValue>| {
@@ -57,8 +57,8 @@ pub(super) fn unknown(error: LookupError) -> Outcome {
     Outcome::skip_with(reason, format!("no AWS identity was added: {error}"))
 }
 
-/// A number that differs from pod to pod. The review's uid is random already, and the same review
-/// gets the same answer.
+/// A number that differs from pod to pod. It is derived from the review's uid, which is random, so
+/// that a retried review gets the same answer.
 pub(super) fn jitter(uid: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     uid.hash(&mut hasher);
