@@ -88,14 +88,14 @@ impl Conflict {
         let other = &self.configuration;
         match self.kind {
             ConflictKind::Eks => format!(
-                "MutatingWebhookConfiguration {other} is EKS's webhook and takes pods of the same \
-                 namespaces as {own}: what one of them has injected the other leaves; when all \
-                 have moved: kubectl delete mutatingwebhookconfiguration {other}"
+                "MutatingWebhookConfiguration {other} is EKS's webhook and selects pods of the \
+                 same namespaces as {own}; each leaves alone what the other has injected; once \
+                 every workload has moved, run: kubectl delete mutatingwebhookconfiguration {other}"
             ),
             ConflictKind::Podrole => format!(
-                "another podrole takes pods of the same namespaces: \
+                "another podrole selects pods of the same namespaces: \
                  MutatingWebhookConfiguration {other} beside {own}; uninstall one of them, or give \
-                 each its own namespaces by namespaceSelector"
+                 each its own namespaces with namespaceSelector"
             ),
         }
     }

@@ -106,7 +106,7 @@ impl<'a> PodPlan<'a> {
             let taken = pod.volume(name).is_some_and(|volume| !desired.is_satisfied_by(volume));
             if taken {
                 // Mounting it would give the containers another token than their variables promise.
-                let warning = format!("volume {name} is not an AWS token for this role; rename it");
+                let warning = format!("volume {name} is not this role's AWS token; rename it");
                 plan.warnings.push(warning);
                 plan.skip_reason = Reason::VolumeTaken;
             }
@@ -173,13 +173,12 @@ impl<'a> PodPlan<'a> {
 }
 
 /// One warning for all containers that have the other provider's credentials: an answer has room for
-/// three warnings, and one per container would hide the others.
+/// three warnings, and one per container would hide the others. The names come last, because a long
+/// warning is cut at its end.
 fn has_other(provider: CredentialProvider, containers: &[String]) -> String {
-    let names = containers.join(", ");
-    match containers {
-        [_] => format!("container {names} has {provider} credentials already; they stay"),
-        _ => format!("these have {provider} credentials already, which stay: {names}"),
-    }
+    let (noun, names) =
+        (if containers.len() == 1 { "container" } else { "containers" }, containers.join(", "));
+    format!("{provider} credentials are already set, and are kept, in {noun} {names}")
 }
 
 /// EKS's own label, with the map around it if the pod has none. `None` if the pod has the label.

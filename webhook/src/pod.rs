@@ -148,7 +148,7 @@ struct TokenSource {
 /// A pod could not be parsed. The text gives the position and none of the pod's content, which may
 /// be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pod cannot be read (line {line}, column {column})")]
+#[error("could not parse the pod (line {line}, column {column})")]
 pub struct PodError {
     line: usize,
     column: usize,

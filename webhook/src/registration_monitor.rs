@@ -72,9 +72,9 @@ fn unverified(own: &str, all: &[Registered], tls: &Arc<ServerConfig>) -> Vec<Str
     let failed = ours.flat_map(|ours| &ours.entries).filter_map(|entry| {
         let error = prove(tls, &entry.ca_bundle, &entry.host).err()?;
         Some(format!(
-            "API servers will not get through: {own}, {}: the caBundle does not prove what is \
-             served as {} ({error}); put the CA there, with cert-manager by its annotation \
-             inject-ca-from",
+            "API servers cannot call {} of {own}: its caBundle does not verify the certificate \
+             served for {} ({error}); put the CA there, with cert-manager by the annotation \
+             cert-manager.io/inject-ca-from",
             entry.name, entry.host
         ))
     });

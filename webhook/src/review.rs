@@ -117,12 +117,12 @@ impl<'a> Review<'a> {
     /// If it is not an AdmissionReview of a supported version, or has no request.
     pub fn read(body: &'a [u8]) -> Result<Self, BadReview> {
         let Ok(review) = serde_json::from_slice::<Self>(body) else {
-            return Err(BadReview::salvaged(body, "the AdmissionReview cannot be read"));
+            return Err(BadReview::salvaged(body, "could not parse the AdmissionReview"));
         };
         let error = if review.kind != KIND {
-            "this is no AdmissionReview"
+            "not an AdmissionReview"
         } else if !VERSIONS.contains(&&*review.api_version) {
-            "this AdmissionReview is neither v1 nor v1beta1"
+            "the AdmissionReview is neither v1 nor v1beta1"
         } else if !is_uid(&review.request.uid) {
             return Err(BadReview::Unanswerable);
         } else {

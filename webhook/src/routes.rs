@@ -99,13 +99,13 @@ async fn review<S: ServiceAccounts>(
 fn respond(answer: Result<Answer, BadReview>) -> Response {
     match answer {
         Ok(answer) => Json(answer).into_response(),
-        Err(_) => refuse(StatusCode::BAD_REQUEST, "send an AdmissionReview with a uid"),
+        Err(_) => refuse(StatusCode::BAD_REQUEST, "the body is not an AdmissionReview with a uid"),
     }
 }
 
 async fn body(request: Request) -> Result<Bytes, Response> {
     if !is_json(request.headers()) {
-        let text = "send it as application/json";
+        let text = "the Content-Type must be application/json";
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     match timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await {
@@ -114,8 +114,8 @@ async fn body(request: Request) -> Result<Bytes, Response> {
             let text = "the review is over 6 MiB; make the pod smaller";
             Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, text))
         }
-        Ok(Err(error)) => Err(refuse(error.status(), "the body did not arrive whole")),
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+        Ok(Err(error)) => Err(refuse(error.status(), "the body was cut off")),
+        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s")),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
     let args = args.completed().await?;
-    let signalled = shutdown::on_signal().context("cannot listen for signals")?;
+    let signalled = shutdown::on_signal().context("could not listen for signals")?;
     let stop = CancellationToken::new();
     let _stop_all = stop.clone().drop_guard();
     let (metrics, mut registry) = (Metrics::default(), Registry::default());
@@ -56,8 +56,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = args.settings();
     if settings.region.is_none() {
         tracing::info!(
-            "no --aws-default-region: where neither a container nor its ServiceAccount's \
-             podrole.io/region names one, SDKs must know it themselves"
+            "no --aws-default-region; containers get a region only from their own variables or \
+             their ServiceAccount's podrole.io/region"
         );
     }
     let sources = sources(&args, &client, &health, &metrics, &stop);

@@ -35,19 +35,21 @@ pub trait ServiceAccounts: Send + Sync + 'static {
 #[non_exhaustive]
 pub enum LookupError {
     /// A source of roles has not been loaded for the first time.
-    #[error("who pods are is not all read yet; create the pod again in a few seconds")]
+    #[error(
+        "podrole has not finished loading ServiceAccounts and associations; retry in a few seconds"
+    )]
     Unsynced,
     /// The API server answered with an error, or not at all.
-    #[error("the API server did not tell the ServiceAccount; the webhook's log says why")]
+    #[error("could not read the ServiceAccount from the API server; see podrole-webhook's log")]
     Failed,
     /// The API server did not answer in time.
-    #[error("the API server took too long to tell the ServiceAccount; create the pod again")]
+    #[error("the API server took too long to return the ServiceAccount; retry in a few seconds")]
     TooSlow,
     /// The rate limit for live reads is used up.
-    #[error("too many unknown ServiceAccounts at once; create the pod again in a few seconds")]
+    #[error("too many unknown ServiceAccounts at once; retry in a few seconds")]
     Busy,
     /// The namespace does not exist, or could not be read.
-    #[error("the API server did not tell the Namespace; create the pod again in a few seconds")]
+    #[error("could not read the Namespace from the API server; retry in a few seconds")]
     Namespace,
 }
 

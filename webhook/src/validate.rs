@@ -150,10 +150,12 @@ fn unknown_annotations(annotations: &Annotations, role_key: &str) -> Vec<String>
     let warnings = annotations.keys().filter_map(|key| {
         let near_miss = key.ends_with("/role-arn") && key.contains("amazon") && key != role_key;
         if near_miss {
-            return Some(format!("nobody reads {key}; write {role_key}"));
+            return Some(format!("{key} has no effect; use {role_key}"));
         }
         let unknown = key.starts_with(OURS) && !KNOWN.contains(&key.as_str());
-        unknown.then(|| format!("nobody reads {key} here"))
+        unknown.then(|| {
+            format!("{key} is not a known annotation and has no effect; check its spelling")
+        })
     });
     warnings.collect()
 }

@@ -23,7 +23,7 @@ pub enum ConnectError {
         error: String,
     },
     /// The value of `--kube-api` is not a URL with a scheme and a host.
-    #[error("--kube-api {url}: write the API server's URL, like https://10.0.0.1:6443")]
+    #[error("--kube-api {url}: not a URL; give the API server's URL, like https://10.0.0.1:6443")]
     Url {
         /// The flag's value.
         url: String,
@@ -32,7 +32,7 @@ pub enum ConnectError {
     #[error("no cluster is configured ({0}); run in a pod, or give --kubeconfig")]
     NotConfigured(String),
     /// The configuration was read, but the client rejects it.
-    #[error("the cluster's configuration cannot be used: {0}")]
+    #[error("could not use the cluster's configuration: {0}; check its certificates and URLs")]
     Client(String),
 }
 

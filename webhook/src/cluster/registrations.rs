@@ -24,18 +24,18 @@ use crate::{
 pub(crate) enum ListError {
     /// RBAC does not allow it.
     #[error(
-        "other webhooks that inject are not looked for; allow `list` of \
-         mutatingwebhookconfigurations to podrole-webhook"
+        "not permitted to list MutatingWebhookConfigurations, so webhooks that conflict with \
+         podrole are not detected; allow podrole-webhook to list mutatingwebhookconfigurations"
     )]
     Forbidden,
     /// Any other error, or no answer.
-    #[error("MutatingWebhookConfigurations could not be listed: {0}")]
+    #[error("could not list MutatingWebhookConfigurations: {0}; trying again")]
     Other(String),
 }
 
 /// One of our configurations could not be deleted.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind} {name} could not be deleted: {error}")]
+#[error("could not delete {kind} {name}: {error}")]
 pub struct UnregisterError {
     kind: String,
     name: String,
@@ -63,7 +63,7 @@ where
     match Api::<K>::all(client.clone()).delete(name, &DeleteParams::default()).await {
         Ok(_) => Ok(format!("{kind} {name}: deleted")),
         Err(kube::Error::Api(status)) if status.code == 404 => {
-            Ok(format!("{kind} {name}: was not there"))
+            Ok(format!("{kind} {name}: did not exist"))
         }
         Err(error) => Err(UnregisterError {
             kind: kind.into_owned(),

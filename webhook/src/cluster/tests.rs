@@ -162,7 +162,7 @@ async fn without_permission_to_list_configurations_the_monitor_logs_it_and_goes_
     let client = connect(None, Some(&url)).await.unwrap();
     let error = registered(&client).await.unwrap_err();
     assert!(matches!(error, ListError::Forbidden), "{error}");
-    assert!(error.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
+    assert!(error.to_string().contains("to list mutatingwebhookconfigurations"));
     let metrics = Metrics::default();
     let monitoring = crate::registration_monitor::monitor(&client, "podrole", &metrics, None);
     assert!(timeout(Duration::from_millis(300), monitoring).await.is_err(), "it ended the process");

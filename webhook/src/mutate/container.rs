@@ -51,7 +51,7 @@ pub(super) fn plan(
         return match other_provider(container, desired) {
             Some(other) => ContainerPlan::HasOther(other),
             None => ContainerPlan::LeaveAlone(format!(
-                "container {name} sets {variable}; it is left as it is"
+                "container {name} sets {variable} and is not changed; remove it to use the role"
             )),
         };
     }
@@ -60,13 +60,13 @@ pub(super) fn plan(
         (AtMountPath::SomethingElse, _) => {
             let path = &desired.volume.mount_path;
             return ContainerPlan::LeaveAlone(format!(
-                "container {name} is left as it is: its own volume is at {path}"
+                "container {name} is not changed: remove its own mount at {path}"
             ));
         }
         (AtMountPath::Nothing, true) => {
             let variable = desired.pair[0].0;
             return ContainerPlan::LeaveAlone(format!(
-                "container {name} sets {variable}, and no token is mounted; remove the variable"
+                "container {name} sets {variable}, but no token is mounted; remove the variable"
             ));
         }
         (AtMountPath::Nothing, false) => None,

@@ -140,8 +140,9 @@ fn session_name(
     match template.expand_around(&binding.account, &reference, pod.longest_name()) {
         Some(name) => (Some(name), None),
         None => {
-            let warning =
-                format!("{SESSION_NAME_ANNOTATION} is over 64 characters with this pod's name");
+            let warning = format!(
+                "{SESSION_NAME_ANNOTATION}: over 64 characters with the pod's name; shorten it"
+            );
             (None, Some(warning))
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn exceptions(container: &Container) -> Exceptions {
     for (index, no_proxy) in existing {
         let Some(value) = no_proxy.literal() else {
             let (container, name) = (&container.name, &no_proxy.name);
-            let warning = format!("container {container}: {name} should name 169.254.170.23");
+            let warning = format!("container {container}: add 169.254.170.23 to {name}'s source");
             missing.warning = Some(warning);
             continue;
         };

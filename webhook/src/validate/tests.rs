@@ -43,8 +43,8 @@ async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
         (json!({"eks.amazonaws.com/role-arn": "app"}), "it is not an ARN"),
         (json!({"eks.amazonaws.com/role-arn": ROLE.replace("app", "x")}), "permitted-roles"),
         (json!({"eks.amazonaws.com/token-expiration": "60"}), "600 is used"),
-        (json!({"eks.amazon.com/role-arn": ROLE}), "write eks.amazonaws.com/role-arn"),
-        (json!({"podrole.io/regoin": "eu-west-1"}), "nobody reads podrole.io/regoin"),
+        (json!({"eks.amazon.com/role-arn": ROLE}), "use eks.amazonaws.com/role-arn"),
+        (json!({"podrole.io/regoin": "eu-west-1"}), "podrole.io/regoin is not a known annotation"),
         (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
     ] {
         let warnings = warnings_for_service_account(annotations).await;
@@ -78,7 +78,8 @@ async fn a_workload_gets_the_warnings_that_its_pods_would_get() {
         ("", "ReplicationController"),
     ] {
         let warnings = warnings_for(group, kind, &workload(kind, &spec)).await;
-        let expected = "container web sets AWS_PROFILE; it is left as it is";
+        let expected =
+            "container web sets AWS_PROFILE and is not changed; remove it to use the role";
         assert_eq!(warnings, [expected], "{kind}");
     }
     assert!(warnings_for("example.org", "Deployment", &workload("", &spec)).await.is_empty());

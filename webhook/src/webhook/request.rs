@@ -18,7 +18,7 @@ pub(super) fn head<'a>(
     request: &Request<'a>,
     injection: Injection,
 ) -> Result<(PodHead<'a>, &'a str, ServiceAccountRef), Outcome> {
-    let object = request.object.ok_or_else(|| unreadable("the review has no pod in it"))?;
+    let object = request.object.ok_or_else(|| unreadable("the review has no pod"))?;
     let head = PodHead::read(object.get()).map_err(|error| unreadable(&error.to_string()))?;
     if injection == Injection::Enabled && head.opted_out() {
         return Err(Outcome::skip(Reason::OptedOut));
@@ -33,7 +33,7 @@ pub(super) fn head<'a>(
 pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outcome, Outcome> {
     let unreadable = |error: &str| Outcome::skip_with(Reason::DebugUnreadable, error);
     let read = |json: Option<&RawValue>| {
-        let json = json.ok_or_else(|| unreadable("the review has no pod in it"))?.get();
+        let json = json.ok_or_else(|| unreadable("the review has no pod"))?.get();
         PodView::read(json).map_err(|error| unreadable(&error.to_string()))
     };
     let (pod, old) = (read(request.object)?, read(request.old_object)?);
@@ -44,7 +44,7 @@ pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outco
 }
 
 pub(super) fn unreadable(error: &str) -> Outcome {
-    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {error}"))
+    Outcome::skip_with(Reason::Unreadable, format!("no credentials injected: {error}"))
 }
 
 pub(super) fn unknown(error: LookupError) -> Outcome {
@@ -54,7 +54,7 @@ pub(super) fn unknown(error: LookupError) -> Outcome {
             Reason::LookupFailed
         }
     };
-    Outcome::skip_with(reason, format!("no AWS identity was added: {error}"))
+    Outcome::skip_with(reason, format!("no credentials injected: {error}"))
 }
 
 /// A number that differs from pod to pod. It is derived from the review's uid, which is random, so

@@ -33,7 +33,7 @@ fn so_does_a_credential_variable_beside_our_own_pair() {
     let mut before = pod(&json!([container]));
     before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
     let outcome = decide(&before, &role(&json!({})), &Settings::default());
-    let warning = "container web sets AWS_PROFILE; it is left as it is";
+    let warning = "container web sets AWS_PROFILE and is not changed; remove it to use the role";
     assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
 }
 
@@ -45,11 +45,12 @@ fn the_other_providers_credentials_are_kept_with_one_warning() {
     ] {
         let before = pod(&json!([{"name": "web", "env": pair}]));
         let outcome = decide(&before, &binding, &Settings::default());
-        let warning = format!("container web has {word} credentials already; they stay");
+        let warning = format!("{word} credentials are already set, and are kept, in container web");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
         let before = pod(&json!([{"name": "a", "env": pair}, {"name": "b", "env": pair}]));
         let outcome = decide(&before, &binding, &Settings::default());
-        let warning = format!("these have {word} credentials already, which stay: a, b");
+        let warning =
+            format!("{word} credentials are already set, and are kept, in containers a, b");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
@@ -80,7 +81,8 @@ fn half_a_pair_is_the_authors_even_beside_our_mount() {
         let mut before = pod(&json!([container]));
         before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
         let outcome = decide(&before, &role(&json!({})), &Settings::default());
-        let warning = format!("container web sets {name}; it is left as it is");
+        let warning =
+            format!("container web sets {name} and is not changed; remove it to use the role");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }

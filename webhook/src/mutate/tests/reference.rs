@@ -65,7 +65,8 @@ fn a_container_with_its_own_role_is_not_changed() {
         env.extend(more.as_array().unwrap().iter().cloned());
         container["env"] = json!(env);
         let outcome = decide(&pod(&json!([container])), &role(&json!({})), &Settings::default());
-        let warning = "container web sets AWS_ROLE_ARN; it is left as it is";
+        let warning =
+            "container web sets AWS_ROLE_ARN and is not changed; remove it to use the role";
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
