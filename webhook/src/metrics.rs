@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use labels::{KindLabels, LabelValue, ResultLabels, ReviewLabels, RouteLabels, SourceLabels};
-pub(crate) use labels::{LiveRead, Route, Source, Watch};
+pub(crate) use labels::{LiveRead, Route, Source, Watch, provider_label};
 use sync_ages::SyncAges;
 
 use crate::{Outcome, Reason};
@@ -57,21 +57,21 @@ impl Metrics {
     /// Registers the metrics under the prefix `podrole_webhook_`.
     pub fn register(&self, registry: &mut Registry) {
         let mut add = Prefixed(registry);
-        let help = "Reviews by path, way, what became of the pod and why";
+        let help = "Admission reviews by route, credential provider, outcome and reason";
         add.one("reviews", help, &self.reviews);
-        let help = "From a review's arrival to its answer, live reads included";
+        let help = "Seconds from a review's arrival to its answer, live reads included";
         add.one("review_duration_seconds", help, &self.durations);
-        let help = "ServiceAccounts asked of the API server because the watch had no role for them";
-        add.one("live_reads", help, &self.live_reads);
-        let help = "What is wrong in the association list or the ConfigMap; the log says what";
-        add.one("source_problems", help, &self.source_problems);
         let help =
-            "Objects known: ServiceAccounts that say something, those that do not, Namespaces";
+            "Live reads of ServiceAccounts for which the watch had reported no role, by result";
+        add.one("live_reads", help, &self.live_reads);
+        let help = "Invalid entries in the association list or the ConfigMap of roles; see the log";
+        add.one("source_problems", help, &self.source_problems);
+        let help = "Cached objects: ServiceAccounts with and without annotations, Namespaces";
         add.one("cache_objects", help, &self.cache);
-        let help = "Watches that broke off and were taken up again";
+        let help = "Interruptions of a watch, each followed by a retry";
         add.one("watch_interruptions", help, &self.interruptions);
-        let help = "Others that inject into pods of our namespaces; the log names them";
-        registry.register("podrole_foreign_webhooks", help, self.conflicts.clone());
+        let help = "Other webhooks that inject into pods of the same namespaces; see the log";
+        add.one("conflicts", help, &self.conflicts);
         registry.register_collector(Box::new(self.sync_ages.clone()));
     }
 
@@ -98,7 +98,7 @@ impl Metrics {
     ) {
         let labels = ReviewLabels {
             route: LabelValue(route.as_str()),
-            path: LabelValue(provider.map_or("none", CredentialProvider::as_str)),
+            provider: LabelValue(provider.map_or("none", provider_label)),
             outcome: LabelValue(outcome),
             reason: LabelValue(reason.as_str()),
         };

@@ -60,7 +60,7 @@ impl Collector for UntilExpiry {
         let seconds = ConstGauge::new(self.0.in_seconds(now()));
         let kind = seconds.metric_type();
         let name = "podrole_webhook_certificate_expiry_seconds";
-        let help = "Seconds to the end of the serving certificate";
+        let help = "Seconds to the expiry of the serving certificate";
         seconds.encode(encoder.encode_descriptor(name, help, None, kind)?)
     }
 }

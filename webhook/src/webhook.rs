@@ -155,7 +155,7 @@ impl Decision {
             service_account = account.map(ServiceAccountRef::name),
             outcome = self.outcome.as_str(),
             reason = self.outcome.reason().as_str(),
-            path = self.audit.provider.map(CredentialProvider::as_str),
+            provider = self.audit.provider.map(CredentialProvider::as_str),
             "review"
         );
     }

@@ -59,6 +59,7 @@ impl Reviewed {
         reviewed.headline = match (response.status, audit("path"), audit("role")) {
             (Some(status), ..) => format!("refused: {}", status.message),
             (None, Some(provider), role) => {
+                let provider = provider.replace('_', "-");
                 let role = role.unwrap_or("the role that the agent knows");
                 format!("{provider} as {role} ({})", workload.service_account)
             }

@@ -97,7 +97,7 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     let told = async || Ok(first.daemon.log().contains(unverified));
     wait::until(unverified, PATIENCE, told).await.unwrap();
     for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
-        let line = format!("podrole_foreign_webhooks{line}");
+        let line = format!("podrole_webhook_conflicts{line}");
         let shown = async || {
             let (_, text) = http::get(first.admin, "/metrics", None).await?;
             Ok(text.contains(&line))

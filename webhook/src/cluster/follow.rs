@@ -75,8 +75,8 @@ pub(super) async fn service_accounts(
             apply(cache, event, reading);
             if !listing {
                 let (annotated, plain) = cache.sizes();
-                metrics.cached("service_accounts_speaking", annotated);
-                metrics.cached("service_accounts_silent", plain);
+                metrics.cached("service_accounts_annotated", annotated);
+                metrics.cached("service_accounts_plain", plain);
             }
         });
         if complete {

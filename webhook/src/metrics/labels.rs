@@ -1,12 +1,13 @@
 //! The metrics' labels. Every value is one of our own constants: a value from a pod or an annotation
 //! would let a tenant create any number of time series.
 
+use podrole_identity::CredentialProvider;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReviewLabels {
     pub(super) route: LabelValue,
-    pub(super) path: LabelValue,
+    pub(super) provider: LabelValue,
     pub(super) outcome: LabelValue,
     pub(super) reason: LabelValue,
 }
@@ -76,6 +77,14 @@ pub(crate) enum Watch {
     ConfigMap,
 }
 
+/// The provider as a label's value; its text form has a hyphen.
+pub(crate) fn provider_label(provider: CredentialProvider) -> &'static str {
+    match provider {
+        CredentialProvider::WebIdentity => "web_identity",
+        CredentialProvider::Container => "container",
+    }
+}
+
 impl Route {
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +101,7 @@ impl LiveRead {
             Self::Found => "found",
             Self::Missing => "missing",
             Self::Failed => "failed",
-            Self::RateLimited => "over_budget",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

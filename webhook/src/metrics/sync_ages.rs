@@ -36,7 +36,7 @@ impl SyncAges {
 impl Collector for SyncAges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let name = "podrole_webhook_sync_age_seconds";
-        let help = "Seconds since a watch told anything; it grows while nothing changes";
+        let help = "Seconds since the last event of a watch; it grows while nothing changes";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (watch, seconds) in self.at(podrole_runtime::clock::now()) {
             let labels = KindLabels { kind: LabelValue(watch.as_str()) };

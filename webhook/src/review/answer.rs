@@ -7,7 +7,7 @@ use json_patch::PatchOperation;
 use podrole_identity::{CredentialProvider, RoleArn};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::{Outcome, metrics::provider_label};
 
 /// A few short warnings are read and many long ones are not. Kubernetes recommends at most 120
 /// characters, because the API server may cut longer ones and limits their total length.
@@ -128,7 +128,7 @@ impl Status {
 
 impl Audit {
     fn annotations(&self, outcome: &Outcome) -> BTreeMap<String, String> {
-        let provider = self.provider.map(|it| ("path", it.to_string()));
+        let provider = self.provider.map(|it| ("path", provider_label(it).to_owned()));
         let role = self.role.as_ref().map(|role| ("role", role.to_string()));
         let reason = ("reason", outcome.reason().as_str().to_owned());
         let all = provider.into_iter().chain(role).chain([reason]);
