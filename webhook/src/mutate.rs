@@ -149,7 +149,7 @@ impl<'a> PodPlan<'a> {
         }
         operations.append(&mut self.secrets.add_volumes(self.pod, &mut volumes));
         operations.append(&mut self.operations);
-        let others = self.others.map(|(provider, names)| has_other(provider, &names));
+        let others = self.others.map(|(provider, names)| container::has_other(provider, &names));
         let mut warnings: Vec<String> = others.into_iter().collect();
         warnings.append(&mut self.warnings);
         warnings.append(&mut self.secrets.warnings);
@@ -170,15 +170,6 @@ impl<'a> PodPlan<'a> {
         };
         Outcome::Skip { reason, warnings }
     }
-}
-
-/// One warning for all containers that have the other provider's credentials: an answer has room for
-/// three warnings, and one per container would hide the others. The names come last, because a long
-/// warning is cut at its end.
-fn has_other(provider: CredentialProvider, containers: &[String]) -> String {
-    let (noun, names) =
-        (if containers.len() == 1 { "container" } else { "containers" }, containers.join(", "));
-    format!("{provider} credentials are already set, and are kept, in {noun} {names}")
 }
 
 /// EKS's own label, with the map around it if the pod has none. `None` if the pod has the label.

@@ -4,19 +4,17 @@
 //! serialized from the view. It has no `Debug`, because environment variables hold secrets.
 
 mod head;
+mod parse;
 mod parts;
 
 use std::collections::BTreeMap;
 
 use podrole_identity::Annotations;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 
 pub use head::PodHead;
-
-/// The label that opts a pod out, with the value `disabled`.
-pub const INJECTION_LABEL: &str = "podrole.io/injection";
-/// EKS's label that opts a pod out, with any value.
-pub const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
+pub use parse::{EKS_SKIP_LABEL, INJECTION_LABEL, PodError};
+use parse::{nullable, parse};
 
 /// A pod, as far as it matters here.
 #[derive(Default, Deserialize)]
@@ -145,40 +143,13 @@ struct TokenSource {
     path: String,
 }
 
-/// A pod could not be parsed. The text gives the position and none of the pod's content, which may
-/// be secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not parse the pod (line {line}, column {column})")]
-pub struct PodError {
-    line: usize,
-    column: usize,
-}
-
-/// Reads `null` as the default, as Kubernetes does.
-fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
-    // serde would read an array as a struct whose fields are all optional.
-    if !json.trim_start().starts_with('{') {
-        return Err(PodError { line: 1, column: 1 });
-    }
-    serde_json::from_str(json)
-        .map_err(|error| PodError { line: error.line(), column: error.column() })
-}
-
 impl PodView {
     /// Parses a pod's JSON.
     ///
     /// # Errors
     /// If a field that matters here has another type than in Kubernetes.
     pub fn read(json: &str) -> Result<Self, PodError> {
-        read(json)
+        parse(json)
     }
 
     /// The pod's name; `None` if Kubernetes will generate it.

@@ -44,7 +44,8 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
         match container::plan(container, pod, &desired) {
             ContainerPlan::LeaveAlone(warning) => warnings.push(warning),
             ContainerPlan::HasOther(provider) => {
-                warnings.push(super::has_other(provider, std::slice::from_ref(&container.name)));
+                warnings
+                    .push(container::has_other(provider, std::slice::from_ref(&container.name)));
             }
             ContainerPlan::Complete(missing) => {
                 let mut patch = ContainerPatch::new("ephemeralContainers", index, container);

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use podrole_identity::SECRET_ANNOTATION_PREFIX;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{EKS_SKIP_LABEL, INJECTION_LABEL, PodError, nullable};
+use super::parse::{EKS_SKIP_LABEL, INJECTION_LABEL, PodError, nullable, parse};
 
 /// The fields of a pod that decide whether the rest is parsed.
 #[derive(Default, Deserialize)]
@@ -38,7 +38,7 @@ impl<'a> PodHead<'a> {
     /// # Errors
     /// If one of them has another type than in Kubernetes.
     pub fn read(json: &'a str) -> Result<Self, PodError> {
-        super::read(json)
+        parse(json)
     }
 
     /// The name of the pod's ServiceAccount; `default` if it names none, as in Kubernetes.
