@@ -17,8 +17,8 @@ use sync_ages::SyncAges;
 
 use crate::{Outcome, Reason};
 
-/// Buckets in seconds. A review takes a tenth of a millisecond from the cache and a few milliseconds
-/// with a live read; after half of the API server's timeout it is given up.
+/// Buckets in seconds. A review takes a tenth of a millisecond from the cache and a few
+/// milliseconds with a live read; after half of the API server's timeout it is given up.
 const SECONDS: [f64; 13] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.5, 3.0];
 

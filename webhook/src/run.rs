@@ -28,8 +28,8 @@ use crate::{
 /// Runs the webhook until a signal ends it.
 ///
 /// # Errors
-/// If a flag, a file, a port or the cluster's configuration cannot be used; the text says how to fix
-/// it.
+/// If a flag, a file, a port or the cluster's configuration cannot be used; the text says how to
+/// fix it.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
     let args = args.completed().await?;

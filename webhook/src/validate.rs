@@ -1,5 +1,5 @@
-//! Warnings at `kubectl apply`, for ServiceAccounts and for workloads with pod templates. A controller
-//! creates a Deployment's pods, so their own warnings never reach its author.
+//! Warnings at `kubectl apply`, for ServiceAccounts and for workloads with pod templates. A
+//! controller creates a Deployment's pods, so their own warnings never reach its author.
 //!
 //! Nothing is ever denied here. What cannot be known yet, such as a ServiceAccount that is applied
 //! after its Deployment, gives no warning.
@@ -120,8 +120,8 @@ async fn workload<S: ServiceAccounts>(
     warnings
 }
 
-/// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that are
-/// known beforehand.
+/// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that
+/// are known beforehand.
 fn pod(object: &Value, template: &str, kind: &str) -> Option<Value> {
     let mut pod = object.pointer(template)?.clone();
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The metrics' labels. Every value is one of our own constants: a value from a pod or an annotation
-//! would let a tenant create any number of time series.
+//! The metrics' labels. Every value is one of our own constants: a value from a pod or an
+//! annotation would let a tenant create any number of time series.
 
 use podrole_identity::CredentialProvider;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};

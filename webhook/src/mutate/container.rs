@@ -134,12 +134,12 @@ fn other_provider(container: &Container, desired: &DesiredIdentity) -> Option<Cr
     pair.iter().all(|name| container.has_variable(name)).then_some(other)
 }
 
-/// One warning for all containers that already have the other provider's credentials: an answer has room for
-/// three warnings, and one per container would hide the others. The names come last, because a long
-/// warning is cut at its end.
+/// One warning for all containers that already have the other provider's credentials: an answer has
+/// room for three warnings, and one per container would hide the others. The names come last,
+/// because a long warning is cut at its end.
 pub(super) fn has_other(provider: CredentialProvider, containers: &[String]) -> String {
-    let (noun, names) =
-        (if containers.len() == 1 { "container" } else { "containers" }, containers.join(", "));
+    let noun = if containers.len() == 1 { "container" } else { "containers" };
+    let names = containers.join(", ");
     format!("{provider} credentials are already set, and are kept, in {noun} {names}")
 }
 

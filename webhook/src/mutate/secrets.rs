@@ -1,5 +1,5 @@
-//! Secrets for containers: turns annotations into volumes, mounts and variables. A Secret that cannot
-//! be added becomes a warning that names its annotation.
+//! Secrets for containers: turns annotations into volumes, mounts and variables. A Secret that
+//! cannot be added becomes a warning that names its annotation.
 
 mod error;
 mod placeholders;

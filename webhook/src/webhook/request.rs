@@ -13,7 +13,8 @@ use crate::{
     review::Request,
 };
 
-/// Returns the pod's head, its JSON and its ServiceAccount, or the outcome of a review without them.
+/// Returns the pod's head, its JSON and its ServiceAccount, or the outcome of a review that does not
+/// have them.
 pub(super) fn head<'a>(
     request: &Request<'a>,
     injection: Injection,
@@ -44,7 +45,7 @@ pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outco
 }
 
 pub(super) fn unreadable(error: &str) -> Outcome {
-    Outcome::skip_with(Reason::Unreadable, format!("no credentials injected: {error}"))
+    Outcome::skip_with(Reason::Unreadable, format!("no credentials added: {error}"))
 }
 
 pub(super) fn unknown(error: LookupError) -> Outcome {
@@ -54,7 +55,7 @@ pub(super) fn unknown(error: LookupError) -> Outcome {
             Reason::LookupFailed
         }
     };
-    Outcome::skip_with(reason, format!("no credentials injected: {error}"))
+    Outcome::skip_with(reason, format!("no credentials added: {error}"))
 }
 
 /// A number that differs from pod to pod. It is derived from the review's uid, which is random, so

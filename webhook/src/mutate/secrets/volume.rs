@@ -57,8 +57,8 @@ impl SecretVolume {
     }
 }
 
-/// FNV-1a. The hash must be the same in every release, or a second pass by a newer replica would add
-/// the volume again; the standard library's hashers do not promise that. It need not resist
+/// FNV-1a. The hash must be the same in every release, or a second pass by a newer replica would
+/// add the volume again; the standard library's hashers do not promise that. It need not resist
 /// collisions, because a volume of the same name and another source is an error.
 fn fnv1a(text: &str) -> u64 {
     let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

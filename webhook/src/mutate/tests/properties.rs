@@ -96,7 +96,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     })
 }
 
-/// Removes from a patched pod everything that podrole may add, so that the original pod must remain.
+/// Removes from a patched pod everything that podrole may add: the original pod must remain.
 fn strip(before: &Value, after: &mut Value) {
     if after["metadata"]["labels"] != before["metadata"]["labels"] {
         let labels = after["metadata"]["labels"].as_object_mut().unwrap();
