@@ -123,9 +123,8 @@ fn webhook<S: ServiceAccounts>(service_accounts: S, settings: Settings) -> Webho
 
 fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     let all = manifests.service_accounts.iter();
-    let all = all.map(|(name, annotations)| {
-        (name.clone(), settings.annotations.read(annotations.clone()))
-    });
+    let all = all
+        .map(|(name, annotations)| (name.clone(), settings.annotations.read(annotations.clone())));
     let all: InMemory = all.collect();
     manifests.guard_rails.iter().fold(all, |all, (namespace, permitted)| {
         all.with_permitted_roles(namespace, permitted.clone())

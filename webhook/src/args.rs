@@ -17,7 +17,7 @@ use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
 use crate::{
     Settings,
-    instance::{self, InstanceError},
+    imds::{self, ImdsError},
 };
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name};
@@ -209,11 +209,11 @@ impl Args {
     }
 
     /// The same with what the EC2 instance says, where bare role names need it.
-    pub(crate) async fn completed(mut self) -> Result<Self, InstanceError> {
+    pub(crate) async fn completed(mut self) -> Result<Self, ImdsError> {
         if self.grant.compose_role_arn && self.grant.aws_account_id.is_none() {
-            let instance = instance::read(&self.instance_metadata_url).await?;
+            let instance = imds::read(&self.instance_metadata_url).await?;
             tracing::info!(?instance, "bare role names are of this instance's account");
-            self.grant.aws_account_id = Some(instance.account);
+            self.grant.aws_account_id = Some(instance.aws_account);
             self.instance_region = Some(instance.region);
         }
         Ok(self)

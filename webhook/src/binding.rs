@@ -9,11 +9,11 @@ use podrole_identity::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The ServiceAccount.
-    pub account: ServiceAccountRef,
+    pub service_account: ServiceAccountRef,
     /// The role of its pods; `Ok(None)` if no source names the ServiceAccount.
     pub grant: Result<Option<Grant>, Denial>,
     /// What else its annotations say, completed by the ConfigMap's entry if that decides.
-    pub said: ServiceAccountAnnotations,
+    pub annotations: ServiceAccountAnnotations,
 }
 
 impl Binding {
@@ -31,11 +31,11 @@ impl Binding {
             Ok(grant) => grant.as_ref().map(|grant| grant.source),
             Err(denial) => Some(denial.source),
         };
-        let mut said = sources.annotations.clone();
+        let mut annotations = sources.annotations.clone();
         if let Some(entry) = sources.role_map.filter(|_| decides == Some(Source::ConfigMap)) {
-            complete(&mut said, entry);
+            complete(&mut annotations, entry);
         }
-        Self { account: service_account.clone(), grant, said }
+        Self { service_account: service_account.clone(), grant, annotations }
     }
 
     /// The provider of the containers; `None` if no source names the ServiceAccount.
@@ -57,8 +57,8 @@ impl Binding {
     /// warn of.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let said = &self.said;
-        self.grant == Ok(None) && said.secrets.is_empty() && said.problems.is_empty()
+        let annotations = &self.annotations;
+        self.grant == Ok(None) && annotations.secrets.is_empty() && annotations.problems.is_empty()
     }
 }
 

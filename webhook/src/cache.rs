@@ -1,172 +1,221 @@
-//! What is known of ServiceAccounts. Pure: the time is an argument.
+//! The ServiceAccounts known to this replica: what the watch reported and what live reads found.
 //!
-//! Only those that say something are kept whole. Of the others, nine in ten on most clusters,
-//! eight bytes say that they exist. "No role" out of the watch is never the last word, since an
-//! annotation may be on its way: it is confirmed by a live read, whose answer is believed for 5 s.
+//! Only ServiceAccounts with annotations that matter are kept whole. Of the others, nine in ten on
+//! most clusters, eight bytes record that they exist. "No role" from the watch is never final,
+//! because an annotation may be on its way: it is confirmed by a live read, whose answer is valid
+//! for [`LIVE_ANSWER_LIFE`].
 
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher as _, RandomState},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
-/// How long a live read's answer is believed.
+use crate::mutex::lock;
+
+/// How long a live read's answer is valid. It covers the time that a watch lags behind; a
+/// ReplicaSet's pods within it share one read.
 const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
 
-/// A ServiceAccount at one version.
+/// A ServiceAccount's annotations at one resourceVersion.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// Its resourceVersion; 0 where it has none, which any other is newer than.
+pub(crate) struct VersionedAnnotations {
+    /// The resourceVersion; 0 if the object has none, which is older than any other.
     pub(crate) version: u64,
-    /// What it says.
-    pub(crate) said: Arc<ServiceAccountAnnotations>,
+    pub(crate) annotations: Arc<ServiceAccountAnnotations>,
 }
 
-/// What the cache says of a ServiceAccount.
+/// What the cache knows of a ServiceAccount.
 #[derive(Debug)]
-pub(crate) enum Known {
-    /// Nothing yet, of nobody.
+pub(crate) enum CacheAnswer {
+    /// The first list is not complete, so nothing is known of any ServiceAccount.
     Unsynced,
-    /// This; `None` where a live read has just not found it.
-    Said(Option<Arc<ServiceAccountAnnotations>>),
-    /// It exists and names no role, as far as the watch has told; what else it says.
+    /// Its annotations are known and need no live read; `None` if a live read has just found that
+    /// it does not exist.
+    Known(Option<Arc<ServiceAccountAnnotations>>),
+    /// It exists and names no role, as far as the watch has reported; its other annotations.
     NoRole(Arc<ServiceAccountAnnotations>),
-    /// The watch has not told of it.
-    Never,
+    /// The watch has not reported it.
+    Unknown,
 }
 
 #[derive(Debug, Default)]
-struct Watched {
-    speaking: HashMap<ServiceAccountRef, Seen>,
-    /// Hashes of the others under a key of this process, so that nobody can make two alike.
-    silent: HashSet<u64>,
+struct WatchedServiceAccounts {
+    /// Those with annotations that matter.
+    annotated: HashMap<ServiceAccountRef, VersionedAnnotations>,
+    /// Hashes of the others. The hasher's key is random per process, so that a tenant cannot craft
+    /// two names with the same hash.
+    plain: HashSet<u64>,
 }
 
 #[derive(Debug)]
 struct LiveAnswer {
     at: Instant,
     version: u64,
-    said: Option<Arc<ServiceAccountAnnotations>>,
+    annotations: Option<Arc<ServiceAccountAnnotations>>,
 }
 
-/// The cache.
+/// The cache without its lock. Pure: the time is an argument.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    watched: Option<Watched>,
-    /// A list that is being read; the old one serves until it is whole.
-    listing: Option<Watched>,
+    watched: Option<WatchedServiceAccounts>,
+    /// A list that is being read; the previous one answers until it is complete.
+    listing: Option<WatchedServiceAccounts>,
     live: HashMap<ServiceAccountRef, LiveAnswer>,
     key: RandomState,
 }
 
+/// The cache that the watch and the live reads fill. Clones are the same cache.
+#[derive(Clone, Default)]
+pub(crate) struct SharedCache {
+    cache: Arc<Mutex<Cache>>,
+    changed: Arc<watch::Sender<()>>,
+}
+
+impl SharedCache {
+    /// Applies a change from the watch, and wakes the look-ups that wait for one.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Cache)) {
+        change(&mut lock(&self.cache));
+        self.changed.send_replace(());
+    }
+
+    /// Records what live reads found. Nothing is woken: each waiting look-up gets its own answer.
+    pub(crate) fn record_live(
+        &self,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedAnnotations>)>,
+    ) {
+        lock(&self.cache).record_live(answers, Instant::now());
+    }
+
+    /// Resolves at each change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(crate) fn get(&self, service_account: &ServiceAccountRef) -> CacheAnswer {
+        lock(&self.cache).get(service_account, Instant::now())
+    }
+}
+
 impl Cache {
-    /// What is known.
-    pub(crate) fn look(&self, account: &ServiceAccountRef, now: Instant) -> Known {
+    pub(crate) fn get(&self, service_account: &ServiceAccountRef, now: Instant) -> CacheAnswer {
         let Some(watched) = &self.watched else {
-            return Known::Unsynced;
+            return CacheAnswer::Unsynced;
         };
-        if let Some(answer) = self.live.get(account).filter(|answer| answer.is_fresh(now)) {
-            return Known::Said(answer.said.clone());
+        if let Some(answer) = self.live.get(service_account).filter(|it| it.is_fresh(now)) {
+            return CacheAnswer::Known(answer.annotations.clone());
         }
-        match watched.speaking.get(account).map(|seen| Arc::clone(&seen.said)) {
-            Some(said) if said.names_role() => Known::Said(Some(said)),
-            Some(said) => Known::NoRole(said),
-            None if watched.silent.contains(&self.key.hash_one(account)) => {
-                Known::NoRole(Arc::default())
+        let annotated = watched.annotated.get(service_account);
+        match annotated.map(|found| Arc::clone(&found.annotations)) {
+            Some(annotations) if annotations.names_role() => CacheAnswer::Known(Some(annotations)),
+            Some(annotations) => CacheAnswer::NoRole(annotations),
+            None if watched.plain.contains(&self.key.hash_one(service_account)) => {
+                CacheAnswer::NoRole(Arc::default())
             }
-            None => Known::Never,
+            None => CacheAnswer::Unknown,
         }
     }
 
-    /// How many the watch knows that say something, and that do not.
+    /// How many watched ServiceAccounts have annotations that matter, and how many have none.
     pub(crate) fn sizes(&self) -> (usize, usize) {
-        let sizes = |watched: &Watched| (watched.speaking.len(), watched.silent.len());
+        let sizes =
+            |watched: &WatchedServiceAccounts| (watched.annotated.len(), watched.plain.len());
         self.watched.as_ref().map(sizes).unwrap_or_default()
     }
 
     /// A list begins.
     pub(crate) fn begin_list(&mut self) {
-        self.listing = Some(Watched::default());
+        self.listing = Some(WatchedServiceAccounts::default());
     }
 
-    /// The list is whole and takes the old one's place.
+    /// The list is complete and replaces the previous one.
     pub(crate) fn end_list(&mut self) {
         if let Some(listed) = self.listing.take() {
             self.watched = Some(listed);
         }
     }
 
-    /// A ServiceAccount is in the list that is being read.
-    pub(crate) fn list(&mut self, account: ServiceAccountRef, seen: &Seen) {
-        let hash = self.key.hash_one(&account);
-        self.listing.get_or_insert_default().put(account, hash, seen);
+    /// Adds a ServiceAccount to the list that is being read.
+    pub(crate) fn list(
+        &mut self,
+        service_account: ServiceAccountRef,
+        found: &VersionedAnnotations,
+    ) {
+        let hash = self.key.hash_one(&service_account);
+        self.listing.get_or_insert_default().put(service_account, hash, found);
     }
 
-    /// The watch tells of a ServiceAccount.
-    pub(crate) fn apply(&mut self, account: ServiceAccountRef, seen: &Seen) {
-        self.forget_older_answer(&account, seen.version);
-        let hash = self.key.hash_one(&account);
-        self.watched.get_or_insert_default().put(account, hash, seen);
+    /// The watch reports a new or changed ServiceAccount.
+    pub(crate) fn apply(
+        &mut self,
+        service_account: ServiceAccountRef,
+        found: &VersionedAnnotations,
+    ) {
+        self.forget_older_answer(&service_account, found.version);
+        let hash = self.key.hash_one(&service_account);
+        self.watched.get_or_insert_default().put(service_account, hash, found);
     }
 
-    /// The watch tells that a ServiceAccount is gone.
-    pub(crate) fn delete(&mut self, account: &ServiceAccountRef, version: u64) {
-        self.forget_older_answer(account, version);
-        let hash = self.key.hash_one(account);
+    /// The watch reports that a ServiceAccount was deleted.
+    pub(crate) fn delete(&mut self, service_account: &ServiceAccountRef, version: u64) {
+        self.forget_older_answer(service_account, version);
+        let hash = self.key.hash_one(service_account);
         if let Some(watched) = &mut self.watched {
-            watched.remove(account, hash);
+            watched.remove(service_account, hash);
         }
     }
 
-    /// Live reads were answered.
-    pub(crate) fn answered(
+    /// Records what live reads found; expired answers are dropped on the way.
+    pub(crate) fn record_live(
         &mut self,
-        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<Seen>)>,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedAnnotations>)>,
         at: Instant,
     ) {
         self.live.retain(|_, answer| answer.is_fresh(at));
-        for (account, seen) in answers {
-            let version = seen.as_ref().map_or(0, |seen| seen.version);
-            if !self.watched_is_newer(&account, version) {
-                let said = seen.map(|seen| seen.said);
-                self.live.insert(account, LiveAnswer { at, version, said });
+        for (service_account, found) in answers {
+            let version = found.as_ref().map_or(0, |found| found.version);
+            if !self.watched_is_newer(&service_account, version) {
+                let annotations = found.map(|found| found.annotations);
+                self.live.insert(service_account, LiveAnswer { at, version, annotations });
             }
         }
     }
 
-    /// The watch may have been faster than the read. That it does not exist, which has no version,
-    /// is believed all the same.
-    fn watched_is_newer(&self, account: &ServiceAccountRef, version: u64) -> bool {
-        let seen = self.watched.as_ref().and_then(|watched| watched.speaking.get(account));
-        version > 0 && seen.is_some_and(|seen| seen.version > version)
+    /// Whether the watch has overtaken a live read of `version`. An answer that the ServiceAccount
+    /// does not exist has no version to compare, and is taken as newer.
+    fn watched_is_newer(&self, service_account: &ServiceAccountRef, version: u64) -> bool {
+        let watched = self.watched.as_ref();
+        let found = watched.and_then(|watched| watched.annotated.get(service_account));
+        version > 0 && found.is_some_and(|found| found.version > version)
     }
 
-    /// The watch may be behind: what it tells replaces a live answer only if it is not older.
-    fn forget_older_answer(&mut self, account: &ServiceAccountRef, version: u64) {
-        if self.live.get(account).is_some_and(|answer| answer.version <= version) {
-            self.live.remove(account);
+    /// Drops a live answer that the watch has caught up with. The watch may lag behind, so an
+    /// event older than the live answer must not undo it.
+    fn forget_older_answer(&mut self, service_account: &ServiceAccountRef, version: u64) {
+        if self.live.get(service_account).is_some_and(|answer| answer.version <= version) {
+            self.live.remove(service_account);
         }
     }
 }
 
-impl Watched {
-    fn put(&mut self, account: ServiceAccountRef, hash: u64, seen: &Seen) {
-        if seen.said.is_silent() {
-            self.speaking.remove(&account);
-            self.silent.insert(hash);
+impl WatchedServiceAccounts {
+    fn put(&mut self, service_account: ServiceAccountRef, hash: u64, found: &VersionedAnnotations) {
+        if found.annotations.is_silent() {
+            self.annotated.remove(&service_account);
+            self.plain.insert(hash);
         } else {
-            self.silent.remove(&hash);
-            self.speaking.insert(account, seen.clone());
+            self.plain.remove(&hash);
+            self.annotated.insert(service_account, found.clone());
         }
     }
 
-    fn remove(&mut self, account: &ServiceAccountRef, hash: u64) {
-        self.speaking.remove(account);
-        self.silent.remove(&hash);
+    fn remove(&mut self, service_account: &ServiceAccountRef, hash: u64) {
+        self.annotated.remove(service_account);
+        self.plain.remove(&hash);
     }
 }
 

@@ -1,15 +1,17 @@
-//! The cluster: watches over ServiceAccounts, namespaces and the one ConfigMap, and live reads
-//! beside them. Nothing else here knows the Kubernetes client.
+//! The cluster: watches over ServiceAccounts, Namespaces and one ConfigMap, and live reads beside
+//! them. Nothing outside this folder uses the Kubernetes client.
 
 mod connect;
+mod errors;
 mod follow;
+mod live;
 mod registrations;
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 pub use kube::Client;
-use kube::{Api, api::ListParams, core::PartialObjectMeta};
 use podrole_identity::{
     AnnotationRules, PermittedRoles, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
 };
@@ -17,32 +19,27 @@ use podrole_runtime::{health::Gate, latest::Latest};
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
+use live::LiveCluster;
 pub(crate) use registrations::{ListError, registered};
 pub use registrations::{UnregisterError, unregister};
 
 use crate::{
     LookupError, Metrics, ServiceAccounts,
-    cache::Seen,
-    crowd::{Live, Told},
-    lookup::{Lookup, SharedCache},
-    namespaces::{GuardRails, LiveNamespace, Namespaces},
+    cache::SharedCache,
+    lookup::Lookup,
+    namespaces::{GuardRails, NamespaceCache},
 };
 
-/// Names and annotations, which is all that is asked for.
-type Meta = PartialObjectMeta<ServiceAccount>;
-type NamespaceMeta = PartialObjectMeta<Namespace>;
-
-/// Open once a watch has told all that there was when it began.
+/// Gates that open once a watch's first list is complete.
 #[derive(Clone)]
+#[allow(missing_docs, reason = "the fields are named after what is listed")]
 pub struct Listed {
-    /// The ServiceAccounts.
-    pub accounts: Gate,
-    /// The namespaces.
+    pub service_accounts: Gate,
     pub namespaces: Gate,
 }
 
-/// Watches the cluster's ServiceAccounts and namespaces until `shutdown`; `listed` opens with the
-/// first lists. What comes back looks them up.
+/// Watches the cluster's ServiceAccounts and Namespaces until `shutdown`, and returns the look-ups
+/// that they answer. `listed` opens with the first lists.
 pub fn watch(
     client: Client,
     reading: AnnotationRules,
@@ -50,29 +47,34 @@ pub fn watch(
     listed: Listed,
     shutdown: CancellationToken,
 ) -> impl ServiceAccounts {
-    let (cache, namespaces) = (SharedCache::default(), Namespaces::default());
-    let (filled, guarded, read_as) = (cache.clone(), namespaces.clone(), reading.clone());
-    let (watched, counted) = (client.clone(), metrics.clone());
+    let (cache, namespaces) = (SharedCache::default(), NamespaceCache::default());
+    let watching = {
+        let (cache, namespaces) = (cache.clone(), namespaces.clone());
+        let (client, reading, metrics) = (client.clone(), reading.clone(), metrics.clone());
+        async move {
+            let complete = || listed.service_accounts.open();
+            let service_accounts =
+                follow::service_accounts(client.clone(), &cache, &reading, &metrics, complete);
+            let complete = || listed.namespaces.open();
+            let namespaces = follow::namespaces(client, &namespaces, &metrics, complete);
+            tokio::join!(service_accounts, namespaces)
+        }
+    };
     tokio::spawn(async move {
-        let whole = || listed.accounts.open();
-        let accounts =
-            follow::service_accounts(watched.clone(), &filled, &read_as, &counted, whole);
-        let whole = || listed.namespaces.open();
-        let namespaces = follow::namespaces(watched, &guarded, &counted, whole);
         tokio::select! {
-            _ = async { tokio::join!(accounts, namespaces) } => {}
+            _ = watching => {}
             () = shutdown.cancelled() => {}
         }
     });
-    let live = Cluster { client, reading };
-    Watched {
+    let live = LiveCluster::new(client, reading);
+    WatchedCluster {
         lookup: Lookup::new(cache, live.clone(), metrics),
         guard_rails: GuardRails::new(namespaces, live),
     }
 }
 
-/// Watches the ConfigMap of roles in `namespace` until `shutdown`; `listed` opens when it, or its
-/// absence, is known.
+/// Watches the ConfigMap of roles in `namespace` until `shutdown`. `listed` opens once the
+/// ConfigMap, or its absence, is known.
 pub fn watch_config_map(
     client: Client,
     namespace: &str,
@@ -93,23 +95,24 @@ pub fn watch_config_map(
     roles
 }
 
-/// Asks the cluster each time: for a command that ends, not for a daemon.
+/// Reads from the API server at each look-up, for a command that ends. A daemon needs [`watch`]:
+/// without a cache, every pod costs two requests.
 pub fn ask(client: Client, reading: AnnotationRules) -> impl ServiceAccounts {
-    Cluster { client, reading }
+    LiveCluster::new(client, reading)
 }
 
-struct Watched {
-    lookup: Lookup<Cluster>,
-    guard_rails: GuardRails<Cluster>,
+struct WatchedCluster {
+    lookup: Lookup<LiveCluster>,
+    guard_rails: GuardRails<LiveCluster>,
 }
 
-impl ServiceAccounts for Watched {
+impl ServiceAccounts for WatchedCluster {
     async fn find(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         patience: Duration,
     ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
-        let found = self.lookup.look(account, patience).await?;
+        let found = self.lookup.find(service_account, patience).await?;
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
@@ -120,88 +123,6 @@ impl ServiceAccounts for Watched {
     ) -> Result<PermittedRoles, LookupError> {
         self.guard_rails.permitted(namespace, patience).await
     }
-}
-
-/// What is at the bottom of an error: the client's own text stops at "client error".
-fn root(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// Live reads.
-#[derive(Clone)]
-struct Cluster {
-    client: Client,
-    reading: AnnotationRules,
-}
-
-impl Live for Cluster {
-    fn read(&self, account: &ServiceAccountRef) -> impl Future<Output = Told> + Send {
-        let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), account.namespace());
-        async move {
-            // Without a resourceVersion the answer is the latest.
-            let meta = accounts.get_metadata_opt(account.name()).await;
-            let meta = meta.map_err(|error| failed(&error, "a ServiceAccount"))?;
-            Ok(meta.map(|meta| follow::seen(meta, &self.reading)))
-        }
-    }
-
-    fn list(
-        &self,
-        namespace: &str,
-    ) -> impl Future<Output = Result<HashMap<ServiceAccountRef, Seen>, LookupError>> + Send {
-        let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
-        async move {
-            // Whole, and without a resourceVersion: the latest.
-            let listed = accounts.list_metadata(&ListParams::default()).await;
-            let listed = listed.map_err(|error| failed(&error, "a namespace's ServiceAccounts"))?;
-            let known = listed.items.into_iter().filter_map(|meta| {
-                let account = follow::account(&meta).ok()?;
-                Some((account, follow::seen(meta, &self.reading)))
-            });
-            Ok(known.collect())
-        }
-    }
-}
-
-impl LiveNamespace for Cluster {
-    async fn permitted_roles(
-        &self,
-        namespace: &str,
-    ) -> Result<Option<PermittedRoles>, LookupError> {
-        let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
-        let meta = meta.map_err(|error| {
-            failed(&error, "a Namespace");
-            LookupError::Namespace
-        })?;
-        Ok(meta.as_ref().map(follow::permitted))
-    }
-}
-
-impl ServiceAccounts for Cluster {
-    async fn find(
-        &self,
-        account: &ServiceAccountRef,
-        _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
-        let found = self.read(account).await?;
-        Ok(found.map(|seen| Arc::unwrap_or_clone(seen.said)))
-    }
-
-    async fn permitted_roles(
-        &self,
-        namespace: &str,
-        _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        let permitted = LiveNamespace::permitted_roles(self, namespace).await?;
-        permitted.ok_or(LookupError::Namespace)
-    }
-}
-
-fn failed(error: &kube::Error, what: &'static str) -> LookupError {
-    let cause = root(error);
-    tracing::warn!(%error, cause, "{what} could not be read");
-    LookupError::Failed
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bad input of every kind: whatever comes, there is an answer, and no panic.
+//! Bad input of every kind: every input gets an answer, and nothing panics.
 //!
 //! Each test tries 256 inputs. A long run, to be left alone for an hour:
 //! `PROPTEST_CASES=1000000 cargo test --release -p podrole-webhook --lib fuzz`.
@@ -68,19 +68,19 @@ fn annotations() -> impl Strategy<Value = Annotations> {
     vec((key, value()), 0..6).prop_map(|pairs| pairs.into_iter().collect())
 }
 
-/// A webhook whose ServiceAccount `shop/app` says what it likes.
+/// A webhook whose ServiceAccount `shop/app` has any annotations.
 fn webhook(annotations: Annotations) -> Webhook<InMemory> {
-    let said = AnnotationRules::default().read(annotations);
-    let accounts = [("shop/app".parse().unwrap(), said)].into_iter().collect();
-    Webhook::new(accounts, Settings::default(), Metrics::default())
+    let annotations = AnnotationRules::default().read(annotations);
+    let service_accounts = [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
+    Webhook::new(service_accounts, Settings::default(), Metrics::default())
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// How many credential paths a container has.
-fn paths(container: &Value) -> usize {
+/// How many credential providers a container has.
+fn providers(container: &Value) -> usize {
     let env = container["env"].as_array().into_iter().flatten();
     let names: Vec<&str> = env.filter_map(|variable| variable["name"].as_str()).collect();
     let has = |name| usize::from(names.contains(&name));
@@ -91,16 +91,16 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_are_too_bad(body: Vec<u8>) {
+    fn any_bytes_get_an_answer(body: Vec<u8>) {
         let webhook = webhook(Annotations::new());
-        let asked = review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, &body);
-        let _ = block_on(asked);
+        let reviewing = review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, &body);
+        let _ = block_on(reviewing);
         let _ = block_on(validate_bytes(&webhook, DEFAULT_PATIENCE, &body));
     }
 
     #[test]
     fn every_answer_has_the_requests_uid(
-        object in any_json(), old in any_json(), said in annotations(), uid in "[a-z0-9-]{1,40}",
+        object in any_json(), old in any_json(), of_service_account in annotations(), uid in "[a-z0-9-]{1,40}",
         form in 0..3_usize, required: bool,
     ) {
         let (operation, part) =
@@ -110,10 +110,10 @@ proptest! {
             "request": {"uid": uid, "kind": {"group": "", "version": "v1", "kind": kind},
                 "operation": operation, "subResource": part, "namespace": "shop",
                 "object": object, "oldObject": old}}).to_string();
-        let webhook = webhook(said);
+        let webhook = webhook(of_service_account);
         let injection = if required { Injection::Required } else { Injection::Enabled };
-        let asked = review_bytes(&webhook, injection, DEFAULT_PATIENCE, body.as_bytes());
-        let answer = block_on(asked).unwrap();
+        let reviewing = review_bytes(&webhook, injection, DEFAULT_PATIENCE, body.as_bytes());
+        let answer = block_on(reviewing).unwrap();
         prop_assert_eq!(&answer.response.uid, &uid);
         prop_assert!(injection == Injection::Required || answer.response.allowed);
         let checked = block_on(validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()));
@@ -123,8 +123,8 @@ proptest! {
     }
 
     #[test]
-    fn whatever_annotations_say_the_patch_fits_and_gives_one_path_at_most(
-        said in annotations(), own in annotations(), named: bool,
+    fn for_any_annotations_the_patch_applies_and_gives_one_provider_at_most(
+        of_service_account in annotations(), own in annotations(), named: bool,
     ) {
         let metadata = if named { json!({"name": "p", "annotations": own}) }
             else { json!({"generateName": "p-", "annotations": own}) };
@@ -135,17 +135,17 @@ proptest! {
             "kind": "AdmissionReview", "request": {"uid": "u", "namespace": "shop",
                 "kind": {"group": "", "version": "v1", "kind": "Pod"},
                 "operation": "CREATE", "object": pod}}).to_string();
-        let webhook = webhook(said);
+        let webhook = webhook(of_service_account);
         let ask = |pod: &Value| {
             let body = review(pod);
-            let asked =
+            let reviewing =
                 review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, body.as_bytes());
-            block_on(asked).unwrap().response
+            block_on(reviewing).unwrap().response
         };
         let first = ask(&pod);
         json_patch::patch(&mut pod, &first.operations().unwrap()).unwrap();
         for container in pod["spec"]["containers"].as_array().unwrap() {
-            prop_assert!(paths(container) <= 1);
+            prop_assert!(providers(container) <= 1);
         }
         prop_assert_eq!(ask(&pod).patch, None);
         for warning in first.warnings {

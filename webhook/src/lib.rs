@@ -1,5 +1,4 @@
-//! The mutating admission webhook: each new pod is given what its ServiceAccount may become in
-//! AWS.
+//! The mutating admission webhook: it gives new pods the AWS role of their ServiceAccount.
 //!
 //! ```text
 //!   HTTP body ─► review ─► pod (a view of the few fields that matter)
@@ -9,47 +8,49 @@
 //!                                             one log line, one metric
 //! ```
 //!
-//! The pod stays raw JSON and is never written anew: a patch has one `add` for each thing that is
-//! missing, so what Kubernetes adds to pods next year survives. Where something goes wrong the pod
-//! is admitted as it is, with a warning that `kubectl` shows; on `/mutate/required` it is refused.
+//! The pod stays raw JSON and is never serialized again: a patch has one `add` for each thing that
+//! is missing, so fields that Kubernetes adds to pods next year survive. If something goes wrong,
+//! the pod is admitted unchanged with a warning that `kubectl` shows, or, on `/mutate/required`,
+//! rejected.
 #![forbid(unsafe_code)]
 
-mod accounts;
 mod args;
 pub mod binding;
-mod budget;
 mod cache;
 pub mod cluster;
 mod command;
 mod config_map;
-mod crowd;
-mod flights;
+mod conflicts;
 #[cfg(test)]
 mod fuzz;
-mod instance;
-mod lookout;
+mod imds;
+mod live_reads;
 mod lookup;
 mod metrics;
 pub mod mutate;
+mod mutex;
 mod namespaces;
 mod outcome;
 pub mod pod;
+mod rate_limit;
+mod registration_monitor;
 pub mod review;
-mod rivals;
 mod routes;
 mod run;
 mod selector;
+mod service_accounts;
 mod settings;
+mod singleflight;
 pub mod sources;
 mod tls;
 mod validate;
 mod webhook;
 
-pub use accounts::{InMemory, LookupError, ServiceAccounts};
 pub use args::{Args, CertificateArgs, CertificateSource};
 pub use command::{command, main};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
+pub use service_accounts::{InMemory, LookupError, ServiceAccounts};
 pub use settings::Settings;
 pub use webhook::{DEFAULT_PATIENCE, Webhook, review_bytes, validate_bytes};

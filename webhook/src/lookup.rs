@@ -1,115 +1,87 @@
-//! Looking a ServiceAccount up: the cache first, then one live read for all who wait, within a
-//! budget; and whatever the watch brings meanwhile counts, too.
+//! Looking up a ServiceAccount: the cache first, then one live read shared by all callers, within a
+//! rate limit. An event from the watch that arrives meanwhile answers as well.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     LookupError, Metrics,
-    cache::{Cache, Known, Seen},
-    crowd::{Live, Reads},
-    flights::{Flights, lock},
+    cache::{CacheAnswer, SharedCache},
+    live_reads::{LiveReads, LiveServiceAccounts},
+    singleflight::Singleflight,
 };
 
-/// The cache that the watch fills. Clones are the same cache.
-#[derive(Clone, Default)]
-pub(crate) struct SharedCache {
-    cache: Arc<Mutex<Cache>>,
-    changed: Arc<watch::Sender<()>>,
-}
-
-impl SharedCache {
-    /// Changes what is known, and lets those who wait look again.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Cache)) {
-        change(&mut lock(&self.cache));
-        self.changed.send_replace(());
-    }
-
-    /// Takes live answers in.
-    pub(crate) fn answered(
-        &self,
-        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<Seen>)>,
-    ) {
-        lock(&self.cache).answered(answers, Instant::now());
-    }
-
-    fn look(&self, account: &ServiceAccountRef) -> Known {
-        lock(&self.cache).look(account, Instant::now())
-    }
-}
-
-/// ServiceAccounts out of a cache, with live reads where that is not enough.
+/// ServiceAccounts from a cache, and live reads if the cache is not certain.
 pub(crate) struct Lookup<L> {
     cache: SharedCache,
-    reads: Reads<L>,
-    flights: Flights<ServiceAccountRef, Landed>,
+    reads: LiveReads<L>,
+    fetches: Singleflight<ServiceAccountRef, FetchResult>,
 }
 
-type Found = Result<Option<Arc<ServiceAccountAnnotations>>, LookupError>;
+type LookupResult = Result<Option<Arc<ServiceAccountAnnotations>>, LookupError>;
 
-/// What a flight brings; `None` where the budget did not allow it.
-type Landed = Option<Found>;
+/// What a fetch returns; `None` if the rate limit did not allow it.
+type FetchResult = Option<LookupResult>;
 
-impl<L: Live> Lookup<L> {
+impl<L: LiveServiceAccounts> Lookup<L> {
     pub(crate) fn new(cache: SharedCache, live: L, metrics: Metrics) -> Self {
-        let reads = Reads::new(live, cache.clone(), metrics);
-        Self { cache, reads, flights: Flights::default() }
+        let reads = LiveReads::new(live, cache.clone(), metrics);
+        Self { cache, reads, fetches: Singleflight::default() }
     }
 
-    pub(crate) async fn look(&self, account: &ServiceAccountRef, patience: Duration) -> Found {
-        // From here on no change is missed.
-        let changes = self.cache.changed.subscribe();
-        let known = match self.cache.look(account) {
-            Known::Unsynced => return Err(LookupError::Unsynced),
-            Known::Said(said) => return Ok(said),
-            Known::NoRole(said) => Some(said),
-            Known::Never => None,
+    pub(crate) async fn find(
+        &self,
+        service_account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> LookupResult {
+        // Subscribed before the cache is read: a change between the two would be missed otherwise.
+        let changes = self.cache.changes();
+        let cached = match self.cache.get(service_account) {
+            CacheAnswer::Unsynced => return Err(LookupError::Unsynced),
+            CacheAnswer::Known(annotations) => return Ok(annotations),
+            CacheAnswer::NoRole(annotations) => Some(annotations),
+            CacheAnswer::Unknown => None,
         };
-        let mut over_budget = false;
-        let asking = self.ask(account, patience, changes, &mut over_budget);
-        match (timeout(patience, asking).await, known) {
+        let mut rate_limited = false;
+        let fetching = self.fetch(service_account, patience, changes, &mut rate_limited);
+        match (timeout(patience, fetching).await, cached) {
             (Ok(found), _) => found,
-            // The cache is believed; the metric has said so.
-            (Err(_), Some(said)) if over_budget => Ok(Some(said)),
-            (Err(_), None) if over_budget => Err(LookupError::Busy),
+            // Under the rate limit the cache's "no role" is final; a metric counts these.
+            (Err(_), Some(annotations)) if rate_limited => Ok(Some(annotations)),
+            (Err(_), None) if rate_limited => Err(LookupError::Busy),
             (Err(_), _) => Err(LookupError::TooSlow),
         }
     }
 
-    /// Waits for the live read or for the watch, whichever tells first.
-    async fn ask(
+    /// Waits for the live read or for the watch, whichever answers first. If the rate limit
+    /// allows no read, it sets `rate_limited` and waits for the watch alone.
+    async fn fetch(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         patience: Duration,
         mut changes: watch::Receiver<()>,
-        over_budget: &mut bool,
-    ) -> Found {
-        let mut flight = self.flights.board(account, || {
-            let (reads, account) = (self.reads.clone(), account.clone());
+        rate_limited: &mut bool,
+    ) -> LookupResult {
+        let mut in_flight = self.fetches.join(service_account, || {
+            let (reads, service_account) = (self.reads.clone(), service_account.clone());
             async move {
-                let told = reads.read(&account, patience).await?;
-                Some(told.map(|seen| seen.map(|seen| seen.said)))
+                let result = reads.read(&service_account, patience).await?;
+                Some(result.map(|found| found.map(|found| found.annotations)))
             }
         });
         loop {
             tokio::select! {
-                landed = flight.wait_for(Option::is_some), if !*over_budget => {
-                    match landed.map(|landed| landed.clone().flatten()) {
-                        Ok(Some(found)) => return self.newest(account, found),
-                        Ok(None) => *over_budget = true,
+                result = in_flight.wait_for(Option::is_some), if !*rate_limited => {
+                    match result.map(|result| result.clone().flatten()) {
+                        Ok(Some(found)) => return self.prefer_watched(service_account, found),
+                        Ok(None) => *rate_limited = true,
                         Err(_) => return Err(LookupError::Failed),
                     }
                 }
                 Ok(()) = changes.changed() => {
-                    if let Known::Said(found @ Some(_)) = self.cache.look(account) {
+                    if let CacheAnswer::Known(found @ Some(_)) = self.cache.get(service_account) {
                         return Ok(found);
                     }
                 }
@@ -117,17 +89,21 @@ impl<L: Live> Lookup<L> {
         }
     }
 
-    /// A role that the watch has told meanwhile is newer than a read that found none.
-    fn newest(&self, account: &ServiceAccountRef, found: Found) -> Found {
-        match self.cache.look(account) {
-            Known::Said(said @ Some(_)) => Ok(said),
+    /// A role that the watch has reported meanwhile is newer than a read that found none.
+    fn prefer_watched(
+        &self,
+        service_account: &ServiceAccountRef,
+        found: LookupResult,
+    ) -> LookupResult {
+        match self.cache.get(service_account) {
+            CacheAnswer::Known(annotations @ Some(_)) => Ok(annotations),
             _ => found,
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn exhaust_budget(&self) {
-        self.reads.exhaust();
+    pub(crate) fn exhaust_rate_limit(&self) {
+        self.reads.exhaust_rate_limit();
     }
 }
 

@@ -1,4 +1,4 @@
-//! `podrole-webhook`: gives pods their AWS identity.
+//! `podrole-webhook`: gives pods the AWS role of their ServiceAccount.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

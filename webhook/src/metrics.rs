@@ -1,7 +1,7 @@
-//! What is counted and measured.
+//! The webhook's metrics.
 
-mod ages;
 mod labels;
+mod sync_ages;
 
 use std::time::Duration;
 
@@ -11,17 +11,18 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub(crate) use ages::Ages;
-use labels::{KindLabels, ResultLabels, ReviewLabels, RouteLabels, SourceLabels, Word};
-pub(crate) use labels::{LiveRead, Route, Source, Watch};
+use labels::{KindLabels, LabelValue, ResultLabels, ReviewLabels, RouteLabels, SourceLabels};
+pub(crate) use labels::{LiveRead, Route, Source, Watch, provider_label};
+use sync_ages::SyncAges;
 
 use crate::{Outcome, Reason};
 
-/// A review takes a tenth of a millisecond, or a live read's time, or the API server gives up.
+/// Buckets in seconds. A review takes a tenth of a millisecond from the cache and a few
+/// milliseconds with a live read; after half of the API server's timeout it is given up.
 const SECONDS: [f64; 13] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.5, 3.0];
 
-/// The webhook's counters. Clones count into the same.
+/// The webhook's metrics. Clones share their values.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     reviews: Family<ReviewLabels, Counter>,
@@ -30,8 +31,8 @@ pub struct Metrics {
     source_errors: Family<SourceLabels, Gauge>,
     cache: Family<KindLabels, Gauge>,
     interruptions: Family<KindLabels, Counter>,
-    foreign: Family<KindLabels, Gauge>,
-    ages: Ages,
+    conflicts: Family<KindLabels, Gauge>,
+    sync_ages: SyncAges,
 }
 
 impl Default for Metrics {
@@ -43,45 +44,47 @@ impl Default for Metrics {
             source_errors: Family::default(),
             cache: Family::default(),
             interruptions: Family::default(),
-            foreign: Family::default(),
-            ages: Ages::default(),
+            conflicts: Family::default(),
+            sync_ages: SyncAges::default(),
         };
-        metrics.foreign_webhooks(0, 0);
+        // Set from the start, so that an alert can tell "none" from "not measured".
+        metrics.conflicts(0, 0);
         metrics
     }
 }
 
 impl Metrics {
-    /// Adds all of it to what `/metrics` shows.
+    /// Registers the metrics under the prefix `podrole_webhook_`.
     pub fn register(&self, registry: &mut Registry) {
-        let mut add = Adding(registry);
-        add.one("reviews", "Reviews by path, way, what became of the pod and why", &self.reviews);
-        let help = "From a review's arrival to its answer, live reads included";
+        let mut add = Prefixed(registry);
+        let help = "Admission reviews by route, credential provider, outcome and reason";
+        add.one("reviews", help, &self.reviews);
+        let help = "Seconds from a review's arrival to its answer, live reads included";
         add.one("review_duration_seconds", help, &self.durations);
-        let help = "ServiceAccounts asked of the API server because the watch had no role for them";
-        add.one("live_reads", help, &self.live_reads);
-        let help = "What is wrong in the association list or the ConfigMap; the log says what";
-        add.one("source_errors", help, &self.source_errors);
         let help =
-            "Objects known: ServiceAccounts that say something, those that do not, Namespaces";
+            "Live reads of ServiceAccounts for which the watch had reported no role, by result";
+        add.one("live_reads", help, &self.live_reads);
+        let help = "Invalid entries in the association list or the ConfigMap of roles; see the log";
+        add.one("source_errors", help, &self.source_errors);
+        let help = "Cached objects: ServiceAccounts with and without annotations, Namespaces";
         add.one("cache_objects", help, &self.cache);
-        let help = "Watches that broke off and were taken up again";
+        let help = "Interruptions of a watch, each followed by a retry";
         add.one("watch_interruptions", help, &self.interruptions);
-        let help = "Others that inject into pods of our namespaces; the log names them";
-        registry.register("podrole_foreign_webhooks", help, self.foreign.clone());
-        registry.register_collector(Box::new(self.ages.clone()));
+        let help = "Other webhooks that inject into pods of the same namespaces; see the log";
+        add.one("conflicts", help, &self.conflicts);
+        registry.register_collector(Box::new(self.sync_ages.clone()));
     }
 
     pub(crate) fn reviewed(
         &self,
         route: Route,
-        path: Option<CredentialProvider>,
+        provider: Option<CredentialProvider>,
         outcome: &Outcome,
     ) {
-        self.count_review(route, path, outcome.as_str(), outcome.reason());
+        self.count_review(route, provider, outcome.as_str(), outcome.reason());
     }
 
-    /// Counts what was no review at all.
+    /// Counts a request that was not an AdmissionReview.
     pub(crate) fn rejected(&self, route: Route) {
         self.count_review(route, None, "rejected", Reason::Unreadable);
     }
@@ -89,67 +92,67 @@ impl Metrics {
     fn count_review(
         &self,
         route: Route,
-        path: Option<CredentialProvider>,
+        provider: Option<CredentialProvider>,
         outcome: &'static str,
         reason: Reason,
     ) {
         let labels = ReviewLabels {
-            route: Word(route.as_str()),
-            path: Word(path.map_or("none", CredentialProvider::as_str)),
-            outcome: Word(outcome),
-            reason: Word(reason.as_str()),
+            route: LabelValue(route.as_str()),
+            provider: LabelValue(provider.map_or("none", provider_label)),
+            outcome: LabelValue(outcome),
+            reason: LabelValue(reason.as_str()),
         };
         self.reviews.get_or_create(&labels).inc();
     }
 
     pub(crate) fn took(&self, route: Route, time: Duration) {
-        let labels = RouteLabels { route: Word(route.as_str()) };
+        let labels = RouteLabels { route: LabelValue(route.as_str()) };
         self.durations.get_or_create(&labels).observe(time.as_secs_f64());
     }
 
     pub(crate) fn live_read(&self, result: LiveRead) {
-        let result = Word(result.as_str());
+        let result = LabelValue(result.as_str());
         self.live_reads.get_or_create(&ResultLabels { result }).inc();
     }
 
     pub(crate) fn source_errors(&self, source: Source, errors: usize) {
-        let source = Word(source.as_str());
+        let source = LabelValue(source.as_str());
         self.source_errors.get_or_create(&SourceLabels { source }).set(whole(errors));
     }
 
     /// The gauge of a source's errors, for the part that follows the source.
     pub(crate) fn source_errors_gauge(&self, source: Source) -> Gauge {
-        let source = Word(source.as_str());
+        let source = LabelValue(source.as_str());
         self.source_errors.get_or_create(&SourceLabels { source }).clone()
     }
 
-    /// What the cache holds of one kind.
+    /// Sets how many objects of one kind the cache holds.
     pub(crate) fn cached(&self, kind: &'static str, objects: usize) {
-        self.cache.get_or_create(&KindLabels { kind: Word(kind) }).set(whole(objects));
+        self.cache.get_or_create(&KindLabels { kind: LabelValue(kind) }).set(whole(objects));
     }
 
-    /// A watch has told something, or its list is whole.
-    pub(crate) fn heard(&self, watch: Watch) {
-        self.ages.heard(watch, podrole_runtime::clock::now());
+    /// Records that a watch has reported an event just now.
+    pub(crate) fn watch_event(&self, watch: Watch) {
+        self.sync_ages.record(watch, podrole_runtime::clock::now());
     }
 
-    pub(crate) fn interrupted(&self, watch: Watch) {
-        let kind = Word(watch.as_str());
+    pub(crate) fn watch_interrupted(&self, watch: Watch) {
+        let kind = LabelValue(watch.as_str());
         self.interruptions.get_or_create(&KindLabels { kind }).inc();
     }
 
-    /// How many others inject into our pods.
-    pub(crate) fn foreign_webhooks(&self, eks: usize, podrole: usize) {
+    /// Sets how many other webhooks inject into our pods.
+    pub(crate) fn conflicts(&self, eks: usize, podrole: usize) {
         for (kind, count) in [("eks", eks), ("podrole", podrole)] {
-            self.foreign.get_or_create(&KindLabels { kind: Word(kind) }).set(whole(count));
+            self.conflicts.get_or_create(&KindLabels { kind: LabelValue(kind) }).set(whole(count));
         }
     }
 }
 
-/// Gives the metrics their common first name.
-struct Adding<'a>(&'a mut Registry);
+/// Registers metrics under their common prefix.
+struct Prefixed<'a>(&'a mut Registry);
 
-impl Adding<'_> {
+impl Prefixed<'_> {
     fn one<M>(&mut self, name: &str, help: &str, metric: &M)
     where
         M: prometheus_client::registry::Metric + Clone,

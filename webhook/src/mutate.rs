@@ -1,14 +1,14 @@
-//! The decision: a pod, who it is, what holds for all, and from these the smallest patch.
+//! The decision: from a pod, its binding and the settings, the smallest patch.
 //!
-//! Pure: no clock, no I/O. What a container lacks is added and nothing else is touched, so a
-//! second pass over the result finds nothing to do.
+//! Pure: no clock, no I/O. Only what is missing is added, so a second pass over the result finds
+//! nothing to do. API servers make that second pass if a later webhook changes the pod.
 
 mod container;
+mod desired;
 mod ephemeral;
 mod operations;
 mod proxy;
 mod secrets;
-mod wish;
 
 use json_patch::PatchOperation;
 use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL, PodAnnotations};
@@ -19,17 +19,17 @@ use crate::{
     binding::Binding,
     pod::{Container, PodView},
 };
-use container::Verdict;
+use container::ContainerPlan;
+use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
-use wish::Wish;
 
-/// What becomes of a pod. `jitter` is any number that differs from pod to pod: it spreads the
-/// renewal of container credentials' tokens.
+/// Decides about a new pod. `jitter` is any number that differs from pod to pod; it spreads the
+/// expiry of container tokens.
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
-    let said = match pod.annotations() {
+    let annotations = match pod.annotations() {
         Some(annotations) => PodAnnotations::read(annotations, &settings.annotations.prefix),
         None => PodAnnotations::default(),
     };
@@ -42,31 +42,31 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
     // A denied pod of the provider `container` is injected all the same: its SDK then gets the
     // agent's sentence instead of the node's role from the metadata service, and once the cause is
     // corrected it gets credentials without a restart.
-    let provider = binding.provider();
-    let wish =
-        provider.map(|provider| Wish::new(pod, &said, (binding, provider), settings, jitter));
-    let asked = secrets::asked(&said, binding);
-    let mut plan = Plan::new(pod, wish, SecretPlan::new(pod, binding, &asked));
-    for (list, index, container) in chosen(pod, &said, binding) {
-        plan.container(ContainerPatch::new(list, index, container));
+    let desired = binding.provider().map(|provider| {
+        DesiredIdentity::new(pod, &annotations, (binding, provider), settings, jitter)
+    });
+    let secrets = secrets::desired(&annotations, binding);
+    let mut plan = PodPlan::new(pod, desired, SecretPlan::new(pod, binding, &secrets));
+    for (list, index, container) in selected(pod, &annotations, binding) {
+        plan.add_container(ContainerPatch::new(list, index, container));
     }
-    let problems = said.problems.iter().chain(&binding.said.problems);
+    let problems = annotations.problems.iter().chain(&binding.annotations.problems);
     plan.finish(problems.map(ToString::to_string))
 }
 
-/// The containers that the annotations of pod and ServiceAccount leave in, each with its place.
-fn chosen<'a>(
+/// The containers that the annotations of the pod and its ServiceAccount select, each with its list
+/// and index.
+fn selected<'a>(
     pod: &'a PodView,
-    said: &PodAnnotations,
+    annotations: &PodAnnotations,
     binding: &Binding,
 ) -> impl Iterator<Item = (&'static str, usize, &'a Container)> {
-    let skip = said.skip_containers.union(&binding.said.skip_containers);
-    let include = said.include_containers.union(&binding.said.include_containers);
+    let skip = annotations.skip_containers.union(&binding.annotations.skip_containers);
+    let include = annotations.include_containers.union(&binding.annotations.include_containers);
     let lists =
         [("containers", &pod.spec.containers), ("initContainers", &pod.spec.init_containers)];
     let all = lists.into_iter().flat_map(|(list, containers)| {
-        let places = containers.iter().enumerate();
-        places.map(move |(index, container)| (list, index, container))
+        containers.iter().enumerate().map(move |(index, container)| (list, index, container))
     });
     all.filter(move |(_, _, container)| {
         let included = include.is_empty() || include.names(&container.name);
@@ -74,30 +74,30 @@ fn chosen<'a>(
     })
 }
 
-/// What is gathered while the containers are walked.
-struct Plan<'a> {
+/// The changes to one pod, collected container by container.
+struct PodPlan<'a> {
     pod: &'a PodView,
     /// The identity for the containers, if there is one and its volume's name is free.
-    wish: Option<Wish>,
+    desired: Option<DesiredIdentity>,
     secrets: SecretPlan<'a>,
     operations: Vec<PatchOperation>,
     warnings: Vec<String>,
-    /// The containers that have the other path's credentials already.
+    /// The containers that already have the other provider's credentials.
     others: Option<(CredentialProvider, Vec<String>)>,
-    /// Why nothing is done, where nothing is.
-    idle: Reason,
-    /// A container has its identity, from now or from before.
+    /// The reason to give if nothing is changed.
+    skip_reason: Reason,
+    /// Whether a container has its identity, added now or before.
     served: bool,
-    /// A container mounts the token's volume by its own name.
+    /// Whether a container mounts the token's volume under the volume's own name.
     mounted: bool,
 }
 
-impl<'a> Plan<'a> {
-    fn new(pod: &'a PodView, wish: Option<Wish>, secrets: SecretPlan<'a>) -> Self {
+impl<'a> PodPlan<'a> {
+    fn new(pod: &'a PodView, desired: Option<DesiredIdentity>, secrets: SecretPlan<'a>) -> Self {
         let mut plan = Self {
             pod,
-            idle: if wish.is_some() { Reason::NothingToAdd } else { Reason::NoRole },
-            wish: None,
+            skip_reason: if desired.is_some() { Reason::NothingToAdd } else { Reason::NoRole },
+            desired: None,
             secrets,
             operations: Vec::new(),
             warnings: Vec::new(),
@@ -105,32 +105,33 @@ impl<'a> Plan<'a> {
             served: false,
             mounted: false,
         };
-        plan.wish = wish.filter(|wish| {
-            let name = &wish.volume.name;
-            let taken = pod.volume(name).is_some_and(|volume| !wish.is_met_by(volume));
+        plan.desired = desired.filter(|desired| {
+            let name = &desired.volume.name;
+            let taken = pod.volume(name).is_some_and(|volume| !desired.is_satisfied_by(volume));
             if taken {
-                let warning = format!("volume {name} is not an AWS token for this role; rename it");
+                // Mounting it would give the containers another token than their variables promise.
+                let warning = format!("volume {name} is not this role's AWS token; rename it");
                 plan.warnings.push(warning);
-                plan.idle = Reason::VolumeTaken;
+                plan.skip_reason = Reason::VolumeTaken;
             }
             !taken
         });
         plan
     }
 
-    fn container(&mut self, mut patch: ContainerPatch<'_>) {
-        if let Some(wish) = &self.wish {
-            match container::judge(patch.container(), self.pod, wish) {
-                Verdict::LeaveAlone(warning) => self.warnings.push(warning),
-                Verdict::HasOther(path) => {
+    fn add_container(&mut self, mut patch: ContainerPatch<'_>) {
+        if let Some(desired) = &self.desired {
+            match container::plan(patch.container(), self.pod, desired) {
+                ContainerPlan::LeaveAlone(warning) => self.warnings.push(warning),
+                ContainerPlan::HasOther(provider) => {
                     let name = patch.container().name.clone();
-                    self.others.get_or_insert_with(|| (path, Vec::new())).1.push(name);
+                    self.others.get_or_insert_with(|| (provider, Vec::new())).1.push(name);
                 }
-                Verdict::Complete(lacks) => {
+                ContainerPlan::Complete(missing) => {
                     self.served = true;
-                    self.mounted |= lacks.needs_volume;
-                    lacks.add_to(&mut patch, wish);
-                    self.warnings.extend(lacks.warning);
+                    self.mounted |= missing.needs_volume;
+                    missing.add_to(&mut patch, desired);
+                    self.warnings.extend(missing.warning);
                 }
             }
         }
@@ -138,51 +139,44 @@ impl<'a> Plan<'a> {
         self.operations.append(&mut patch.into_operations());
     }
 
-    /// Label and volumes come first, as with EKS; only where a container uses them.
+    /// Puts label and volumes first, as EKS's webhook does, and only if a container uses them.
     fn finish(mut self, problems: impl Iterator<Item = String>) -> Outcome {
         let mut operations = Vec::new();
         let mut volumes = Array::new(&["spec", "volumes"], self.pod.spec.volumes.is_empty());
-        if let Some(wish) = &self.wish {
-            if self.served && wish.path == CredentialProvider::Container {
+        if let Some(desired) = &self.desired {
+            if self.served && desired.provider == CredentialProvider::Container {
                 operations.extend(label(self.pod));
             }
-            if self.mounted && self.pod.volume(&wish.volume.name).is_none() {
-                operations.push(volumes.push(wish.volume_json()));
+            if self.mounted && self.pod.volume(&desired.volume.name).is_none() {
+                operations.push(volumes.push(desired.volume_json()));
             }
         }
         operations.append(&mut self.secrets.add_volumes(self.pod, &mut volumes));
         operations.append(&mut self.operations);
-        let mut warnings: Vec<String> = self.others.map(stay).into_iter().collect();
+        let others = self.others.map(|(provider, names)| container::has_other(provider, &names));
+        let mut warnings: Vec<String> = others.into_iter().collect();
         warnings.append(&mut self.warnings);
         warnings.append(&mut self.secrets.warnings);
         if !operations.is_empty() {
-            warnings.extend(self.wish.and_then(|wish| wish.warning));
+            warnings.extend(self.desired.and_then(|desired| desired.warning));
             warnings.extend(problems);
             return Outcome::Patch { operations, warnings };
         }
-        let reason = match self.idle {
-            // Without an identity there is no second pass that would say it again.
+        let reason = match self.skip_reason {
+            // A pod with an identity had these warnings on its first pass, with the patch. A pod
+            // without one has no other pass that would show them.
             Reason::NoRole => {
                 warnings.extend(problems);
                 Reason::NoRole
             }
             Reason::NothingToAdd if !self.served && !warnings.is_empty() => Reason::LeftAlone,
-            idle => idle,
+            reason => reason,
         };
         Outcome::Skip { reason, warnings }
     }
 }
 
-/// One warning for all containers that have the other path already.
-fn stay((path, containers): (CredentialProvider, Vec<String>)) -> String {
-    let names = containers.join(", ");
-    match containers.as_slice() {
-        [_] => format!("container {names} has {path} credentials already; they stay"),
-        _ => format!("these have {path} credentials already, which stay: {names}"),
-    }
-}
-
-/// EKS's own label, with the map around it where the pod has none.
+/// EKS's own label, with the map around it if the pod has none. `None` if the pod has the label.
 fn label(pod: &PodView) -> Option<PatchOperation> {
     const VALUE: &str = "enabled";
     let alone = json!({ EKS_POD_IDENTITY_LABEL: VALUE });
@@ -190,9 +184,9 @@ fn label(pod: &PodView) -> Option<PatchOperation> {
         (None, _) => Some(add(&["metadata"], json!({ "labels": alone }))),
         (Some(_), None) => Some(add(&["metadata", "labels"], alone)),
         (Some(_), Some(labels)) => {
-            let there = labels.get(EKS_POD_IDENTITY_LABEL).map(String::as_str) == Some(VALUE);
+            let present = labels.get(EKS_POD_IDENTITY_LABEL).map(String::as_str) == Some(VALUE);
             let key = ["metadata", "labels", EKS_POD_IDENTITY_LABEL];
-            (!there).then(|| add(&key, json!(VALUE)))
+            (!present).then(|| add(&key, json!(VALUE)))
         }
     }
 }

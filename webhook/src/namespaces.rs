@@ -1,4 +1,5 @@
-//! What namespaces permit: the watch's word, and one live read where it has not told of one yet.
+//! The roles that namespaces permit: from the watch, with one live read for a namespace that the
+//! watch has not reported yet.
 
 use std::{
     collections::HashMap,
@@ -10,33 +11,29 @@ use std::{
 use podrole_identity::PermittedRoles;
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    LookupError,
-    budget::Budget,
-    flights::{Flights, lock},
-};
+use crate::{LookupError, mutex::lock, rate_limit::RateLimit, singleflight::Singleflight};
 
-/// Asks the API server itself for a namespace.
-pub(crate) trait LiveNamespace: Send + Sync + 'static {
-    /// What it permits now; `None` where it does not exist.
+/// Asks the API server itself for a namespace, never a cache of it.
+pub(crate) trait LiveNamespaces: Send + Sync + 'static {
+    /// The roles that a namespace permits now; `Ok(None)` if it does not exist.
     fn permitted_roles(
         &self,
         namespace: &str,
     ) -> impl Future<Output = Result<Option<PermittedRoles>, LookupError>> + Send;
 }
 
-/// The namespaces that are known. Clones are the same.
+/// The namespaces that the watch or a live read has reported. Clones are the same cache.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Namespaces(Arc<Mutex<Known>>);
+pub(crate) struct NamespaceCache(Arc<Mutex<NamespaceLists>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct NamespaceLists {
     permitted: HashMap<String, PermittedRoles>,
-    /// A list that is being read; the old one serves until it is whole.
+    /// A list that is being read; the previous one answers until it is complete.
     listing: HashMap<String, PermittedRoles>,
 }
 
-impl Namespaces {
+impl NamespaceCache {
     pub(crate) fn begin_list(&self) {
         lock(&self.0).listing.clear();
     }
@@ -46,8 +43,8 @@ impl Namespaces {
     }
 
     pub(crate) fn end_list(&self) {
-        let mut known = lock(&self.0);
-        known.permitted = std::mem::take(&mut known.listing);
+        let mut lists = lock(&self.0);
+        lists.permitted = std::mem::take(&mut lists.listing);
     }
 
     pub(crate) fn put(&self, namespace: String, permitted: PermittedRoles) {
@@ -58,54 +55,55 @@ impl Namespaces {
         lock(&self.0).permitted.remove(namespace);
     }
 
-    /// How many are known.
     pub(crate) fn len(&self) -> usize {
         lock(&self.0).permitted.len()
     }
 
-    fn look(&self, namespace: &str) -> Option<PermittedRoles> {
+    fn get(&self, namespace: &str) -> Option<PermittedRoles> {
         lock(&self.0).permitted.get(namespace).cloned()
     }
 }
 
-/// Guard-rails out of what is known, with live reads of what is not.
+/// Guard-rails from the cache, with live reads of namespaces that it does not have.
 pub(crate) struct GuardRails<L> {
-    known: Namespaces,
+    cache: NamespaceCache,
     live: Arc<L>,
-    budget: Arc<Mutex<Budget>>,
-    flights: Flights<String, Result<PermittedRoles, LookupError>>,
+    rate_limit: Arc<Mutex<RateLimit>>,
+    fetches: Singleflight<String, Result<PermittedRoles, LookupError>>,
 }
 
-impl<L: LiveNamespace> GuardRails<L> {
-    pub(crate) fn new(known: Namespaces, live: L) -> Self {
-        let budget = Arc::new(Mutex::new(Budget::new(Instant::now())));
-        Self { known, live: Arc::new(live), budget, flights: Flights::default() }
+impl<L: LiveNamespaces> GuardRails<L> {
+    pub(crate) fn new(cache: NamespaceCache, live: L) -> Self {
+        let rate_limit = Arc::new(Mutex::new(RateLimit::new(Instant::now())));
+        Self { cache, live: Arc::new(live), rate_limit, fetches: Singleflight::default() }
     }
 
-    /// What a namespace permits. A namespace that is not known, and cannot be, is a error and never
-    /// a yes.
+    /// The roles that a namespace permits.
+    ///
+    /// A namespace that cannot be read is an error. It must never count as one without a
+    /// guard-rail, or a slow API server would lift every restriction.
     pub(crate) async fn permitted(
         &self,
         namespace: &str,
         patience: Duration,
     ) -> Result<PermittedRoles, LookupError> {
-        if let Some(permitted) = self.known.look(namespace) {
+        if let Some(permitted) = self.cache.get(namespace) {
             return Ok(permitted);
         }
-        let mut flight = self.flights.board(&namespace.to_owned(), || {
-            let (known, live) = (self.known.clone(), Arc::clone(&self.live));
-            let (budget, namespace) = (Arc::clone(&self.budget), namespace.to_owned());
+        let mut in_flight = self.fetches.join(&namespace.to_owned(), || {
+            let (cache, live) = (self.cache.clone(), Arc::clone(&self.live));
+            let (rate_limit, namespace) = (Arc::clone(&self.rate_limit), namespace.to_owned());
             async move {
-                lock(&budget).take(Instant::now(), Duration::ZERO).ok_or(LookupError::Busy)?;
+                lock(&rate_limit).take(Instant::now(), Duration::ZERO).ok_or(LookupError::Busy)?;
                 let read = live.permitted_roles(&namespace).await?;
                 let permitted = read.ok_or(LookupError::Namespace)?;
-                known.put(namespace, permitted.clone());
+                cache.put(namespace, permitted.clone());
                 Ok(permitted)
             }
         });
-        let landed = timeout(patience, flight.wait_for(Option::is_some)).await;
-        let landed = landed.map(|landed| landed.ok().and_then(|landed| landed.clone()));
-        landed.ok().flatten().unwrap_or(Err(LookupError::Namespace))
+        let result = timeout(patience, in_flight.wait_for(Option::is_some)).await;
+        let result = result.map(|result| result.ok().and_then(|result| result.clone()));
+        result.ok().flatten().unwrap_or(Err(LookupError::Namespace))
     }
 }
 
@@ -115,10 +113,10 @@ mod tests {
 
     use super::*;
 
-    /// Knows `shop`, which permits none, and counts.
-    struct Server(Arc<AtomicUsize>);
+    /// Has the namespace `shop`, which permits no role, and counts reads.
+    struct FakeNamespaces(Arc<AtomicUsize>);
 
-    impl LiveNamespace for Server {
+    impl LiveNamespaces for FakeNamespaces {
         async fn permitted_roles(
             &self,
             namespace: &str,
@@ -132,39 +130,39 @@ mod tests {
     const LONG: Duration = Duration::from_secs(10);
 
     #[tokio::test]
-    async fn what_the_watch_lacks_is_read_once_and_what_is_nowhere_is_a_fault() {
-        let asked = Arc::<AtomicUsize>::default();
-        let rails = GuardRails::new(Namespaces::default(), Server(Arc::clone(&asked)));
+    async fn an_unreported_namespace_is_read_once_and_a_missing_one_is_an_error() {
+        let reads = Arc::<AtomicUsize>::default();
+        let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
         let all = (0..300).map(|_| rails.permitted("shop", LONG));
         for permitted in futures::future::join_all(all).await {
             assert_eq!(permitted, Ok(PermittedRoles::Only(Vec::new())));
         }
-        assert_eq!(asked.load(SeqCst), 1);
+        assert_eq!(reads.load(SeqCst), 1);
         assert_eq!(rails.permitted("nowhere", LONG).await, Err(LookupError::Namespace));
     }
 
     #[tokio::test]
-    async fn the_watch_gives_and_takes_guard_rails() {
-        let (known, asked) = (Namespaces::default(), Arc::<AtomicUsize>::default());
-        let rails = GuardRails::new(known.clone(), Server(Arc::clone(&asked)));
-        known.begin_list();
-        known.list("shop".to_owned(), PermittedRoles::Any);
-        known.end_list();
+    async fn the_watch_adds_and_removes_guard_rails() {
+        let (cache, reads) = (NamespaceCache::default(), Arc::<AtomicUsize>::default());
+        let rails = GuardRails::new(cache.clone(), FakeNamespaces(Arc::clone(&reads)));
+        cache.begin_list();
+        cache.list("shop".to_owned(), PermittedRoles::Any);
+        cache.end_list();
         assert_eq!(rails.permitted("shop", LONG).await, Ok(PermittedRoles::Any));
-        assert_eq!(asked.load(SeqCst), 0);
-        known.remove("shop");
+        assert_eq!(reads.load(SeqCst), 0);
+        cache.remove("shop");
         assert_eq!(rails.permitted("shop", LONG).await, Ok(PermittedRoles::Only(Vec::new())));
     }
 
     #[tokio::test]
-    async fn unknown_namespaces_are_read_within_a_budget() {
-        let asked = Arc::<AtomicUsize>::default();
-        let rails = GuardRails::new(Namespaces::default(), Server(Arc::clone(&asked)));
+    async fn unknown_namespaces_are_read_within_the_rate_limit() {
+        let reads = Arc::<AtomicUsize>::default();
+        let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
         let mut busy = 0;
         for index in 0..60 {
-            let told = rails.permitted(&format!("n-{index}"), LONG).await;
-            busy += usize::from(told == Err(LookupError::Busy));
+            let result = rails.permitted(&format!("n-{index}"), LONG).await;
+            busy += usize::from(result == Err(LookupError::Busy));
         }
-        assert!(busy >= 10 && asked.load(SeqCst) <= 50, "{busy}");
+        assert!(busy >= 10 && reads.load(SeqCst) <= 50, "{busy}");
     }
 }

@@ -1,29 +1,32 @@
 //! A view of the few fields of a pod that matter here.
 //!
-//! What is not named is let be: the view is read from the raw pod, and nothing is ever written
-//! from it. It has no `Debug`, since environment variables hold secrets.
+//! Unknown fields are ignored, as in EKS's webhook, and are kept in the pod: nothing is ever
+//! serialized from the view. It has no `Debug`, because environment variables hold secrets.
 
 mod head;
+mod parse;
 mod parts;
 
 use std::collections::BTreeMap;
 
 use podrole_identity::{Annotations, pod_opts_out};
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 
 pub use head::PodHead;
+pub use parse::PodError;
+use parse::{nullable, parse};
 
-/// A pod, as far as it matters.
+/// A pod, as far as it matters here.
 #[derive(Default, Deserialize)]
 pub struct PodView {
-    pub(crate) metadata: Option<Metadata>,
+    pub(crate) metadata: Option<PodMetadata>,
     #[serde(default, deserialize_with = "nullable")]
-    pub(crate) spec: Spec,
+    pub(crate) spec: PodSpec,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Metadata {
+pub(crate) struct PodMetadata {
     name: Option<String>,
     generate_name: Option<String>,
     pub(crate) labels: Option<BTreeMap<String, String>>,
@@ -33,7 +36,7 @@ pub(crate) struct Metadata {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Spec {
+pub(crate) struct PodSpec {
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) containers: Vec<Container>,
     #[serde(default, deserialize_with = "nullable")]
@@ -64,7 +67,7 @@ pub(crate) struct Container {
     pub(crate) env_from: Vec<EnvFrom>,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) volume_mounts: Vec<Mount>,
-    /// Of an ephemeral container: the one that it looks into.
+    /// Of an ephemeral container: the container that it debugs.
     pub(crate) target_container_name: Option<String>,
 }
 
@@ -73,11 +76,11 @@ pub(crate) struct Container {
 pub(crate) struct EnvFrom {
     #[serde(default, deserialize_with = "nullable")]
     prefix: String,
-    secret_ref: Option<Named>,
+    secret_ref: Option<SecretReference>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct SecretReference {
     #[serde(default)]
     name: String,
 }
@@ -123,12 +126,12 @@ struct SecretSource {
 #[derive(Deserialize)]
 struct Projected {
     #[serde(default, deserialize_with = "nullable")]
-    sources: Vec<Source>,
+    sources: Vec<ProjectedSource>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Source {
+struct ProjectedSource {
     service_account_token: Option<TokenSource>,
 }
 
@@ -140,49 +143,23 @@ struct TokenSource {
     path: String,
 }
 
-/// A pod that cannot be read. It says where, and nothing of what stands there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pod cannot be read (line {line}, column {column})")]
-pub struct PodError {
-    line: usize,
-    column: usize,
-}
-
-/// `null` is as good as absent, as it is to Kubernetes.
-fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PodError> {
-    // An array would do for a type whose fields may all be absent.
-    if !json.trim_start().starts_with('{') {
-        return Err(PodError { line: 1, column: 1 });
-    }
-    serde_json::from_str(json)
-        .map_err(|error| PodError { line: error.line(), column: error.column() })
-}
-
 impl PodView {
-    /// Reads a pod's JSON.
+    /// Parses a pod's JSON.
     ///
     /// # Errors
-    /// When a field that matters is not of its kind.
+    /// If a field that matters here has another type than in Kubernetes.
     pub fn read(json: &str) -> Result<Self, PodError> {
-        read(json)
+        parse(json)
     }
 
-    /// Its name, where it is known already.
+    /// The pod's name; `None` if Kubernetes will generate it.
     pub(crate) fn name(&self) -> Option<&str> {
         let name = self.metadata.as_ref()?.name.as_deref();
         name.filter(|name| !name.is_empty())
     }
 
-    /// How long its name can be: the API server keeps 58 characters of a generated name's
-    /// beginning and puts 5 behind them.
+    /// The greatest length of the pod's name: the API server cuts `generateName` to 58 characters and
+    /// appends 5.
     pub(crate) fn longest_name(&self) -> usize {
         let generate = self.metadata.as_ref().and_then(|it| it.generate_name.as_deref());
         match self.name() {
@@ -191,13 +168,13 @@ impl PodView {
         }
     }
 
-    /// Whether a label of its own keeps podrole away.
+    /// Whether a label opts the pod out.
     pub(crate) fn opted_out(&self) -> bool {
         self.labels()
             .is_some_and(|labels| pod_opts_out(|name| labels.get(name).map(String::as_str)))
     }
 
-    /// Whether it is meant for Windows nodes.
+    /// Whether the pod is for Windows nodes.
     #[must_use]
     pub fn is_windows(&self) -> bool {
         let selects = |key| self.spec.node_selector.get(key).map(String::as_str) == Some("windows");

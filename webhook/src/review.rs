@@ -1,9 +1,10 @@
-//! The AdmissionReview on the wire: `admission.k8s.io/v1` and `v1beta1`, which differ in nothing
-//! that is used here.
+//! The AdmissionReview on the wire: `admission.k8s.io/v1` and `v1beta1`, which do not differ in any
+//! field that is used here.
 //!
-//! The types are our own because the object must stay raw, and because a patch has to be base64.
-//! A review that is wrong in itself is still answered with its uid where one can be read: an
-//! answer without it would be a denial to `v1beta1`, whatever the failure policy.
+//! The types are our own, because the object must stay raw, and because the Kubernetes client's
+//! response serializes a patch as an array of numbers, where API servers expect base64. An invalid
+//! review is still answered with its uid if one can be read: for `v1beta1`, an answer without it is
+//! a denial, whatever the failure policy.
 
 mod answer;
 
@@ -14,13 +15,13 @@ use serde_json::value::RawValue;
 
 pub use answer::{Answer, Audit, Response, Status};
 
-/// The versions that are spoken.
+/// The supported versions.
 const VERSIONS: [&str; 2] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 const KIND: &str = "AdmissionReview";
-/// The API server's uids have 36 characters.
+/// In bytes. The API server's uids have 36.
 const MAX_UID_LENGTH: usize = 256;
 
-/// A review that was asked for.
+/// A review as an API server sends it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Review<'a> {
@@ -28,48 +29,48 @@ pub struct Review<'a> {
     api_version: Cow<'a, str>,
     #[serde(borrow)]
     kind: Cow<'a, str>,
-    /// What is to be decided.
+    /// The request to decide about.
     #[serde(borrow)]
     pub request: Request<'a>,
 }
 
-/// The fields of a request that matter here. The object is not read yet.
+/// The fields of a request that matter here. The object is not parsed yet.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
-    /// The answer's uid, too.
+    /// The uid that the answer must repeat.
     #[serde(borrow)]
     pub uid: Cow<'a, str>,
-    /// What kind of object it is about.
+    /// The object's kind.
     #[serde(default)]
-    pub kind: Kind,
-    /// Set when it is about a part of the object, as with `pods/ephemeralcontainers`.
+    pub kind: GroupVersionKind,
+    /// Set if the request is about a subresource, as in `pods/ephemeralcontainers`.
     pub sub_resource: Option<String>,
     /// `CREATE`, `UPDATE`, ...
     #[serde(default)]
     pub operation: String,
-    /// The object's namespace; the object itself may not name it yet.
+    /// The object's namespace. The object itself may not have it yet.
     pub namespace: Option<String>,
     /// The object, raw.
     #[serde(borrow)]
     pub object: Option<&'a RawValue>,
-    /// What the object was before, raw.
+    /// The object before an update, raw.
     #[serde(borrow)]
     pub old_object: Option<&'a RawValue>,
 }
 
-/// What a review is about, of all that matters here.
+/// A change that this webhook decides about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A pod is to be created.
+    /// A pod is created.
     NewPod,
-    /// A pod is given ephemeral containers, as `kubectl debug` does.
+    /// A pod gets ephemeral containers, as from `kubectl debug`.
     EphemeralContainers,
 }
 
-/// A kind of object.
+/// The kind of an object.
 #[derive(Default, Deserialize)]
-pub struct Kind {
+pub struct GroupVersionKind {
     #[serde(default)]
     pub(crate) group: String,
     #[serde(default)]
@@ -87,17 +88,17 @@ pub enum BadReview {
         version: String,
         /// The answer's uid.
         uid: String,
-        /// What is wrong, for its author.
+        /// What is wrong with it.
         error: &'static str,
     },
-    /// It has none: this is no review at all.
+    /// It has no uid: this is not an AdmissionReview.
     Unanswerable,
 }
 
-/// What can be read of a review that is not what it should be.
+/// The fields that are needed to answer an invalid review.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Remains<'a> {
+struct PartialReview<'a> {
     #[serde(borrow)]
     api_version: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -110,18 +111,18 @@ struct Uid {
 }
 
 impl<'a> Review<'a> {
-    /// Reads a request's body.
+    /// Parses a request's body.
     ///
     /// # Errors
-    /// When it is no AdmissionReview of a version that is spoken here, or has no request.
+    /// If it is not an AdmissionReview of a supported version, or has no request.
     pub fn read(body: &'a [u8]) -> Result<Self, BadReview> {
         let Ok(review) = serde_json::from_slice::<Self>(body) else {
-            return Err(BadReview::salvaged(body, "the AdmissionReview cannot be read"));
+            return Err(BadReview::salvaged(body, "could not parse the AdmissionReview"));
         };
         let error = if review.kind != KIND {
-            "this is no AdmissionReview"
+            "not an AdmissionReview"
         } else if !VERSIONS.contains(&&*review.api_version) {
-            "this AdmissionReview is neither v1 nor v1beta1"
+            "the AdmissionReview is neither v1 nor v1beta1"
         } else if !is_uid(&review.request.uid) {
             return Err(BadReview::Unanswerable);
         } else {
@@ -130,7 +131,7 @@ impl<'a> Review<'a> {
         Err(BadReview::salvaged(body, error))
     }
 
-    /// The version to answer in.
+    /// The version of the review, which the answer must repeat.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.api_version
@@ -138,10 +139,10 @@ impl<'a> Review<'a> {
 }
 
 impl Request<'_> {
-    /// What it is about; `None` where that is none of ours.
+    /// The change to decide about; `None` for any other object or operation.
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
-        let Kind { group, version, kind } = &self.kind;
+        let GroupVersionKind { group, version, kind } = &self.kind;
         if (group.as_str(), version.as_str(), kind.as_str()) != ("", "v1", "Pod") {
             return None;
         }
@@ -159,9 +160,9 @@ impl BadReview {
     }
 
     fn answerable(body: &[u8], error: &'static str) -> Option<Self> {
-        let remains: Remains = serde_json::from_slice(body).ok()?;
-        let Uid { uid } = serde_json::from_str(remains.request?.get()).ok()?;
-        let version = remains
+        let partial: PartialReview = serde_json::from_slice(body).ok()?;
+        let Uid { uid } = serde_json::from_str(partial.request?.get()).ok()?;
+        let version = partial
             .api_version
             .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
             .filter(|version| version.starts_with("admission.k8s.io/") && version.len() < 64);

@@ -1,4 +1,4 @@
-//! The HTTP side: paths, limits, media types. What is decided is decided elsewhere.
+//! HTTP: paths, limits and media types. Decisions are made elsewhere.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,12 +21,12 @@ use crate::{
     review_bytes, validate_bytes,
 };
 
-/// The longest body that is read, in bytes. The API server's own limit for an object is 3 MiB,
-/// and an update carries two.
+/// The greatest length of a body, in bytes. The API server limits an object to 3 MiB, and an update
+/// has two.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
-/// How long a body may take to arrive.
+/// A sender that dribbles its body must not hold a connection for longer.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest timeout that a registration can ask for.
+/// The longest timeout that Kubernetes allows a registration.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The webhook's routes: `POST /mutate`, `POST /mutate/required`, `POST /validate`,
@@ -41,9 +41,9 @@ pub fn router<S: ServiceAccounts>(webhook: Arc<Webhook<S>>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
 }
 
-/// What the API server adds to the URL.
+/// The query string that the API server sends.
 #[derive(Deserialize)]
-struct Asked {
+struct ReviewQuery {
     timeout: Option<String>,
 }
 
@@ -51,34 +51,34 @@ type Shared<S> = State<Arc<Webhook<S>>>;
 
 async fn enabled<S: ServiceAccounts>(
     State(webhook): Shared<S>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ReviewQuery>,
     request: Request,
 ) -> Response {
     let began = Instant::now();
-    let answer = review(&webhook, Injection::Enabled, &asked, request).await;
+    let answer = review(&webhook, Injection::Enabled, &query, request).await;
     webhook.metrics().took(Route::Enabled, began.elapsed());
     answer
 }
 
 async fn required<S: ServiceAccounts>(
     State(webhook): Shared<S>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ReviewQuery>,
     request: Request,
 ) -> Response {
     let began = Instant::now();
-    let answer = review(&webhook, Injection::Required, &asked, request).await;
+    let answer = review(&webhook, Injection::Required, &query, request).await;
     webhook.metrics().took(Route::Required, began.elapsed());
     answer
 }
 
 async fn validate<S: ServiceAccounts>(
     State(webhook): Shared<S>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ReviewQuery>,
     request: Request,
 ) -> Response {
     let began = Instant::now();
     let answer = match body(request).await {
-        Ok(body) => told(validate_bytes(&webhook, patience(&asked), &body).await),
+        Ok(body) => respond(validate_bytes(&webhook, patience(&query), &body).await),
         Err(refusal) => refusal,
     };
     webhook.metrics().took(Route::Validate, began.elapsed());
@@ -88,55 +88,56 @@ async fn validate<S: ServiceAccounts>(
 async fn review<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     injection: Injection,
-    asked: &Asked,
+    query: &ReviewQuery,
     request: Request,
 ) -> Response {
     match body(request).await {
-        Ok(body) => told(review_bytes(webhook, injection, patience(asked), &body).await),
+        Ok(body) => respond(review_bytes(webhook, injection, patience(query), &body).await),
         Err(refusal) => refusal,
     }
 }
 
-fn told(answer: Result<Answer, BadReview>) -> Response {
+fn respond(answer: Result<Answer, BadReview>) -> Response {
     match answer {
         Ok(answer) => Json(answer).into_response(),
-        Err(_) => refuse(StatusCode::BAD_REQUEST, "send an AdmissionReview with a uid"),
+        Err(_) => refuse(StatusCode::BAD_REQUEST, "the body is not an AdmissionReview with a uid"),
     }
 }
 
 async fn body(request: Request) -> Result<Bytes, Response> {
     if !is_json(request.headers()) {
-        let mend = "send it as application/json";
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, mend));
+        let text = "the Content-Type must be application/json";
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     match timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let mend = "the review is over 6 MiB; make the pod smaller";
-            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, mend))
+            let text = "the review is over 6 MiB; make the pod smaller";
+            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, text))
         }
-        Ok(Err(error)) => Err(refuse(error.status(), "the body did not arrive whole")),
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+        Ok(Err(error)) => Err(refuse(error.status(), "the body was cut off")),
+        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s")),
     }
 }
 
-fn refuse(status: StatusCode, mend: &str) -> Response {
-    (status, format!("{mend}\n")).into_response()
+fn refuse(status: StatusCode, text: &str) -> Response {
+    (status, format!("{text}\n")).into_response()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    kind.trim().eq_ignore_ascii_case("application/json")
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Half of the time that the API server waits for us.
-fn patience(asked: &Asked) -> Duration {
-    let waits = asked.timeout.as_deref().and_then(seconds);
-    waits.map_or(DEFAULT_PATIENCE, |waits| waits.min(MAX_TIMEOUT) / 2)
+/// How long look-ups may take: half of the time that the API server waits for the answer. The other
+/// half is for connection set-up and a busy node, so that the answer arrives in time.
+fn patience(query: &ReviewQuery) -> Duration {
+    let timeout = query.timeout.as_deref().and_then(seconds);
+    timeout.map_or(DEFAULT_PATIENCE, |timeout| timeout.min(MAX_TIMEOUT) / 2)
 }
 
-/// Reads `3s`, the one form that the API server writes.
+/// Parses `3s`, the only form that the API server writes.
 fn seconds(text: &str) -> Option<Duration> {
     let seconds: u64 = text.strip_suffix('s')?.parse().ok()?;
     (seconds > 0).then(|| Duration::from_secs(seconds))

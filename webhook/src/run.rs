@@ -1,4 +1,4 @@
-//! The process: flags, logs, certificate, watch, two ports, and an orderly end.
+//! The process: flags, logs, certificate, watches, two ports and the shutdown.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,19 +22,19 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, cluster, lookout::look_out, metrics::Source, router,
-    sources::ConfiguredSources, tls,
+    Args, CertificateSource, Metrics, Webhook, cluster, metrics::Source,
+    registration_monitor::monitor, router, sources::ConfiguredSources, tls,
 };
 
 /// Runs the webhook until a signal ends it.
 ///
 /// # Errors
-/// When a flag, a file, a port or the cluster's configuration cannot be used; the text names the
-/// mend.
+/// If a flag, a file, a port or the cluster's configuration cannot be used; the text says how to
+/// fix it.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
     let args = args.completed().await?;
-    let asked_to_stop = shutdown::on_signal().context("cannot listen for signals")?;
+    let signalled = shutdown::on_signal().context("could not listen for signals")?;
     let stop = CancellationToken::new();
     let _stop_all = stop.clone().drop_guard();
     let (metrics, mut registry) = (Metrics::default(), Registry::default());
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
     let health = Health::default();
     let listed = cluster::Listed {
-        accounts: health.gate("the first list of ServiceAccounts"),
+        service_accounts: health.gate("the first list of ServiceAccounts"),
         namespaces: health.gate("the first list of Namespaces"),
     };
     let certified = health.gate("the serving certificate");
@@ -57,26 +57,28 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = args.settings()?;
     if settings.region.is_none() {
         tracing::info!(
-            "no --aws-default-region: where neither a container nor its ServiceAccount's \
-             podrole.io/region names one, SDKs must know it themselves"
+            "no --aws-default-region; containers get a region only from their own variables or \
+             their ServiceAccount's podrole.io/region"
         );
     }
     let reading = settings.annotations.clone();
     let sources = sources(&args, &client, &reading, &health, &metrics, &stop);
-    let accounts = cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
-    let (own, counted) = (args.certificates.webhook_configuration.clone(), metrics.clone());
-    let webhook = Arc::new(Webhook::new(accounts, settings, metrics).with_sources(sources));
+    let service_accounts =
+        cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
+    let (own, monitor_metrics) = (args.certificates.webhook_configuration.clone(), metrics.clone());
+    let webhook = Arc::new(Webhook::new(service_accounts, settings, metrics).with_sources(sources));
 
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
-    let routes = closing_when(router(webhook), asked_to_stop.clone());
+    let routes = closing_when(router(webhook), signalled.clone());
     let delay = Duration::from_secs(args.shutdown_delay);
-    tokio::spawn(end(asked_to_stop, settled, delay, stop.clone()));
+    tokio::spawn(shut_down(signalled, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
     let (serving, served) = watch::channel(None);
-    let by_files = args.certificates.certificates == CertificateSource::Files;
-    let served = by_files.then_some(served);
+    // Podrole maintains the caBundle itself for its own CA, and then there is nothing to check.
+    let from_files = args.certificates.certificates == CertificateSource::Files;
+    let served = from_files.then_some(served);
     let reviews = async {
-        // The admin port is open before: a first certificate may be waited for.
+        // The admin port is open meanwhile, because the first certificate may take a while.
         let tls = tls::serve(&args, &client, certified, expires, &stop).await;
         if let Ok(Some(tls)) = &tls {
             serving.send_replace(Some(Arc::clone(tls)));
@@ -85,19 +87,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         stop.cancel();
         tls.map(drop)
     };
-    let looking = async {
-        let found = tokio::select! {
-            rival = look_out(&client, &own, &counted, served) => Err(rival),
+    let monitoring = async {
+        let result = tokio::select! {
+            conflict = monitor(&client, &own, &monitor_metrics, served) => Err(conflict),
             () = stop.cancelled() => Ok(()),
         };
         stop.cancel();
-        found
+        result
     };
-    let (served, found, ()) = tokio::join!(reviews, looking, admin_port.run(admin, stop.clone()));
-    served.and(found)
+    let (served, monitored, ()) =
+        tokio::join!(reviews, monitoring, admin_port.run(admin, stop.clone()));
+    served.and(monitored)
 }
 
-/// The sources that the flags ask for; each has a gate of its own.
+/// Follows the sources that the flags ask for. Each has a gate of its own.
 fn sources(
     args: &Args,
     client: &cluster::Client,
@@ -123,19 +126,25 @@ async fn bind(args: &Args, port: u16) -> anyhow::Result<Server> {
     Ok(Server::bind(address, Limits::default()).await?)
 }
 
-/// After the signal: unready at once, and reviews are taken a while longer, because API servers
-/// learn of an endpoint's end late and do not repeat what was refused.
-async fn end(asked: CancellationToken, gate: Gate, delay: Duration, stop: CancellationToken) {
-    asked.cancelled().await;
+/// Turns unready at once after the signal, but accepts reviews for `delay`: API servers learn late
+/// that an endpoint is gone, and do not retry a review whose connection was refused.
+async fn shut_down(
+    signalled: CancellationToken,
+    gate: Gate,
+    delay: Duration,
+    stop: CancellationToken,
+) {
+    signalled.cancelled().await;
     gate.close();
     sleep(delay).await;
     stop.cancel();
 }
 
-/// From the signal on each answer asks for a new connection, which finds another replica.
-fn closing_when(routes: Router, asked: CancellationToken) -> Router {
+/// After the signal, each answer closes its connection, so that the API server's next review opens
+/// one to another replica.
+fn closing_when(routes: Router, signalled: CancellationToken) -> Router {
     routes.layer(map_response(move |mut response: Response| {
-        let closing = asked.is_cancelled();
+        let closing = signalled.is_cancelled();
         async move {
             if closing {
                 let headers = response.headers_mut();
@@ -154,16 +163,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn from_the_signal_on_each_answer_asks_for_a_new_connection() {
-        let asked = CancellationToken::new();
+    async fn after_the_signal_each_answer_closes_its_connection() {
+        let signalled = CancellationToken::new();
         let routes = Router::new().route("/", get(|| async { "hello" }));
-        let routes = closing_when(routes, asked.clone());
+        let routes = closing_when(routes, signalled.clone());
         let closes = async || {
             let answer = routes.clone().oneshot(Request::new(Body::empty())).await;
             answer.unwrap().headers().contains_key(CONNECTION)
         };
         assert!(!closes().await);
-        asked.cancel();
+        signalled.cancel();
         assert!(closes().await);
     }
 }

@@ -1,51 +1,49 @@
-//! Label selectors, as far as it goes to say that two can never mean the same object. Pure.
+//! Label selectors, for one question: can two of them never match the same object? Pure.
 
-/// What must hold of an object's labels; all of it.
+/// Requirements on an object's labels; a matching object meets all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selector(pub(crate) Vec<Requirement>);
 
-/// What must hold of one label.
+/// A requirement on one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
-    /// The label.
     pub(crate) key: String,
-    /// What must hold of it.
-    pub(crate) holds: Holds,
+    pub(crate) condition: Condition,
 }
 
-/// What holds of a label.
+/// A condition on a label's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Holds {
-    /// It is one of these.
+pub(crate) enum Condition {
+    /// The label is present and its value is one of these.
     In(Vec<String>),
-    /// It is none of these, or is not there.
+    /// The label is absent, or its value is none of these.
     NotIn(Vec<String>),
-    /// It is there.
     Exists,
-    /// It is not there.
     Absent,
 }
 
 impl Selector {
-    /// Whether one object could be meant by both: false only where a label cannot be as both want
-    /// it.
+    /// Whether one object could match both. Returns false only if no value of some label meets
+    /// both selectors.
     pub(crate) fn may_overlap(&self, other: &Self) -> bool {
         let both = || self.0.iter().chain(&other.0);
-        both().all(|it| can_hold(both().filter(|other| other.key == it.key).map(|it| &it.holds)))
+        both().all(|it| {
+            is_satisfiable(both().filter(|other| other.key == it.key).map(|it| &it.condition))
+        })
     }
 }
 
-/// Whether a label can be as all of these want it.
-fn can_hold<'a>(wants: impl Iterator<Item = &'a Holds>) -> bool {
-    let (mut there, mut absent) = (false, false);
+/// Whether some state of one label meets all conditions.
+fn is_satisfiable<'a>(conditions: impl Iterator<Item = &'a Condition>) -> bool {
+    let (mut present, mut absent) = (false, false);
     let (mut one_of, mut none_of) = (None::<Vec<&String>>, Vec::new());
-    for holds in wants {
-        match holds {
-            Holds::Exists => there = true,
-            Holds::Absent => absent = true,
-            Holds::NotIn(values) => none_of.extend(values),
-            Holds::In(values) => {
-                there = true;
+    for condition in conditions {
+        match condition {
+            Condition::Exists => present = true,
+            Condition::Absent => absent = true,
+            Condition::NotIn(values) => none_of.extend(values),
+            Condition::In(values) => {
+                present = true;
                 one_of = Some(match one_of {
                     None => values.iter().collect(),
                     Some(before) => before.into_iter().filter(|it| values.contains(it)).collect(),
@@ -54,32 +52,32 @@ fn can_hold<'a>(wants: impl Iterator<Item = &'a Holds>) -> bool {
         }
     }
     let some_value = one_of.is_none_or(|values| values.iter().any(|it| !none_of.contains(it)));
-    some_value && !(there && absent)
+    some_value && !(present && absent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Reads `a=x,y`, `a!=x`, `a` and `!a`, divided by blanks.
+    /// Reads `a=x,y`, `a!=x`, `a` and `!a`, separated by spaces.
     fn selector(text: &str) -> Selector {
         let values = |text: &str| text.split(',').map(str::to_owned).collect();
         let read = text.split_whitespace().map(|word| {
-            let (key, holds) = match (word.split_once("!="), word.split_once('=')) {
-                (Some((key, none)), _) => (key, Holds::NotIn(values(none))),
-                (None, Some((key, one))) => (key, Holds::In(values(one))),
+            let (key, condition) = match (word.split_once("!="), word.split_once('=')) {
+                (Some((key, none)), _) => (key, Condition::NotIn(values(none))),
+                (None, Some((key, one))) => (key, Condition::In(values(one))),
                 (None, None) => match word.strip_prefix('!') {
-                    Some(key) => (key, Holds::Absent),
-                    None => (word, Holds::Exists),
+                    Some(key) => (key, Condition::Absent),
+                    None => (word, Condition::Exists),
                 },
             };
-            Requirement { key: key.to_owned(), holds }
+            Requirement { key: key.to_owned(), condition }
         });
         Selector(read.collect())
     }
 
     #[test]
-    fn selectors_are_apart_only_where_no_label_could_please_both() {
+    fn selectors_are_disjoint_only_if_no_label_can_meet_both() {
         for (one, other, overlap) in [
             ("", "", true),
             ("a=x", "", true),

@@ -1,4 +1,4 @@
-//! The serving certificate: from files, or of our own.
+//! The serving certificate: from files, or issued by podrole's own CA.
 
 use std::sync::Arc;
 
@@ -15,18 +15,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Args, args::CertificateSource, cluster::Client};
 
-/// When the certificate ends, as `/metrics` will say.
+/// Registers the metric of the certificate's expiry, and returns the value to fill in.
 pub(crate) fn register(registry: &mut Registry) -> Expires {
     let expires = Expires::default();
     registry.register_collector(Box::new(UntilExpiry(expires.clone())));
     expires
 }
 
-/// What serves the certificate that the flags ask for; `certified` is open while it is in order.
-/// Nothing, where the process was stopped before there was one.
+/// Waits for the certificate that the flags ask for, and returns the TLS configuration that serves
+/// it and each later one. `certified` is open while the certificate is valid. Returns `None` if the
+/// process is stopped before there is a certificate.
 ///
 /// # Errors
-/// When the files cannot be served.
+/// If the files cannot be read, or are not a certificate and its key.
 pub(crate) async fn serve(
     args: &Args,
     client: &Client,
@@ -49,7 +50,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// Seconds to the serving certificate's end, as they are at the scrape.
+/// Seconds to the serving certificate's expiry, computed at the scrape.
 #[derive(Debug)]
 struct UntilExpiry(Expires);
 
@@ -58,7 +59,7 @@ impl Collector for UntilExpiry {
         let seconds = ConstGauge::new(self.0.in_seconds(now()));
         let kind = seconds.metric_type();
         let name = "podrole_webhook_certificate_expiry_seconds";
-        let help = "Seconds to the end of the serving certificate";
+        let help = "Seconds to the expiry of the serving certificate";
         seconds.encode(encoder.encode_descriptor(name, help, None, kind)?)
     }
 }

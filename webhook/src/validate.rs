@@ -1,7 +1,8 @@
-//! Warnings at `kubectl apply`, for ServiceAccounts and for workloads with pod templates: the pods
-//! of a Deployment are made by a controller, whose warnings nobody sees.
+//! Warnings at `kubectl apply`, for ServiceAccounts and for workloads with pod templates. A
+//! controller creates a Deployment's pods, so their own warnings never reach its author.
 //!
-//! Nothing is ever refused here, and what cannot be known yet is not spoken of.
+//! Nothing is ever denied here. What cannot be known yet, such as a ServiceAccount that is applied
+//! after its Deployment, gives no warning.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::{
     review::Request,
 };
 
-/// Annotations of ours that ServiceAccounts and pods may have.
+/// Our annotations for ServiceAccounts and pods.
 const KNOWN: [&str; 6] = [
     podrole_identity::CREDENTIALS_ANNOTATION,
     podrole_identity::INCLUDE_CONTAINERS_ANNOTATION,
@@ -25,10 +26,10 @@ const KNOWN: [&str; 6] = [
     podrole_identity::DISABLE_IMDS_ANNOTATION,
     podrole_identity::ENDPOINT_URL_ANNOTATION,
 ];
-/// What stands before their slash.
+/// The prefix of our annotations.
 const OURS: &str = "podrole.io/";
 
-/// Where a kind of workload keeps the template of its pods; `None` where it has none.
+/// The path of a workload's pod template; `None` for any other kind.
 fn template(group: &str, kind: &str) -> Option<&'static str> {
     match (group, kind) {
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
@@ -39,7 +40,7 @@ fn template(group: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
-/// What the object's author should know.
+/// Returns the warnings for an object's author.
 pub(crate) async fn check<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     request: &Request<'_>,
@@ -53,7 +54,7 @@ pub(crate) async fn check<S: ServiceAccounts>(
     let (group, kind) = (request.kind.group.as_str(), request.kind.kind.as_str());
     let warnings = match (group, kind, template(group, kind)) {
         ("", "ServiceAccount", _) => service_account(webhook, &object, namespace, patience).await,
-        (_, _, Some(place)) => match pod(&object, place, kind) {
+        (_, _, Some(template)) => match pod(&object, template, kind) {
             Some(pod) => workload(webhook, &pod, namespace, patience).await,
             None => Vec::new(),
         },
@@ -69,18 +70,19 @@ async fn service_account<S: ServiceAccounts>(
     patience: Duration,
 ) -> Vec<String> {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let (Ok(account), Some(annotations)) =
+    let (Ok(service_account), Some(annotations)) =
         (ServiceAccountRef::new(namespace, name), annotations(object))
     else {
         return Vec::new();
     };
-    let mut warnings = unread(&annotations, &webhook.settings().annotations.prefix.key("role-arn"));
-    let said = webhook.settings().annotations.read(annotations);
-    let problems: Vec<String> = said.problems.iter().map(ToString::to_string).collect();
-    let denied = match webhook.bind_annotated(&account, &said, patience).await {
+    let role_key = webhook.settings().annotations.prefix.key("role-arn");
+    let mut warnings = unknown_annotations(&annotations, &role_key);
+    let annotations = webhook.settings().annotations.read(annotations);
+    let problems: Vec<String> = annotations.problems.iter().map(ToString::to_string).collect();
+    let denied = match webhook.bind_annotated(&service_account, &annotations, patience).await {
         Ok(binding) => binding.grant.err().map(|denial| denial.summary()),
         // Without the other facts, what is wrong in the annotation itself is still known.
-        Err(_) => said.bad_role.as_ref().map(ToString::to_string),
+        Err(_) => annotations.bad_role.as_ref().map(ToString::to_string),
     };
     warnings.splice(0..0, denied);
     warnings.extend(problems);
@@ -97,23 +99,26 @@ async fn workload<S: ServiceAccounts>(
     let (Ok(head), Ok(view)) = (PodHead::read(&json), PodView::read(&json)) else {
         return Vec::new();
     };
-    let Ok(account) = ServiceAccountRef::new(namespace, head.service_account()) else {
+    let Ok(service_account) = ServiceAccountRef::new(namespace, head.service_account()) else {
         return Vec::new();
     };
     let role_key = webhook.settings().annotations.prefix.key("role-arn");
-    let mut warnings = annotations(pod).map(|all| unread(&all, &role_key)).unwrap_or_default();
+    let annotations = annotations(pod);
+    let mut warnings =
+        annotations.map(|all| unknown_annotations(&all, &role_key)).unwrap_or_default();
     if head.opted_out() {
         return warnings;
     }
-    if let Ok(binding) = webhook.bind(&account, patience).await {
+    if let Ok(binding) = webhook.bind(&service_account, patience).await {
         warnings.extend(mutate(&view, &binding, webhook.settings(), 0).warnings());
     }
     warnings
 }
 
-/// A pod of a workload. Pods of a StatefulSet have names that are known before they are made.
-fn pod(object: &Value, place: &str, kind: &str) -> Option<Value> {
-    let mut pod = object.pointer(place)?.clone();
+/// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that
+/// are known beforehand.
+fn pod(object: &Value, template: &str, kind: &str) -> Option<Value> {
+    let mut pod = object.pointer(template)?.clone();
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let metadata = pod.as_object_mut()?.entry("metadata").or_insert_with(|| json!({}));
     if metadata.is_null() {
@@ -134,17 +139,20 @@ fn annotations(object: &Value) -> Option<Annotations> {
     }
 }
 
-/// Annotations that look like ones of ours or of EKS and that nobody reads.
-fn unread(annotations: &Annotations, role_key: &str) -> Vec<String> {
-    let told = annotations.keys().filter_map(|key| {
+/// Warnings about annotations with our prefix, or almost EKS's, that have no effect: probably
+/// misspelled.
+fn unknown_annotations(annotations: &Annotations, role_key: &str) -> Vec<String> {
+    let warnings = annotations.keys().filter_map(|key| {
         let near_miss = key.ends_with("/role-arn") && key.contains("amazon") && key != role_key;
         if near_miss {
-            return Some(format!("nobody reads {key}; write {role_key}"));
+            return Some(format!("{key} has no effect; use {role_key}"));
         }
         let unknown = key.starts_with(OURS) && !KNOWN.contains(&key.as_str());
-        unknown.then(|| format!("nobody reads {key} here"))
+        unknown.then(|| {
+            format!("{key} is not a known annotation and has no effect; check its spelling")
+        })
     });
-    told.collect()
+    warnings.collect()
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl<S: ServiceAccounts> Webhook<S> {
             (_, Err(error)) => unreadable(&error.to_string()),
         };
         let denial = denial.map(|denial| denial.reason.name());
-        let audit = Audit { path: binding.provider(), role: binding.role().cloned(), denial };
+        let audit = Audit { provider: binding.provider(), role: binding.role().cloned(), denial };
         Decision { outcome, audit, account: Some(account) }
     }
 
@@ -181,7 +181,7 @@ impl Decision {
             service_account = account.map(ServiceAccountRef::name),
             outcome = self.outcome.as_str(),
             reason = self.outcome.reason().as_str(),
-            path = self.audit.path.map(CredentialProvider::as_str),
+            provider = self.audit.provider.map(CredentialProvider::as_str),
             denial = self.audit.denial,
             "review"
         );
@@ -261,7 +261,7 @@ async fn answer<S: ServiceAccounts>(
     if matches!(question, Question::Pod(Injection::Required)) {
         decision.outcome = decision.outcome.required();
     }
-    webhook.metrics.reviewed(question.route(), decision.audit.path, &decision.outcome);
+    webhook.metrics.reviewed(question.route(), decision.audit.provider, &decision.outcome);
     decision.log(&uid);
     Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
 }

@@ -59,6 +59,7 @@ impl ReviewedPod {
         reviewed.headline = match (response.status, audit("path"), audit("role")) {
             (Some(status), ..) => format!("refused: {}", status.message),
             (None, Some(provider), role) => {
+                let provider = provider.replace('_', "-");
                 let role = role.unwrap_or("the role that the agent finds");
                 format!("{provider} as {role} ({})", workload.service_account)
             }

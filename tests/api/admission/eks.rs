@@ -230,5 +230,5 @@ async fn the_other_way_that_ekss_webhook_chose_before_ours_stays_with_one_warnin
     let (pod, warnings) = made(&namespace, &eks).await;
     assert_whole(&pod, POD_IDENTITY);
     assert_eq!(warnings.lines().count(), 1, "{warnings}");
-    assert!(warnings.contains("container credentials already"), "{warnings}");
+    assert!(warnings.contains("container credentials are already set"), "{warnings}");
 }

@@ -41,7 +41,7 @@ async fn unregister_deletes_ours_and_is_content_when_they_are_gone() {
     let kubeconfig = cluster.kubeconfig().display().to_string();
     let arguments = ["unregister", "--name", &name, "--kubeconfig", &kubeconfig];
     let webhook = project::binary("podrole-webhook").unwrap();
-    for word in ["deleted", "was not there"] {
+    for word in ["deleted", "did not exist"] {
         let told = daemons::output(&webhook, &arguments, &[]).await.unwrap();
         let lines = ["Mutating", "Validating"]
             .map(|kind| format!("{kind}WebhookConfiguration {name}: {word}"));
@@ -52,7 +52,7 @@ async fn unregister_deletes_ours_and_is_content_when_they_are_gone() {
     assert!(mutating.get_opt(&other).await.unwrap().is_some(), "another's is gone, too");
     let nowhere = ["unregister", "--kube-api", "http://127.0.0.1:1"];
     let fault = daemons::output(&webhook, &nowhere, &[]).await.unwrap_err().to_string();
-    assert!(fault.contains("MutatingWebhookConfiguration podrole could not be deleted"), "{fault}");
+    assert!(fault.contains("could not delete MutatingWebhookConfiguration podrole"), "{fault}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     let flag = |name: &str| format!("--webhook-configuration={name}");
     let later = daemons::webhook(cluster, &[&flag(&names[1])]).await;
     let sentence = format!(
-        "another podrole takes pods of the same namespaces: \
+        "another podrole selects pods of the same namespaces: \
         MutatingWebhookConfiguration {} beside {}",
         names[0], names[1]
     );
@@ -93,11 +93,11 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
 
     let first = daemons::webhook(cluster, &[&flag(&names[0])]).await.unwrap();
     // Its certificate is from files, and nobody has put their CA there.
-    let unproved = "API servers will not get through";
-    let told = async || Ok(first.daemon.log().contains(unproved));
-    wait::until(unproved, PATIENCE, told).await.unwrap();
+    let unverified = "API servers cannot call";
+    let told = async || Ok(first.daemon.log().contains(unverified));
+    wait::until(unverified, PATIENCE, told).await.unwrap();
     for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
-        let line = format!("podrole_foreign_webhooks{line}");
+        let line = format!("podrole_webhook_conflicts{line}");
         let shown = async || {
             let (_, text) = http::get(first.admin, "/metrics", None).await?;
             Ok(text.contains(&line))
@@ -106,5 +106,5 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     }
     let log = first.daemon.log();
     assert!(!first.daemon.has_ended(), "{log}");
-    assert!(log.contains("is EKS's webhook and takes pods of the same namespaces"), "{log}");
+    assert!(log.contains("is EKS's webhook and selects pods of the same namespaces"), "{log}");
 }

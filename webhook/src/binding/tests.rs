@@ -42,7 +42,7 @@ fn the_config_map_fills_what_the_service_account_leaves_open() {
     let text = r#"{"shop/app":{"RoleARN":"arn:aws:iam::111122223333:role/mapped",
         "Audience":"mapped","TokenExpiration":700,"UseRegionalSTS":true}}"#;
     let map = RoleMap::read(text, None).unwrap().0;
-    let plain = binding(&[], &map).said;
+    let plain = binding(&[], &map).annotations;
     assert_eq!(plain.audience.unwrap().as_str(), "mapped");
     assert_eq!(plain.token_expiration.unwrap().seconds(), 700);
     assert_eq!(plain.sts_regional_endpoints, Some(true));
@@ -51,9 +51,9 @@ fn the_config_map_fills_what_the_service_account_leaves_open() {
         ("eks.amazonaws.com/token-expiration", "800"),
         ("eks.amazonaws.com/sts-regional-endpoints", "false"),
     ];
-    let annotated = binding(&own, &map).said;
+    let annotated = binding(&own, &map).annotations;
     assert_eq!(annotated.audience.unwrap().as_str(), "own");
     assert_eq!(annotated.token_expiration.unwrap().seconds(), 800);
     assert_eq!(annotated.sts_regional_endpoints, Some(false));
-    assert_eq!(binding(&[ROLE], &map).said.audience, None, "the annotation decides");
+    assert_eq!(binding(&[ROLE], &map).annotations.audience, None, "the annotation decides");
 }

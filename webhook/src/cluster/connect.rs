@@ -10,11 +10,11 @@ use kube::{
 /// How long the API server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Why the cluster cannot be reached. The error is in our own configuration.
+/// A client could not be made: an error in podrole's own configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The kubeconfig cannot be used.
+    /// The kubeconfig could not be read, or is not valid.
     #[error("--kubeconfig {path}: {error}")]
     Kubeconfig {
         /// The file.
@@ -22,25 +22,25 @@ pub enum ConnectError {
         /// What is wrong with it.
         error: String,
     },
-    /// The URL is none.
-    #[error("--kube-api {url}: write the API server's URL, like https://10.0.0.1:6443")]
+    /// The value of `--kube-api` is not a URL with a scheme and a host.
+    #[error("--kube-api {url}: not a URL; give the API server's URL, like https://10.0.0.1:6443")]
     Url {
-        /// What was written.
+        /// The flag's value.
         url: String,
     },
-    /// There is no configuration at all.
+    /// No flag names a cluster, and this process does not run in one.
     #[error("no cluster is configured ({0}); run in a pod, or give --kubeconfig")]
-    Nowhere(String),
-    /// The client cannot be made of the configuration.
-    #[error("the cluster's configuration cannot be used: {0}")]
+    NotConfigured(String),
+    /// The configuration was read, but the client rejects it.
+    #[error("could not use the cluster's configuration: {0}; check its certificates and URLs")]
     Client(String),
 }
 
-/// A client for the cluster that the flags name, else for the one that this process runs in.
-/// Nothing is asked of the cluster yet.
+/// Makes a client for the cluster that the flags name, or else for the one that this process runs
+/// in. Nothing is sent to the cluster yet.
 ///
 /// # Errors
-/// When there is no usable configuration.
+/// If no usable configuration is found.
 pub async fn connect(
     kubeconfig: Option<&Path>,
     kube_api: Option<&str>,
@@ -60,7 +60,9 @@ async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Con
     let Some(path) = kubeconfig.filter(|path| !path.as_os_str().is_empty()) else {
         return match url {
             Some(url) => Ok(Config::new(url)),
-            None => Config::infer().await.map_err(|error| ConnectError::Nowhere(error.to_string())),
+            None => Config::infer()
+                .await
+                .map_err(|error| ConnectError::NotConfigured(error.to_string())),
         };
     };
     let failed = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {

@@ -1,11 +1,12 @@
-//! The watches, and what becomes of their events.
+//! The watches, and how their events reach the caches.
 
 use std::{fmt, sync::Arc};
 
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use kube::{
     Api, Client,
+    core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
@@ -17,20 +18,23 @@ use podrole_identity::{
 };
 use podrole_runtime::latest::Latest;
 
-use super::{Meta, NamespaceMeta};
+use super::errors::with_root;
 use crate::{
     Metrics,
-    cache::{Cache, Seen},
+    cache::{Cache, SharedCache, VersionedAnnotations},
     config_map,
-    lookup::SharedCache,
     metrics::Watch,
-    namespaces::Namespaces,
+    namespaces::NamespaceCache,
 };
 
-/// Objects asked for by the page, so that a large cluster's list is never held whole.
+/// Metadata is all that is requested, because a ServiceAccount's role is in its annotations.
+type ServiceAccountMeta = PartialObjectMeta<ServiceAccount>;
+type NamespaceMeta = PartialObjectMeta<Namespace>;
+
+/// Objects per page of a list, so that a large cluster's list is never held in memory whole.
 const PAGE: u32 = 500;
 
-/// Follows a watch for ever; `take` says whether the event ended a list.
+/// Passes each event of a watch to `take`. Never returns: the stream reconnects by itself.
 async fn follow<T: fmt::Debug>(
     what: Watch,
     metrics: &Metrics,
@@ -42,12 +46,12 @@ async fn follow<T: fmt::Debug>(
         match event {
             Ok(event) => {
                 take(event);
-                metrics.heard(what);
+                metrics.watch_event(what);
             }
             Err(error) => {
-                metrics.interrupted(what);
-                let cause = super::root(&error);
-                tracing::warn!(%error, cause, "the watch over {} was interrupted", what.as_str());
+                metrics.watch_interrupted(what);
+                let (watch, error) = (what.as_str(), with_root(&error));
+                tracing::warn!(watch, error, "a watch was interrupted; retrying with backoff");
             }
         }
     }
@@ -64,67 +68,74 @@ pub(super) async fn service_accounts(
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
-    let events = watcher(Api::<Meta>::all(client), pages()).default_backoff();
+    let events = watcher(Api::<ServiceAccountMeta>::all(client), pages()).default_backoff();
     let take = |event| {
-        let whole = matches!(event, Event::InitDone);
+        let complete = matches!(event, Event::InitDone);
         let listing = matches!(event, Event::Init | Event::InitApply(_));
         cache.change(|cache| {
-            take_account(cache, event, reading);
+            apply(cache, event, reading);
             if !listing {
-                let (speaking, silent) = cache.sizes();
-                metrics.cached("service_accounts_speaking", speaking);
-                metrics.cached("service_accounts_silent", silent);
+                let (annotated, plain) = cache.sizes();
+                metrics.cached("service_accounts_annotated", annotated);
+                metrics.cached("service_accounts_plain", plain);
             }
         });
-        if whole {
+        if complete {
             listed();
         }
     };
     follow(Watch::ServiceAccounts, metrics, events, take).await;
 }
 
-fn take_account(cache: &mut Cache, event: Event<Meta>, reading: &AnnotationRules) {
+/// A name that Kubernetes would not accept is skipped: no pod can use it.
+fn apply(cache: &mut Cache, event: Event<ServiceAccountMeta>, reading: &AnnotationRules) {
     match event {
         Event::Init => cache.begin_list(),
         Event::InitDone => cache.end_list(),
         Event::InitApply(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.list(account, &seen(meta, reading));
+            if let Ok(service_account) = service_account(&meta) {
+                cache.list(service_account, &versioned(meta, reading));
             }
         }
         Event::Apply(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.apply(account, &seen(meta, reading));
+            if let Ok(service_account) = service_account(&meta) {
+                cache.apply(service_account, &versioned(meta, reading));
             }
         }
         Event::Delete(meta) => {
-            if let Ok(account) = account(&meta) {
-                cache.delete(&account, version(&meta));
+            if let Ok(service_account) = service_account(&meta) {
+                cache.delete(&service_account, version(&meta));
             }
         }
     }
 }
 
-pub(super) fn account(meta: &Meta) -> Result<ServiceAccountRef, ServiceAccountError> {
+pub(super) fn service_account(
+    meta: &ServiceAccountMeta,
+) -> Result<ServiceAccountRef, ServiceAccountError> {
     let namespace = meta.metadata.namespace.as_deref().unwrap_or_default();
     ServiceAccountRef::new(namespace, meta.metadata.name.as_deref().unwrap_or_default())
 }
 
-/// Versions of one kind of object can be compared: etcd counts them up.
-fn version(meta: &Meta) -> u64 {
+/// The resourceVersion as a number. Kubernetes calls it opaque, but for objects of one kind every
+/// API server returns etcd's revision, which only grows; 0, older than all, for anything else.
+fn version(meta: &ServiceAccountMeta) -> u64 {
     let version = meta.metadata.resource_version.as_deref();
     version.and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
-pub(super) fn seen(meta: Meta, reading: &AnnotationRules) -> Seen {
+pub(super) fn versioned(
+    meta: ServiceAccountMeta,
+    reading: &AnnotationRules,
+) -> VersionedAnnotations {
     let version = version(&meta);
-    let said = reading.read(meta.metadata.annotations.unwrap_or_default());
-    Seen { version, said: Arc::new(said) }
+    let annotations = reading.read(meta.metadata.annotations.unwrap_or_default());
+    VersionedAnnotations { version, annotations: Arc::new(annotations) }
 }
 
 pub(super) async fn namespaces(
     client: Client,
-    namespaces: &Namespaces,
+    namespaces: &NamespaceCache,
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
@@ -146,13 +157,14 @@ pub(super) async fn namespaces(
     follow(Watch::Namespaces, metrics, events, take).await;
 }
 
-pub(super) fn permitted(meta: &kube::core::PartialObjectMeta<Namespace>) -> PermittedRoles {
+pub(super) fn permitted(meta: &NamespaceMeta) -> PermittedRoles {
     let annotations = meta.metadata.annotations.as_ref();
     let guard_rail = annotations.and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
     PermittedRoles::read(guard_rail.map(String::as_str))
 }
 
-/// Follows the one ConfigMap. A list without it says that it is gone, as a deletion does.
+/// Follows the ConfigMap of roles. A list without it means that it was deleted while the watch was
+/// down, and is treated as a deletion.
 pub(super) async fn config_map(
     api: Api<ConfigMap>,
     roles: &Latest<RoleMap>,
@@ -162,16 +174,16 @@ pub(super) async fn config_map(
 ) {
     let config = watcher::Config::default().fields(&format!("metadata.name={ROLE_MAP_NAME}"));
     let events = watcher(api, config).default_backoff();
-    let mut there = None;
+    let mut listed_map = None;
     let put = |map: Option<ConfigMap>| {
         let text = map.and_then(|map| map.data?.remove(ROLE_MAP_KEY));
         config_map::update(roles, text.as_deref(), reading.composer.as_ref(), metrics);
     };
     let take = |event| match event {
-        Event::Init => there = None,
-        Event::InitApply(map) => there = Some(map),
+        Event::Init => listed_map = None,
+        Event::InitApply(map) => listed_map = Some(map),
         Event::InitDone => {
-            put(there.take());
+            put(listed_map.take());
             listed();
         }
         Event::Apply(map) => put(Some(map)),

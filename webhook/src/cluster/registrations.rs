@@ -1,4 +1,4 @@
-//! What is registered at the API server: ours taken away, others' looked at.
+//! Registered webhook configurations: deleting our own, and listing those of others.
 
 use k8s_openapi::{
     api::admissionregistration::v1::{
@@ -13,39 +13,41 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
+use super::errors::root;
 use crate::{
-    rivals::{Entry, Registered},
-    selector::{Holds, Requirement, Selector},
+    conflicts::{Entry, Registered},
+    selector::{Condition, Requirement, Selector},
 };
 
 /// Why the configurations could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    /// We may not.
+    /// RBAC does not allow it.
     #[error(
-        "other webhooks that inject are not looked for; allow `list` of \
-         mutatingwebhookconfigurations to podrole-webhook"
+        "not permitted to list MutatingWebhookConfigurations, so webhooks that conflict with \
+         podrole are not detected; allow podrole-webhook to list mutatingwebhookconfigurations"
     )]
     Forbidden,
-    /// The API server said something else, or nothing.
-    #[error("MutatingWebhookConfigurations could not be listed: {0}")]
+    /// Any other error, or no answer.
+    #[error("could not list MutatingWebhookConfigurations: {0}; trying again")]
     Other(String),
 }
 
-/// Why a configuration of ours is still there.
+/// One of our configurations could not be deleted.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind} {name} could not be deleted: {error}")]
+#[error("could not delete {kind} {name}: {error}")]
 pub struct UnregisterError {
     kind: String,
     name: String,
     error: String,
 }
 
-/// Deletes both of our configurations, so that no API server calls us any more. Gives a line for
-/// each; that it was gone before is fine.
+/// Deletes both of our configurations, so that API servers stop calling this webhook, and returns
+/// a line about each. A configuration that does not exist is not an error.
 ///
 /// # Errors
-/// When one may be there still.
+/// If a configuration may still be registered. With failurePolicy `Fail` it would block pods once
+/// the webhook is gone.
 pub async fn unregister(client: &Client, name: &str) -> Result<[String; 2], UnregisterError> {
     Ok([
         delete::<MutatingWebhookConfiguration>(client, name).await?,
@@ -61,30 +63,30 @@ where
     match Api::<K>::all(client.clone()).delete(name, &DeleteParams::default()).await {
         Ok(_) => Ok(format!("{kind} {name}: deleted")),
         Err(kube::Error::Api(status)) if status.code == 404 => {
-            Ok(format!("{kind} {name}: was not there"))
+            Ok(format!("{kind} {name}: did not exist"))
         }
         Err(error) => Err(UnregisterError {
             kind: kind.into_owned(),
             name: name.to_owned(),
-            error: super::root(&error),
+            error: root(&error),
         }),
     }
 }
 
-/// All configurations that may change objects.
+/// Every MutatingWebhookConfiguration of the cluster.
 pub(crate) async fn registered(client: &Client) -> Result<Vec<Registered>, ListError> {
     let api = Api::<MutatingWebhookConfiguration>::all(client.clone());
     match api.list(&ListParams::default()).await {
         Ok(list) => Ok(list.items.into_iter().map(configuration).collect()),
         Err(kube::Error::Api(status)) if status.code == 403 => Err(ListError::Forbidden),
-        Err(error) => Err(ListError::Other(super::root(&error))),
+        Err(error) => Err(ListError::Other(root(&error))),
     }
 }
 
 fn configuration(it: MutatingWebhookConfiguration) -> Registered {
-    let made = it.metadata.creation_timestamp.map_or(0, |made| made.0.as_second());
+    let created = it.metadata.creation_timestamp.map_or(0, |time| time.0.as_second());
     let entries = it.webhooks.unwrap_or_default().into_iter().map(entry);
-    Registered { name: it.metadata.name.unwrap_or_default(), made, entries: entries.collect() }
+    Registered { name: it.metadata.name.unwrap_or_default(), created, entries: entries.collect() }
 }
 
 fn entry(webhook: MutatingWebhook) -> Entry {
@@ -92,14 +94,14 @@ fn entry(webhook: MutatingWebhook) -> Entry {
     Entry {
         name: webhook.name,
         host: host(&webhook.client_config),
-        bundle: bundle(&webhook.client_config),
+        ca_bundle: ca_bundle(&webhook.client_config),
         path: path(webhook.client_config),
-        takes_new_pods: rules.iter().any(takes_new_pods),
+        matches_new_pods: rules.iter().any(matches_new_pods),
         namespaces: selector(webhook.namespace_selector.unwrap_or_default()),
     }
 }
 
-fn takes_new_pods(rule: &RuleWithOperations) -> bool {
+fn matches_new_pods(rule: &RuleWithOperations) -> bool {
     let any = |list: &Option<Vec<String>>, words: &[&str]| {
         list.iter().flatten().any(|word| words.contains(&word.as_str()))
     };
@@ -121,25 +123,27 @@ fn host(config: &WebhookClientConfig) -> String {
     of_service.or_else(of_url).unwrap_or_default()
 }
 
-fn bundle(config: &WebhookClientConfig) -> String {
+fn ca_bundle(config: &WebhookClientConfig) -> String {
     let bundle = config.ca_bundle.as_ref().map(|bundle| bundle.0.as_slice());
     String::from_utf8_lossy(bundle.unwrap_or_default()).into_owned()
 }
 
-/// An operator of tomorrow says nothing, so that the selector means more than it should.
+/// An operator that a later Kubernetes adds is ignored. The selector then matches more than it
+/// should, and a conflict is reported too often rather than missed.
 fn selector(it: LabelSelector) -> Selector {
     let exact = it.match_labels.unwrap_or_default().into_iter();
-    let exact = exact.map(|(key, value)| Requirement { key, holds: Holds::In(vec![value]) });
+    let exact =
+        exact.map(|(key, value)| Requirement { key, condition: Condition::In(vec![value]) });
     let others = it.match_expressions.unwrap_or_default().into_iter().filter_map(|it| {
         let values = it.values.unwrap_or_default();
-        let holds = match it.operator.as_str() {
-            "In" => Holds::In(values),
-            "NotIn" => Holds::NotIn(values),
-            "Exists" => Holds::Exists,
-            "DoesNotExist" => Holds::Absent,
+        let condition = match it.operator.as_str() {
+            "In" => Condition::In(values),
+            "NotIn" => Condition::NotIn(values),
+            "Exists" => Condition::Exists,
+            "DoesNotExist" => Condition::Absent,
             _ => return None,
         };
-        Some(Requirement { key: it.key, holds })
+        Some(Requirement { key: it.key, condition })
     });
     Selector(exact.chain(others).collect())
 }

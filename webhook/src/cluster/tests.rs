@@ -20,7 +20,7 @@ use tokio::{
 use super::*;
 use std::path::Path;
 
-/// Says what is to come over the watch.
+/// Lines to send over the watch.
 type Events = broadcast::Sender<String>;
 
 fn meta(name: &str, version: u32, role: Option<&str>) -> Value {
@@ -44,7 +44,7 @@ async fn list(RawQuery(query): RawQuery, State(events): State<Events>) -> Respon
     Body::from_stream(events.boxed()).into_response()
 }
 
-/// Of ServiceAccounts that the list lacks, one exists and one cannot be told.
+/// Of ServiceAccounts that the list does not have, one exists and one cannot be read.
 async fn one(UrlPath(name): UrlPath<String>) -> Response {
     match name.as_str() {
         "new" => Json(meta("new", 11, Some("new"))).into_response(),
@@ -74,7 +74,7 @@ async fn namespaces(RawQuery(query): RawQuery) -> Response {
     Json(list).into_response()
 }
 
-/// Of namespaces that the list lacks, one exists.
+/// Of namespaces that the list does not have, one exists.
 async fn namespace(UrlPath(name): UrlPath<String>) -> Response {
     match name.as_str() {
         "new" => Json(namespace_meta("new", Some("*"))).into_response(),
@@ -99,35 +99,38 @@ async fn api_server(events: Events) -> String {
     url
 }
 
-async fn role_of(accounts: &impl ServiceAccounts, name: &str) -> String {
-    let account = ServiceAccountRef::new("shop", name).unwrap();
-    match accounts.find(&account, Duration::from_secs(5)).await {
-        Ok(Some(said)) => said.role.map_or("no role".into(), |role| role.name().to_owned()),
+async fn role_of(service_accounts: &impl ServiceAccounts, name: &str) -> String {
+    let service_account = ServiceAccountRef::new("shop", name).unwrap();
+    match service_accounts.find(&service_account, Duration::from_secs(5)).await {
+        Ok(Some(annotations)) => {
+            annotations.role.map_or("no role".into(), |role| role.name().to_owned())
+        }
         Ok(None) => "missing".to_owned(),
         Err(error) => format!("{error:?}"),
     }
 }
 
-/// Waits for what must come to be, ten seconds at most.
-async fn until(is_so: impl AsyncFn() -> bool) {
+/// Waits until a condition holds, ten seconds at most.
+async fn until(holds: impl AsyncFn() -> bool) {
     let waiting = async {
-        while !is_so().await {
+        while !holds().await {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(10), waiting).await.expect("it did not come to be");
+    timeout(Duration::from_secs(10), waiting).await.expect("the condition did not hold in time");
 }
 
 #[tokio::test]
-async fn the_list_the_watch_and_live_reads_are_one() {
+async fn the_list_the_watch_and_live_reads_agree() {
     podrole_runtime::crypto::install();
     let (events, _keep) = broadcast::channel(8);
     let url = api_server(events.clone()).await;
     let client = connect(None, Some(&url)).await.unwrap();
     let health = Health::default();
-    let listed = Listed { accounts: health.gate("a"), namespaces: health.gate("n") };
+    let listed = Listed { service_accounts: health.gate("a"), namespaces: health.gate("n") };
     let shutdown = CancellationToken::new();
-    let accounts = watch(client, AnnotationRules::default(), Metrics::default(), listed, shutdown);
+    let rules = AnnotationRules::default();
+    let service_accounts = watch(client, rules, Metrics::default(), listed, shutdown);
     until(async || health.pending().is_empty()).await;
     for (namespace, permitted) in [
         ("shop", Ok(PermittedRoles::Only(Vec::new()))),
@@ -135,39 +138,39 @@ async fn the_list_the_watch_and_live_reads_are_one() {
         ("new", Ok(PermittedRoles::read(Some("*")))),
         ("broken", Err(LookupError::Namespace)),
     ] {
-        let told = accounts.permitted_roles(namespace, Duration::from_secs(5)).await;
-        assert_eq!(told, permitted, "{namespace}");
+        let result = service_accounts.permitted_roles(namespace, Duration::from_secs(5)).await;
+        assert_eq!(result, permitted, "{namespace}");
     }
     for (name, role) in [("app", "app"), ("new", "new"), ("plain", "missing"), ("broken", "Failed")]
     {
-        assert_eq!(role_of(&accounts, name).await, role);
+        assert_eq!(role_of(&service_accounts, name).await, role);
     }
-    // The first is the keeper above, the second the watch.
+    // The first receiver is `_keep` above, the second the watch.
     until(async || events.receiver_count() > 1).await;
     let changed = json!({"type": "MODIFIED", "object": meta("app", 12, Some("changed"))});
     events.send(format!("{changed}\n")).unwrap();
-    until(async || role_of(&accounts, "app").await == "changed").await;
+    until(async || role_of(&service_accounts, "app").await == "changed").await;
     let gone = json!({"type": "DELETED", "object": meta("app", 13, Some("changed"))});
     events.send(format!("{gone}\n")).unwrap();
-    until(async || role_of(&accounts, "app").await == "missing").await;
+    until(async || role_of(&service_accounts, "app").await == "missing").await;
 }
 
 #[tokio::test]
-async fn who_may_not_list_configurations_says_so_and_goes_on() {
+async fn without_permission_to_list_configurations_the_monitor_logs_it_and_goes_on() {
     podrole_runtime::crypto::install();
     let (events, _keep) = broadcast::channel(8);
     let url = api_server(events).await;
     let client = connect(None, Some(&url)).await.unwrap();
     let error = registered(&client).await.unwrap_err();
     assert!(matches!(error, ListError::Forbidden), "{error}");
-    assert!(error.to_string().contains("allow `list` of mutatingwebhookconfigurations"));
+    assert!(error.to_string().contains("to list mutatingwebhookconfigurations"));
     let metrics = Metrics::default();
-    let looking = crate::lookout::look_out(&client, "podrole", &metrics, None);
-    assert!(timeout(Duration::from_millis(300), looking).await.is_err(), "it ended the process");
+    let monitoring = crate::registration_monitor::monitor(&client, "podrole", &metrics, None);
+    assert!(timeout(Duration::from_millis(300), monitoring).await.is_err(), "it ended the process");
 }
 
 #[tokio::test]
-async fn a_configuration_that_cannot_be_used_names_the_mend() {
+async fn an_unusable_configuration_names_the_flag() {
     podrole_runtime::crypto::install();
     for (kubeconfig, url, word) in [
         (Some("/does/not/exist"), None, "--kubeconfig /does/not/exist"),

@@ -1,5 +1,5 @@
-//! A target for each thing that comes from elsewhere: noise, and good samples with a few
-//! characters changed, which come further.
+//! A target for each format that comes from outside: noise, and valid samples with a few characters
+//! changed, which get further into the parsers.
 
 use podrole_identity::{
     AnnotationPrefix, Annotations, AssociationList, Injection, PermittedRoles, PodAnnotations,
@@ -38,7 +38,7 @@ const MAPS: [&str; 2] = [
 ];
 const GUARD_RAILS: [&str; 2] = ["arn:aws:iam::111122223333:role/app-*, arn:aws:iam::*:role/b", "*"];
 
-/// A sample with a few characters replaced, left out or put in.
+/// A sample with a few characters replaced, removed or inserted.
 fn mangled(samples: &'static [&'static str]) -> impl Strategy<Value = String> {
     let edit =
         (any::<Index>(), 0..3_u8, prop_oneof![Just('"'), Just('{'), Just('\0'), any::<char>()]);
@@ -59,13 +59,13 @@ fn mangled(samples: &'static [&'static str]) -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What the parser took has a uid, and the answer has the same.
+    /// A review that is accepted has a uid, and the answer repeats it.
     #[test]
     fn reviews(text in mangled(&REVIEWS), noise: Vec<u8>) {
         let webhook = webhook(Annotations::new());
         for body in [text.as_bytes(), &noise] {
-            let asked = review_bytes(&webhook, Injection::Required, DEFAULT_PATIENCE, body);
-            let answer = block_on(asked);
+            let reviewing = review_bytes(&webhook, Injection::Required, DEFAULT_PATIENCE, body);
+            let answer = block_on(reviewing);
             match Review::read(body) {
                 Ok(review) => {
                     let uid = answer.unwrap().response.uid;
@@ -80,32 +80,32 @@ proptest! {
         }
     }
 
-    /// A bad value is a problem that is told, and no role comes of it.
+    /// An invalid value never becomes a role.
     #[test]
     fn annotations_of_pods_and_service_accounts(all in annotations(), role in value()) {
         let prefix = AnnotationPrefix::default();
         let _ = PodAnnotations::read(&all, &prefix);
         let mut all = all;
         all.insert("eks.amazonaws.com/role-arn".to_owned(), role.clone());
-        let said = ServiceAccountAnnotations::read(&all, &prefix);
-        if let Some(read) = said.role {
+        let annotations = ServiceAccountAnnotations::read(&all, &prefix);
+        if let Some(read) = annotations.role {
             prop_assert_eq!(read.to_string(), role);
         }
     }
 
-    /// Nobody is in a list who does not stand in it.
+    /// A list never finds a ServiceAccount that it does not have.
     #[test]
     fn association_lists(text in mangled(&LISTS), noise in value(), json in any_json()) {
         for text in [text, noise, json.to_string(), format!(r#"{{"identities":[{json}]}}"#)] {
             if let Ok(list) = AssociationList::read(&text) {
-                prop_assert!(list.find(&"nobody/at-all".parse().unwrap()).is_none());
+                prop_assert!(list.find(&"absent/absent".parse().unwrap()).is_none());
                 let objects = text.matches('{').count();
                 prop_assert!(list.len() <= objects);
             }
         }
     }
 
-    /// A bad entry costs no other.
+    /// An invalid entry does not affect the others.
     #[test]
     fn config_maps(
         text in mangled(&MAPS), noise in value(), json in any_json(), key in "\\PC{0,20}",

@@ -1,88 +1,88 @@
-//! The words by which counts are told apart. All are ours: nothing that a person writes becomes a
-//! label.
+//! The metrics' labels. Every value is one of our own constants: a value from a pod or an
+//! annotation would let a tenant create any number of time series.
 
+use podrole_identity::CredentialProvider;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReviewLabels {
-    pub(super) route: Word,
-    pub(super) path: Word,
-    pub(super) outcome: Word,
-    pub(super) reason: Word,
+    pub(super) route: LabelValue,
+    pub(super) provider: LabelValue,
+    pub(super) outcome: LabelValue,
+    pub(super) reason: LabelValue,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RouteLabels {
-    pub(super) route: Word,
+    pub(super) route: LabelValue,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ResultLabels {
-    pub(super) result: Word,
+    pub(super) result: LabelValue,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SourceLabels {
-    pub(super) source: Word,
+    pub(super) source: LabelValue,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabels {
-    pub(super) kind: Word,
+    pub(super) kind: LabelValue,
 }
 
-/// A label's value: the word of an enum of ours.
+/// A label's value, in snake_case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Word(pub(super) &'static str);
+pub(super) struct LabelValue(pub(super) &'static str);
 
-impl EncodeLabelValue for Word {
+impl EncodeLabelValue for LabelValue {
     fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), std::fmt::Error> {
         self.0.encode(encoder)
     }
 }
 
-/// A path of ours that API servers call.
+/// A URL path that API servers call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `/mutate`.
     Enabled,
-    /// `/mutate/required`.
     Required,
-    /// `/validate`.
     Validate,
 }
 
-/// What became of a live read of a ServiceAccount.
+/// The result of a live read of a ServiceAccount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiveRead {
-    /// It exists.
     Found,
-    /// It does not exist.
+    /// The ServiceAccount does not exist.
     Missing,
-    /// The API server gave no answer.
+    /// The API server answered with an error, or not in time.
     Failed,
-    /// It was not made, because too many were made already.
-    OverBudget,
+    /// The rate limit did not allow the read.
+    RateLimited,
 }
 
-/// A source of identities that people write by hand.
+/// A source of roles that is written by hand, and so may be invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The association list file.
     ListFile,
-    /// The ConfigMap of roles.
     ConfigMap,
 }
 
-/// A watch.
+/// A watch, by the kind of its objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Watch {
-    /// Over ServiceAccounts.
     ServiceAccounts,
-    /// Over Namespaces.
     Namespaces,
-    /// Over the one ConfigMap.
     ConfigMap,
+}
+
+/// The provider as a label's value; its text form has a hyphen.
+pub(crate) fn provider_label(provider: CredentialProvider) -> &'static str {
+    match provider {
+        CredentialProvider::WebIdentity => "web_identity",
+        CredentialProvider::Container => "container",
+    }
 }
 
 impl Route {
@@ -101,7 +101,7 @@ impl LiveRead {
             Self::Found => "found",
             Self::Missing => "missing",
             Self::Failed => "failed",
-            Self::OverBudget => "over_budget",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

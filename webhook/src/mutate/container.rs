@@ -1,106 +1,117 @@
-//! One container: whether it is ours to complete, and what it lacks.
+//! One container: whether podrole may complete it, and what is missing.
 
 use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
+    desired::{DesiredIdentity, as_json},
     operations::{ContainerPatch, POD_NAME, parts},
     proxy,
-    wish::{Wish, as_json},
 };
 use crate::pod::{Container, Mount, PodView};
 
-/// What becomes of a container.
-pub(super) enum Verdict {
-    /// Its user decided otherwise, which the warning says.
+/// What to do with a container.
+pub(super) enum ContainerPlan {
+    /// Its author decided otherwise, as the warning says.
     LeaveAlone(String),
-    /// It has the other path's credentials, complete; the pod is told once for all of its
+    /// It has the other provider's variables, complete. The pod gets one warning for all such
     /// containers.
     HasOther(CredentialProvider),
-    /// It is given what it lacks, perhaps nothing.
-    Complete(Lacks),
+    /// Add what is missing, if anything is.
+    Complete(Missing),
 }
 
-/// What a container lacks.
+/// What is missing in a container.
 #[derive(Default)]
-pub(super) struct Lacks {
+pub(super) struct Missing {
     variables: Vec<(&'static str, String)>,
-    /// Values of variables that are there, by their index.
+    /// New values of existing variables, by their index.
     values: Vec<(usize, String)>,
     mount: bool,
-    /// It mounts the token's volume by its own name, from now or from before.
+    /// Whether the container mounts the token's volume under the volume's own name, whether it is
+    /// added now or was there before.
     pub(super) needs_volume: bool,
     pub(super) warning: Option<String>,
 }
 
-/// What is mounted where the token should be.
+/// What is mounted at the token's path.
 enum AtMountPath<'a> {
     Nothing,
     Token(&'a Mount),
     SomethingElse,
 }
 
-pub(super) fn judge(container: &Container, pod: &PodView, wish: &Wish) -> Verdict {
+pub(super) fn plan(
+    container: &Container,
+    pod: &PodView,
+    desired: &DesiredIdentity,
+) -> ContainerPlan {
     let name = &container.name;
-    let decided = user_decided(container, wish);
+    let decided = user_decided(container, desired);
     if let Some(variable) = decided {
-        return match complete_other_path(container, wish) {
-            Some(other) => Verdict::HasOther(other),
-            None => Verdict::LeaveAlone(format!(
-                "container {name} sets {variable}; it is left as it is"
+        return match other_provider(container, desired) {
+            Some(other) => ContainerPlan::HasOther(other),
+            None => ContainerPlan::LeaveAlone(format!(
+                "container {name} sets {variable} and is not changed; remove it to use the role"
             )),
         };
     }
-    let has_pair = container.has_variable(wish.pair[0].0);
-    let mount = match (at_mount_path(container, pod, wish), has_pair) {
+    let has_pair = container.has_variable(desired.pair[0].0);
+    let mount = match (at_mount_path(container, pod, desired), has_pair) {
         (AtMountPath::SomethingElse, _) => {
-            let path = &wish.volume.mount_path;
-            return Verdict::LeaveAlone(format!(
-                "container {name} is left as it is: its own volume is at {path}"
+            let path = &desired.volume.mount_path;
+            return ContainerPlan::LeaveAlone(format!(
+                "container {name} is not changed: remove its own mount at {path}"
             ));
         }
         (AtMountPath::Nothing, true) => {
-            let variable = wish.pair[0].0;
-            return Verdict::LeaveAlone(format!(
-                "container {name} sets {variable}, and no token is mounted; remove the variable"
+            let variable = desired.pair[0].0;
+            return ContainerPlan::LeaveAlone(format!(
+                "container {name} sets {variable}, but no token is mounted; remove the variable"
             ));
         }
         (AtMountPath::Nothing, false) => None,
         (AtMountPath::Token(mount), _) => Some(mount),
     };
-    Verdict::Complete(lacks(container, wish, mount, has_pair))
+    ContainerPlan::Complete(missing(container, desired, mount, has_pair))
 }
 
-fn lacks(container: &Container, wish: &Wish, mount: Option<&Mount>, has_pair: bool) -> Lacks {
-    let mut lacks = Lacks {
-        variables: wish.settings_for(container),
+fn missing(
+    container: &Container,
+    desired: &DesiredIdentity,
+    mount: Option<&Mount>,
+    has_pair: bool,
+) -> Missing {
+    let mut missing = Missing {
+        variables: desired.settings_for(container),
         mount: mount.is_none(),
-        needs_volume: mount.is_none_or(|mount| mount.name == wish.volume.name),
-        ..Lacks::default()
+        needs_volume: mount.is_none_or(|mount| mount.name == desired.volume.name),
+        ..Missing::default()
     };
     if !has_pair {
-        lacks.variables.extend(wish.pair.iter().cloned());
+        missing.variables.extend(desired.pair.iter().cloned());
     }
-    if wish.path == CredentialProvider::Container {
+    if desired.provider == CredentialProvider::Container {
         let exceptions = proxy::exceptions(container);
-        lacks.variables.extend(exceptions.variables);
-        lacks.values = exceptions.values;
-        lacks.warning = exceptions.warning;
+        missing.variables.extend(exceptions.variables);
+        missing.values = exceptions.values;
+        missing.warning = exceptions.warning;
     }
-    lacks
+    missing
 }
 
-/// The variable that says that the user decided. None where there is no such variable, or where
-/// the pair is there just as we would leave it and nothing beside it.
-fn user_decided<'a>(container: &'a Container, wish: &Wish) -> Option<&'a str> {
+/// The variable that shows that the container's author chose other credentials. Returns `None` if
+/// there is none, or if the pair has exactly our values and no such variable is beside it, as a
+/// first pass or EKS's webhook leaves it.
+fn user_decided<'a>(container: &'a Container, desired: &DesiredIdentity) -> Option<&'a str> {
     let decides = |name: &str| variable::USER_DECIDED.contains(&name);
     let mut deciding = container.env.iter().filter(|variable| decides(&variable.name));
     let first = deciding.clone().next()?;
     let is_ours = |name: &str, value: Option<&str>| {
-        let ours = wish.pair.iter().find(|(ours, _)| *ours == name);
+        let ours = desired.pair.iter().find(|(ours, _)| *ours == name);
         ours.is_some_and(|(_, ours)| Some(ours.as_str()) == value)
     };
     let foreign = deciding.find(|variable| !is_ours(&variable.name, variable.literal()));
-    let whole = wish.pair.iter().all(|(name, _)| container.has_variable(name));
+    let whole = desired.pair.iter().all(|(name, _)| container.has_variable(name));
     match foreign {
         Some(foreign) => Some(&foreign.name),
         None if whole => None,
@@ -108,9 +119,9 @@ fn user_decided<'a>(container: &'a Container, wish: &Wish) -> Option<&'a str> {
     }
 }
 
-/// The other path, where the container has both its variables.
-fn complete_other_path(container: &Container, wish: &Wish) -> Option<CredentialProvider> {
-    let (other, pair) = match wish.path {
+/// The other provider, if the container has both of its variables.
+fn other_provider(container: &Container, desired: &DesiredIdentity) -> Option<CredentialProvider> {
+    let (other, pair) = match desired.provider {
         CredentialProvider::WebIdentity => (
             CredentialProvider::Container,
             [variable::CONTAINER_FULL_URI, variable::CONTAINER_TOKEN_FILE],
@@ -123,15 +134,29 @@ fn complete_other_path(container: &Container, wish: &Wish) -> Option<CredentialP
     pair.iter().all(|name| container.has_variable(name)).then_some(other)
 }
 
-fn at_mount_path<'a>(container: &'a Container, pod: &PodView, wish: &Wish) -> AtMountPath<'a> {
-    let same = |mount: &&Mount| parts(&mount.mount_path).eq(parts(&wish.volume.mount_path));
+/// One warning for all containers that already have the other provider's credentials: an answer has
+/// room for three warnings, and one per container would hide the others. The names come last,
+/// because a long warning is cut at its end.
+pub(super) fn has_other(provider: CredentialProvider, containers: &[String]) -> String {
+    let noun = if containers.len() == 1 { "container" } else { "containers" };
+    let names = containers.join(", ");
+    format!("{provider} credentials are already set, and are kept, in {noun} {names}")
+}
+
+fn at_mount_path<'a>(
+    container: &'a Container,
+    pod: &PodView,
+    desired: &DesiredIdentity,
+) -> AtMountPath<'a> {
+    let same = |mount: &&Mount| parts(&mount.mount_path).eq(parts(&desired.volume.mount_path));
     let Some(mount) = container.volume_mounts.iter().find(same) else {
         return AtMountPath::Nothing;
     };
     let gives_token = match pod.volume(&mount.name) {
-        Some(volume) => wish.is_met_by(volume),
-        // A mount whose volume is missing: the volume that is to come, if it has its name.
-        None => mount.name == wish.volume.name,
+        Some(volume) => desired.is_satisfied_by(volume),
+        // The mount's volume is missing. If it has the token volume's name, it is the one that this
+        // pass adds.
+        None => mount.name == desired.volume.name,
     };
     if gives_token && mount.is_whole() {
         AtMountPath::Token(mount)
@@ -140,21 +165,21 @@ fn at_mount_path<'a>(container: &'a Container, pod: &PodView, wish: &Wish) -> At
     }
 }
 
-impl Lacks {
-    /// Adds what is lacking.
-    pub(super) fn add_to(&self, patch: &mut ContainerPatch<'_>, wish: &Wish) {
+impl Missing {
+    pub(super) fn add_to(&self, patch: &mut ContainerPatch<'_>, desired: &DesiredIdentity) {
         for (index, value) in &self.values {
             patch.value(*index, value);
         }
         for variable in &self.variables {
+            // `$(NAME)` is expanded only from variables that precede it.
             if variable.1.contains(&format!("$({POD_NAME})")) {
                 patch.pod_name();
             }
             patch.variable(as_json(variable));
         }
         if self.mount {
-            let TokenVolume { name, mount_path, .. } = &wish.volume;
-            patch.mount(mount_path, name, wish.mount_json());
+            let TokenVolume { name, mount_path, .. } = &desired.volume;
+            patch.mount(mount_path, name, desired.mount_json());
         }
     }
 }

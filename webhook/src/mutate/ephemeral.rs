@@ -1,8 +1,9 @@
-//! Ephemeral containers, as `kubectl debug` adds them: they get what the pod's other containers
-//! have. Who the pod is was settled when it was made, and is not looked up again.
+//! Ephemeral containers, as `kubectl debug` adds them: they get the identity that the pod's other
+//! containers have. The pod's role was decided at its creation and is not looked up again, because
+//! its token volume cannot change any more.
 //!
-//! Only new ones may change, found by name: their order is not kept. Mounts of a part of a volume
-//! are not allowed in them.
+//! Only new ones may change. They are recognized by name, because a client may reorder the list.
+//! Kubernetes does not allow a subPath in their mounts.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +11,17 @@ use podrole_identity::{CredentialProvider, TokenVolume, variable as names};
 use serde_json::json;
 
 use super::{
-    container::{self, Verdict},
+    container::{self, ContainerPlan},
+    desired::{DesiredIdentity, Group},
     operations::{ContainerPatch, POD_NAME, parts},
     secrets::VOLUME_PREFIX,
-    wish::{Group, Wish},
 };
 use crate::{
     Outcome, Reason,
     pod::{Container, PodView},
 };
 
-/// The variables beside the pair that a debugger needs to see the same AWS.
+/// The variables beside the pair that a debugger needs to reach the same AWS endpoint and region.
 const SETTINGS: [&[&str]; 5] = [
     &[names::STS_REGIONAL_ENDPOINTS],
     &[names::DEFAULT_REGION, names::REGION],
@@ -29,7 +30,7 @@ const SETTINGS: [&[&str]; 5] = [
     &[names::ROLE_SESSION_NAME],
 ];
 
-/// What becomes of a pod that was `old` and is given ephemeral containers.
+/// Decides about a pod that was `old` and gets ephemeral containers.
 #[must_use]
 pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
     let known: BTreeSet<&str> =
@@ -37,20 +38,21 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
     let (mut operations, mut warnings, mut served) = (Vec::new(), Vec::new(), false);
     let all = pod.spec.ephemeral_containers.iter().enumerate();
     for (index, container) in all.filter(|(_, one)| !known.contains(one.name.as_str())) {
-        let Some((donor, wish)) = donor(pod, container) else {
+        let Some((donor, desired)) = donor(pod, container) else {
             continue;
         };
-        match container::judge(container, pod, &wish) {
-            Verdict::LeaveAlone(warning) => warnings.push(warning),
-            Verdict::HasOther(path) => {
-                warnings.push(super::stay((path, vec![container.name.clone()])));
+        match container::plan(container, pod, &desired) {
+            ContainerPlan::LeaveAlone(warning) => warnings.push(warning),
+            ContainerPlan::HasOther(provider) => {
+                warnings
+                    .push(container::has_other(provider, std::slice::from_ref(&container.name)));
             }
-            Verdict::Complete(lacks) => {
+            ContainerPlan::Complete(missing) => {
                 let mut patch = ContainerPatch::new("ephemeralContainers", index, container);
-                lacks.add_to(&mut patch, &wish);
+                missing.add_to(&mut patch, &desired);
                 add_secrets(donor, &mut patch);
                 operations.extend(patch.into_operations());
-                warnings.extend(lacks.warning);
+                warnings.extend(missing.warning);
                 served = true;
             }
         }
@@ -63,9 +65,9 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
     }
 }
 
-/// The container whose identity is taken over: the one that is looked into, else the first that
-/// has one.
-fn donor<'a>(pod: &'a PodView, ephemeral: &Container) -> Option<(&'a Container, Wish)> {
+/// The container whose identity is copied: the debugger's target, or else the first container with
+/// an identity.
+fn donor<'a>(pod: &'a PodView, ephemeral: &Container) -> Option<(&'a Container, DesiredIdentity)> {
     let all = || pod.spec.containers.iter().chain(&pod.spec.init_containers);
     let target = ephemeral.target_container_name.as_deref();
     let target = all().filter(|container| Some(container.name.as_str()) == target);
@@ -73,23 +75,33 @@ fn donor<'a>(pod: &'a PodView, ephemeral: &Container) -> Option<(&'a Container, 
     candidates.find_map(|container| Some((container, identity(pod, container)?)))
 }
 
-/// The identity that a container has: a whole pair, and the token where it points.
-fn identity(pod: &PodView, container: &Container) -> Option<Wish> {
+/// A container's identity. It needs both variables of a provider, and the token at the path that
+/// they name.
+fn identity(pod: &PodView, container: &Container) -> Option<DesiredIdentity> {
     let pairs = [
         (CredentialProvider::WebIdentity, [names::ROLE_ARN, names::WEB_IDENTITY_TOKEN_FILE]),
         (CredentialProvider::Container, [names::CONTAINER_FULL_URI, names::CONTAINER_TOKEN_FILE]),
     ];
     let literal = |name| Some(container.variable(name)?.literal()?.to_owned());
-    pairs.into_iter().find_map(|(path, [first, file])| {
+    pairs.into_iter().find_map(|(provider, [first, file])| {
         let pair = [(first, literal(first)?), (file, literal(file)?)];
         let (volume, audience) = token(pod, container, &pair[1].1)?;
         let settings = SETTINGS.iter().filter_map(|group| settings(pod, container, group));
         let settings = settings.collect();
-        Some(Wish { path, volume, pair, settings, audience, expiration_seconds: 0, warning: None })
+        Some(DesiredIdentity {
+            provider,
+            volume,
+            pair,
+            settings,
+            audience,
+            // Only a volume has a lifetime, and the pod's volumes do not change.
+            expiration_seconds: 0,
+            warning: None,
+        })
     })
 }
 
-/// The mount in which a token's file is, and the token's audience.
+/// The volume that a token's file is mounted from, and the token's audience.
 fn token(pod: &PodView, container: &Container, file: &str) -> Option<(TokenVolume, String)> {
     let file = file.strip_prefix("C:").unwrap_or(file).replace('\\', "/");
     let (folder, file) = file.rsplit_once('/')?;
@@ -101,7 +113,7 @@ fn token(pod: &PodView, container: &Container, file: &str) -> Option<(TokenVolum
     Some((TokenVolume { name, mount_path, file: file.to_owned() }, audience))
 }
 
-/// The values of a group of variables, where the container has them all.
+/// The values of a group of variables, if the container has all of them.
 fn settings(pod: &PodView, container: &Container, group: &[&'static str]) -> Option<Group> {
     let pod_name = format!("$({POD_NAME})");
     let value = |name: &&'static str| {

@@ -1,38 +1,39 @@
-//! Operations of a patch, with paths that are built from tokens and so always escaped.
+//! The operations of a JSON Patch. Their paths are built from tokens, so that a `/` or `~` in a key
+//! is always escaped.
 
 use json_patch::{AddOperation, PatchOperation, jsonptr::PointerBuf};
 use serde_json::{Value, json};
 
 use crate::pod::Container;
 
-/// A variable of ours, in which other variables can name the pod.
+/// Our variable with the pod's name, to which other variables can refer.
 pub(super) const POD_NAME: &str = "PODROLE_POD_NAME";
 
-/// Adds `value` at a place; what is there is replaced.
+/// Adds `value` at a path, replacing what is there.
 pub(super) fn add<T: AsRef<str>>(path: &[T], value: Value) -> PatchOperation {
     let path = PointerBuf::from_tokens(path.iter().map(AsRef::as_ref));
     PatchOperation::Add(AddOperation { path, value })
 }
 
-/// A variable with a value.
+/// An environment variable with a literal value.
 pub(super) fn variable(name: &str, value: &str) -> Value {
     json!({ "name": name, "value": value })
 }
 
-/// The variable that holds the pod's name, which the kubelet fills in.
+/// The variable with the pod's name, which the kubelet fills in.
 pub(super) fn pod_name() -> Value {
     json!({ "name": POD_NAME, "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })
 }
 
-/// An array of the pod that grows at its end. JSON Patch cannot append to what is not there, so
-/// the first value brings the array with it.
+/// An array of the pod that grows at its end. JSON Patch cannot append to an array that does not
+/// exist, so the first value is added as an array of one.
 pub(super) struct Array {
     path: PointerBuf,
     empty: bool,
 }
 
 impl Array {
-    /// The array at `path`; `empty` where it is absent, null or has no values.
+    /// The array at `path`; `empty` if it is absent, null or has no values.
     pub(super) fn new<T: AsRef<str>>(path: &[T], empty: bool) -> Self {
         Self { path: PointerBuf::from_tokens(path.iter().map(AsRef::as_ref)), empty }
     }
@@ -48,14 +49,14 @@ impl Array {
     }
 }
 
-/// What is added to one container.
+/// The additions to one container.
 pub(super) struct ContainerPatch<'a> {
     container: &'a Container,
-    place: [String; 3],
+    path: [String; 3],
     env: Array,
     env_from: Array,
     mounts: Array,
-    /// Where something is mounted, from before and from now, and which volume.
+    /// The mount paths and volume names of all mounts, existing and added.
     mounted: Vec<(String, String)>,
     has_pod_name: bool,
     operations: Vec<PatchOperation>,
@@ -64,9 +65,9 @@ pub(super) struct ContainerPatch<'a> {
 impl<'a> ContainerPatch<'a> {
     /// For the container at `index` of `list`.
     pub(super) fn new(list: &str, index: usize, container: &'a Container) -> Self {
-        let place = ["spec", list, &index.to_string()].map(str::to_owned);
+        let path = ["spec", list, &index.to_string()].map(str::to_owned);
         let array = |name: &str, empty| {
-            let path: Vec<&str> = place.iter().map(String::as_str).chain([name]).collect();
+            let path: Vec<&str> = path.iter().map(String::as_str).chain([name]).collect();
             Array::new(&path, empty)
         };
         let mounts = container.volume_mounts.iter();
@@ -78,7 +79,7 @@ impl<'a> ContainerPatch<'a> {
             mounted: mounts.map(|mount| (mount.mount_path.clone(), mount.name.clone())).collect(),
             has_pod_name: container.has_variable(POD_NAME),
             operations: Vec::new(),
-            place,
+            path,
         }
     }
 
@@ -90,16 +91,16 @@ impl<'a> ContainerPatch<'a> {
         self.operations.push(self.env.push(variable));
     }
 
-    /// Makes sure that other variables and paths can name the pod.
+    /// Makes sure that the variable with the pod's name exists.
     pub(super) fn pod_name(&mut self) {
         if !std::mem::replace(&mut self.has_pod_name, true) {
             self.variable(pod_name());
         }
     }
 
-    /// Gives the variable at `index` another value.
+    /// Replaces the value of the variable at `index`.
     pub(super) fn value(&mut self, index: usize, value: &str) {
-        let [spec, list, container] = &self.place;
+        let [spec, list, container] = &self.path;
         let index = index.to_string();
         let path = [spec, list, container, "env", &index, "value"];
         self.operations.push(add(&path, json!(value)));
@@ -114,7 +115,7 @@ impl<'a> ContainerPatch<'a> {
         self.operations.push(self.mounts.push(mount));
     }
 
-    /// Where something is mounted by now, and which volume.
+    /// The mount paths and volume names of all mounts, existing and added.
     pub(super) fn mounted(&self) -> impl Iterator<Item = (&str, &str)> {
         self.mounted.iter().map(|(path, volume)| (path.as_str(), volume.as_str()))
     }
@@ -124,7 +125,7 @@ impl<'a> ContainerPatch<'a> {
     }
 }
 
-/// A path's parts: `/a//b/` is `/a/b`.
+/// A path's components. `/a//b/` and `/a/b` have the same, as for the kubelet.
 pub(super) fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
@@ -134,13 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_with_a_slash_is_one_token() {
+    fn a_key_with_a_slash_is_one_token() {
         let operation = add(&["metadata", "labels", "a.b/c~d"], json!("v"));
         assert_eq!(operation.path().as_str(), "/metadata/labels/a.b~1c~0d");
     }
 
     #[test]
-    fn an_empty_array_comes_with_its_first_value() {
+    fn the_first_value_of_an_empty_array_creates_it() {
         let mut array = Array::new(&["spec", "volumes"], true);
         let first = array.push(json!(1));
         let second = array.push(json!(2));

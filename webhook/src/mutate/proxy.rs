@@ -1,60 +1,61 @@
-//! Exceptions from proxies: several SDKs would send the agent's request, and the pod's token with
-//! it, to the proxy that a container names.
+//! Proxy exceptions for the agent: without them, several SDKs would send the request for
+//! credentials, and the pod's token with it, to the proxy that a container configures.
 
 use podrole_identity::variable;
 
 use crate::pod::{Container, Variable};
 
-/// Where agents listen. The IPv6 address stands bare: clients do not match it in brackets.
+/// The agent's addresses. The IPv6 address has no brackets, because clients do not match it with
+/// them.
 const AGENT_ADDRESSES: [&str; 2] = ["169.254.170.23", "fd00:ec2::23"];
 
-/// What a container's proxy settings lack.
+/// The missing proxy exceptions of a container.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Exceptions {
     /// Variables to add.
     pub(super) variables: Vec<(&'static str, String)>,
-    /// New values of variables that are there, by their index.
+    /// New values of existing variables, by their index.
     pub(super) values: Vec<(usize, String)>,
     pub(super) warning: Option<String>,
 }
 
-/// The exceptions that a container with a proxy lacks. Whichever of the two spellings exists is
-/// extended: programs that find one do not look at the other.
+/// Finds the missing exceptions of a container with a proxy. An existing spelling of `NO_PROXY` is
+/// extended and the other one not added: a program that reads both would use only one of them.
 pub(super) fn exceptions(container: &Container) -> Exceptions {
-    let mut lacks = Exceptions::default();
-    if !container.env.iter().any(names_a_proxy) {
-        return lacks;
+    let mut missing = Exceptions::default();
+    if !container.env.iter().any(sets_a_proxy) {
+        return missing;
     }
     if !variable::NO_PROXIES.iter().any(|name| container.has_variable(name)) {
         let both = variable::NO_PROXIES.iter();
-        lacks.variables = both.map(|name| (*name, AGENT_ADDRESSES.join(","))).collect();
-        return lacks;
+        missing.variables = both.map(|name| (*name, AGENT_ADDRESSES.join(","))).collect();
+        return missing;
     }
-    let there = container.env.iter().enumerate();
-    let there = there.filter(|(_, set)| variable::NO_PROXIES.contains(&set.name.as_str()));
-    for (index, set) in there {
-        let Some(value) = set.literal() else {
-            let (container, name) = (&container.name, &set.name);
-            let warning = format!("container {container}: {name} should name 169.254.170.23");
-            lacks.warning = Some(warning);
+    let existing = container.env.iter().enumerate();
+    let existing = existing.filter(|(_, it)| variable::NO_PROXIES.contains(&it.name.as_str()));
+    for (index, no_proxy) in existing {
+        let Some(value) = no_proxy.literal() else {
+            let (container, name) = (&container.name, &no_proxy.name);
+            let warning = format!("container {container}: add 169.254.170.23 to {name}'s source");
+            missing.warning = Some(warning);
             continue;
         };
-        lacks.values.extend(extended(value).map(|value| (index, value)));
+        missing.values.extend(extended(value).map(|value| (index, value)));
     }
-    lacks
+    missing
 }
 
-fn names_a_proxy(set: &Variable) -> bool {
-    variable::PROXIES.contains(&set.name.as_str()) && set.literal() != Some("")
+fn sets_a_proxy(variable: &Variable) -> bool {
+    variable::PROXIES.contains(&variable.name.as_str()) && variable.literal() != Some("")
 }
 
-/// The value with what it lacks at its end; `None` where it lacks nothing.
+/// The value with the missing addresses at its end; `None` if none is missing.
 fn extended(value: &str) -> Option<String> {
-    let named: Vec<&str> = value.split(',').map(str::trim).collect();
-    if named.contains(&"*") {
+    let entries: Vec<&str> = value.split(',').map(str::trim).collect();
+    if entries.contains(&"*") {
         return None;
     }
-    let missing = AGENT_ADDRESSES.iter().filter(|address| !named.contains(*address));
+    let missing = AGENT_ADDRESSES.iter().filter(|address| !entries.contains(*address));
     let missing: Vec<&str> = missing.copied().collect();
     if missing.is_empty() {
         return None;
@@ -85,31 +86,31 @@ mod tests {
 
     #[test]
     fn with_a_proxy_and_no_exceptions_both_spellings_are_added() {
-        let lacks = exceptions(&container(PROXY));
+        let missing = exceptions(&container(PROXY));
         let value = "169.254.170.23,fd00:ec2::23".to_owned();
-        assert_eq!(lacks.variables, [("NO_PROXY", value.clone()), ("no_proxy", value)]);
-        assert!(lacks.values.is_empty());
+        assert_eq!(missing.variables, [("NO_PROXY", value.clone()), ("no_proxy", value)]);
+        assert!(missing.values.is_empty());
     }
 
     #[test]
-    fn the_spelling_that_exists_is_extended_and_the_other_not_added() {
+    fn an_existing_spelling_is_extended_and_the_other_not_added() {
         let env = format!(r#"{PROXY},{{"name":"no_proxy","value":"10.0.0.0/8"}}"#);
-        let lacks = exceptions(&container(&env));
-        assert!(lacks.variables.is_empty());
+        let missing = exceptions(&container(&env));
+        assert!(missing.variables.is_empty());
         let value = "10.0.0.0/8,169.254.170.23,fd00:ec2::23".to_owned();
-        assert_eq!(lacks.values, [(1, value)]);
+        assert_eq!(missing.values, [(1, value)]);
     }
 
     #[test]
-    fn a_value_from_elsewhere_is_left_with_a_warning() {
+    fn a_value_from_another_source_is_kept_with_a_warning() {
         let from = r#"{"name":"NO_PROXY","valueFrom":{"configMapKeyRef":{"name":"c","key":"k"}}}"#;
-        let lacks = exceptions(&container(&format!("{PROXY},{from}")));
-        assert!(lacks.variables.is_empty() && lacks.values.is_empty());
-        assert!(lacks.warning.unwrap().contains("NO_PROXY"));
+        let missing = exceptions(&container(&format!("{PROXY},{from}")));
+        assert!(missing.variables.is_empty() && missing.values.is_empty());
+        assert!(missing.warning.unwrap().contains("NO_PROXY"));
     }
 
     #[test]
-    fn only_what_is_missing_is_added() {
+    fn only_missing_addresses_are_added() {
         for (value, expected) in [
             ("", Some("169.254.170.23,fd00:ec2::23")),
             ("a,", Some("a,169.254.170.23,fd00:ec2::23")),

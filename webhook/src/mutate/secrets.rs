@@ -1,7 +1,8 @@
-//! Secrets for containers: what is asked for, made into volumes, mounts and variables, or refused
-//! with a warning that names the annotation.
+//! Secrets for containers: turns annotations into volumes, mounts and variables. A Secret that
+//! cannot be added becomes a warning that names its annotation.
 
-mod places;
+mod error;
+mod placeholders;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -12,15 +13,16 @@ use serde_json::json;
 
 use super::operations::{Array, ContainerPatch, parts};
 use crate::{binding::Binding, pod::PodView};
-use places::{Places, SubPath};
+use error::SecretError;
+use placeholders::{Placeholders, SubPath};
 pub(super) use volume::PREFIX as VOLUME_PREFIX;
 use volume::SecretVolume;
 
-/// One Secret, as it will be added.
-struct Wanted<'a> {
+/// One Secret with its checked files.
+struct PlannedSecret<'a> {
     annotation: String,
-    wish: &'a DesiredSecret,
-    /// Absent where it only gives variables.
+    desired: &'a DesiredSecret,
+    /// Absent if the Secret only becomes variables.
     files: Option<Files>,
 }
 
@@ -32,46 +34,49 @@ struct Files {
 
 /// The Secrets of one pod.
 pub(super) struct SecretPlan<'a> {
-    wanted: Vec<Wanted<'a>>,
-    /// Volumes that a container mounts, by name.
+    planned: Vec<PlannedSecret<'a>>,
+    /// The volumes that a container mounts, by name.
     used: BTreeMap<String, SecretVolume>,
     pub(super) warnings: Vec<String>,
 }
 
-/// All Secrets that pod and ServiceAccount ask for.
-pub(super) fn asked(said: &PodAnnotations, binding: &Binding) -> Secrets {
-    binding.said.secrets.under(&said.secrets)
+/// The Secrets that the pod and its ServiceAccount desire. The pod's take precedence.
+pub(super) fn desired(annotations: &PodAnnotations, binding: &Binding) -> Secrets {
+    binding.annotations.secrets.under(&annotations.secrets)
 }
 
 impl<'a> SecretPlan<'a> {
     pub(super) fn new(pod: &PodView, binding: &Binding, secrets: &'a Secrets) -> Self {
-        let mut plan = Self { wanted: Vec::new(), used: BTreeMap::new(), warnings: Vec::new() };
-        if binding.said.enforces_mountable_secrets && !secrets.is_empty() {
-            let account = binding.account.name();
-            let warning = format!("{account} enforces mountable secrets: no Secret is added");
+        let mut plan = Self { planned: Vec::new(), used: BTreeMap::new(), warnings: Vec::new() };
+        if binding.annotations.enforces_mountable_secrets && !secrets.is_empty() {
+            // Kubernetes would reject the pod for a Secret that the ServiceAccount does not list.
+            let service_account = binding.service_account.name();
+            let warning = format!(
+                "no Secret added: ServiceAccount {service_account} enforces mountable secrets"
+            );
             plan.warnings.push(warning);
             return plan;
         }
-        let places = Places::new(pod.name(), &binding.account);
-        for (annotation, wish) in secrets.wishes() {
-            match files(wish, &places, pod) {
-                Ok(files) => plan.wanted.push(Wanted { annotation, wish, files }),
+        let placeholders = Placeholders::new(pod.name(), &binding.service_account);
+        for (annotation, desired) in secrets.wishes() {
+            match files(desired, &placeholders, pod) {
+                Ok(files) => plan.planned.push(PlannedSecret { annotation, desired, files }),
                 Err(error) => plan.warnings.push(format!("{annotation}: {error}")),
             }
         }
         plan
     }
 
-    /// Adds to a container what it should have and lacks.
+    /// Adds to a container the Secrets that are missing in it.
     pub(super) fn add_to(&mut self, patch: &mut ContainerPatch<'_>) {
         let name = &patch.container().name;
-        for wanted in &self.wanted {
-            let chosen = &wanted.wish.containers;
-            if !chosen.is_empty() && !chosen.names(name) {
+        for planned in &self.planned {
+            let selected = &planned.desired.containers;
+            if !selected.is_empty() && !selected.names(name) {
                 continue;
             }
-            add_variables(wanted.wish, patch);
-            let Some(files) = &wanted.files else {
+            add_variables(planned.desired, patch);
+            let Some(files) = &planned.files else {
                 continue;
             };
             match add_mount(files, patch) {
@@ -80,14 +85,14 @@ impl<'a> SecretPlan<'a> {
                     self.used.insert(volume.name().to_owned(), volume);
                 }
                 Err(error) => {
-                    self.warnings
-                        .push(format!("{}: {error} of container {name}", wanted.annotation));
+                    let annotation = &planned.annotation;
+                    self.warnings.push(format!("{annotation}: container {name}: {error}"));
                 }
             }
         }
     }
 
-    /// The volumes that are used and not there.
+    /// Adds the volumes that a container mounts and the pod does not have.
     pub(super) fn add_volumes(&self, pod: &PodView, volumes: &mut Array) -> Vec<PatchOperation> {
         let missing = self.used.values().filter(|volume| pod.volume(volume.name()).is_none());
         missing.map(|volume| volumes.push(volume.json())).collect()
@@ -95,58 +100,61 @@ impl<'a> SecretPlan<'a> {
 }
 
 fn files(
-    wish: &DesiredSecret,
-    places: &Places<'_>,
+    desired: &DesiredSecret,
+    placeholders: &Placeholders<'_>,
     pod: &PodView,
-) -> Result<Option<Files>, String> {
-    let Some(mount_path) = &wish.mount_path else {
+) -> Result<Option<Files>, SecretError> {
+    let Some(mount_path) = &desired.mount_path else {
         return Ok(None);
     };
-    let volume = SecretVolume::new(wish, places)?;
-    if pod.volume(volume.name()).is_some_and(|there| !there.is_of_secret(&wish.secret_name)) {
-        return Err(format!("volume {} is something else; rename it", volume.name()));
+    let volume = SecretVolume::new(desired, placeholders)?;
+    if pod.volume(volume.name()).is_some_and(|it| !it.is_of_secret(&desired.secret_name)) {
+        return Err(SecretError::VolumeTaken(volume.name().to_owned()));
     }
     Ok(Some(Files {
         volume,
-        mount_path: places.fill(mount_path)?,
-        sub_path: wish.sub_path.as_deref().map(|path| places.sub_path(path)),
+        mount_path: placeholders.fill(mount_path)?,
+        sub_path: desired.sub_path.as_deref().map(|path| placeholders.sub_path(path)),
     }))
 }
 
-fn add_variables(wish: &DesiredSecret, patch: &mut ContainerPatch<'_>) {
-    let Some(prefix) = &wish.env_prefix else {
+fn add_variables(desired: &DesiredSecret, patch: &mut ContainerPatch<'_>) {
+    let Some(prefix) = &desired.env_prefix else {
         return;
     };
-    let name = &wish.secret_name;
-    if patch.container().env_from.iter().any(|there| there.brings(name, prefix)) {
+    let name = &desired.secret_name;
+    if patch.container().env_from.iter().any(|it| it.reads_secret(name, prefix)) {
         return;
     }
     let mut source = json!({ "secretRef": { "name": name } });
     if !prefix.is_empty() {
         source["prefix"] = json!(prefix);
     }
-    if wish.optional {
+    if desired.optional {
         source["secretRef"]["optional"] = json!(true);
     }
     patch.env_from(source);
 }
 
-/// Adds the mount, unless it is there. It may not cover another, nor lie within a volume of ours,
-/// where no directory could be made for it.
-fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), String> {
+/// Adds the mount, unless the container has it.
+///
+/// # Errors
+/// If it would cover another mount, or is within one of our mounts: a Secret is read-only, so the
+/// runtime could not create the mount point in it and the container would not start.
+fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), SecretError> {
     let Files { volume, mount_path, sub_path } = files;
     let own: Vec<&str> = parts(mount_path).collect();
-    for (path, there) in patch.mounted() {
+    for (path, mounted) in patch.mounted() {
         let other: Vec<&str> = parts(path).collect();
-        if own == other && there == volume.name() {
+        if own == other && mounted == volume.name() {
             return Ok(());
         }
         if other.starts_with(&own) {
-            return Err(format!("{mount_path} would cover a mount"));
+            return Err(SecretError::CoversMount(mount_path.clone()));
         }
-        let is_ours = there.starts_with(VOLUME_PREFIX);
+        let is_ours = mounted.starts_with(VOLUME_PREFIX);
         if own.starts_with(&other) && is_ours {
-            return Err(format!("{mount_path} lies within another Secret's mount"));
+            return Err(SecretError::WithinSecret(mount_path.clone()));
         }
     }
     let mut mount = json!({ "name": volume.name(), "readOnly": true, "mountPath": mount_path });

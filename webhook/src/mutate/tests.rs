@@ -1,4 +1,4 @@
-//! What every test here needs: a pod, a ServiceAccount's annotations, and the pod afterwards.
+//! Helpers of the tests: a pod, a ServiceAccount's annotations, and the pod after its patch.
 
 mod collisions;
 mod debug;
@@ -16,7 +16,7 @@ use super::*;
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const ROLE_KEY: &str = "eks.amazonaws.com/role-arn";
 
-/// A ServiceAccount with a role and what `more` says.
+/// A ServiceAccount with a role and more annotations.
 fn role(more: &Value) -> Binding {
     let mut annotations: Annotations = serde_json::from_value(more.clone()).unwrap();
     annotations.entry(ROLE_KEY.to_owned()).or_insert_with(|| ROLE.to_owned());
@@ -35,7 +35,7 @@ fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
     Binding::new(&service_account, sources, &NamespaceFacts::default(), rules)
 }
 
-fn container_path() -> Binding {
+fn container_provider() -> Binding {
     role(&json!({"podrole.io/credentials": "container"}))
 }
 
@@ -44,7 +44,7 @@ fn decide(pod: &Value, binding: &Binding, settings: &Settings) -> Outcome {
     mutate(&view, binding, settings, 0)
 }
 
-/// The pod after its patch; as it was, without one.
+/// The pod after its patch, if it has one.
 fn after(pod: &Value, outcome: &Outcome) -> Value {
     let mut pod = pod.clone();
     if let Outcome::Patch { operations, .. } = outcome {
@@ -62,7 +62,7 @@ fn warnings(outcome: &Outcome) -> Vec<&str> {
     }
 }
 
-/// The patched pod, which must need nothing more and give no warning on a second pass.
+/// The patched pod. A second pass must add nothing and give no warning.
 fn patched(pod: &Value, binding: &Binding, settings: &Settings) -> Value {
     let outcome = decide(pod, binding, settings);
     assert!(matches!(outcome, Outcome::Patch { .. }), "{outcome:?}");

@@ -1,24 +1,24 @@
-//! The first look at a pod: whose it is, and whether it wants anything at all. Nine pods in ten
-//! want nothing, and of those nothing else is read.
+//! A pod's ServiceAccount and what decides whether more of the pod has to be read. On most clusters
+//! nine pods in ten have no role, and for them this is all that is parsed.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use podrole_identity::{SECRET_ANNOTATION_PREFIX, pod_opts_out};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{PodError, nullable};
+use super::parse::{PodError, nullable, parse};
 
-/// The little of a pod that decides whether the rest is read.
+/// The fields of a pod that decide whether the rest is parsed.
 #[derive(Default, Deserialize)]
 pub struct PodHead<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
-    metadata: Metadata<'a>,
+    metadata: HeadMetadata<'a>,
     #[serde(borrow, default, deserialize_with = "nullable")]
-    spec: Spec<'a>,
+    spec: HeadSpec<'a>,
 }
 
 #[derive(Default, Deserialize)]
-struct Metadata<'a> {
+struct HeadMetadata<'a> {
     #[serde(borrow, default, deserialize_with = "nullable")]
     labels: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "nullable")]
@@ -27,35 +27,35 @@ struct Metadata<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec<'a> {
+struct HeadSpec<'a> {
     #[serde(borrow)]
     service_account_name: Option<Cow<'a, str>>,
 }
 
 impl<'a> PodHead<'a> {
-    /// Reads a pod's JSON so far.
+    /// Parses these fields of a pod's JSON.
     ///
     /// # Errors
-    /// When a field that matters is not of its kind.
+    /// If one of them has another type than in Kubernetes.
     pub fn read(json: &'a str) -> Result<Self, PodError> {
-        super::read(json)
+        parse(json)
     }
 
-    /// Its ServiceAccount's name: `default` where it names none, as Kubernetes has it.
+    /// The name of the pod's ServiceAccount; `default` if it names none, as in Kubernetes.
     #[must_use]
     pub fn service_account(&self) -> &str {
         let name = self.spec.service_account_name.as_deref();
         name.filter(|name| !name.is_empty()).unwrap_or("default")
     }
 
-    /// Whether a label of its own keeps podrole away.
+    /// Whether a label opts the pod out.
     #[must_use]
     pub fn opted_out(&self) -> bool {
         let labels = &self.metadata.labels;
         pod_opts_out(|name| labels.get(name).map(AsRef::as_ref))
     }
 
-    /// Whether it asks for Secrets of its own.
+    /// Whether an annotation of the pod asks for a Secret.
     #[must_use]
     pub fn asks_for_secrets(&self) -> bool {
         self.metadata.annotations.keys().any(|key| key.starts_with(SECRET_ANNOTATION_PREFIX))

@@ -1,4 +1,4 @@
-//! What is read of a pod, and what is not told of it.
+//! Parsing pods, and errors that reveal nothing of them.
 
 use podrole_identity::{EKS_SKIP_LABEL, INJECTION_LABEL};
 
@@ -13,7 +13,7 @@ fn head(json: &str) -> PodHead<'_> {
 }
 
 #[test]
-fn null_is_as_good_as_absent_and_unknown_fields_are_let_be() {
+fn null_is_the_default_and_unknown_fields_are_ignored() {
     for json in [
         "{}",
         r#"{"metadata":null,"spec":null}"#,
@@ -53,7 +53,7 @@ fn a_label_opts_out() {
 }
 
 #[test]
-fn the_head_reads_nothing_of_the_containers() {
+fn the_head_does_not_parse_containers() {
     let json = r#"{"metadata":{"annotations":{"secret.podrole.io/db":"/etc/db","a":7}},
         "spec":{"containers":"none","serviceAccountName":"a\u0070p"}}"#;
     assert_eq!(head(json).service_account(), "app");
@@ -74,7 +74,7 @@ fn a_generated_name_is_63_characters_at_most() {
 }
 
 #[test]
-fn windows_is_told_in_three_ways() {
+fn windows_pods_are_recognized_in_three_ways() {
     for (spec, windows) in [
         (r#"{"nodeSelector":{"kubernetes.io/os":"windows"}}"#, true),
         (r#"{"nodeSelector":{"beta.kubernetes.io/os":"windows"}}"#, true),
@@ -86,9 +86,9 @@ fn windows_is_told_in_three_ways() {
 }
 
 #[test]
-fn a_fault_says_where_and_not_what() {
-    let told = |json| PodView::read(json).err().map(|error| error.to_string());
-    let error = told(r#"{"spec":{"containers":[{"env":"hunter2"}]}}"#).unwrap();
+fn an_error_gives_the_position_and_no_content() {
+    let error = |json| PodView::read(json).err().map(|error| error.to_string());
+    assert!(error("[]").is_some());
+    let error = error(r#"{"spec":{"containers":[{"env":"hunter2"}]}}"#).unwrap();
     assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
-    assert!(told("[]").is_some());
 }

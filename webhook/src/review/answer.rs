@@ -7,17 +7,18 @@ use json_patch::PatchOperation;
 use podrole_identity::{CredentialProvider, RoleArn};
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::{Outcome, metrics::provider_label};
 
-/// The API server shows no more of a webhook, and cuts what is longer.
+/// A few short warnings are read and many long ones are not. Kubernetes recommends at most 120
+/// characters, because the API server may cut longer ones and limits their total length.
 const MAX_WARNINGS: usize = 3;
 const MAX_WARNING_CHARS: usize = 120;
 
-/// An answer as it goes over the wire.
+/// An answer in its wire format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// The version of the review that is answered.
+    /// The version of the review.
     pub api_version: String,
     /// `AdmissionReview`.
     pub kind: String,
@@ -29,51 +30,51 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// The uid of the review that is answered.
+    /// The uid of the review.
     pub uid: String,
     /// Whether the pod is admitted.
     pub allowed: bool,
-    /// Why not.
+    /// The reason of a denial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// RFC 6902 operations as base64 of JSON; there with `patch_type` or not at all.
+    /// RFC 6902 operations as base64 of JSON; set if and only if `patch_type` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch: Option<String>,
     /// `JSONPatch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch_type: Option<String>,
-    /// What the pod's author is shown.
+    /// The warnings that the pod's author sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// What the cluster's audit log keeps: `path`, `role` and `reason`.
+    /// The annotations of the audit log: `path` (the credential provider), `role` and `reason`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub audit_annotations: BTreeMap<String, String>,
 }
 
-/// Why a pod was refused, in the form that `kubectl` shows.
+/// The reason of a denial, in the form that `kubectl` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The HTTP status that the pod's author gets.
+    /// The HTTP status that the pod's author receives.
     pub code: u16,
     /// One sentence.
     pub message: String,
-    /// Kubernetes' word for it.
+    /// The machine-readable reason of Kubernetes.
     pub reason: String,
 }
 
-/// What the audit log keeps beside the reason.
+/// What the audit log records beside the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// The way that the pod goes.
-    pub path: Option<CredentialProvider>,
-    /// The role that its ServiceAccount names.
+    /// The credential provider of the pod's containers.
+    pub provider: Option<CredentialProvider>,
+    /// The role of the pod's ServiceAccount.
     pub role: Option<RoleArn>,
     /// The name of the resolver's denial, if the role cannot be used.
     pub denial: Option<&'static str>,
 }
 
 impl Answer {
-    /// The answer that says `outcome`.
+    /// The answer for an outcome.
     #[must_use]
     pub fn new(version: &str, uid: &str, outcome: &Outcome, audit: &Audit) -> Self {
         let mut response = Response {
@@ -87,7 +88,7 @@ impl Answer {
         };
         match outcome {
             Outcome::Patch { operations, warnings } => {
-                // Operations are made of strings, so they can always be written.
+                // Cannot fail: operations consist of strings and JSON values.
                 let json = serde_json::to_vec(operations).unwrap_or_default();
                 response.patch = Some(STANDARD.encode(json));
                 response.patch_type = Some("JSONPatch".to_owned());
@@ -96,7 +97,7 @@ impl Answer {
             Outcome::Skip { warnings, .. } => response.warnings = shown(warnings),
             Outcome::Refuse { message, .. } => {
                 response.allowed = false;
-                response.status = Some(Status::refused(message));
+                response.status = Some(Status::forbidden(message));
             }
         }
         Self { api_version: version.to_owned(), kind: super::KIND.to_owned(), response }
@@ -104,10 +105,10 @@ impl Answer {
 }
 
 impl Response {
-    /// The patch's operations, for who wants to apply or show them; none without a patch.
+    /// Decodes the patch, to apply or show it. Empty without a patch.
     ///
     /// # Errors
-    /// When the patch is not base64 of operations, which no answer of ours is.
+    /// If the patch is not base64 of JSON Patch operations. An answer of [`Answer::new`] always is.
     pub fn operations(&self) -> Result<Vec<PatchOperation>, serde_json::Error> {
         let Some(patch) = &self.patch else {
             return Ok(Vec::new());
@@ -118,7 +119,7 @@ impl Response {
 }
 
 impl Status {
-    fn refused(message: &str) -> Self {
+    fn forbidden(message: &str) -> Self {
         Self {
             code: 403,
             message: format!("podrole: {}", printable(message)),
@@ -129,16 +130,16 @@ impl Status {
 
 impl Audit {
     fn annotations(&self, outcome: &Outcome) -> BTreeMap<String, String> {
-        let path = self.path.map(|path| ("path", path.to_string()));
+        let provider = self.provider.map(|it| ("path", provider_label(it).to_owned()));
         let role = self.role.as_ref().map(|role| ("role", role.to_string()));
         let reason = ("reason", outcome.reason().as_str().to_owned());
         let denial = self.denial.map(|name| ("denial", name.to_owned()));
-        let all = path.into_iter().chain(role).chain(denial).chain([reason]);
+        let all = provider.into_iter().chain(role).chain(denial).chain([reason]);
         all.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
-/// Warnings as the API server takes them: one with a control character would be dropped whole.
+/// Warnings in the form that the API server accepts: it drops one with a control character.
 fn shown(warnings: &[String]) -> Vec<String> {
     let shown = warnings.iter().take(MAX_WARNINGS);
     let shown = shown.map(|warning| format!("podrole: {}", printable(warning)));

@@ -1,4 +1,4 @@
-//! Reviews good and bad, and the form of the answers.
+//! Valid and invalid reviews, and the form of the answers.
 
 use podrole_identity::CredentialProvider;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn review(version: &str) -> Value {
 }
 
 #[test]
-fn both_versions_are_read_and_the_object_stays_raw() {
+fn both_versions_are_parsed_and_the_object_stays_raw() {
     for version in VERSIONS {
         let mut wanted = review(version);
         wanted["request"]["object"] = json!({"any": ["thing", 1.0]});
@@ -30,7 +30,7 @@ fn both_versions_are_read_and_the_object_stays_raw() {
 }
 
 #[test]
-fn only_new_pods_and_ephemeral_containers_are_ours() {
+fn only_new_pods_and_ephemeral_containers_are_decided() {
     for (place, value) in [
         ("/request/operation", json!("UPDATE")),
         ("/request/subResource", json!("ephemeralcontainers")),
@@ -51,7 +51,7 @@ fn only_new_pods_and_ephemeral_containers_are_ours() {
 }
 
 #[test]
-fn ephemeral_containers_come_by_an_update_of_their_own() {
+fn ephemeral_containers_are_an_update_of_their_subresource() {
     for (operation, part, subject) in [
         ("UPDATE", "ephemeralcontainers", Some(Subject::EphemeralContainers)),
         ("UPDATE", "status", None),
@@ -69,17 +69,17 @@ fn ephemeral_containers_come_by_an_update_of_their_own() {
     }
 }
 
-/// The version and uid to answer with, and the error.
+/// The version and uid to answer an invalid review with; `None` if it cannot be answered.
 fn bad(body: &str) -> Option<(String, String)> {
     match Review::read(body.as_bytes()) {
         Err(BadReview::Answerable { version, uid, .. }) => Some((version, uid)),
         Err(BadReview::Unanswerable) => None,
-        Ok(_) => panic!("it was read: {body}"),
+        Ok(_) => panic!("it was accepted: {body}"),
     }
 }
 
 #[test]
-fn a_bad_review_with_a_uid_can_be_answered() {
+fn an_invalid_review_with_a_uid_is_answered() {
     let (v1, beta) = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
     let next = "admission.k8s.io/v2";
     let long = format!("admission.k8s.io/{}", "v".repeat(99));
@@ -101,7 +101,7 @@ fn a_bad_review_with_a_uid_can_be_answered() {
 }
 
 #[test]
-fn what_has_no_uid_cannot_be_answered() {
+fn a_body_without_a_uid_cannot_be_answered() {
     for body in ["", "{}", "[]", "null", "not json", r#"{"request":null}"#, "\u{0}"] {
         assert_eq!(bad(body), None, "{body}");
     }
@@ -120,14 +120,14 @@ fn answer(outcome: &Outcome) -> Value {
 }
 
 #[test]
-fn a_patch_is_base64_and_comes_with_its_type() {
+fn a_patch_is_base64_and_has_a_type() {
     let operations = json!([{"op": "add", "path": "/a", "value": 1}]);
     let outcome = Outcome::Patch {
         operations: serde_json::from_value(operations).unwrap(),
         warnings: Vec::new(),
     };
     let audit = Audit {
-        path: Some(CredentialProvider::Container),
+        provider: Some(CredentialProvider::Container),
         role: Some("arn:aws:iam::111122223333:role/app".parse().unwrap()),
         denial: None,
     };
@@ -145,23 +145,23 @@ fn a_patch_is_base64_and_comes_with_its_type() {
 }
 
 #[test]
-fn without_a_patch_there_is_no_type_either() {
+fn an_answer_without_a_patch_has_no_patch_type() {
     let expected = json!({"apiVersion": "admission.k8s.io/v1beta1", "kind": "AdmissionReview",
         "response": {"uid": "u-1", "allowed": true, "auditAnnotations": {"reason": "no_role"}}});
     assert_eq!(answer(&Outcome::skip(Reason::NoRole)), expected);
 }
 
 #[test]
-fn a_refusal_says_why() {
-    let refused = Outcome::skip_with(Reason::Denied("bad_role"), "mend\nit").required();
+fn a_denial_has_a_reason() {
+    let refused = Outcome::skip_with(Reason::Denied("bad_role"), "fix\nit").required();
     let response = &answer(&refused)["response"];
     assert_eq!(response["allowed"], false);
-    let status = json!({"code": 403, "reason": "Forbidden", "message": "podrole: mendit"});
+    let status = json!({"code": 403, "reason": "Forbidden", "message": "podrole: fixit"});
     assert_eq!(response["status"], status);
 }
 
 #[test]
-fn warnings_are_three_short_lines_at_most() {
+fn at_most_three_short_warnings_are_returned() {
     let outcome = Outcome::Skip {
         reason: Reason::LeftAlone,
         warnings: vec!["a\u{7}\u{1b}[31m\nb".into(), "é".repeat(300), "c".into(), "d".into()],

@@ -1,4 +1,4 @@
-//! The HTTP side, asked without a network.
+//! Routes, limits and media types, without a network.
 
 mod wire;
 
@@ -31,7 +31,7 @@ fn post_to(path: &str, kind: &str, body: impl Into<Body>) -> HttpRequest<Body> {
 }
 
 #[tokio::test]
-async fn both_paths_answer_in_json_each_in_its_way() {
+async fn every_route_answers_in_json() {
     for (path, allowed) in [
         ("/mutate", true),
         ("/mutate?timeout=3s", true),
@@ -50,11 +50,11 @@ async fn both_paths_answer_in_json_each_in_its_way() {
 }
 
 #[tokio::test]
-async fn what_is_no_review_is_a_bad_request() {
+async fn a_body_that_is_not_a_review_is_a_bad_request() {
     for body in ["", "{}", "hunter2", "[]", r#"{"request":{}}"#] {
-        let (status, _, told) = ask(post_to("/mutate", "application/json", body)).await;
+        let (status, _, text) = ask(post_to("/mutate", "application/json", body)).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
-        assert!(!told.contains("hunter2"));
+        assert!(!text.contains("hunter2"));
     }
 }
 
@@ -84,10 +84,10 @@ async fn a_body_of_six_mebibytes_is_read_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn a_look_up_may_take_half_of_the_reviews_time() {
+fn look_ups_may_take_half_of_the_reviews_timeout() {
     let patience = |text: &str| {
         let timeout = (!text.is_empty()).then(|| text.to_owned());
-        patience(&Asked { timeout })
+        patience(&ReviewQuery { timeout })
     };
     for (text, millis) in [
         ("", 1500),

@@ -1,4 +1,4 @@
-//! What is told at `kubectl apply`, and what is not.
+//! The warnings at `kubectl apply`.
 
 use podrole_identity::PermittedRoles;
 use serde_json::json;
@@ -14,15 +14,16 @@ fn review(group: &str, kind: &str, object: &Value) -> Value {
         "operation": "CREATE", "namespace": "shop", "object": object}})
 }
 
-/// The warnings, without what stands before each.
-async fn told(group: &str, kind: &str, object: &Value) -> Vec<String> {
-    let said = [("eks.amazonaws.com/role-arn", ROLE), ("eks.amazonaws.com/audience", "")];
-    let said = said.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let said = Settings::default().annotations.read(said.into());
-    let accounts: InMemory = [("shop/app".parse().unwrap(), said)].into_iter().collect();
-    let accounts = accounts
+/// The warnings, without their prefix.
+async fn warnings_for(group: &str, kind: &str, object: &Value) -> Vec<String> {
+    let annotations = [("eks.amazonaws.com/role-arn", ROLE), ("eks.amazonaws.com/audience", "")];
+    let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let annotations = Settings::default().annotations.read(annotations.into());
+    let service_accounts: InMemory =
+        [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
+    let service_accounts = service_accounts
         .with_permitted_roles("shop", PermittedRoles::read(Some("arn:aws:iam::*:role/app")));
-    let webhook = Webhook::new(accounts, Settings::default(), Metrics::default());
+    let webhook = Webhook::new(service_accounts, Settings::default(), Metrics::default());
     let body = review(group, kind, object).to_string();
     let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();
     assert_eq!((answer.response.uid.as_str(), answer.response.allowed), ("u-1", true));
@@ -31,26 +32,26 @@ async fn told(group: &str, kind: &str, object: &Value) -> Vec<String> {
     warnings.map(|warning| warning.trim_start_matches("podrole: ").to_owned()).collect()
 }
 
-async fn of_account(annotations: Value) -> Vec<String> {
+async fn warnings_for_service_account(annotations: Value) -> Vec<String> {
     let object = json!({"metadata": {"name": "app", "annotations": annotations}});
-    told("", "ServiceAccount", &object).await
+    warnings_for("", "ServiceAccount", &object).await
 }
 
 #[tokio::test]
-async fn a_service_account_is_told_what_its_pods_would_be() {
+async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
     for (annotations, word) in [
         (json!({"eks.amazonaws.com/role-arn": "app"}), "it is not an ARN"),
         (json!({"eks.amazonaws.com/role-arn": ROLE.replace("app", "x")}), "permitted-roles"),
         (json!({"eks.amazonaws.com/token-expiration": "60"}), "600 is used"),
-        (json!({"eks.amazon.com/role-arn": ROLE}), "write eks.amazonaws.com/role-arn"),
-        (json!({"podrole.io/regoin": "eu-west-1"}), "nobody reads podrole.io/regoin"),
+        (json!({"eks.amazon.com/role-arn": ROLE}), "use eks.amazonaws.com/role-arn"),
+        (json!({"podrole.io/regoin": "eu-west-1"}), "podrole.io/regoin is not a known annotation"),
         (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
     ] {
-        let told = of_account(annotations).await;
-        assert!(told.len() == 1 && told[0].contains(word), "{word}: {told:?}");
+        let warnings = warnings_for_service_account(annotations).await;
+        assert!(warnings.len() == 1 && warnings[0].contains(word), "{word}: {warnings:?}");
     }
     for annotations in [json!({"eks.amazonaws.com/role-arn": ROLE}), json!({}), json!(null)] {
-        assert_eq!(of_account(annotations).await, Vec::<String>::new());
+        assert_eq!(warnings_for_service_account(annotations).await, Vec::<String>::new());
     }
 }
 
@@ -64,7 +65,7 @@ fn workload(kind: &str, spec: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_workload_is_told_what_its_pods_would_be_told() {
+async fn a_workload_gets_the_warnings_that_its_pods_would_get() {
     let own = json!([{"name": "web", "env": [{"name": "AWS_PROFILE", "value": "x"}]}]);
     let spec = json!({"serviceAccountName": "app", "containers": own});
     for (group, kind) in [
@@ -76,39 +77,41 @@ async fn a_workload_is_told_what_its_pods_would_be_told() {
         ("batch", "CronJob"),
         ("", "ReplicationController"),
     ] {
-        let told = told(group, kind, &workload(kind, &spec)).await;
-        assert_eq!(told, ["container web sets AWS_PROFILE; it is left as it is"], "{kind}");
+        let warnings = warnings_for(group, kind, &workload(kind, &spec)).await;
+        let expected =
+            "container web sets AWS_PROFILE and is not changed; remove it to use the role";
+        assert_eq!(warnings, [expected], "{kind}");
     }
-    assert!(told("example.org", "Deployment", &workload("", &spec)).await.is_empty());
+    assert!(warnings_for("example.org", "Deployment", &workload("", &spec)).await.is_empty());
 }
 
 #[tokio::test]
-async fn what_opts_out_or_is_not_there_yet_is_not_spoken_of() {
+async fn an_opted_out_pod_and_a_missing_service_account_give_no_warning() {
     let spec = |name: &str| json!({"serviceAccountName": name, "containers": [{"name": "web"}]});
-    assert!(told("apps", "Deployment", &workload("", &spec("later"))).await.is_empty());
+    assert!(warnings_for("apps", "Deployment", &workload("", &spec("later"))).await.is_empty());
     let mut out = workload("", &spec("app"));
     out["spec"]["template"]["metadata"] = json!({"labels": {"podrole.io/injection": "disabled"}});
-    assert!(told("apps", "Deployment", &out).await.is_empty());
+    assert!(warnings_for("apps", "Deployment", &out).await.is_empty());
 }
 
 #[tokio::test]
-async fn names_of_pods_are_known_beforehand_in_a_stateful_set_alone() {
+async fn only_a_stateful_sets_pod_names_are_known_beforehand() {
     let spec = json!({"serviceAccountName": "other", "containers": [{"name": "web"}]});
     for (kind, warnings) in [("StatefulSet", 0), ("Deployment", 1)] {
         let mut object = workload(kind, &spec);
         let value = r#"{"mountPath":"/a","items":[{"key":"{pod.name}","path":"a"}]}"#;
         object["spec"]["template"]["metadata"] =
             json!({"annotations": {"secret.podrole.io/db": value}});
-        assert_eq!(told("apps", kind, &object).await.len(), warnings, "{kind}");
+        assert_eq!(warnings_for("apps", kind, &object).await.len(), warnings, "{kind}");
     }
 }
 
 #[tokio::test]
-async fn nothing_that_is_sent_is_refused() {
+async fn no_object_is_denied() {
     for object in [json!(null), json!([]), json!({"metadata": {"annotations": {"a": 1}}}), json!(7)]
     {
         for (group, kind) in [("", "ServiceAccount"), ("apps", "Deployment"), ("", "Secret")] {
-            assert!(told(group, kind, &object).await.is_empty(), "{kind} {object}");
+            assert!(warnings_for(group, kind, &object).await.is_empty(), "{kind} {object}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a request, and what becomes of one that cannot be decided.
+//! Parsing a request's pod, and the outcome of one that cannot be decided.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -12,27 +12,28 @@ use crate::{
     review::Request,
 };
 
-/// The pod's head and whose it is, or what becomes of a review without either.
+/// Returns the pod's head, its JSON and its ServiceAccount, or the outcome of a review that does not
+/// have them.
 pub(super) fn head<'a>(
     request: &Request<'a>,
     injection: Injection,
 ) -> Result<(PodHead<'a>, &'a str, ServiceAccountRef), Outcome> {
-    let object = request.object.ok_or_else(|| unreadable("the review has no pod in it"))?;
+    let object = request.object.ok_or_else(|| unreadable("the review has no pod"))?;
     let head = PodHead::read(object.get()).map_err(|error| unreadable(&error.to_string()))?;
     if injection == Injection::Enabled && head.opted_out() {
         return Err(Outcome::skip(Reason::OptedOut));
     }
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let account = ServiceAccountRef::new(namespace, head.service_account())
+    let service_account = ServiceAccountRef::new(namespace, head.service_account())
         .map_err(|error| unreadable(&error.to_string()))?;
-    Ok((head, object.get(), account))
+    Ok((head, object.get(), service_account))
 }
 
-/// Ephemeral containers are never refused: who debugs a broken pod is not kept from it.
+/// Ephemeral containers are never denied: a debugger is needed most when something is broken.
 pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outcome, Outcome> {
     let unreadable = |error: &str| Outcome::skip_with(Reason::DebugUnreadable, error);
     let read = |json: Option<&RawValue>| {
-        let json = json.ok_or_else(|| unreadable("the review has no pod in it"))?.get();
+        let json = json.ok_or_else(|| unreadable("the review has no pod"))?.get();
         PodView::read(json).map_err(|error| unreadable(&error.to_string()))
     };
     let (pod, old) = (read(request.object)?, read(request.old_object)?);
@@ -43,7 +44,7 @@ pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outco
 }
 
 pub(super) fn unreadable(error: &str) -> Outcome {
-    Outcome::skip_with(Reason::Unreadable, format!("no AWS identity was added: {error}"))
+    Outcome::skip_with(Reason::Unreadable, format!("no credentials added: {error}"))
 }
 
 pub(super) fn unknown(error: LookupError) -> Outcome {
@@ -53,11 +54,11 @@ pub(super) fn unknown(error: LookupError) -> Outcome {
             Reason::LookupFailed
         }
     };
-    Outcome::skip_with(reason, format!("no AWS identity was added: {error}"))
+    Outcome::skip_with(reason, format!("no credentials added: {error}"))
 }
 
-/// A number that differs from pod to pod. The review's uid is random already, and the same review
-/// gets the same answer.
+/// A number that differs from pod to pod. It is derived from the review's uid, which is random, so
+/// that a retried review gets the same answer.
 pub(super) fn jitter(uid: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     uid.hash(&mut hasher);

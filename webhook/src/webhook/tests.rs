@@ -67,7 +67,7 @@ async fn a_pod_gets_its_role_by_the_reviews_namespace() {
     assert_eq!(answer.response.uid, "u-1");
     let audit = &answer.response.audit_annotations;
     assert_eq!(audit["role"], "arn:aws:iam::111122223333:role/app");
-    assert_eq!(audit["path"], "web-identity");
+    assert_eq!(audit["path"], "web_identity");
     let mut patched = pod("app");
     json_patch::patch(&mut patched, &answer.response.operations().unwrap()).unwrap();
     assert_eq!(patched["spec"]["containers"][0]["env"][0]["name"], "AWS_ROLE_ARN");
@@ -222,9 +222,9 @@ async fn each_review_is_counted_once_by_path_outcome_and_reason() {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for labels in [
-        r#"path="web-identity",outcome="patched",reason="injected""#,
-        r#"path="web-identity",outcome="refused",reason="bad_role""#,
-        r#"path="none",outcome="rejected",reason="unreadable""#,
+        r#"provider="web_identity",outcome="patched",reason="injected""#,
+        r#"provider="web_identity",outcome="refused",reason="bad_role""#,
+        r#"provider="none",outcome="rejected",reason="unreadable""#,
     ] {
         let route = r#"route="/mutate/required""#;
         let line = format!("podrole_webhook_reviews_total{{{route},{labels}}} 1");

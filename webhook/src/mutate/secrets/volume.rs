@@ -1,17 +1,16 @@
-//! The volume of a Secret. Its name follows from what is in it, so that mounts of the same share
-//! one, and a second pass knows it again.
+//! The volume of a Secret. Its name is derived from its content, so that equal mounts share one
+//! volume and a second pass recognizes it.
 
 use podrole_identity::DesiredSecret;
 use serde_json::{Value, json};
 
-use super::places::Places;
+use super::{error::SecretError, placeholders::Placeholders};
 
-/// What stands before the hash in the volumes' names.
+/// The prefix of the volumes' names, before the hash.
 pub(in crate::mutate) const PREFIX: &str = "podrole-secret-";
-/// The longest key and the longest path that the API server takes.
+/// The longest key that the API server accepts, in characters.
 const MAX_KEY: usize = 253;
 
-/// A volume of a Secret.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SecretVolume {
     name: String,
@@ -19,13 +18,17 @@ pub(super) struct SecretVolume {
 }
 
 impl SecretVolume {
-    pub(super) fn new(wish: &DesiredSecret, places: &Places<'_>) -> Result<Self, String> {
-        let mut source = json!({ "secretName": wish.secret_name });
-        if !wish.items.is_empty() {
-            let items = wish.items.iter().map(|item| {
-                let (key, path) = (places.fill(&item.key)?, places.fill(&item.path)?);
+    pub(super) fn new(
+        desired: &DesiredSecret,
+        placeholders: &Placeholders<'_>,
+    ) -> Result<Self, SecretError> {
+        let mut source = json!({ "secretName": desired.secret_name });
+        if !desired.items.is_empty() {
+            let items = desired.items.iter().map(|item| {
+                let key = placeholders.fill(&item.key)?;
+                let path = placeholders.fill(&item.path)?;
                 if key.len() > MAX_KEY {
-                    return Err(format!("an item's key is over {MAX_KEY} characters"));
+                    return Err(SecretError::KeyTooLong(MAX_KEY));
                 }
                 let mut file = json!({ "key": key, "path": path });
                 if let Some(mode) = item.mode {
@@ -33,12 +36,12 @@ impl SecretVolume {
                 }
                 Ok(file)
             });
-            source["items"] = items.collect::<Result<_, String>>()?;
+            source["items"] = items.collect::<Result<_, SecretError>>()?;
         }
-        if let Some(mode) = wish.mode {
+        if let Some(mode) = desired.mode {
             source["defaultMode"] = json!(mode);
         }
-        if wish.optional {
+        if desired.optional {
             source["optional"] = json!(true);
         }
         let name = format!("{PREFIX}{:016x}", fnv1a(&source.to_string()));
@@ -54,8 +57,9 @@ impl SecretVolume {
     }
 }
 
-/// FNV-1a: the same in every release and on every machine, which the standard library's hashers
-/// do not promise. Nothing is guarded by it.
+/// FNV-1a. The hash must be the same in every release, or a second pass by a newer replica would
+/// add the volume again; the standard library's hashers do not promise that. It need not resist
+/// collisions, because a volume of the same name and another source is an error.
 fn fnv1a(text: &str) -> u64 {
     let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, fold)
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_is_the_published_one() {
+    fn the_hash_matches_the_published_test_vectors() {
         assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);

@@ -1,12 +1,12 @@
-//! What is there already: the user's own, someone else's, ours.
+//! Pods that already have credentials: the author's, another webhook's, ours.
 
 use podrole_identity::variable::USER_DECIDED;
 
 use super::*;
 
 #[test]
-fn any_credential_variable_says_that_the_user_decided() {
-    for binding in [role(&json!({})), container_path()] {
+fn any_credential_variable_means_that_the_author_decided() {
+    for binding in [role(&json!({})), container_provider()] {
         for name in USER_DECIDED {
             for variable in [
                 json!({"name": name, "value": "x"}),
@@ -26,36 +26,37 @@ fn any_credential_variable_says_that_the_user_decided() {
 }
 
 #[test]
-fn a_variable_beside_our_own_pair_says_so_too() {
+fn so_does_a_credential_variable_beside_our_own_pair() {
     let mut container = with_irsa(web());
     let [role_arn, file] = irsa_pair();
     container["env"] = json!([role_arn, file, {"name": "AWS_PROFILE", "value": "x"}]);
     let mut before = pod(&json!([container]));
     before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
     let outcome = decide(&before, &role(&json!({})), &Settings::default());
-    let warning = "container web sets AWS_PROFILE; it is left as it is";
+    let warning = "container web sets AWS_PROFILE and is not changed; remove it to use the role";
     assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
 }
 
 #[test]
-fn the_complete_other_path_stays_and_is_named() {
+fn the_other_providers_credentials_are_kept_with_one_warning() {
     for (binding, pair, word) in [
         (role(&json!({})), container_pair(), "container"),
-        (container_path(), irsa_pair(), "web-identity"),
+        (container_provider(), irsa_pair(), "web-identity"),
     ] {
         let before = pod(&json!([{"name": "web", "env": pair}]));
         let outcome = decide(&before, &binding, &Settings::default());
-        let warning = format!("container web has {word} credentials already; they stay");
+        let warning = format!("{word} credentials are already set, and are kept, in container web");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
         let before = pod(&json!([{"name": "a", "env": pair}, {"name": "b", "env": pair}]));
         let outcome = decide(&before, &binding, &Settings::default());
-        let warning = format!("these have {word} credentials already, which stay: a, b");
+        let warning =
+            format!("{word} credentials are already set, and are kept, in containers a, b");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
 
 #[test]
-fn a_role_of_yesterday_stays_and_is_told() {
+fn an_outdated_role_is_kept_with_a_warning() {
     let mut before = pod(&json!([with_irsa(web())]));
     before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
     let changed = role(&json!({ROLE_KEY: "arn:aws:iam::111122223333:role/new"}));
@@ -64,7 +65,7 @@ fn a_role_of_yesterday_stays_and_is_told() {
 }
 
 #[test]
-fn variables_without_a_mount_are_not_made_whole() {
+fn variables_without_a_mount_are_not_completed() {
     let before = pod(&json!([{"name": "web", "env": irsa_pair()}]));
     let outcome = decide(&before, &role(&json!({})), &Settings::default());
     assert_eq!(outcome.reason(), Reason::LeftAlone);
@@ -72,7 +73,7 @@ fn variables_without_a_mount_are_not_made_whole() {
 }
 
 #[test]
-fn half_a_pair_is_the_users_even_beside_our_mount() {
+fn half_a_pair_is_the_authors_even_beside_our_mount() {
     for half in irsa_pair() {
         let name = half["name"].as_str().unwrap().to_owned();
         let mut container = with_irsa(web());
@@ -80,13 +81,14 @@ fn half_a_pair_is_the_users_even_beside_our_mount() {
         let mut before = pod(&json!([container]));
         before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
         let outcome = decide(&before, &role(&json!({})), &Settings::default());
-        let warning = format!("container web sets {name}; it is left as it is");
+        let warning =
+            format!("container web sets {name} and is not changed; remove it to use the role");
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
 
 #[test]
-fn what_another_webhook_left_complete_is_ours() {
+fn credentials_that_another_webhook_completed_need_nothing() {
     let mut before = pod(&json!([with_irsa(web())]));
     before["spec"]["volumes"] = json!([irsa_volume(3607)]);
     let outcome = decide(&before, &role(&json!({})), &Settings::default());
@@ -94,7 +96,7 @@ fn what_another_webhook_left_complete_is_ours() {
 }
 
 #[test]
-fn a_foreign_volume_with_our_name_is_kept_and_nothing_injected() {
+fn another_volume_with_our_name_is_kept_and_nothing_injected() {
     let mut other_audience = irsa_volume(86_400);
     other_audience["projected"]["sources"][0]["serviceAccountToken"]["audience"] = json!("vault");
     let mut other_file = irsa_volume(86_400);
@@ -131,7 +133,7 @@ fn a_token_under_another_name_at_our_path_counts_as_ours() {
 }
 
 #[test]
-fn something_else_at_our_path_leaves_the_container_alone() {
+fn another_mount_at_our_path_leaves_the_container_unchanged() {
     let path = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
     for (volume, sub_path) in [(json!({"emptyDir": {}}), ""), (irsa_volume(3600), "part")] {
         let before = mounted(&volume, path, sub_path);
@@ -142,7 +144,7 @@ fn something_else_at_our_path_leaves_the_container_alone() {
 }
 
 #[test]
-fn a_mount_whose_volume_is_missing_is_given_its_volume() {
+fn a_mount_whose_volume_is_missing_gets_its_volume() {
     let before = pod(&json!([{"name": "web", "volumeMounts": [irsa_mount()]}]));
     let patched = patched(&before, &role(&json!({})), &Settings::default());
     assert_eq!(patched["spec"]["volumes"], json!([irsa_volume(86_400)]));
@@ -150,12 +152,12 @@ fn a_mount_whose_volume_is_missing_is_given_its_volume() {
 }
 
 #[test]
-fn a_sidecar_that_came_later_is_served_on_the_second_pass() {
+fn a_sidecar_that_was_added_later_is_completed_on_the_second_pass() {
     let settings = Settings::default();
-    let mut first = patched(&pod(&json!([web()])), &container_path(), &settings);
+    let mut first = patched(&pod(&json!([web()])), &container_provider(), &settings);
     first["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "late"}));
-    let Outcome::Patch { operations, .. } = decide(&first, &container_path(), &settings) else {
-        panic!("the sidecar was not served");
+    let Outcome::Patch { operations, .. } = decide(&first, &container_provider(), &settings) else {
+        panic!("the sidecar was not completed");
     };
     let paths: Vec<&str> = operations.iter().map(|op| op.path().as_str()).collect();
     let late = "/spec/containers/1";

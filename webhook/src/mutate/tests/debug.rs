@@ -24,8 +24,8 @@ fn injected(binding: &Binding) -> Value {
 }
 
 #[test]
-fn a_debugger_gets_what_the_pods_containers_have() {
-    for binding in [role(&json!({"podrole.io/region": "eu-north-1"})), container_path()] {
+fn a_debugger_gets_the_identity_of_the_pods_containers() {
+    for binding in [role(&json!({"podrole.io/region": "eu-north-1"})), container_provider()] {
         let before = injected(&binding);
         let (patched, _) = debug(&before, &json!([debugger("d")]), &json!([]));
         let (container, web) =
@@ -37,7 +37,7 @@ fn a_debugger_gets_what_the_pods_containers_have() {
 }
 
 #[test]
-fn only_new_ones_change_wherever_they_stand() {
+fn only_new_ones_change_wherever_they_are_in_the_list() {
     let before = injected(&role(&json!({})));
     let old = json!([debugger("missed")]);
     let new = json!([debugger("new"), debugger("missed")]);
@@ -51,7 +51,7 @@ fn only_new_ones_change_wherever_they_stand() {
 }
 
 #[test]
-fn a_pod_without_an_identity_gives_none_and_a_volume_alone_is_none() {
+fn without_an_identity_or_its_volume_a_debugger_gets_nothing() {
     let (_, outcome) = debug(&pod(&json!([web()])), &json!([debugger("d")]), &json!([]));
     assert_eq!(outcome, Outcome::skip(Reason::NoRole));
     let mut lost = injected(&role(&json!({})));
@@ -61,7 +61,7 @@ fn a_pod_without_an_identity_gives_none_and_a_volume_alone_is_none() {
 }
 
 #[test]
-fn the_container_that_is_looked_into_is_the_model() {
+fn the_target_containers_identity_is_copied() {
     let mut before =
         pod(&json!([with_irsa(json!({"name": "a"})), with_irsa(json!({"name": "b"}))]));
     before["spec"]["volumes"] = json!([irsa_volume(86_400)]);
@@ -74,7 +74,7 @@ fn the_container_that_is_looked_into_is_the_model() {
 }
 
 #[test]
-fn a_debuggers_own_credentials_stay() {
+fn a_debuggers_own_credentials_are_kept() {
     let before = injected(&role(&json!({})));
     let own = json!({"name": "d", "env": [{"name": "AWS_PROFILE", "value": "x"}]});
     let (patched, outcome) = debug(&before, &json!([own]), &json!([]));
@@ -83,10 +83,10 @@ fn a_debuggers_own_credentials_stay() {
 }
 
 #[test]
-fn secrets_come_along_but_no_part_of_a_volume() {
-    let account = role(&json!({"secret.podrole.io/db": "/etc/db",
+fn secrets_are_copied_except_sub_paths() {
+    let binding = role(&json!({"secret.podrole.io/db": "/etc/db",
         "secret.podrole.io/part": r#"{"mountPath":"/etc/part","subPath":"a"}"#}));
-    let (patched, _) = debug(&injected(&account), &json!([debugger("d")]), &json!([]));
+    let (patched, _) = debug(&injected(&binding), &json!([debugger("d")]), &json!([]));
     let mounts = patched["spec"]["ephemeralContainers"][0]["volumeMounts"].as_array().unwrap();
     let paths: Vec<&str> = mounts.iter().map(|it| it["mountPath"].as_str().unwrap()).collect();
     assert_eq!(paths, ["/var/run/secrets/eks.amazonaws.com/serviceaccount", "/etc/db"]);
@@ -94,11 +94,11 @@ fn secrets_come_along_but_no_part_of_a_volume() {
 }
 
 #[test]
-fn the_kubelets_name_for_the_pod_is_known_by_now() {
-    let account = role(&json!({"podrole.io/session-name": "s-{pod.name}"}));
+fn a_generated_pod_name_is_filled_in() {
+    let binding = role(&json!({"podrole.io/session-name": "s-{pod.name}"}));
     let mut before = pod(&json!([web()]));
     before["metadata"] = json!({"generateName": "app-"});
-    let mut stored = patched(&before, &account, &Settings::default());
+    let mut stored = patched(&before, &binding, &Settings::default());
     stored["metadata"]["name"] = json!("app-x7k2p");
     let (patched, _) = debug(&stored, &json!([debugger("d")]), &json!([]));
     let debugger = &patched["spec"]["ephemeralContainers"][0];
@@ -106,7 +106,7 @@ fn the_kubelets_name_for_the_pod_is_known_by_now() {
 }
 
 #[test]
-fn windows_paths_lead_to_the_mount() {
+fn windows_paths_are_matched_to_the_mount() {
     let mut before = pod(&json!([web()]));
     before["spec"]["os"] = json!({"name": "windows"});
     let stored = patched(&before, &role(&json!({})), &Settings::default());

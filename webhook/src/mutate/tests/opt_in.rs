@@ -1,4 +1,4 @@
-//! What annotations add beside the identity.
+//! Variables that opt-in annotations add beside the identity.
 
 use super::*;
 
@@ -7,15 +7,15 @@ fn container(patched: &Value) -> &Value {
 }
 
 #[test]
-fn each_extra_is_a_variable_and_a_containers_own_stays() {
-    let account = role(&json!({
+fn each_opt_in_is_a_variable_and_a_containers_own_is_kept() {
+    let binding = role(&json!({
         "podrole.io/region": "eu-north-1",
         "podrole.io/endpoint-url": "http://sandbox:4566",
         "podrole.io/disable-imds": "true",
         "podrole.io/session-name": "{pod.namespace}.{pod.name}",
     }));
     let settings = Settings { region: Some("eu-west-1".to_owned()), ..Settings::default() };
-    let patched_pod = patched(&pod(&json!([web()])), &account, &settings);
+    let patched_pod = patched(&pod(&json!([web()])), &binding, &settings);
     for (name, expected) in [
         ("AWS_REGION", "eu-north-1"),
         ("AWS_DEFAULT_REGION", "eu-north-1"),
@@ -25,51 +25,54 @@ fn each_extra_is_a_variable_and_a_containers_own_stays() {
     ] {
         assert_eq!(value(container(&patched_pod), name), expected, "{name}");
         let own = json!([{"name": "web", "env": [{"name": name, "value": "own"}]}]);
-        let patched = patched(&pod(&own), &account, &settings);
+        let patched = patched(&pod(&own), &binding, &settings);
         assert_eq!(value(container(&patched), name), "own");
     }
 }
 
 #[test]
-fn the_pods_extras_go_before_the_service_accounts() {
-    let account =
+fn the_pods_annotations_override_the_service_accounts() {
+    let binding =
         role(&json!({"podrole.io/region": "eu-north-1", "podrole.io/disable-imds": "true"}));
     let mut before = pod(&json!([web()]));
     before["metadata"]["annotations"] =
         json!({"podrole.io/region": "us-east-1", "podrole.io/disable-imds": "false"});
-    let patched = patched(&before, &account, &Settings::default());
+    let patched = patched(&before, &binding, &Settings::default());
     assert_eq!(value(container(&patched), "AWS_REGION"), "us-east-1");
     assert!(!names(container(&patched)).contains(&"AWS_EC2_METADATA_DISABLED"));
 }
 
 #[test]
-fn the_session_name_is_web_identitys_alone() {
-    let account = role(&json!({"podrole.io/session-name": "{pod.namespace}",
+fn only_web_identity_has_a_session_name() {
+    let binding = role(&json!({"podrole.io/session-name": "{pod.namespace}",
         "podrole.io/credentials": "container"}));
-    let patched = patched(&pod(&json!([web()])), &account, &Settings::default());
+    let patched = patched(&pod(&json!([web()])), &binding, &Settings::default());
     assert_eq!(container(&patched)["env"], json!(container_pair()));
 }
 
 #[test]
-fn a_generated_name_is_filled_in_by_the_kubelet_where_it_fits() {
+fn the_kubelet_fills_in_a_generated_name_if_it_fits() {
     let generated = |base: &str| {
         let mut before = pod(&json!([web()]));
         before["metadata"] = json!({"generateName": base});
         before
     };
-    let account = role(&json!({"podrole.io/session-name": "{pod.namespace}.{pod.name}"}));
-    let patched_pod = patched(&generated("app-"), &account, &Settings::default());
+    let binding = role(&json!({"podrole.io/session-name": "{pod.namespace}.{pod.name}"}));
+    let patched_pod = patched(&generated("app-"), &binding, &Settings::default());
     let from = json!({"name": "PODROLE_POD_NAME",
         "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
     let all = names(container(&patched_pod));
     let at = |name: &str| all.iter().position(|one| *one == name).unwrap();
     assert_eq!(container(&patched_pod)["env"][at("PODROLE_POD_NAME")], from);
-    assert!(at("PODROLE_POD_NAME") < at("AWS_ROLE_SESSION_NAME"), "it must be known before");
+    assert!(
+        at("PODROLE_POD_NAME") < at("AWS_ROLE_SESSION_NAME"),
+        "$(NAME) needs an earlier variable"
+    );
     let name = value(container(&patched_pod), "AWS_ROLE_SESSION_NAME");
     assert_eq!(name, "shop.$(PODROLE_POD_NAME)");
 
     let too_long = generated(&"a".repeat(58));
-    let outcome = decide(&too_long, &account, &Settings::default());
+    let outcome = decide(&too_long, &binding, &Settings::default());
     assert!(warnings(&outcome)[0].contains("podrole.io/session-name"), "{outcome:?}");
     let patched = after(&too_long, &outcome);
     assert_eq!(container(&patched)["env"], json!(irsa_pair()));

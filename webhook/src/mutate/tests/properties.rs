@@ -1,4 +1,4 @@
-//! What holds for any pod.
+//! Properties of every pod and its patch.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -96,7 +96,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     })
 }
 
-/// Takes what we may add out of a patched pod again: what is left must be what was there.
+/// Removes from a patched pod everything that podrole may add: the original pod must remain.
 fn strip(before: &Value, after: &mut Value) {
     if after["metadata"]["labels"] != before["metadata"]["labels"] {
         let labels = after["metadata"]["labels"].as_object_mut().unwrap();
@@ -118,7 +118,7 @@ fn strip(before: &Value, after: &mut Value) {
     }
 }
 
-/// What was there is still there at the beginning, in its order; then it is put back.
+/// Asserts that the original values are a prefix of the patched ones, and restores them.
 fn restore(before: &Value, after: &mut Value, key: &str) {
     if let (Some(was), Some(is)) = (before[key].as_array(), after[key].as_array()) {
         assert!(is.starts_with(was), "{key}: {was:?} became {is:?}");
@@ -129,7 +129,7 @@ fn restore(before: &Value, after: &mut Value, key: &str) {
     }
 }
 
-/// Proxy exceptions are the one value that may grow.
+/// The value of `NO_PROXY` is the only one that a patch may extend.
 fn exceptions(before: &Value, after: &mut Value) {
     let was = before["env"].as_array().into_iter().flatten();
     for (index, was) in was.enumerate() {
@@ -147,10 +147,10 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_second_pass_finds_nothing_and_only_ours_is_added(
+    fn a_second_pass_adds_nothing_and_only_our_fields_are_added(
         before in any_pod(), settings in any_settings(), container in any::<bool>(), jitter: u64,
     ) {
-        let binding = if container { container_path() } else { role(&json!({})) };
+        let binding = if container { container_provider() } else { role(&json!({})) };
         let read = |pod: &Value| PodView::read(&pod.to_string()).unwrap();
         let outcome = mutate(&read(&before), &binding, &settings, jitter);
         let once = after(&before, &outcome);

@@ -1,8 +1,8 @@
-//! What EKS's webhook makes of the same pods, compared after the patch is applied.
+//! The results of EKS's webhook for the same pods, compared after the patch is applied.
 //!
-//! The known differences: the volume is appended, not prepended; a container whose user decided is
-//! left alone whole, with a warning, where EKS mounts a token that nothing reads; and `resources`
-//! and the like do not appear or vanish, because arrays are not written anew.
+//! The known differences: the volume is appended, not prepended; a container whose author decided
+//! is not changed at all and gives a warning, where EKS mounts a token that no SDK reads; and
+//! `resources` and the like do not appear or disappear, because arrays are not serialized again.
 
 use super::*;
 
@@ -44,7 +44,7 @@ fn region_and_sts_for_init_containers_and_sidecars_too() {
 }
 
 #[test]
-fn a_region_of_the_containers_own_stays_alone() {
+fn a_containers_own_region_is_kept() {
     let settings = Settings { region: Some("eu-west-1".to_owned()), ..Settings::default() };
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         let mut container = web();
@@ -57,7 +57,7 @@ fn a_region_of_the_containers_own_stays_alone() {
 }
 
 #[test]
-fn a_role_of_the_containers_own_leaves_it_alone() {
+fn a_container_with_its_own_role_is_not_changed() {
     for more in [json!([]), json!([{"name": "AWS_REGION"}, {"name": "AWS_STS_REGIONAL_ENDPOINTS"}])]
     {
         let mut container = web();
@@ -65,7 +65,8 @@ fn a_role_of_the_containers_own_leaves_it_alone() {
         env.extend(more.as_array().unwrap().iter().cloned());
         container["env"] = json!(env);
         let outcome = decide(&pod(&json!([container])), &role(&json!({})), &Settings::default());
-        let warning = "container web sets AWS_ROLE_ARN; it is left as it is";
+        let warning =
+            "container web sets AWS_ROLE_ARN and is not changed; remove it to use the role";
         assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
     }
 }
@@ -88,7 +89,7 @@ fn pod_annotations_skip_containers_and_set_the_expiry() {
 }
 
 #[test]
-fn windows_has_a_token_file_of_its_own_and_the_same_mount() {
+fn windows_has_its_own_token_file_path_and_the_same_mount() {
     let mut before = pod(&json!([web()]));
     before["spec"]["nodeSelector"] = json!({"kubernetes.io/os": "windows"});
     let patched = patched(&before, &role(&json!({})), &Settings::default());
@@ -106,7 +107,7 @@ fn pod_identity() {
     let mut before = pod(&json!([web()]));
     before["metadata"]["labels"] = json!({"app": "web"});
     before["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
-    let patched = patched(&before, &container_path(), &settings);
+    let patched = patched(&before, &container_provider(), &settings);
     let labels = json!({"app": "web", "eks.amazonaws.com/pod-identity": "enabled"});
     assert_eq!(patched["metadata"]["labels"], labels);
     let volume = json!({"name": "eks-pod-identity-token", "projected": {"sources": [
@@ -133,7 +134,7 @@ fn a_token_volume_that_is_mounted_elsewhere_is_mounted_here_too() {
 }
 
 #[test]
-fn nobody_gets_nothing() {
+fn a_service_account_without_a_role_gets_nothing() {
     let binding = bind(&Annotations::new());
     let outcome = decide(&pod(&json!([web()])), &binding, &Settings::default());
     assert_eq!(outcome, Outcome::skip(Reason::NoRole));

@@ -1,4 +1,4 @@
-//! Secrets: as files, as variables, for some containers, and refused.
+//! Secrets: as files, as variables, for some containers, and rejected.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn given(before: &Value, binding: &Binding) -> Value {
 }
 
 #[test]
-fn a_path_is_a_read_only_mount_that_waits_for_its_secret() {
+fn a_path_becomes_a_read_only_mount_of_a_required_secret() {
     let patched = given(&pod(&json!([web()])), &asks("/etc/db"));
     let volume = &patched["spec"]["volumes"][0];
     assert_eq!(volume["secret"], json!({"secretName": "db"}));
@@ -41,10 +41,10 @@ fn a_path_is_a_read_only_mount_that_waits_for_its_secret() {
 }
 
 #[test]
-fn an_object_gives_all_it_says_beside_an_identity() {
-    let account = role(&json!({KEY: r#"{"secretName":"db.v2","mountPath":"/etc/db","env":"DB_",
+fn an_object_sets_every_field_beside_an_identity() {
+    let binding = role(&json!({KEY: r#"{"secretName":"db.v2","mountPath":"/etc/db","env":"DB_",
         "optional":true,"mode":"0440","items":[{"key":"{pod.name}","path":"{pod.namespace}/key"}]}"#}));
-    let patched = patched(&pod(&json!([web()])), &account, &settings());
+    let patched = patched(&pod(&json!([web()])), &binding, &settings());
     let secret = json!({"secretName": "db.v2", "items": [{"key": "p", "path": "shop/key"}],
         "defaultMode": 0o440, "optional": true});
     assert_eq!(patched["spec"]["volumes"][0], irsa_volume(86_400));
@@ -65,7 +65,7 @@ fn variables_alone_need_no_volume() {
 }
 
 #[test]
-fn containers_choose_and_skip_lists_hold() {
+fn secrets_go_to_the_listed_containers_that_are_not_skipped() {
     let mut before = pod(&json!([{"name": "a"}, {"name": "b"}]));
     before["spec"]["initContainers"] = json!([{"name": "i"}]);
     let of = |patched: &Value| {
@@ -81,7 +81,7 @@ fn containers_choose_and_skip_lists_hold() {
 }
 
 #[test]
-fn the_pod_decides_for_its_alias() {
+fn the_pods_annotation_overrides_the_service_accounts() {
     let mut before = pod(&json!([web()]));
     before["metadata"]["annotations"] = json!({KEY: "/srv/db", "secret.podrole.io/mq": "/etc/mq"});
     let patched = given(&before, &asks("/etc/db"));
@@ -93,7 +93,7 @@ fn the_pod_decides_for_its_alias() {
 }
 
 #[test]
-fn the_same_secret_twice_is_one_volume() {
+fn equal_secrets_share_a_volume() {
     let twice = r#"[{"mountPath":"/a"},{"mountPath":"/b"},{"mountPath":"/c","optional":true}]"#;
     let patched = given(&pod(&json!([web()])), &asks(twice));
     assert_eq!(patched["spec"]["volumes"].as_array().unwrap().len(), 2);
@@ -103,26 +103,26 @@ fn the_same_secret_twice_is_one_volume() {
     assert_ne!(mounts[0].1, mounts[2].1);
 }
 
-/// What is refused, with the annotation in the warning, and nothing done.
-fn refused(before: &Value, binding: &Binding, word: &str) {
+/// Asserts that the pod is not changed and that the warning contains `word`.
+fn rejected(before: &Value, binding: &Binding, word: &str) {
     let outcome = decide(before, binding, &settings());
-    let told = warnings(&outcome);
-    assert_eq!(told.len(), 1, "{outcome:?}");
-    assert!(told[0].contains(word), "{told:?}");
+    let warnings = warnings(&outcome);
+    assert_eq!(warnings.len(), 1, "{outcome:?}");
+    assert!(warnings[0].contains(word), "{warnings:?}");
     assert_eq!(after(before, &outcome), *before);
 }
 
 #[test]
-fn a_mount_that_is_there_is_not_covered() {
+fn an_existing_mount_is_not_covered() {
     for (there, path) in
         [("/etc/db", "/etc/db"), ("/etc/db/", "/etc//db"), ("/etc/db/x", "/etc/db")]
     {
         let container = json!({"name": "web", "volumeMounts": [{"name": "v", "mountPath": there}]});
-        refused(&pod(&json!([container])), &asks(path), KEY);
+        rejected(&pod(&json!([container])), &asks(path), KEY);
     }
     let beside = json!({"name": "web", "volumeMounts": [{"name": "v", "mountPath": "/etc/dbx"}]});
     given(&pod(&json!([beside])), &asks("/etc/db"));
-    // The token's mount counts, too, though it only comes now.
+    // The token's mount counts as well, although it is added in the same pass.
     let token = role(&json!({KEY: "/var/run/secrets"}));
     let outcome = decide(&pod(&json!([web()])), &token, &settings());
     assert!(warnings(&outcome)[0].contains(KEY), "{outcome:?}");
@@ -146,28 +146,28 @@ fn two_secrets_do_not_share_a_path_nor_nest() {
 }
 
 #[test]
-fn a_bad_value_is_told_even_where_nothing_else_is_done() {
-    refused(&pod(&json!([web()])), &asks("etc/db"), KEY);
-    refused(&pod(&json!([web()])), &asks("/etc/../db"), KEY);
+fn an_invalid_value_is_a_warning_even_if_nothing_is_injected() {
+    rejected(&pod(&json!([web()])), &asks("etc/db"), KEY);
+    rejected(&pod(&json!([web()])), &asks("/etc/../db"), KEY);
 }
 
 #[test]
-fn a_service_account_that_enforces_its_list_gets_none() {
+fn a_service_account_that_enforces_mountable_secrets_gets_none() {
     let annotations = [(KEY, "/etc/db"), ("kubernetes.io/enforce-mountable-secrets", "true")];
     let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    refused(&pod(&json!([web()])), &bind(&annotations.into()), "enforces mountable secrets");
+    rejected(&pod(&json!([web()])), &bind(&annotations.into()), "enforces mountable secrets");
 }
 
 #[test]
-fn a_foreign_volume_of_our_name_is_not_used() {
+fn another_volume_with_our_name_is_not_used() {
     let name = given(&pod(&json!([web()])), &asks("/etc/db"))["spec"]["volumes"][0]["name"].clone();
     let mut before = pod(&json!([web()]));
     before["spec"]["volumes"] = json!([{"name": name, "secret": {"secretName": "other"}}]);
-    refused(&before, &asks("/etc/db"), KEY);
+    rejected(&before, &asks("/etc/db"), KEY);
 }
 
 #[test]
-fn a_generated_name_works_in_a_sub_path_and_nowhere_else() {
+fn a_generated_name_is_possible_in_a_sub_path_only() {
     let mut before = pod(&json!([web()]));
     before["metadata"] = json!({"generateName": "app-"});
     let sub_path = r#"{"mountPath":"/etc/db","subPath":"$x/{pod.namespace}/{pod.name}"}"#;
@@ -181,14 +181,14 @@ fn a_generated_name_works_in_a_sub_path_and_nowhere_else() {
         r#"{"mountPath":"/etc/db","items":[{"key":"{pod.name}","path":"a"}]}"#,
         r#"{"mountPath":"/etc/db","items":[{"key":"a","path":"{pod.name}"}]}"#,
     ] {
-        refused(&before, &asks(value), KEY);
+        rejected(&before, &asks(value), KEY);
     }
     let named = given(&pod(&json!([web()])), &asks(sub_path));
     assert_eq!(named["spec"]["containers"][0]["volumeMounts"][0]["subPath"], "$x/shop/p");
 }
 
 #[test]
-fn placeholders_are_filled_where_they_are_known() {
+fn known_placeholders_are_filled_in() {
     let value = r#"{"mountPath":"/etc/{serviceaccount.name}/{pod.name}",
         "items":[{"key":"{pod.namespace}-{serviceaccount.name}","path":"{pod.name}"}]}"#;
     let patched = given(&pod(&json!([web()])), &asks(value));

@@ -1,4 +1,4 @@
-//! Over the wire: TLS, and the two HTTPs that a client chooses between.
+//! Over the network: TLS, and the two versions of HTTP that a client may choose.
 
 use std::net::Ipv4Addr;
 
@@ -54,7 +54,7 @@ async fn send(stream: TlsStream<TcpStream>, http2: bool) -> Response<Incoming> {
 }
 
 #[tokio::test]
-async fn both_https_are_spoken_and_each_review_is_timed() {
+async fn both_versions_of_http_work_and_each_review_is_timed() {
     podrole_runtime::crypto::install();
     let day = Duration::from_secs(86_400);
     let authority = Authority::mint("test CA", now(), day).unwrap();

@@ -1,4 +1,4 @@
-//! What the containers of one pod should have, settled once for all of them.
+//! The identity that the containers of one pod should have, computed once for all of them.
 
 use podrole_identity::{
     Audience, CredentialProvider, Denial, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations,
@@ -13,17 +13,17 @@ use crate::{
     pod::{Container, PodView, Volume},
 };
 
-/// How much earlier than a day a token may end, in seconds; as on EKS.
+/// How much shorter than a day a token's life may be, in seconds; as on EKS.
 const MAX_JITTER_SECONDS: u32 = 7200;
 
-/// Variables that belong together: all are added, or none where one of them is there.
+/// Variables that belong together: all are added, or none if the container has one of them.
 pub(super) type Group = Vec<(&'static str, String)>;
 
-/// What a pod's containers should have.
-pub(super) struct Wish {
-    pub(super) path: CredentialProvider,
+/// The identity that a pod's containers should have.
+pub(super) struct DesiredIdentity {
+    pub(super) provider: CredentialProvider,
     pub(super) volume: TokenVolume,
-    /// The two variables that make an SDK take this path.
+    /// The two variables that make an SDK use this provider.
     pub(super) pair: [(&'static str, String); 2],
     /// The variables beside the pair, in EKS's order.
     pub(super) settings: Vec<Group>,
@@ -32,42 +32,43 @@ pub(super) struct Wish {
     pub(super) warning: Option<String>,
 }
 
-impl Wish {
+impl DesiredIdentity {
     pub(super) fn new(
         pod: &PodView,
-        said: &PodAnnotations,
-        (binding, path): (&Binding, CredentialProvider),
+        annotations: &PodAnnotations,
+        (binding, provider): (&Binding, CredentialProvider),
         settings: &Settings,
         jitter: u64,
     ) -> Self {
-        let volume = settings.volume(path).clone();
-        let expiration = said.token_expiration.or(binding.said.token_expiration);
+        let volume = settings.volume(provider).clone();
+        let expiration = annotations.token_expiration.or(binding.annotations.token_expiration);
         let seconds = expiration.unwrap_or(settings.token_expiration).seconds();
-        let opt_in = said.opt_in.or(&binding.said.opt_in);
-        let (session_name, warning) = session_name(pod, path, binding, &opt_in);
-        let mut groups = plain_settings(binding, &opt_in, settings);
+        let opt_in = annotations.opt_in.or(&binding.annotations.opt_in);
+        let (session_name, warning) = session_name(pod, provider, binding, &opt_in);
+        let mut groups = shared_settings(binding, &opt_in, settings);
         groups.extend(session_name.map(|name| vec![(names::ROLE_SESSION_NAME, name)]));
-        let audience: Audience = settings.audience_of(path, binding.said.audience.as_ref());
+        let audience: Audience =
+            settings.audience_of(provider, binding.annotations.audience.as_ref());
         Self {
-            path,
-            pair: pair(path, token_file(&volume, pod.is_windows()), binding, settings),
+            provider,
+            pair: pair(provider, token_file(&volume, pod.is_windows()), binding, settings),
             volume,
             settings: groups,
             audience: audience.to_string(),
-            expiration_seconds: spread(path, seconds, jitter),
+            expiration_seconds: spread(provider, seconds, jitter),
             warning: binding.grant.as_ref().err().map(Denial::summary).or(warning),
         }
     }
 
-    /// Whether a volume gives the token that is wished for.
-    pub(super) fn is_met_by(&self, volume: &Volume) -> bool {
+    /// Whether a volume projects the desired token.
+    pub(super) fn is_satisfied_by(&self, volume: &Volume) -> bool {
         volume.projects_token(&self.audience, &self.volume.file)
     }
 
-    /// The variables beside the pair that a container lacks.
+    /// The variables beside the pair that are missing in a container.
     pub(super) fn settings_for(&self, container: &Container) -> Vec<(&'static str, String)> {
-        let lacks = |group: &&Group| !group.iter().any(|(name, _)| container.has_variable(name));
-        self.settings.iter().filter(lacks).flatten().cloned().collect()
+        let missing = |group: &&Group| !group.iter().any(|(name, _)| container.has_variable(name));
+        self.settings.iter().filter(missing).flatten().cloned().collect()
     }
 
     pub(super) fn volume_json(&self) -> Value {
@@ -94,10 +95,15 @@ pub(super) fn as_json((name, value): &(&'static str, String)) -> Value {
     variable(name, value)
 }
 
-/// The settings that hold for both paths. The two for the region go together: SDKs read one each.
-fn plain_settings(binding: &Binding, opt_in: &OptInAnnotations, settings: &Settings) -> Vec<Group> {
+/// The settings that both providers share. The two variables for the region go together, because
+/// some SDKs read only the one and some only the other.
+fn shared_settings(
+    binding: &Binding,
+    opt_in: &OptInAnnotations,
+    settings: &Settings,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let regional = binding.said.sts_regional_endpoints;
+    let regional = binding.annotations.sts_regional_endpoints;
     if regional.unwrap_or(settings.sts_regional_endpoints) {
         groups.push(vec![(names::STS_REGIONAL_ENDPOINTS, "regional".to_owned())]);
     }
@@ -114,39 +120,41 @@ fn plain_settings(binding: &Binding, opt_in: &OptInAnnotations, settings: &Setti
     groups
 }
 
-/// The session name of web identity; that of the container path is the agent's to choose. A name
-/// that Kubernetes makes up later is filled in by the kubelet, if the whole is then short enough.
+/// Returns the session name, or the warning why there is none. Only web identity has one here: for
+/// the container provider the agent chooses it. If Kubernetes has not generated the pod's name yet,
+/// the kubelet fills it in, provided that the longest possible name still fits.
 fn session_name(
     pod: &PodView,
-    path: CredentialProvider,
+    provider: CredentialProvider,
     binding: &Binding,
     opt_in: &OptInAnnotations,
 ) -> (Option<String>, Option<String>) {
     let template = opt_in.session_name.as_ref();
-    let Some(template) = template.filter(|_| path == CredentialProvider::WebIdentity) else {
+    let Some(template) = template.filter(|_| provider == CredentialProvider::WebIdentity) else {
         return (None, None);
     };
     if let Some(name) = pod.name() {
-        return (Some(template.expand(&binding.account, name).to_string()), None);
+        return (Some(template.expand(&binding.service_account, name).to_string()), None);
     }
     let reference = format!("$({POD_NAME})");
-    match template.expand_around(&binding.account, &reference, pod.longest_name()) {
+    match template.expand_around(&binding.service_account, &reference, pod.longest_name()) {
         Some(name) => (Some(name), None),
         None => {
-            let warning =
-                format!("{SESSION_NAME_ANNOTATION} is over 64 characters with this pod's name");
+            let warning = format!(
+                "{SESSION_NAME_ANNOTATION}: over 64 characters with the pod's name; shorten it"
+            );
             (None, Some(warning))
         }
     }
 }
 
 fn pair(
-    path: CredentialProvider,
+    provider: CredentialProvider,
     token_file: String,
     binding: &Binding,
     settings: &Settings,
 ) -> [(&'static str, String); 2] {
-    match path {
+    match provider {
         CredentialProvider::WebIdentity => [
             (names::ROLE_ARN, binding.role().map(ToString::to_string).unwrap_or_default()),
             (names::WEB_IDENTITY_TOKEN_FILE, token_file),
@@ -158,16 +166,17 @@ fn pair(
     }
 }
 
-/// The token's path as the SDK opens it. Windows has its own form, though not for mounts.
+/// The token's path as the SDK opens it. On Windows that needs a drive and backslashes; mount paths
+/// do not, because the kubelet translates them.
 pub(super) fn token_file(volume: &TokenVolume, windows: bool) -> String {
     let file = volume.token_file();
     if windows { format!("C:{}", file.replace('/', "\\")) } else { file }
 }
 
-/// Tokens of a day end at different times, so that a node's agents are not asked all at once. Web
-/// identity's do not, as on EKS.
-fn spread(path: CredentialProvider, seconds: u32, jitter: u64) -> u32 {
-    if path != CredentialProvider::Container || seconds != MAX_TOKEN_EXPIRATION_SECONDS {
+/// Shortens container tokens of a day by a random time, so that pods of one rollout do not ask the
+/// agent again all at once. Web identity's tokens are not shortened, as on EKS.
+fn spread(provider: CredentialProvider, seconds: u32, jitter: u64) -> u32 {
+    if provider != CredentialProvider::Container || seconds != MAX_TOKEN_EXPIRATION_SECONDS {
         return seconds;
     }
     let earlier = jitter % (u64::from(MAX_JITTER_SECONDS) + 1);
@@ -190,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_opens_files_in_its_own_way() {
+    fn windows_token_files_have_a_drive_and_backslashes() {
         let volume = CredentialProvider::WebIdentity.token_volume();
         let unix = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
         let windows = r"C:\var\run\secrets\eks.amazonaws.com\serviceaccount\token";

@@ -1,4 +1,4 @@
-//! How long ago each watch has told anything, as it is at the scrape.
+//! How long ago each watch reported an event, computed at the scrape.
 
 use std::{
     collections::BTreeMap,
@@ -12,36 +12,34 @@ use prometheus_client::{
     metrics::{MetricType, gauge::ConstGauge},
 };
 
-use super::{
-    Watch,
-    labels::{KindLabels, Word},
-};
-use crate::flights::lock;
+use super::labels::{KindLabels, LabelValue, Watch};
+use crate::mutex::lock;
 
-/// When each watch was heard of last. Clones are the same.
+/// When each watch reported its last event. Clones share the times.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ages(Arc<Mutex<BTreeMap<Watch, Timestamp>>>);
+pub(crate) struct SyncAges(Arc<Mutex<BTreeMap<Watch, Timestamp>>>);
 
-impl Ages {
-    pub(super) fn heard(&self, watch: Watch, now: Timestamp) {
+impl SyncAges {
+    pub(super) fn record(&self, watch: Watch, now: Timestamp) {
         lock(&self.0).insert(watch, now);
     }
 
-    /// Seconds since each watch told anything; none for one that has never.
+    /// Seconds since each watch's last event. A watch without events has no entry, and its series
+    /// is absent.
     fn at(&self, now: Timestamp) -> Vec<(Watch, i64)> {
-        let heard = lock(&self.0);
+        let times = lock(&self.0);
         let age = |at: &Timestamp| now.as_second().saturating_sub(at.as_second()).max(0);
-        heard.iter().map(|(watch, at)| (*watch, age(at))).collect()
+        times.iter().map(|(watch, at)| (*watch, age(at))).collect()
     }
 }
 
-impl Collector for Ages {
+impl Collector for SyncAges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let name = "podrole_webhook_sync_age_seconds";
-        let help = "Seconds since a watch told anything; it grows while nothing changes";
+        let help = "Seconds since the last event of a watch; it grows while nothing changes";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (watch, seconds) in self.at(podrole_runtime::clock::now()) {
-            let labels = KindLabels { kind: Word(watch.as_str()) };
+            let labels = KindLabels { kind: LabelValue(watch.as_str()) };
             ConstGauge::new(seconds).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
@@ -54,11 +52,11 @@ mod tests {
     use jiff::SignedDuration;
 
     #[test]
-    fn an_age_counts_from_what_was_told_last() {
-        let (ages, now) = (Ages::default(), podrole_runtime::clock::now());
+    fn an_age_counts_from_the_last_event() {
+        let (ages, now) = (SyncAges::default(), podrole_runtime::clock::now());
         assert_eq!(ages.at(now), []);
-        ages.heard(Watch::Namespaces, now - SignedDuration::from_secs(90));
-        ages.heard(Watch::Namespaces, now - SignedDuration::from_secs(30));
+        ages.record(Watch::Namespaces, now - SignedDuration::from_secs(90));
+        ages.record(Watch::Namespaces, now - SignedDuration::from_secs(30));
         assert_eq!(ages.at(now), [(Watch::Namespaces, 30)]);
     }
 }

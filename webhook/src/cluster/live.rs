@@ -1,0 +1,106 @@
+//! Live reads. They give no resourceVersion, so the API server returns the most recent state, which
+//! a watch of its or ours may not have reported yet.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::{Api, Client, api::ListParams};
+use podrole_identity::{
+    AnnotationRules, PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef,
+};
+
+use super::{errors::with_root, follow};
+use crate::{
+    LookupError, ServiceAccounts,
+    live_reads::{ListResult, LiveServiceAccounts, ReadResult},
+    namespaces::LiveNamespaces,
+};
+
+#[derive(Clone)]
+pub(super) struct LiveCluster {
+    client: Client,
+    reading: AnnotationRules,
+}
+
+impl LiveCluster {
+    pub(super) fn new(client: Client, reading: AnnotationRules) -> Self {
+        Self { client, reading }
+    }
+}
+
+impl LiveServiceAccounts for LiveCluster {
+    fn read(&self, service_account: &ServiceAccountRef) -> impl Future<Output = ReadResult> + Send {
+        let (namespace, name) = (service_account.namespace(), service_account.name());
+        let api = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
+        async move {
+            let meta = api.get_metadata_opt(name).await.map_err(|error| {
+                let error = with_root(&error);
+                tracing::warn!(
+                    namespace,
+                    service_account = name,
+                    error,
+                    "could not read a ServiceAccount; its pod is not decided"
+                );
+                LookupError::Failed
+            })?;
+            Ok(meta.map(|meta| follow::versioned(meta, &self.reading)))
+        }
+    }
+
+    fn list(&self, namespace: &str) -> impl Future<Output = ListResult> + Send {
+        let api = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
+        async move {
+            // In one page: a namespace has few ServiceAccounts, and pages would add round trips to
+            // an admission that is waiting.
+            let listed = api.list_metadata(&ListParams::default()).await.map_err(|error| {
+                let error = with_root(&error);
+                tracing::warn!(
+                    namespace,
+                    error,
+                    "could not list a namespace's ServiceAccounts; its waiting pods are not decided"
+                );
+                LookupError::Failed
+            })?;
+            let found = listed.items.into_iter().filter_map(|meta| {
+                let service_account = follow::service_account(&meta).ok()?;
+                Some((service_account, follow::versioned(meta, &self.reading)))
+            });
+            Ok(found.collect())
+        }
+    }
+}
+
+impl LiveNamespaces for LiveCluster {
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+    ) -> Result<Option<PermittedRoles>, LookupError> {
+        let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
+        let meta = meta.map_err(|error| {
+            let error = with_root(&error);
+            tracing::warn!(namespace, error, "could not read a Namespace; its pod is not decided");
+            LookupError::Namespace
+        })?;
+        Ok(meta.as_ref().map(follow::permitted))
+    }
+}
+
+impl ServiceAccounts for LiveCluster {
+    async fn find(
+        &self,
+        service_account: &ServiceAccountRef,
+        _patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+        let found = self.read(service_account).await?;
+        Ok(found.map(|found| Arc::unwrap_or_clone(found.annotations)))
+    }
+
+    async fn permitted_roles(
+        &self,
+        namespace: &str,
+        _patience: Duration,
+    ) -> Result<PermittedRoles, LookupError> {
+        let permitted = LiveNamespaces::permitted_roles(self, namespace).await?;
+        permitted.ok_or(LookupError::Namespace)
+    }
+}
