@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 use crate::{
     exchange::{Credentials, ErrorKind, Exchange as _, ExchangeError, Hop, SessionRequest},
     exchange::{sts::Place, web_identity::WebIdentity},
-    outbound::Outbound,
+    http_client::HttpClients,
     secret::Secret,
     tests::{
         fixture::{ISSUER, ROLE, RSA, caller, claims, keys, now, rules},
@@ -241,7 +241,7 @@ fn ask(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
     };
     let token = Secret::new("the-pods-token".to_owned());
     runtime.block_on(async {
-        let sts = WebIdentity::at(&place, &Outbound::through(client));
+        let sts = WebIdentity::at(&place, &HttpClients::through(client));
         sts.exchange(&session, &caller(), &token).await
     })
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use podrole_agent::{
-    Args, Command, folder, health_socket,
+    Args, Command, health_socket, host_dir,
     secret::{WIPING, Wiping},
 };
 
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
             health_socket::ask(&socket).await.map_err(anyhow::Error::msg)
         }
         (Ok(()), Some(Command::Setup { bind_hosts, once, folder, owner })) => {
-            match folder.map_or(Ok(()), |folder| folder::prepare(&folder, owner)) {
+            match folder.map_or(Ok(()), |folder| host_dir::prepare(&folder, owner)) {
                 Ok(()) => podrole_agent::setup(&bind_hosts, once).await,
                 Err(error) => Err(anyhow::Error::msg(error)),
             }

@@ -9,7 +9,7 @@ use super::{
     sts::{Place, Sts},
     web_identity::no_role,
 };
-use crate::{outbound::Outbound, secret::Secret, token::Caller};
+use crate::{http_client::HttpClients, secret::Secret, token::Caller};
 
 /// STS, asked with credentials of the agent's own.
 pub struct AssumeRole {
@@ -20,8 +20,8 @@ pub struct AssumeRole {
 impl AssumeRole {
     /// Asks the STS at `place`, signed with `own`.
     #[must_use]
-    pub fn at(place: &Place, outbound: &Outbound, own: OwnCredentials) -> Self {
-        Self { sts: Sts::new(Kind::AssumeRole, place, outbound), own }
+    pub fn at(place: &Place, clients: &HttpClients, own: OwnCredentials) -> Self {
+        Self { sts: Sts::new(Kind::AssumeRole, place, clients), own }
     }
 
     async fn ask(&self, session: &SessionRequest) -> Result<Credentials, ExchangeError> {

@@ -24,7 +24,7 @@ use super::{
     Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest, eks_endpoint,
     own::OwnCredentials, sts::Place,
 };
-use crate::{clock::Clock, outbound, outbound::Outbound, secret::Secret, token::Caller};
+use crate::{clock::Clock, http_client, http_client::HttpClients, secret::Secret, token::Caller};
 
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ pub struct EksAuth {
     region: String,
     place: String,
     own: OwnCredentials,
-    sender: Connector,
+    connector: Connector,
     clock: Clock,
 }
 
@@ -50,7 +50,7 @@ impl EksAuth {
     pub fn at(
         place: &Place,
         cluster: &str,
-        outbound: &Outbound,
+        clients: &HttpClients,
         own: OwnCredentials,
         clock: Clock,
     ) -> Self {
@@ -62,7 +62,7 @@ impl EksAuth {
             region: place.region.clone(),
             place: format!("{} {base} {cluster}", place.region),
             own,
-            sender: outbound.sender(),
+            connector: clients.connector(),
             clock,
         }
     }
@@ -92,7 +92,7 @@ impl EksAuth {
             let message = "the request could not be made; check --region and --cluster-name";
             ExchangeError::new(ErrorKind::Ours, "BadRequestSettings", message)
         })?;
-        let answer = outbound::send(&self.sender, request).await;
+        let answer = http_client::send(&self.connector, request).await;
         let answer = answer.map_err(|code| {
             ExchangeError::new(ErrorKind::Transient, code, "EKS Auth gave no usable answer")
         })?;

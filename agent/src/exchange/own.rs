@@ -24,7 +24,7 @@ use podrole_runtime::health::Gate;
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{ErrorKind, ExchangeError};
-use crate::{clock::Clock, outbound::Outbound};
+use crate::{clock::Clock, http_client::HttpClients};
 
 /// Credentials are found anew so long before they end.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -69,7 +69,7 @@ impl OwnCredentials {
     pub fn of_the_node(
         region: &str,
         web_identity: bool,
-        outbound: &Outbound,
+        clients: &HttpClients,
         clock: Clock,
         good: Gate,
     ) -> Self {
@@ -77,9 +77,9 @@ impl OwnCredentials {
             let configuration = ProviderConfig::default().with_http_client(client);
             configuration.with_region(Some(Region::new(region.to_owned())))
         };
-        let far = configuration(outbound.sdk_client());
+        let far = configuration(clients.sdk_client());
         // The instance's metadata is never behind a proxy.
-        let near = configuration(outbound.direct_client());
+        let near = configuration(clients.direct_client());
         let find = move || SharedCredentialsProvider::new(chain(&far, &near, web_identity));
         Self::from(find, clock, good)
     }

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use podrole_identity::{Exchange as Kind, SessionName};
 
 use super::{Credentials, ErrorKind, ExchangeError, Hop, SessionRequest, Tag, classify};
-use crate::{outbound::Outbound, secret::Secret};
+use crate::{http_client::HttpClients, secret::Secret};
 
 /// What AWS allows on a hop that is signed with a role's credentials, a minute less for a target.
 const CHAINED_SECONDS: u32 = 3600;
@@ -46,7 +46,7 @@ pub struct Sts {
 impl Sts {
     /// The STS at `place`, on behalf of the exchange `kind`.
     #[must_use]
-    pub fn new(kind: Kind, place: &Place, outbound: &Outbound) -> Self {
+    pub fn new(kind: Kind, place: &Place, clients: &HttpClients) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .read_timeout(Duration::from_secs(5))
@@ -61,7 +61,7 @@ impl Sts {
             .behavior_version(BehaviorVersion::latest())
             .allow_no_auth()
             .identity_cache(IdentityCache::no_cache())
-            .http_client(outbound.sdk_client())
+            .http_client(clients.sdk_client())
             .timeout_config(timeouts)
             .retry_config(retries);
         let endpoint = place.endpoint_url.as_deref().unwrap_or_default();

@@ -7,7 +7,7 @@ use super::{
     Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest,
     sts::{Place, Sts},
 };
-use crate::{outbound::Outbound, secret::Secret, token::Caller};
+use crate::{http_client::HttpClients, secret::Secret, token::Caller};
 
 /// STS, asked with web-identity tokens.
 pub struct WebIdentity {
@@ -23,13 +23,13 @@ impl WebIdentity {
             endpoint_url: endpoint_url.map(str::to_owned),
             ..Place::default()
         };
-        Self::at(&place, &Outbound::default())
+        Self::at(&place, &HttpClients::default())
     }
 
     /// Asks the STS at `place`.
     #[must_use]
-    pub fn at(place: &Place, outbound: &Outbound) -> Self {
-        Self { sts: Sts::new(Kind::WebIdentity, place, outbound) }
+    pub fn at(place: &Place, clients: &HttpClients) -> Self {
+        Self { sts: Sts::new(Kind::WebIdentity, place, clients) }
     }
 
     async fn ask(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Keys;
-use crate::{clock::Clock, cluster::Cluster, outbound};
+use crate::{clock::Clock, cluster::Cluster, http_client};
 
 /// Where the cluster's keys are published.
 pub enum KeySource {
@@ -110,14 +110,14 @@ fn read(json: &[u8], issuer: Option<&str>, asked: Timestamp) -> Result<Keys, Str
 async fn discover(issuer: &str) -> Result<Vec<u8>, String> {
     must_be_safe(issuer)?;
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let document = outbound::get(&url).await?;
+    let document = http_client::get(&url).await?;
     let document: Discovery = serde_json::from_slice(&document)
         .map_err(|_| "its discovery document is not what OIDC says".to_owned())?;
     if document.issuer != issuer {
         return Err("its discovery document is of another issuer".to_owned());
     }
     must_be_safe(&document.jwks_uri)?;
-    outbound::get(&document.jwks_uri).await
+    http_client::get(&document.jwks_uri).await
 }
 
 /// Keys decide who is believed, so they travel by HTTPS, or not at all over a wire.

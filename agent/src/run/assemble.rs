@@ -18,11 +18,11 @@ use crate::{
     },
     extras::Extras,
     http::Hosts,
+    http_client::HttpClients,
     keys::{KeyRing, KeySource, KeysFile},
     limit::PodLimit,
     metrics::Metrics,
     node::Liveness,
-    outbound::Outbound,
     peer::PeerCheck,
     resolve::{Associations, Cached, Sessions},
     token::Rules,
@@ -75,7 +75,8 @@ pub(super) async fn agent(
 
 fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<dyn Exchange>> {
     let region = args.region()?;
-    let outbound = Outbound::with_bundle(args.ca_bundle.as_deref()).map_err(anyhow::Error::msg)?;
+    let clients =
+        HttpClients::with_bundle(args.ca_bundle.as_deref()).map_err(anyhow::Error::msg)?;
     let place = |endpoint_url: &Option<String>| Place {
         region: region.to_owned(),
         endpoint_url: endpoint_url.clone(),
@@ -88,7 +89,7 @@ fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<d
         let own = OwnCredentials::of_the_node(
             region,
             args.agent_web_identity,
-            &outbound,
+            &clients,
             clock.clone(),
             good,
         );
@@ -96,12 +97,12 @@ fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<d
         own
     };
     Ok(match args.exchange {
-        Kind::WebIdentity => Arc::new(WebIdentity::at(&sts, &outbound)),
-        Kind::AssumeRole => Arc::new(AssumeRole::at(&sts, &outbound, own())),
+        Kind::WebIdentity => Arc::new(WebIdentity::at(&sts, &clients)),
+        Kind::AssumeRole => Arc::new(AssumeRole::at(&sts, &clients, own())),
         Kind::EksAuth => {
             let place = place(&args.eks_auth_endpoint_url);
             let own = own();
-            Arc::new(EksAuth::at(&place, &args.cluster_name, &outbound, own, clock.clone()))
+            Arc::new(EksAuth::at(&place, &args.cluster_name, &clients, own, clock.clone()))
         }
     })
 }

@@ -183,7 +183,7 @@ async fn in_the_child_the_sdk_finds_credentials() {
     }
     podrole_runtime::crypto::install();
     let configuration = aws_config::provider_config::ProviderConfig::empty()
-        .with_http_client(crate::outbound::Outbound::default().sdk_client())
+        .with_http_client(crate::http_client::HttpClients::default().sdk_client())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new());
     let provider = EcsCredentialsProvider::builder().configure(&configuration);

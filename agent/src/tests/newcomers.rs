@@ -13,8 +13,8 @@ use super::{
 use crate::{
     events::Notices,
     exchange::web_identity::WebIdentity,
+    http_client::HttpClients,
     node::{Seen, Way},
-    outbound::Outbound,
     resolve::{LookupMap, NamespaceFacts},
     tests::sts::Sts,
 };
@@ -65,7 +65,8 @@ async fn a_pod_that_was_missed_is_told_of_once() {
     let namespaces = LookupMap::<String, NamespaceFacts>::default();
     let known = namespaces.clone();
     let (notices, mut told) = Notices::new();
-    let web = |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &Outbound::default())) as _;
+    let web =
+        |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &HttpClients::default())) as _;
     let world = world_with(web, rules(), |extras| {
         extras.namespaces = Arc::new(known);
         extras.notices = Some(notices);

@@ -18,7 +18,7 @@ use crate::{
         Exchange, assume_role::AssumeRole, own::OwnCredentials, sts::Place,
         web_identity::WebIdentity,
     },
-    outbound::Outbound,
+    http_client::HttpClients,
     resolve::{Associations, ClusterId, LookupMap, NamespaceFacts},
     token::Rules,
 };
@@ -59,7 +59,7 @@ fn list(fields: &Value) -> Associations {
 pub(super) async fn assume_role(fields: Value) -> (World, Health) {
     let (own, health) = own();
     let exchange = |sts: &Sts| {
-        let exchange = AssumeRole::at(&place(sts.url()), &Outbound::default(), own);
+        let exchange = AssumeRole::at(&place(sts.url()), &HttpClients::default(), own);
         Arc::new(exchange) as Arc<dyn Exchange>
     };
     let world = world_with(exchange, pod_identity_rules(), |extras| {
@@ -124,7 +124,8 @@ async fn a_chain_goes_on_with_the_first_roles_credentials() {
 #[tokio::test]
 async fn when_the_target_refuses_the_first_roles_credentials_stay_here() {
     let (own_world, _) = assume_role(json!({"targetRoleArn": TARGET})).await;
-    let web = |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &Outbound::default())) as _;
+    let web =
+        |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &HttpClients::default())) as _;
     let fields = json!({"targetRoleArn": TARGET, "externalId": "x"});
     let web_world = world_with(web, rules(), |extras| extras.associations = list(&fields)).await;
     for (world, token) in [(&own_world, pods_token(&own_world)), (&web_world, web_world.token())] {
@@ -178,7 +179,7 @@ async fn a_change_of_the_association_forgets_what_was_refused() {
     let associations = list(&json!({}));
     let (own, _health) = own();
     let exchange = |sts: &Sts| {
-        let exchange = AssumeRole::at(&place(sts.url()), &Outbound::default(), own);
+        let exchange = AssumeRole::at(&place(sts.url()), &HttpClients::default(), own);
         Arc::new(exchange) as Arc<dyn Exchange>
     };
     let shared = associations.clone();
@@ -201,7 +202,8 @@ async fn a_change_of_the_association_forgets_what_was_refused() {
 async fn a_namespace_that_is_not_known_is_no_yes() {
     let namespaces = LookupMap::<String, NamespaceFacts>::default();
     let known = namespaces.clone();
-    let web = |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &Outbound::default())) as _;
+    let web =
+        |sts: &Sts| Arc::new(WebIdentity::at(&place(sts.url()), &HttpClients::default())) as _;
     let world = world_with(web, rules(), |extras| extras.namespaces = Arc::new(known)).await;
     let token = world.token();
     assert_eq!(world.ask(&token).await.0, 503);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     exchange::{Credentials, ErrorKind, ExchangeError, classify, signed},
-    outbound::Answer,
+    http_client::RawResponse,
     secret::Secret,
     token::Caller,
 };
@@ -53,7 +53,7 @@ struct Failure {
 
 /// The credentials for this caller, or whose error it is that there are none.
 pub(super) fn read(
-    answer: &Answer,
+    answer: &RawResponse,
     caller: &Caller,
     token: &Secret,
 ) -> Result<Credentials, ExchangeError> {
@@ -99,7 +99,7 @@ fn seconds(number: f64) -> Option<Timestamp> {
     Timestamp::from_second(whole.as_secs()).ok()
 }
 
-fn read_error(answer: &Answer, token: &Secret) -> ExchangeError {
+fn read_error(answer: &RawResponse, token: &Secret) -> ExchangeError {
     let failure: Failure = serde_json::from_slice(&answer.body).unwrap_or_default();
     let named = answer.error_type.as_deref().unwrap_or(&failure.code);
     // `prefix#Code:http://...`: both ends are ornament.

@@ -79,7 +79,7 @@ async fn world() -> (World, Eks, Guards) {
     guards.insert("shop".to_owned(), NamespaceFacts::default());
     let place = place(&eks.start().await);
     let clock = Clock::default();
-    let exchange = EksAuth::at(&place, "shop-1", &Outbound::default(), own, clock);
+    let exchange = EksAuth::at(&place, "shop-1", &HttpClients::default(), own, clock);
     let known = guards.clone();
     let world = world_with(
         |_| Arc::new(exchange),

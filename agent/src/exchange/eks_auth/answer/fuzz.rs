@@ -23,7 +23,7 @@ fn good() -> Value {
 
 fn ask(status: u16, body: Vec<u8>) -> Result<Credentials, ExchangeError> {
     let token = Secret::new("the-pods-token".to_owned());
-    read(&Answer { status, error_type: None, body }, &caller(), &token)
+    read(&RawResponse { status, error_type: None, body }, &caller(), &token)
 }
 
 proptest! {

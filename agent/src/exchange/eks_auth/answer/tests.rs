@@ -19,7 +19,7 @@ fn good() -> Value {
 }
 
 fn read_body(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
-    let answer = Answer { status, error_type: None, body: body.to_vec() };
+    let answer = RawResponse { status, error_type: None, body: body.to_vec() };
     read(&answer, &caller(), &Secret::new("a.b.c".to_owned()))
 }
 
@@ -82,7 +82,7 @@ fn an_answer_that_is_cut_anywhere_or_lacks_anything_is_no_answer() {
 fn errors_are_read_from_the_body_and_the_header() {
     let body = br#"{"message":"no a.b.c here","code":"x"}"#.to_vec();
     let header = Some("com.amazonaws#ResourceNotFoundException:http://x/".to_owned());
-    let answer = Answer { status: 404, error_type: header, body };
+    let answer = RawResponse { status: 404, error_type: header, body };
     let error = read(&answer, &caller(), &Secret::new("a.b.c".to_owned())).unwrap_err();
     assert_eq!(
         (error.kind, error.code.as_str()),

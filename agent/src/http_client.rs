@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How HTTP leaves.
 #[derive(Clone, Default)]
-pub struct Outbound {
+pub struct HttpClients {
     /// Certificates beside the system's, as PEM.
     bundle: Option<Vec<u8>>,
     /// What SDKs use instead of the network.
@@ -36,7 +36,7 @@ pub struct Outbound {
 }
 
 /// An answer, whole.
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     pub(crate) status: u16,
     /// What AWS calls an error in a header, where it does.
     pub(crate) error_type: Option<String>,
@@ -47,7 +47,7 @@ fn tls() -> Provider {
     Provider::Rustls(CryptoMode::AwsLc)
 }
 
-impl Outbound {
+impl HttpClients {
     /// With the certificates of a PEM file.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Outbound {
         context.unwrap_or_default()
     }
 
-    fn connector(
+    fn build_connector(
         &self,
         settings: HttpConnectorSettings,
         proxy: ProxyConfig,
@@ -93,11 +93,11 @@ impl Outbound {
     }
 
     fn client(&self, proxy: ProxyConfig) -> SharedHttpClient {
-        let outbound = self.clone();
+        let clients = self.clone();
         Builder::new().build_with_connector_fn(move |settings, components| {
             let settings = settings.cloned().unwrap_or_else(short);
             let sleep = components.and_then(RuntimeComponents::sleep_impl);
-            outbound.connector(settings, proxy.clone(), sleep)
+            clients.build_connector(settings, proxy.clone(), sleep)
         })
     }
 
@@ -112,8 +112,8 @@ impl Outbound {
     }
 
     /// A connector for requests that are made by hand; keep it, since it keeps connections.
-    pub(crate) fn sender(&self) -> Connector {
-        self.connector(short(), proxies(), None)
+    pub(crate) fn connector(&self) -> Connector {
+        self.build_connector(short(), proxies(), None)
     }
 }
 
@@ -147,7 +147,7 @@ fn proxies() -> ProxyConfig {
 pub(crate) async fn send(
     connector: &Connector,
     request: HttpRequest,
-) -> Result<Answer, &'static str> {
+) -> Result<RawResponse, &'static str> {
     let answer = connector.call(request).await;
     let answer =
         answer.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
@@ -155,7 +155,7 @@ pub(crate) async fn send(
     let error_type = answer.headers().get("x-amzn-errortype").map(str::to_owned);
     let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|_| "UnreadableAnswer")?.to_bytes().to_vec();
-    Ok(Answer { status, error_type, body })
+    Ok(RawResponse { status, error_type, body })
 }
 
 /// The body at `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.
@@ -167,7 +167,7 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
 }
 
 async fn try_get(url: &str) -> Result<Vec<u8>, String> {
-    let connector = Outbound::default().sender();
+    let connector = HttpClients::default().connector();
     let request = HttpRequest::get(url).map_err(|error| error.to_string())?;
     let answer = connector.call(request).await;
     let answer = answer.map_err(|error| {
