@@ -1,66 +1,87 @@
-//! `podrole-agent setup --folder`: the folder on the node that one agent leaves to the next.
+//! `podrole-agent setup --folder`: the host directory that one agent leaves to the next.
 //!
-//! The kubelet makes it, for root. It becomes the agent's alone: who may write in it could take the
-//! hand-over's place, and be given the sockets that pods' tokens come to.
+//! The kubelet creates it for root. It is given to the agent alone: a process that can write to it
+//! could replace the handover socket, and receive the sockets that pods' tokens are sent to.
 
 use std::{
-    fs,
-    io::ErrorKind,
+    fs, io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Makes the folder if it is missing, and `owner`'s alone.
+/// Creates the directory if it is missing, and gives it to `owner` alone.
 ///
 /// # Errors
-/// When it is somebody else's already or cannot be changed; the text names the mend.
-pub fn prepare(folder: &Path, owner: u32) -> Result<(), String> {
-    let failed = |error: std::io::Error| {
-        let needs = match error.kind() {
-            ErrorKind::PermissionDenied => "; it takes root with the capability CHOWN",
-            _ => "",
-        };
-        format!("--folder {}: {error}{needs}", folder.display())
-    };
-    fs::create_dir_all(folder).map_err(failed)?;
-    let found = fs::symlink_metadata(folder).map_err(failed)?;
-    let whose = Whose { folder: found.is_dir(), owner: found.uid(), mode: found.mode() };
-    match whose.step(owner, rustix::process::geteuid().as_raw()) {
-        Step::Nothing => Ok(()),
-        Step::Refuse(why) => {
-            Err(format!("--folder {}: {why}; remove it from the node", folder.display()))
-        }
-        // The mode first: afterwards it is no longer ours to change.
-        Step::Give => fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-            .and_then(|()| chown(folder, Some(owner), Some(owner)))
+/// If another user owns it or could write to it, or it cannot be changed.
+pub fn prepare(dir: &Path, owner: u32) -> Result<(), HostDirError> {
+    let failed = |error: io::Error| HostDirError::Io { dir: dir.to_owned(), error };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let found = fs::symlink_metadata(dir).map_err(failed)?;
+    let access = Access { is_dir: found.is_dir(), owner: found.uid(), mode: found.mode() };
+    match access.action(owner, rustix::process::geteuid().as_raw()) {
+        DirAction::Keep => Ok(()),
+        DirAction::Refuse(reason) => Err(HostDirError::Unsafe { dir: dir.to_owned(), reason }),
+        // The mode first: after the change of owner this process may no longer set it.
+        DirAction::Give => fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+            .and_then(|()| chown(dir, Some(owner), Some(owner)))
             .map_err(failed),
     }
 }
 
-/// What is there.
-struct Whose {
-    folder: bool,
+/// Why the directory cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostDirError {
+    /// It cannot be created or changed.
+    #[error("--folder {}: {error}{}", dir.display(), needed_capability(error))]
+    Io {
+        /// The directory.
+        dir: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// It is not the agent's alone.
+    #[error("--folder {}: {reason}; remove it from the node", dir.display())]
+    Unsafe {
+        /// The directory.
+        dir: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+fn needed_capability(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run setup as root with the capability CHOWN",
+        _ => "",
+    }
+}
+
+/// Who can access what exists at the path.
+struct Access {
+    is_dir: bool,
     owner: u32,
     mode: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Nothing,
+enum DirAction {
+    Keep,
     Give,
     Refuse(&'static str),
 }
 
-impl Whose {
-    fn step(&self, owner: u32, ours: u32) -> Step {
-        if !self.folder {
-            return Step::Refuse("it is no folder");
+impl Access {
+    fn action(&self, owner: u32, current_user: u32) -> DirAction {
+        if !self.is_dir {
+            // A symlink could lead to any directory of the host.
+            return DirAction::Refuse("it is not a directory");
         }
         match self.owner {
-            there if there == owner && self.mode & 0o022 == 0 => Step::Nothing,
-            there if there == ours => Step::Give,
-            there if there == owner => Step::Refuse("others may write in it"),
-            _ => Step::Refuse("it is somebody else's"),
+            it if it == owner && self.mode & 0o022 == 0 => DirAction::Keep,
+            it if it == current_user => DirAction::Give,
+            it if it == owner => DirAction::Refuse("other users can write to it"),
+            _ => DirAction::Refuse("another user owns it"),
         }
     }
 }
@@ -70,19 +91,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_agents_own_stays_and_ours_is_given_and_all_else_is_refused() {
-        let step = |owner, mode| Whose { folder: true, owner, mode }.step(65_532, 0);
-        assert_eq!(step(65_532, 0o40700), Step::Nothing);
-        assert_eq!(step(0, 0o40755), Step::Give);
-        assert_eq!(step(65_532, 0o40770), Step::Refuse("others may write in it"));
-        assert_eq!(step(65_532, 0o40702), Step::Refuse("others may write in it"));
-        assert_eq!(step(1000, 0o40700), Step::Refuse("it is somebody else's"));
-        let link = Whose { folder: false, owner: 65_532, mode: 0o777 };
-        assert_eq!(link.step(65_532, 0), Step::Refuse("it is no folder"));
+    fn a_directory_of_the_agent_is_kept_one_of_root_is_given_and_any_other_is_refused() {
+        let action = |owner, mode| Access { is_dir: true, owner, mode }.action(65_532, 0);
+        assert_eq!(action(65_532, 0o40700), DirAction::Keep);
+        assert_eq!(action(0, 0o40755), DirAction::Give);
+        assert_eq!(action(65_532, 0o40770), DirAction::Refuse("other users can write to it"));
+        assert_eq!(action(65_532, 0o40702), DirAction::Refuse("other users can write to it"));
+        assert_eq!(action(1000, 0o40700), DirAction::Refuse("another user owns it"));
+        let link = Access { is_dir: false, owner: 65_532, mode: 0o777 };
+        assert_eq!(link.action(65_532, 0), DirAction::Refuse("it is not a directory"));
     }
 
     #[test]
-    fn a_folder_is_made_and_closed_to_others() {
+    fn the_directory_is_created_and_closed_to_other_users() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("a/podrole");
         let ours = rustix::process::geteuid().as_raw();
@@ -94,6 +115,8 @@ mod tests {
 
         let linked = parent.path().join("link");
         std::os::unix::fs::symlink(&folder, &linked).unwrap();
-        assert!(prepare(&linked, ours).unwrap_err().contains("no folder; remove it"));
+        assert!(
+            prepare(&linked, ours).unwrap_err().to_string().contains("not a directory; remove it")
+        );
     }
 }

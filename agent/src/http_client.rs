@@ -1,9 +1,12 @@
-//! HTTP going out, on the one TLS stack: the SDK's client, and small requests with it.
+//! HTTP clients, all on the one TLS stack: for AWS's SDKs, and for a few requests of our own.
 //!
-//! Certificates of `AWS_CA_BUNDLE` are believed beside the system's, and the environment's
-//! proxies are used, but never for what is on this machine or link.
+//! They trust the certificates in `AWS_CA_BUNDLE` in addition to the system's, and use the
+//! environment's proxies, but never for addresses on this machine or link.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, default_async_sleep};
 use aws_smithy_http_client::{
@@ -19,26 +22,34 @@ use aws_smithy_runtime_api::client::{
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
-/// No key set or discovery document is larger, in bytes.
+/// The largest response that is read, in bytes. Key sets and discovery documents are far smaller.
 const MAX_BODY: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// What no proxy can reach for us.
+/// Addresses that are never reached through a proxy: this machine and its link.
 const NEAR: &str = "127.0.0.0/8,::1,localhost,169.254.0.0/16,fd00:ec2::/32";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How HTTP leaves.
+/// Builds clients with the same certificates and proxies.
 #[derive(Clone, Default)]
 pub struct HttpClients {
-    /// Certificates beside the system's, as PEM.
+    /// Certificates in addition to the system's, as PEM.
     bundle: Option<Vec<u8>>,
-    /// What SDKs use instead of the network.
-    instead: Option<SharedHttpClient>,
+    /// A client that SDKs use in place of the network.
+    replacement: Option<SharedHttpClient>,
 }
 
-/// An answer, whole.
+/// The file of certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("AWS_CA_BUNDLE {}: {reason}; set it to a PEM file of certificates", path.display())]
+pub struct CaBundleError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// A complete response.
 pub(crate) struct RawResponse {
     pub(crate) status: u16,
-    /// What AWS calls an error in a header, where it does.
+    /// The error code that AWS sends in a header, if it does.
     pub(crate) error_type: Option<String>,
     pub(crate) body: Vec<u8>,
 }
@@ -48,27 +59,27 @@ fn tls() -> Provider {
 }
 
 impl HttpClients {
-    /// With the certificates of a PEM file.
+    /// Clients that also trust the certificates in a PEM file.
     ///
     /// # Errors
-    /// When the file cannot be read or has no certificate; the text names the mend.
-    pub fn with_bundle(path: Option<&Path>) -> Result<Self, String> {
+    /// If the file cannot be read or contains no certificate.
+    pub fn with_bundle(path: Option<&Path>) -> Result<Self, CaBundleError> {
         let Some(path) = path else {
             return Ok(Self::default());
         };
-        let told = |error: &str| format!("AWS_CA_BUNDLE {}: {error}", path.display());
-        let pem = std::fs::read(path).map_err(|error| told(&error.to_string()))?;
+        let failed = |reason| CaBundleError { path: path.to_owned(), reason };
+        let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         let marker = b"-----BEGIN CERTIFICATE-----";
         if !pem.windows(marker.len()).any(|part| part == marker) {
-            return Err(told("it holds no certificate in PEM form"));
+            return Err(failed("it contains no certificate in PEM form".to_owned()));
         }
-        Ok(Self { bundle: Some(pem), instead: None })
+        Ok(Self { bundle: Some(pem), replacement: None })
     }
 
-    /// Through `client` in place of the network, where AWS is in this process.
+    /// Clients that send the SDKs' requests to `client`, for an AWS in this process.
     #[must_use]
     pub fn through(client: SharedHttpClient) -> Self {
-        Self { bundle: None, instead: Some(client) }
+        Self { bundle: None, replacement: Some(client) }
     }
 
     fn context(&self) -> TlsContext {
@@ -103,15 +114,15 @@ impl HttpClients {
 
     /// The client for an AWS SDK.
     pub(crate) fn sdk_client(&self) -> SharedHttpClient {
-        self.instead.clone().unwrap_or_else(|| self.client(proxies()))
+        self.replacement.clone().unwrap_or_else(|| self.client(proxies()))
     }
 
-    /// The client for what is on this link.
+    /// The client for addresses on this link.
     pub(crate) fn direct_client(&self) -> SharedHttpClient {
         self.client(ProxyConfig::disabled())
     }
 
-    /// A connector for requests that are made by hand; keep it, since it keeps connections.
+    /// A connector for requests that no SDK makes. It keeps connections, so keep it.
     pub(crate) fn connector(&self) -> Connector {
         self.build_connector(short(), proxies(), None)
     }
@@ -121,8 +132,8 @@ fn short() -> HttpConnectorSettings {
     HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT).build()
 }
 
-/// The environment's proxy for HTTPS, but not for this machine and its link. Plain HTTP has an
-/// emulator nearby at its other end, and goes there directly.
+/// The environment's proxy for HTTPS, except to this machine and its link. Plain HTTP is used only
+/// for a local emulator of AWS, which is reached directly.
 fn proxies() -> ProxyConfig {
     let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let named = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -134,34 +145,34 @@ fn proxies() -> ProxyConfig {
     match ProxyConfig::https(proxy) {
         Ok(proxy) => proxy.no_proxy(except.join(",")),
         Err(_) => {
-            tracing::warn!("HTTPS_PROXY is no URL; AWS is asked without a proxy");
+            tracing::warn!("HTTPS_PROXY is not a valid URL; connecting to AWS without a proxy");
             ProxyConfig::disabled()
         }
     }
 }
 
-/// Sends `request` and reads the answer, at most 1 MiB of it.
+/// Sends `request` and reads the response, at most 1 MiB of it.
 ///
 /// # Errors
-/// A word for what happened on the way.
+/// A code for what failed, like AWS's error codes.
 pub(crate) async fn send(
     connector: &Connector,
     request: HttpRequest,
 ) -> Result<RawResponse, &'static str> {
-    let answer = connector.call(request).await;
-    let answer =
-        answer.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
-    let status = answer.status().as_u16();
-    let error_type = answer.headers().get("x-amzn-errortype").map(str::to_owned);
-    let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
+    let response = connector.call(request).await;
+    let response =
+        response.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
+    let status = response.status().as_u16();
+    let error_type = response.headers().get("x-amzn-errortype").map(str::to_owned);
+    let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|_| "UnreadableAnswer")?.to_bytes().to_vec();
     Ok(RawResponse { status, error_type, body })
 }
 
-/// The body at `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.
+/// Gets `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.
 ///
 /// # Errors
-/// One line that says what went wrong.
+/// Says in one line what went wrong.
 pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
     timeout(TIMEOUT, try_get(url)).await.unwrap_or_else(|_| Err("no answer within 5 s".to_owned()))
 }
@@ -169,15 +180,15 @@ pub(crate) async fn get(url: &str) -> Result<Vec<u8>, String> {
 async fn try_get(url: &str) -> Result<Vec<u8>, String> {
     let connector = HttpClients::default().connector();
     let request = HttpRequest::get(url).map_err(|error| error.to_string())?;
-    let answer = connector.call(request).await;
-    let answer = answer.map_err(|error| {
+    let response = connector.call(request).await;
+    let response = response.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         cause.unwrap_or_else(|| error.to_string())
     })?;
-    if answer.status().as_u16() != 200 {
-        return Err(format!("status {}", answer.status().as_u16()));
+    if response.status().as_u16() != 200 {
+        return Err(format!("status {}", response.status().as_u16()));
     }
-    let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
-    let body = body.map_err(|_| "the answer broke off, or is over 1 MiB".to_owned())?;
+    let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
+    let body = body.map_err(|_| "the response was incomplete or larger than 1 MiB".to_owned())?;
     Ok(body.to_bytes().to_vec())
 }

@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use podrole_agent::{
     Agent, Parts,
     clock::Clock,
-    exchange::{sts::Place, web_identity::WebIdentity},
-    http::{Hosts, router},
+    exchange::{sts::Endpoint, web_identity::WebIdentity},
+    hosts::Hosts,
+    http::router,
     http_client::HttpClients,
-    keys::{KeyRing, KeySource, Keys},
+    keys::{JwksCache, KeySource, Keys},
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
     resolve::{ServiceAccountFacts, ServiceAccountMap},
@@ -171,9 +172,9 @@ pub(crate) fn wanted() -> TokenRequest {
 fn parts(issuer: &Issuer, sts: &Wire, clock: &Clock, metrics: &Metrics, pods: &PodMap) -> Parts {
     let jwks = serde_json::to_vec(&issuer.jwks()).unwrap();
     let keys = Keys::read(&jwks, None, clock.now()).unwrap();
-    let place = Place { region: REGION.to_owned(), ..Place::default() };
+    let place = Endpoint { region: REGION.to_owned(), ..Endpoint::default() };
     Parts {
-        keys: KeyRing::new(KeySource::Static(keys), clock.clone()),
+        keys: JwksCache::new(KeySource::Static(keys), clock.clone()),
         rules: Rules {
             issuers: vec![ISSUER.to_owned()],
             audiences: vec![Exchange::WebIdentity.audience()],

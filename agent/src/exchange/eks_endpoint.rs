@@ -1,4 +1,4 @@
-//! Where EKS Auth is: always on the addresses that have IPv6 too, in each of AWS's partitions.
+//! The endpoints of EKS Auth, which are dual-stack in every partition.
 
 /// A region's partition, and what its dual-stack names end with. Source: the partition list in
 /// AWS's SDKs; what no row names is `aws`.
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eks_auth_is_where_aws_says() {
+    fn each_region_has_awss_endpoint() {
         for (region, fips, url) in [
             ("eu-west-1", false, "https://eks-auth.eu-west-1.api.aws"),
             ("us-east-1", true, "https://eks-auth-fips.us-east-1.api.aws"),

@@ -6,7 +6,7 @@ use podrole_identity::{
 
 use super::{NamespaceFacts, ResolveError, ServiceAccountFacts};
 use crate::{
-    exchange::{Hop, SessionRequest, Tag},
+    exchange::{RoleStep, SessionRequest, Tag},
     token::Caller,
 };
 
@@ -104,7 +104,7 @@ impl ClusterId {
     }
 
     /// The region and the account that the ARN names.
-    fn place(&self) -> Option<(&str, &str)> {
+    fn endpoint(&self) -> Option<(&str, &str)> {
         let mut parts = self.arn.split(':').skip(3);
         Some((parts.next()?, parts.next()?))
     }
@@ -118,22 +118,22 @@ pub(super) fn session(asked: &Asked<'_>, sessions: &Sessions) -> Result<Decision
     let named_for_pod = own_name.is_none() && sessions.session_name.mentions_the_pod();
     let session_name =
         own_name.unwrap_or_else(|| sessions.session_name.expand(account, &caller.pod_name));
-    let (hops, tags) = match (sessions.exchange, association) {
+    let (steps, tags) = match (sessions.exchange, association) {
         (Kind::EksAuth, _) => (Vec::new(), Vec::new()),
         (_, Some(association)) => {
-            (hops(association, sessions)?, tags(association, caller, sessions))
+            (steps(association, sessions)?, tags(association, caller, sessions))
         }
-        (_, None) => (vec![hop(annotated_role(asked, sessions)?)], all_tags(caller, sessions)),
+        (_, None) => (vec![step(annotated_role(asked, sessions)?)], all_tags(caller, sessions)),
     };
-    for hop in &hops {
-        check_role(&hop.role, asked, sessions)?;
+    for step in &steps {
+        check_role(&step.role, asked, sessions)?;
     }
     let per_pod = sessions.exchange == Kind::EksAuth || !tags.is_empty() || named_for_pod;
-    Ok(Decision { session: SessionRequest { session_name, hops, tags }, per_pod })
+    Ok(Decision { session: SessionRequest { session_name, steps, tags }, per_pod })
 }
 
-fn hop(role: RoleArn) -> Hop {
-    Hop { role, external_id: None, policy: None, duration_seconds: None }
+fn step(role: RoleArn) -> RoleStep {
+    RoleStep { role, external_id: None, policy: None, duration_seconds: None }
 }
 
 /// The role of the ServiceAccount's annotation, where such a role counts.
@@ -151,7 +151,7 @@ fn annotated_role(asked: &Asked<'_>, sessions: &Sessions) -> Result<RoleArn, Res
     role.ok_or_else(|| ResolveError::NoRole(account()))
 }
 
-fn hops(association: &Association, sessions: &Sessions) -> Result<Vec<Hop>, ResolveError> {
+fn steps(association: &Association, sessions: &Sessions) -> Result<Vec<RoleStep>, ResolveError> {
     let account = || association.service_account.clone();
     if association.policy.is_some() && sessions.exchange == Kind::WebIdentity {
         return Err(ResolveError::PolicyNotEnforceable(account()));
@@ -160,21 +160,21 @@ fn hops(association: &Association, sessions: &Sessions) -> Result<Vec<Hop>, Reso
         return Err(ResolveError::PolicyWithTags(account()));
     }
     let role = association.role.clone().ok_or_else(|| ResolveError::NoRole(account()))?;
-    let mut hops = vec![hop(role)];
+    let mut steps = vec![step(role)];
     if let Some(target) = association.target_role.clone() {
-        let external_id = external_id(association, &hops[0].role, sessions);
+        let external_id = external_id(association, &steps[0].role, sessions);
         let external_id = external_id.ok_or_else(|| ResolveError::NoExternalId(account()))?;
-        hops.push(Hop { external_id: Some(external_id), ..hop(target) });
+        steps.push(RoleStep { external_id: Some(external_id), ..step(target) });
     }
-    let chained = hops.len() > 1;
-    if let Some(last) = hops.last_mut() {
+    let chained = steps.len() > 1;
+    if let Some(last) = steps.last_mut() {
         last.policy.clone_from(&association.policy);
         last.duration_seconds = match (association.duration_seconds, chained) {
             (wanted, false) => wanted,
             (wanted, true) => Some(wanted.map_or(TARGET_SECONDS, |it| it.min(TARGET_SECONDS))),
         };
     }
-    Ok(hops)
+    Ok(steps)
 }
 
 /// What the target role's trust policy can expect, the same text as EKS's.
@@ -183,7 +183,7 @@ fn external_id(association: &Association, base: &RoleArn, sessions: &Sessions) -
         return association.external_id.clone();
     }
     let cluster = sessions.cluster.as_ref()?;
-    let (region, account) = cluster.place().unwrap_or((&sessions.region, base.account()));
+    let (region, account) = cluster.endpoint().unwrap_or((&sessions.region, base.account()));
     let whose = &association.service_account;
     let (namespace, name) = (whose.namespace(), whose.name());
     Some(format!("{region}/{account}/{}/{namespace}/{name}", cluster.name))
@@ -241,5 +241,5 @@ pub fn check_permitted(
     session: &SessionRequest,
 ) -> Result<(), ResolveError> {
     // What we asked for by name was judged by name, path and all.
-    if session.hops.is_empty() { permit(role, caller, namespace) } else { Ok(()) }
+    if session.steps.is_empty() { permit(role, caller, namespace) } else { Ok(()) }
 }

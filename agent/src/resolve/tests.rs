@@ -76,5 +76,5 @@ fn by_annotation(
 }
 
 fn roles(session: &SessionRequest) -> Vec<&str> {
-    session.hops.iter().map(|hop| hop.role.as_str()).collect()
+    session.steps.iter().map(|step| step.role.as_str()).collect()
 }

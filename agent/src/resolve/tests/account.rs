@@ -21,7 +21,7 @@ fn the_annotation_names_the_role() {
     assert_eq!(roles(&decision.session), [ROLE]);
     assert_eq!(decision.session.session_name.as_str(), "shop.app");
     assert!(decision.session.tags.is_empty() && !decision.per_pod);
-    assert_eq!(decision.session.hops[0].duration_seconds, None);
+    assert_eq!(decision.session.steps[0].duration_seconds, None);
 }
 
 #[test]

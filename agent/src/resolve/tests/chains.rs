@@ -36,7 +36,7 @@ fn a_target_comes_after_the_role_and_lasts_59_minutes() {
     for exchange in [Kind::AssumeRole, Kind::WebIdentity] {
         let decision = by_association(&sessions(exchange), &association(CHAIN)).unwrap();
         assert_eq!(roles(&decision.session), [ROLE, TARGET]);
-        let [base, target] = &decision.session.hops[..] else { panic!("two hops") };
+        let [base, target] = &decision.session.steps[..] else { panic!("two steps") };
         assert_eq!((&base.external_id, base.duration_seconds), (&None, None));
         let eks = "eu-west-1/111122223333/shop-1/shop/app";
         assert_eq!(target.external_id.as_deref(), Some(eks));
@@ -50,7 +50,7 @@ fn an_external_id_of_its_own_goes_before_the_usual_one() {
     let mut sessions = sessions(Kind::WebIdentity);
     sessions.cluster = None;
     let decision = by_association(&sessions, &own).unwrap();
-    assert_eq!(decision.session.hops[1].external_id.as_deref(), Some("mine"));
+    assert_eq!(decision.session.steps[1].external_id.as_deref(), Some("mine"));
     let none = by_association(&sessions, &association(CHAIN));
     assert!(matches!(none, Err(ResolveError::NoExternalId(_))), "{none:?}");
 }
@@ -59,7 +59,7 @@ fn an_external_id_of_its_own_goes_before_the_usual_one() {
 fn durations_are_as_asked_but_a_chain_ends_after_59_minutes() {
     let last = |fields: &str| {
         let session = assume(fields).unwrap().session;
-        session.hops.last().unwrap().duration_seconds
+        session.steps.last().unwrap().duration_seconds
     };
     assert_eq!(last(""), None);
     assert_eq!(last(r#","durationSeconds":43200"#), Some(43_200));
@@ -71,10 +71,10 @@ fn durations_are_as_asked_but_a_chain_ends_after_59_minutes() {
 fn a_policy_bounds_the_last_role_and_needs_the_tags_off() {
     let policy = r#","policy":"{}","disableSessionTags":true"#;
     let alone = assume(policy).unwrap().session;
-    assert_eq!(alone.hops[0].policy.as_deref(), Some("{}"));
+    assert_eq!(alone.steps[0].policy.as_deref(), Some("{}"));
     let chained = assume(&format!("{CHAIN}{policy}")).unwrap().session;
-    assert_eq!(chained.hops[0].policy, None);
-    assert_eq!(chained.hops[1].policy.as_deref(), Some("{}"));
+    assert_eq!(chained.steps[0].policy, None);
+    assert_eq!(chained.steps[1].policy.as_deref(), Some("{}"));
     let tagged = assume(r#","policy":"{}""#);
     assert!(matches!(tagged, Err(ResolveError::PolicyWithTags(_))), "{tagged:?}");
     let web = by_association(&sessions(Kind::WebIdentity), &association(policy));
@@ -84,7 +84,7 @@ fn a_policy_bounds_the_last_role_and_needs_the_tags_off() {
 #[test]
 fn eks_chooses_the_role_itself() {
     let decision = by_association(&sessions(Kind::EksAuth), &association(CHAIN)).unwrap();
-    assert!(decision.session.hops.is_empty() && decision.session.tags.is_empty());
+    assert!(decision.session.steps.is_empty() && decision.session.tags.is_empty());
     assert!(decision.per_pod);
 }
 

@@ -81,8 +81,8 @@ fn what_eks_chose_is_judged_afterwards_and_what_we_asked_for_was_before() {
     let refused = check_permitted(&role, &caller, &other, &session);
     assert!(matches!(refused, Err(ResolveError::NotPermitted { .. })));
     assert_eq!(check_permitted(&role, &caller, &fine, &session), Ok(()));
-    session.hops =
-        by_association(&sessions(Kind::AssumeRole), &association("")).unwrap().session.hops;
+    session.steps =
+        by_association(&sessions(Kind::AssumeRole), &association("")).unwrap().session.steps;
     assert_eq!(check_permitted(&role, &caller, &other, &session), Ok(()));
 }
 
