@@ -61,9 +61,9 @@ const CONCURRENT_REFRESHES: usize = 8;
 
 /// The cache. Clones are the same cache.
 #[derive(Clone)]
-pub struct CredentialCache(Arc<Inner>);
+pub struct CredentialCache(Arc<CacheInner>);
 
-struct Inner {
+struct CacheInner {
     exchange: Arc<dyn ExchangeClient>,
     liveness: Liveness,
     clock: Clock,
@@ -86,7 +86,7 @@ impl CredentialCache {
         bounds: Bounds,
     ) -> Self {
         let (due, dues) = mpsc::unbounded_channel();
-        let inner = Arc::new(Inner {
+        let inner = Arc::new(CacheInner {
             exchange,
             liveness,
             clock,

@@ -124,10 +124,10 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 fn hand_over(stream: &tokio::net::UnixStream, listeners: &[TcpListener]) {
     match send(stream, listeners) {
         Ok(()) => {
-            tracing::info!(sockets = listeners.len(), "sent the listening sockets to a successor")
+            tracing::info!(sockets = listeners.len(), "sent the listening sockets to a successor");
         }
         Err(error) => {
-            tracing::warn!(%error, "could not send the listening sockets to a successor; it binds its own")
+            tracing::warn!(%error, "could not send the listening sockets to a successor; it binds its own");
         }
     }
 }

@@ -99,8 +99,8 @@ mod tests {
 
     #[tokio::test]
     async fn it_answers_ready_or_what_the_agent_waits_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("health");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("health");
         assert!(ask(&path).await.is_err());
         let health = Health::default();
         let gate = health.gate("the keys");

@@ -105,16 +105,16 @@ mod tests {
     #[test]
     fn the_directory_is_created_and_closed_to_other_users() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("a/podrole");
+        let dir = parent.path().join("a/podrole");
         let ours = rustix::process::geteuid().as_raw();
-        fs::create_dir_all(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-        prepare(&folder, ours).unwrap();
-        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
-        prepare(&folder, ours).unwrap();
+        fs::create_dir_all(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+        prepare(&dir, ours).unwrap();
+        assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o777, 0o700);
+        prepare(&dir, ours).unwrap();
 
         let linked = parent.path().join("link");
-        std::os::unix::fs::symlink(&folder, &linked).unwrap();
+        std::os::unix::fs::symlink(&dir, &linked).unwrap();
         assert!(
             prepare(&linked, ours).unwrap_err().to_string().contains("not a directory; remove it")
         );

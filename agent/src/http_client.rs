@@ -1,4 +1,4 @@
-//! HTTP clients, all on the one TLS stack: for AWS's SDKs, and for a few requests of our own.
+//! HTTP clients, all on the one TLS stack: for AWS's SDKs, and for a few requests of the agent's own.
 //!
 //! They trust the certificates in `AWS_CA_BUNDLE` in addition to the system's, and use the
 //! environment's proxies, but never for addresses on this machine or link.

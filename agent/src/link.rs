@@ -103,7 +103,7 @@ pub async fn keep(
         match done {
             Err(error) if first => return Err(error),
             Err(error) => {
-                tracing::error!(%error, "could not assign the node's addresses; retrying")
+                tracing::error!(%error, "could not assign the node's addresses; retrying");
             }
             Ok(()) => {}
         }

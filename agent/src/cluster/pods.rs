@@ -1,9 +1,10 @@
 //! The pods of this node, from one watch.
 
 mod added;
+mod running;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{
@@ -25,7 +26,6 @@ use kube::{
         WatchStreamExt as _, reflector,
         reflector::{ObjectRef, Store},
         watcher,
-        watcher::Event,
     },
 };
 use moka::sync::Cache;
@@ -38,6 +38,7 @@ use crate::{
     resolve::LookupError,
     token::Caller,
 };
+use running::{RunningPods, has_ended, uid};
 
 /// How much of a request's 0.8 s may be spent on looking up a pod.
 const POD_TIMEOUT: Duration = Duration::from_millis(300);
@@ -74,14 +75,14 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
     let config = config.fields(&format!("spec.nodeName={node}"));
     let pods = watcher(api, config).default_backoff().modify(look);
     let pods = reflector(writer, pods);
-    let mut present = Present::default();
+    let mut running = RunningPods::default();
     let changes = Arc::<AtomicU64>::default();
     let changed = Arc::clone(&changes);
     tokio::spawn(pods.for_each(move |event| {
         // After the store has applied the event: a reader of the new count sees the new pod.
         changed.fetch_add(1, Release);
         match event {
-            Ok(event) => present.apply(&event).into_iter().for_each(|uid| {
+            Ok(event) => running.apply(&event).into_iter().for_each(|uid| {
                 reported.forget(&uid);
                 drop(gone.send(uid));
             }),
@@ -114,65 +115,6 @@ impl ReportedPods {
     fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
-}
-
-/// The UIDs of pods that have not ended, by name, to notice those that ended while the watch was
-/// interrupted.
-#[derive(Default)]
-struct Present {
-    pods: HashMap<String, String>,
-    listing: HashMap<String, String>,
-}
-
-impl Present {
-    /// Applies an event; returns the UIDs of pods that ended.
-    fn apply(&mut self, event: &Event<Pod>) -> Vec<String> {
-        match event {
-            Event::Init => self.listing.clear(),
-            Event::InitApply(pod) if has_ended(pod) => {}
-            Event::InitApply(pod) => {
-                self.listing.insert(name(pod), uid(pod));
-            }
-            Event::InitDone => {
-                let listed = std::mem::take(&mut self.listing);
-                let before = std::mem::replace(&mut self.pods, listed);
-                let now: HashSet<&String> = self.pods.values().collect();
-                return before.into_values().filter(|uid| !now.contains(uid)).collect();
-            }
-            // It makes no more requests, but the object of a finished Job may stay for days.
-            Event::Apply(pod) if has_ended(pod) => {
-                return self.pods.remove(&name(pod)).into_iter().collect();
-            }
-            // The same name with another UID is another pod: a StatefulSet's next one.
-            Event::Apply(pod) => {
-                let before = self.pods.insert(name(pod), uid(pod));
-                return before.into_iter().filter(|before| *before != uid(pod)).collect();
-            }
-            Event::Delete(pod) => {
-                let (name, uid) = (name(pod), uid(pod));
-                if self.pods.get(&name) == Some(&uid) {
-                    self.pods.remove(&name);
-                }
-                return vec![uid];
-            }
-        }
-        Vec::new()
-    }
-}
-
-fn name(pod: &Pod) -> String {
-    let metadata = &pod.metadata;
-    let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
-}
-
-fn has_ended(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-fn uid(pod: &Pod) -> String {
-    pod.metadata.uid.clone().unwrap_or_default()
 }
 
 /// Drops everything that the agent does not use, to keep the store small.
@@ -262,42 +204,5 @@ mod tests {
         let both: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap(), "fd00::3".parse().unwrap()];
         assert_eq!(facts.addresses, both);
         assert!(facts.host_network && !facts.finished);
-    }
-
-    #[test]
-    fn pods_that_end_while_the_watch_is_interrupted_are_reported() {
-        let mut present = Present::default();
-        for event in [Event::Init, Event::InitApply(pod("a", "1")), Event::InitApply(pod("b", "2"))]
-        {
-            assert!(present.apply(&event).is_empty());
-        }
-        assert!(present.apply(&Event::InitDone).is_empty());
-        assert!(present.apply(&Event::Apply(pod("c", "3"))).is_empty());
-        assert_eq!(present.apply(&Event::Delete(pod("a", "1"))), ["1"]);
-        assert_eq!(present.apply(&Event::Apply(pod("c", "4"))), ["3"]);
-        present.apply(&Event::Init);
-        present.apply(&Event::InitApply(pod("c", "4")));
-        assert_eq!(present.apply(&Event::InitDone), ["2"]);
-        assert_eq!(
-            present.apply(&Event::Delete(pod("c", "3"))),
-            ["3"],
-            "the end of an earlier pod of that name"
-        );
-        assert_eq!(present.apply(&Event::Delete(pod("c", "4"))), ["4"]);
-        assert!(present.pods.is_empty(), "names are removed with their pods");
-    }
-
-    #[test]
-    fn a_finished_pod_is_reported_while_its_object_stays() {
-        let mut present = Present::default();
-        let mut job = pod("job", "1");
-        assert!(present.apply(&Event::Apply(job.clone())).is_empty());
-        job.status.as_mut().unwrap().phase = Some("Succeeded".to_owned());
-        assert_eq!(present.apply(&Event::Apply(job.clone())), ["1"]);
-        assert!(present.apply(&Event::Apply(job.clone())).is_empty(), "it is reported once");
-        for event in [Event::Init, Event::InitApply(job), Event::InitDone] {
-            assert!(present.apply(&event).is_empty());
-        }
-        assert!(present.pods.is_empty());
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    CredentialCache, Inner, entry::Entry, in_flight::join, request::RefreshToken,
+    CacheInner, CredentialCache, entry::Entry, in_flight::join, request::RefreshToken,
     state::RefreshStep,
 };
 use crate::node::NodeError;
@@ -53,7 +53,7 @@ impl Ord for Due {
 }
 
 /// Runs until the cache is dropped.
-pub(super) async fn run(cache: Weak<Inner>, mut dues: mpsc::UnboundedReceiver<Due>) {
+pub(super) async fn run(cache: Weak<CacheInner>, mut dues: mpsc::UnboundedReceiver<Due>) {
     let mut queue = BinaryHeap::new();
     loop {
         let next = queue.peek().map(|Reverse(Due { at, .. })| *at);

@@ -98,7 +98,7 @@ impl State {
     fn add_user(&mut self, request: &CredentialRequest<'_>) {
         self.users.add(&request.caller.pod_uid);
         if std::mem::replace(&mut self.version, request.version) != request.version {
-            // Whoever changed the ServiceAccount or the association may have fixed the error.
+            // The change of the ServiceAccount or the association may have fixed the error.
             (self.blocked, self.denied) = (None, false);
             self.bad_tokens.clear();
         }

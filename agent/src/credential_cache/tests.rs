@@ -22,8 +22,8 @@ mod sharing;
 const HOUR: i64 = 3600;
 const BOUNDS: Bounds = Bounds { entries: 100, bytes: 200_000 };
 
-type Answer = Result<Credentials, ExchangeError>;
-type Script = dyn Fn(usize, &str, Timestamp) -> Answer + Send + Sync;
+type Fetched = Result<Credentials, ExchangeError>;
+type Script = dyn Fn(usize, &str, Timestamp) -> Fetched + Send + Sync;
 
 /// A scripted AWS: the script gets the call's number, the token and the time.
 struct Scripted {
@@ -52,7 +52,7 @@ impl ExchangeClient for Scripted {
         _: &'a SessionRequest,
         _: &'a Caller,
         token: &'a BearerToken,
-    ) -> BoxFuture<'a, Answer> {
+    ) -> BoxFuture<'a, Fetched> {
         async {
             let call = self.calls.fetch_add(1, SeqCst) + 1;
             sleep(self.latency).await;
@@ -71,13 +71,13 @@ struct Bench {
 }
 
 /// A cache whose exchange sends the tokens.
-fn bench(script: impl Fn(usize, &str, Timestamp) -> Answer + Send + Sync + 'static) -> Bench {
+fn bench(script: impl Fn(usize, &str, Timestamp) -> Fetched + Send + Sync + 'static) -> Bench {
     bench_of(true, script)
 }
 
 fn bench_of(
     sends_the_token: bool,
-    script: impl Fn(usize, &str, Timestamp) -> Answer + Send + Sync + 'static,
+    script: impl Fn(usize, &str, Timestamp) -> Fetched + Send + Sync + 'static,
 ) -> Bench {
     let begun = Instant::now();
     let clock = Clock::new(move || at(0) + begun.elapsed());
@@ -156,11 +156,11 @@ fn step(role: &str) -> RoleStep {
     RoleStep { role, external_id: None, policy: None, duration_seconds: None }
 }
 
-fn an_hour(now: Timestamp) -> Answer {
+fn an_hour(now: Timestamp) -> Fetched {
     Ok(credentials(now + SignedDuration::from_secs(HOUR)))
 }
 
-fn fail(kind: ErrorKind) -> Answer {
+fn fail(kind: ErrorKind) -> Fetched {
     Err(ExchangeError::new(kind, "Code", "text"))
 }
 

@@ -26,9 +26,9 @@ fn listening() -> TcpListener {
 
 #[tokio::test]
 async fn without_a_predecessor_no_socket_is_inherited() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(take(&folder.path().join("none")).await.is_empty());
-    let dead = folder.path().join("dead");
+    let dir = tempfile::tempdir().unwrap();
+    assert!(take(&dir.path().join("none")).await.is_empty());
+    let dead = dir.path().join("dead");
     drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
     assert!(take(&dead).await.is_empty());
     // The socket file of a dead predecessor is replaced.
@@ -41,8 +41,8 @@ async fn without_a_predecessor_no_socket_is_inherited() {
 
 #[tokio::test]
 async fn the_sockets_are_the_same_and_only_the_owner_may_connect() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("handover");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("handover");
     let (one, two) = (listening(), listening());
     let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
     offer(&path, vec![one, two]).unwrap();
@@ -66,8 +66,8 @@ async fn only_listening_sockets_are_inherited() {
 /// Opens a connection each millisecond while three successors take over one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_handovers_under_1000_connections_a_second_lose_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("handover");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("handover");
     let router = || Router::new().route("/", get(|| async { "hello" }));
     let first = Server::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
     let address = first.address();

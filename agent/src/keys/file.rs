@@ -119,8 +119,8 @@ mod tests {
         tests::fixture::{EC521, ISSUER, RSA, STRANGER, claims, keys, now, rules},
     };
 
-    fn file(folder: &tempfile::TempDir) -> KeysFile {
-        KeysFile::at(folder.path().join("keys.json")).of_issuers(vec![ISSUER.to_owned()])
+    fn file(dir: &tempfile::TempDir) -> KeysFile {
+        KeysFile::at(dir.path().join("keys.json")).of_issuers(vec![ISSUER.to_owned()])
     }
 
     /// A cache after a restart, whose source is unavailable.
@@ -131,8 +131,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_its_source_a_cache_starts_with_the_keys_in_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let dir = tempfile::tempdir().unwrap();
+        let file = file(&dir);
         assert!(restarted(file.clone()).is_empty());
         file.write(&keys(&[&RSA, &EC521]));
         let cache = restarted(file.clone());
@@ -145,18 +145,18 @@ mod tests {
                 .await
                 .is_err()
         );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]
     fn files_for_other_issuers_and_truncated_files_are_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let dir = tempfile::tempdir().unwrap();
+        let file = file(&dir);
         file.write(&keys(&[&RSA]));
         let other = file.clone().of_issuers(vec!["https://other.example".to_owned()]);
         assert!(other.keys().is_none());
-        let whole = fs::read(folder.path().join("keys.json")).unwrap();
-        fs::write(folder.path().join("keys.json"), &whole[..whole.len() / 2]).unwrap();
+        let whole = fs::read(dir.path().join("keys.json")).unwrap();
+        fs::write(dir.path().join("keys.json"), &whole[..whole.len() / 2]).unwrap();
         assert!(file.keys().is_none());
     }
 }

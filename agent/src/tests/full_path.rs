@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     fixture::{ROLE, RSA, STRANGER, claims_from, keys, rules},
-    sts::Sts,
+    sts::FakeSts,
 };
 use crate::{
     Agent, Extras, Parts,
@@ -32,7 +32,7 @@ use crate::{
 
 /// An agent on loopback with an STS behind it.
 pub(crate) struct World {
-    pub(crate) sts: Sts,
+    pub(crate) sts: FakeSts,
     pub(crate) address: SocketAddr,
     pub(crate) agent: Arc<Agent>,
     pods: PodMap,
@@ -41,18 +41,18 @@ pub(crate) struct World {
 
 pub(crate) async fn world() -> World {
     let exchange =
-        |sts: &Sts| Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))) as Arc<_>;
+        |sts: &FakeSts| Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))) as Arc<_>;
     world_with(exchange, rules(), |_| ()).await
 }
 
 /// A world with this exchange, these rules and changed extras.
 pub(crate) async fn world_with(
-    exchange: impl FnOnce(&Sts) -> Arc<dyn ExchangeClient>,
+    exchange: impl FnOnce(&FakeSts) -> Arc<dyn ExchangeClient>,
     rules: Rules,
     change: impl FnOnce(&mut Extras),
 ) -> World {
     podrole_runtime::crypto::install();
-    let sts = Sts::start().await;
+    let sts = FakeSts::start().await;
     let exchange = exchange(&sts);
     let session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
     let mut extras = Extras::plain(exchange.kind(), &session_name, &rules);

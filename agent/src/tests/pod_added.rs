@@ -16,7 +16,7 @@ use crate::{
     http_client::HttpClients,
     node::{AddedPod, PodProvider},
     resolve::{LookupMap, NamespaceFacts},
-    tests::sts::Sts,
+    tests::sts::FakeSts,
 };
 
 fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
@@ -65,8 +65,9 @@ async fn a_pod_without_a_provider_is_reported_once() {
     let namespaces = LookupMap::<String, NamespaceFacts>::default();
     let known = namespaces.clone();
     let (notices, mut reported) = Notices::new();
-    let web =
-        |sts: &Sts| Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _;
+    let web = |sts: &FakeSts| {
+        Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
+    };
     let world = world_with(web, rules(), |extras| {
         extras.namespaces = Arc::new(known);
         extras.notices = Some(notices);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     fixture::{ROLE, RSA, rules},
     full_path::{World, world_with},
-    sts::Sts,
+    sts::FakeSts,
 };
 use crate::{
     clock::Clock,
@@ -58,7 +58,7 @@ fn list(fields: &Value) -> Associations {
 
 pub(super) async fn assume_role(fields: Value) -> (World, Health) {
     let (own, health) = own();
-    let exchange = |sts: &Sts| {
+    let exchange = |sts: &FakeSts| {
         let exchange = AssumeRole::at(&endpoint(sts.url()), &HttpClients::default(), own);
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
@@ -124,8 +124,9 @@ async fn the_first_roles_credentials_assume_the_target_role() {
 #[tokio::test]
 async fn if_the_target_role_refuses_the_first_roles_credentials_are_not_served() {
     let (own_world, _) = assume_role(json!({"targetRoleArn": TARGET})).await;
-    let web =
-        |sts: &Sts| Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _;
+    let web = |sts: &FakeSts| {
+        Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
+    };
     let fields = json!({"targetRoleArn": TARGET, "externalId": "x"});
     let web_world = world_with(web, rules(), |extras| extras.associations = list(&fields)).await;
     for (world, token) in [(&own_world, pods_token(&own_world)), (&web_world, web_world.token())] {
@@ -178,7 +179,7 @@ async fn a_session_policy_is_sent() {
 async fn a_changed_association_forgets_remembered_errors() {
     let associations = list(&json!({}));
     let (own, _health) = own();
-    let exchange = |sts: &Sts| {
+    let exchange = |sts: &FakeSts| {
         let exchange = AssumeRole::at(&endpoint(sts.url()), &HttpClients::default(), own);
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
@@ -202,8 +203,9 @@ async fn a_changed_association_forgets_remembered_errors() {
 async fn an_unknown_namespace_permits_nothing() {
     let namespaces = LookupMap::<String, NamespaceFacts>::default();
     let known = namespaces.clone();
-    let web =
-        |sts: &Sts| Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _;
+    let web = |sts: &FakeSts| {
+        Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
+    };
     let world = world_with(web, rules(), |extras| extras.namespaces = Arc::new(known)).await;
     let token = world.token();
     assert_eq!(world.ask(&token).await.0, 503);

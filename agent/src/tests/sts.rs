@@ -13,9 +13,9 @@ use podrole_runtime::serve::{Limits, Server};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone)]
-pub(crate) struct Sts(Arc<Inner>);
+pub(crate) struct FakeSts(Arc<StsState>);
 
-struct Inner {
+struct StsState {
     url: String,
     calls: AtomicUsize,
     delay: AtomicU64,
@@ -25,11 +25,11 @@ struct Inner {
     seen: Mutex<Vec<String>>,
 }
 
-impl Sts {
+impl FakeSts {
     pub(crate) async fn start() -> Self {
         let loopback = "127.0.0.1:0".parse().unwrap();
         let server = Server::bind(loopback, Limits::default()).await.unwrap();
-        let sts = Self(Arc::new(Inner {
+        let sts = Self(Arc::new(StsState {
             url: format!("http://{}", server.address()),
             calls: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
@@ -76,7 +76,7 @@ impl Sts {
 }
 
 async fn answer(
-    State(sts): State<Sts>,
+    State(sts): State<FakeSts>,
     headers: axum::http::HeaderMap,
     body: String,
 ) -> (StatusCode, String) {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use podrole_identity::variable;
 
-use super::has_ended;
+use super::running::has_ended;
 use crate::node::{AddedPod, PodProvider};
 
 const INJECTION_LABEL: &str = "podrole.io/injection";

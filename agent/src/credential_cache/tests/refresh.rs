@@ -28,7 +28,7 @@ async fn unused_credentials_are_not_refreshed_again() {
     assert_eq!(bench.calls(), 4, "used again, they are refreshed again");
 }
 
-fn once_and_then(kind: ErrorKind) -> impl Fn(usize, &str, Timestamp) -> Answer {
+fn once_and_then(kind: ErrorKind) -> impl Fn(usize, &str, Timestamp) -> Fetched {
     move |call, _, now| if call == 1 { an_hour(now) } else { fail(kind) }
 }
 

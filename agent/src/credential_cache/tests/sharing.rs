@@ -43,7 +43,7 @@ async fn a_transient_error_is_shared_only_by_those_who_wait() {
     }
 }
 
-fn bad_only(_: usize, token: &str, now: Timestamp) -> Answer {
+fn bad_only(_: usize, token: &str, now: Timestamp) -> Fetched {
     if token == "bad" { fail(ErrorKind::Token) } else { an_hour(now) }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 struct AssumeRoleOutput {
     subject: Subject,
     audience: String,
-    assumed_role_user: User,
+    assumed_role_user: AssumedRoleUser,
     credentials: IssuedCredentials,
 }
 
@@ -30,7 +30,7 @@ struct Subject {
 }
 
 #[derive(Deserialize)]
-struct User {
+struct AssumedRoleUser {
     arn: String,
 }
 

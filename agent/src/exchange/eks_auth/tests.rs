@@ -18,10 +18,10 @@ use crate::{
 
 /// A scripted EKS Auth.
 #[derive(Clone, Default)]
-struct Eks(Arc<Mutex<Script>>);
+struct Eks(Arc<Mutex<EksScript>>);
 
 #[derive(Default)]
-struct Script {
+struct EksScript {
     error: Option<(u16, &'static str)>,
     seen: Vec<(String, String)>,
     service_account: Option<&'static str>,
@@ -62,7 +62,7 @@ impl Eks {
         url
     }
 
-    fn set(&self, change: impl FnOnce(&mut Script)) {
+    fn set(&self, change: impl FnOnce(&mut EksScript)) {
         change(&mut self.0.lock().unwrap());
     }
 

@@ -5,7 +5,7 @@ use crate::tests::fixture::at;
 use podrole_runtime::health::Health;
 
 /// Source credentials whose provider can fail, and whose keys live for a given time.
-struct Bench {
+struct Harness {
     source: SourceCredentials,
     health: Health,
     time: Arc<AtomicI64>,
@@ -26,7 +26,7 @@ impl ProvideCredentials for ScriptedProvider {
     }
 }
 
-fn bench(life: Option<i64>) -> Bench {
+fn harness(life: Option<i64>) -> Harness {
     let (time, away, loads) = (Arc::default(), Arc::<AtomicI64>::default(), Arc::default());
     let (ticks, gone, count) =
         (Arc::<AtomicI64>::clone(&time), Arc::clone(&away), Arc::<AtomicUsize>::clone(&loads));
@@ -41,10 +41,10 @@ fn bench(life: Option<i64>) -> Bench {
     };
     let health = Health::default();
     let source = SourceCredentials::from(provider, clock, health.gate("source credentials"));
-    Bench { source, health, time, away, loads }
+    Harness { source, health, time, away, loads }
 }
 
-impl Bench {
+impl Harness {
     async fn key(&self) -> Result<String, ErrorKind> {
         let got = self.source.get().await;
         got.map(|keys| keys.access_key_id().to_owned()).map_err(|error| error.kind)
@@ -57,40 +57,40 @@ impl Bench {
 
 #[tokio::test]
 async fn keys_are_loaded_again_5_minutes_before_they_expire() {
-    let bench = bench(Some(3600));
-    assert!(!bench.is_ready());
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    assert!(bench.is_ready());
-    bench.time.store(3299, SeqCst);
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    bench.time.store(3300, SeqCst);
-    assert_eq!(bench.key().await.unwrap(), "AKIA1");
+    let harness = harness(Some(3600));
+    assert!(!harness.is_ready());
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    assert!(harness.is_ready());
+    harness.time.store(3299, SeqCst);
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    harness.time.store(3300, SeqCst);
+    assert_eq!(harness.key().await.unwrap(), "AKIA1");
 }
 
 #[tokio::test]
 async fn keys_without_an_expiry_are_loaded_again_each_minute() {
-    let bench = bench(None);
+    let harness = harness(None);
     for (second, key) in [(0, "AKIA0"), (59, "AKIA0"), (60, "AKIA1")] {
-        bench.time.store(second, SeqCst);
-        assert_eq!(bench.key().await.unwrap(), key);
+        harness.time.store(second, SeqCst);
+        assert_eq!(harness.key().await.unwrap(), key);
     }
 }
 
 #[tokio::test]
 async fn loaded_keys_outlive_a_failing_provider_and_then_the_agent_is_unready() {
-    let bench = bench(Some(3600));
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    bench.away.store(1, SeqCst);
-    bench.time.store(3400, SeqCst);
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    assert_eq!(bench.loads.load(SeqCst), 2, "a failing provider is not asked each time");
-    assert!(bench.is_ready());
-    bench.time.store(3600, SeqCst);
-    assert_eq!(bench.key().await, Err(ErrorKind::Agent));
-    assert!(!bench.is_ready());
-    bench.away.store(0, SeqCst);
-    assert!(bench.key().await.is_ok() && bench.is_ready());
+    let harness = harness(Some(3600));
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    harness.away.store(1, SeqCst);
+    harness.time.store(3400, SeqCst);
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    assert_eq!(harness.loads.load(SeqCst), 2, "a failing provider is not asked each time");
+    assert!(harness.is_ready());
+    harness.time.store(3600, SeqCst);
+    assert_eq!(harness.key().await, Err(ErrorKind::Agent));
+    assert!(!harness.is_ready());
+    harness.away.store(0, SeqCst);
+    assert!(harness.key().await.is_ok() && harness.is_ready());
 }
 
 fn keys(access_key_id: &str) -> SourceKeys {
@@ -103,39 +103,39 @@ fn rejection(kind: ErrorKind) -> Result<(), ExchangeError> {
 
 #[tokio::test]
 async fn keys_that_aws_rejects_are_dropped() {
-    let bench = bench(Some(3600));
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    bench.source.record_result(&keys("AKIA-earlier"), &rejection(ErrorKind::Agent)).await;
-    bench.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Role)).await;
-    assert_eq!(bench.key().await.unwrap(), "AKIA0");
-    bench.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
-    assert!(!bench.is_ready());
-    assert_eq!(bench.key().await.unwrap(), "AKIA1");
-    assert!(bench.is_ready());
+    let harness = harness(Some(3600));
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    harness.source.record_result(&keys("AKIA-earlier"), &rejection(ErrorKind::Agent)).await;
+    harness.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Role)).await;
+    assert_eq!(harness.key().await.unwrap(), "AKIA0");
+    harness.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
+    assert!(!harness.is_ready());
+    assert_eq!(harness.key().await.unwrap(), "AKIA1");
+    assert!(harness.is_ready());
 }
 
 #[tokio::test]
 async fn the_same_key_loaded_again_leaves_the_agent_unready_until_aws_accepts_it() {
-    let bench = bench(Some(3600));
+    let harness = harness(Some(3600));
     let again = async || {
-        bench.loads.store(0, SeqCst);
-        assert_eq!(bench.key().await.unwrap(), "AKIA0");
+        harness.loads.store(0, SeqCst);
+        assert_eq!(harness.key().await.unwrap(), "AKIA0");
     };
     again().await;
-    bench.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
+    harness.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
     again().await;
-    bench.time.store(299, SeqCst);
+    harness.time.store(299, SeqCst);
     again().await;
-    assert!(!bench.is_ready(), "AWS rejected this key");
-    bench.source.record_result(&keys("AKIA0"), &Ok(())).await;
-    assert!(bench.is_ready(), "AWS accepts it now");
-    bench.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
+    assert!(!harness.is_ready(), "AWS rejected this key");
+    harness.source.record_result(&keys("AKIA0"), &Ok(())).await;
+    assert!(harness.is_ready(), "AWS accepts it now");
+    harness.source.record_result(&keys("AKIA0"), &rejection(ErrorKind::Agent)).await;
     again().await;
-    assert!(!bench.is_ready());
+    assert!(!harness.is_ready());
     // If no pod asks, no call can show whether AWS accepts it: the quarantine ends by itself.
-    bench.time.store(600, SeqCst);
+    harness.time.store(600, SeqCst);
     again().await;
-    assert!(bench.is_ready());
+    assert!(harness.is_ready());
 }
 
 #[tokio::test]
