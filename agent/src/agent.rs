@@ -228,7 +228,7 @@ impl Agent {
                 %peer,
                 namespace = service_account.namespace(),
                 pod = caller.pod_name,
-                %service_account,
+                service_account = service_account.name(),
                 refused = verdict == PeerVerdict::Refused,
                 "a pod's token came from an address that is not the pod's"
             );

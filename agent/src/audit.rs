@@ -20,7 +20,7 @@ pub fn issued(caller: &Caller, peer: Option<IpAddr>, served: &Served) {
         namespace = caller.service_account.namespace(),
         pod = caller.pod_name,
         pod_uid = caller.pod_uid,
-        service_account = %caller.service_account,
+        service_account = caller.service_account.name(),
         role = credentials.role.as_str(),
         session_name = credentials.session_name,
         access_key_id = credentials.access_key_id,

@@ -17,7 +17,8 @@ pub type TokenHash = [u8; 32];
 /// A token in a request's header.
 #[derive(Clone, Copy)]
 pub struct PresentedToken<'a> {
-    text: &'a str,
+    /// ASCII.
+    bytes: &'a [u8],
     hash: TokenHash,
 }
 
@@ -62,11 +63,12 @@ impl<'a> PresentedToken<'a> {
         if bytes.len() > MAX_TOKEN_BYTES {
             return Err(BearerTokenError::TooLong);
         }
-        let text = str::from_utf8(bytes).ok().filter(|text| text.is_ascii());
-        let text = text.ok_or(BearerTokenError::NotAscii)?;
+        if !bytes.is_ascii() {
+            return Err(BearerTokenError::NotAscii);
+        }
         let mut hash = TokenHash::default();
         hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-        Ok(Self { text, hash })
+        Ok(Self { bytes, hash })
     }
 
     pub(crate) fn hash(&self) -> &TokenHash {
@@ -76,7 +78,9 @@ impl<'a> PresentedToken<'a> {
     /// Copies the text.
     #[must_use]
     pub fn to_bearer(&self) -> BearerToken {
-        BearerToken { text: Secret::new(self.text.to_owned()), hash: self.hash }
+        // ASCII is UTF-8, so nothing is replaced.
+        let text = String::from_utf8_lossy(self.bytes).into_owned();
+        BearerToken { text: Secret::new(text), hash: self.hash }
     }
 }
 

@@ -85,7 +85,7 @@ impl FastPath {
         }
         let credentials = answer.session.credentials(now)?;
         answer.last_used.store(now.as_millisecond(), Relaxed);
-        // A pod over its limit gets its refusal, and its Event, on the slow path.
+        // A pod over its limit gets its refusal on the slow path.
         let admitted = answer.bucket.as_ref().is_none_or(|bucket| bucket.take(now));
         admitted.then(|| credentials.body.clone())
     }

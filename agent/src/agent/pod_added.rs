@@ -94,7 +94,7 @@ impl Agent {
             tracing::warn!(
                 namespace = service_account.namespace(),
                 pod = pod.name,
-                %service_account,
+                service_account = service_account.name(),
                 "a pod was created without its credential provider"
             );
             if let Some(notices) = &self.extras.notices {

@@ -56,14 +56,14 @@ impl CredentialCache {
     }
 
     fn report(&self, key: &CacheKey, outcome: &FetchOutcome, now: Timestamp) {
-        let service_account = &key.service_account;
-        let namespace = service_account.namespace();
+        let namespace = key.service_account.namespace();
+        let service_account = key.service_account.name();
         match outcome {
             Ok(credentials) => {
                 self.0.metrics.exchange_call(key.exchange, "ok");
                 self.0.throttle.recover();
                 let (role, expires) = (credentials.role.as_str(), credentials.expires);
-                tracing::info!(namespace, %service_account, role, %expires, "credentials fetched");
+                tracing::info!(namespace, service_account, role, %expires, "credentials fetched");
             }
             Err(error) => {
                 let reason = error.kind.as_str();
@@ -73,7 +73,7 @@ impl CredentialCache {
                 }
                 let role = key.session.role(error.step).map(RoleArn::as_str);
                 tracing::warn!(
-                    namespace, %service_account, role, reason, %error,
+                    namespace, service_account, role, reason, %error,
                     "could not fetch credentials"
                 );
             }
@@ -85,9 +85,9 @@ fn warn_if_short(key: &CacheKey, outcome: &FetchOutcome) {
     if let Ok(credentials) = outcome
         && is_short(credentials.issued, credentials.expires)
     {
-        let service_account = &key.service_account;
         tracing::warn!(
-            namespace = service_account.namespace(), %service_account,
+            namespace = key.service_account.namespace(),
+            service_account = key.service_account.name(),
             role = credentials.role.as_str(),
             "the session lasts 15 minutes or less, and the SDKs for Python and .NET request such \
              credentials at each use; set its duration to 1800 s or more"

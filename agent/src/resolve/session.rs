@@ -104,7 +104,7 @@ impl ClusterId {
     }
 
     /// The region and the account that the ARN names.
-    fn endpoint(&self) -> Option<(&str, &str)> {
+    fn place(&self) -> Option<(&str, &str)> {
         let mut parts = self.arn.split(':').skip(3);
         Some((parts.next()?, parts.next()?))
     }
@@ -183,7 +183,7 @@ fn external_id(association: &Association, base: &RoleArn, sessions: &Sessions) -
         return association.external_id.clone();
     }
     let cluster = sessions.cluster.as_ref()?;
-    let (region, account) = cluster.endpoint().unwrap_or((&sessions.region, base.account()));
+    let (region, account) = cluster.place().unwrap_or((&sessions.region, base.account()));
     let whose = &association.service_account;
     let (namespace, name) = (whose.namespace(), whose.name());
     Some(format!("{region}/{account}/{}/{namespace}/{name}", cluster.name))

@@ -77,7 +77,8 @@ async fn in_the_child_no_line_contains_a_secret() {
     for part in [
         "credentials issued",
         "pod_uid=\"pod-uid\"",
-        "service_account=shop/app",
+        "namespace=\"shop\"",
+        "service_account=\"app\"",
         "role=\"arn:aws:iam::",
         "session_name=\"shop.app\"",
         " expires=20",
