@@ -1,6 +1,7 @@
-//! A request's way: who asks, does the pod live, whose role, and the credentials for it.
+//! Decides a request: who the caller is, whether its pod is alive, which role it may assume, and
+//! with which credentials it is answered.
 
-mod newcomer;
+mod pod_added;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -8,14 +9,15 @@ use axum::body::Bytes;
 use podrole_identity::SessionNameTemplate;
 
 use crate::{
-    again::{Grounds, Hit},
     audit,
+    bearer_token::{BearerToken, PresentedToken},
     clock::Clock,
-    exchange::Exchange,
+    credential_cache::{Bounds, CacheKey, CredentialCache, CredentialRequest},
+    exchange::ExchangeClient,
     extras::Extras,
-    http::Hosts,
-    keep::{Bounds, Keep, Key, Presented},
-    keys::KeyRing,
+    fast_path::{CachedAnswer, FastPath, InputVersions},
+    hosts::Hosts,
+    keys::JwksCache,
     metrics::Metrics,
     node::{Liveness, PodFacts},
     peer::PeerVerdict,
@@ -25,39 +27,40 @@ use crate::{
     verify::{Verdict, Verifier},
 };
 
-/// What an agent is made of. A daemon brings a cluster and AWS, a test brings maps.
+/// What an agent is made of. The daemon passes a cluster and AWS, a test passes maps.
 pub struct Parts {
     /// The keys that tokens are verified with.
-    pub keys: KeyRing,
-    /// What tokens must say.
+    pub keys: JwksCache,
+    /// What tokens must claim.
     pub rules: Rules,
     /// Where ServiceAccounts are looked up.
     pub service_accounts: Arc<ServiceAccounts>,
-    /// Whether pods live.
+    /// Whether pods are alive.
     pub liveness: Liveness,
-    /// How credentials are got.
-    pub exchange: Arc<dyn Exchange>,
-    /// What sessions are called.
+    /// How credentials are fetched.
+    pub exchange: Arc<dyn ExchangeClient>,
+    /// The names of sessions.
     pub session_name: SessionNameTemplate,
-    /// How many sessions are kept.
+    /// How many sessions are cached.
     pub max_sessions: u64,
-    /// The names that requests may ask for.
+    /// The host names that requests may ask for.
     pub hosts: Hosts,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The time.
     pub clock: Clock,
 }
 
-/// The agent. It lives until its last [`Arc`] goes.
+/// The agent. Its tasks end when the last [`Arc`] of it is dropped.
 pub struct Agent {
+    fast_path: FastPath,
     verifier: Verifier,
     service_accounts: Arc<ServiceAccounts>,
     liveness: Liveness,
-    exchange: Arc<dyn Exchange>,
-    place: Arc<str>,
+    exchange: Arc<dyn ExchangeClient>,
+    endpoint: Arc<str>,
     extras: Extras,
-    keep: Keep,
+    cache: CredentialCache,
     hosts: Hosts,
     metrics: Metrics,
     clock: Clock,
@@ -74,7 +77,7 @@ impl Agent {
     /// An agent of these parts.
     #[must_use]
     pub fn with(parts: Parts, extras: Extras) -> Arc<Self> {
-        let keep = Keep::new(
+        let cache = CredentialCache::new(
             Arc::clone(&parts.exchange),
             parts.liveness.clone(),
             parts.clock.clone(),
@@ -85,24 +88,42 @@ impl Agent {
             },
         );
         Arc::new(Self {
+            fast_path: FastPath::new(),
             verifier: Verifier::new(parts.keys, parts.rules),
             service_accounts: parts.service_accounts,
             liveness: parts.liveness,
-            place: parts.exchange.place().into(),
+            endpoint: parts.exchange.endpoint().into(),
             exchange: parts.exchange,
             extras,
-            keep,
+            cache,
             hosts: parts.hosts,
             metrics: parts.metrics,
             clock: parts.clock,
         })
     }
 
-    /// The success body for the bearer of `token`, who speaks from `peer`.
+    /// The body for a pod that asks again while nothing changed, or `None` if its request takes
+    /// the slow path, [`Self::credentials`].
+    pub(crate) fn cached_answer(
+        &self,
+        token: &PresentedToken<'_>,
+        peer: Option<IpAddr>,
+    ) -> Option<Bytes> {
+        let inputs = self.input_versions(self.verifier.withdrawals())?;
+        let body = self.fast_path.find(token, peer, &inputs, self.clock.now())?;
+        self.metrics.cache_lookup(true);
+        Some(body)
+    }
+
+    /// The body for a request with `token` from `peer`.
     ///
     /// # Errors
-    /// With whose error it is and what mends it.
-    pub async fn credentials(&self, token: &str, peer: Option<IpAddr>) -> Result<Bytes, Refusal> {
+    /// If the request is refused; the refusal says why and how to fix it.
+    pub async fn credentials(
+        &self,
+        token: &BearerToken,
+        peer: Option<IpAddr>,
+    ) -> Result<Bytes, Refusal> {
         let verdict = self.verifier.verify(token, self.clock.now()).await?;
         let served = self.serve(&verdict, token, peer).await;
         if let (Err(refusal), Some(notices)) = (&served, &self.extras.notices) {
@@ -114,67 +135,72 @@ impl Agent {
     async fn serve(
         &self,
         verdict: &Verdict,
-        token: &str,
+        token: &BearerToken,
         peer: Option<IpAddr>,
     ) -> Result<Bytes, Refusal> {
         let (caller, now) = (&verdict.caller, self.clock.now());
         let bucket = self.extras.limit.bucket(&caller.pod_uid, now);
         if bucket.as_ref().is_some_and(|bucket| !bucket.take(now)) {
-            return Err(Refusal::TooOften);
+            return Err(Refusal::TooManyRequests);
         }
-        // Before anything is looked up: what changes meanwhile counts as changed.
-        let grounds = self.grounds(caller);
+        // Read before anything is looked up, so that a change meanwhile outdates the answer.
+        let inputs = self.input_versions(verdict.withdrawals);
+        let until = self.lookups_fresh_until(caller).map(|until| until.min(verdict.ends()));
         let pod = self.liveness.check(caller, now).await?;
-        let judged = self.check_peer(caller, pod.as_ref(), peer)?;
+        let peer_verdict = self.check_peer(caller, pod.as_ref(), peer)?;
         let (decision, namespace, version) = self.decide(caller).await?;
-        let key = self.key(caller, decision);
-        let presented = Presented { token, hash: verdict.hash, caller, version };
-        let served = self.keep.get(&key, presented).await;
+        let key = self.cache_key(caller, decision);
+        let request = CredentialRequest { token, caller, version };
+        let served = self.cache.get(&key, request).await;
         let served = served.map_err(|error| {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
-        resolve::check_permitted(&served.kept.role, caller, &namespace, &key.session)?;
+        resolve::check_permitted(&served.credentials.role, caller, &namespace, &key.session)?;
         audit::issued(caller, peer, &served);
-        let body = served.kept.body.clone();
-        // A pod that is going has a time of its own, and a stranger is counted each time.
-        let plain = judged == PeerVerdict::Fine && pod.is_none_or(|pod| pod.gone_at.is_none());
-        let again = served.again.zip(grounds.filter(|_| plain));
-        let hit = again.map(|(session, grounds)| Hit { session, peer, grounds, bucket });
-        verdict.hit.store(hit.map(Arc::new));
+        let body = served.credentials.body.clone();
+        // A terminating pod has a deadline that no version shows, and each request from another
+        // address than the pod's is counted and logged.
+        let repeatable =
+            peer_verdict == PeerVerdict::Accepted && pod.is_none_or(|pod| pod.gone_at.is_none());
+        let answer = served.snapshot.zip(inputs.zip(until).filter(|_| repeatable));
+        let last_used = now.as_millisecond();
+        let answer = answer.map(|(session, (inputs, until))| CachedAnswer {
+            session,
+            peer,
+            inputs,
+            until,
+            bucket,
+            last_used: last_used.into(),
+        });
+        self.fast_path.store(token.hash(), answer);
         Ok(body)
     }
 
-    /// What a decision follows from as it is now, where it can be told when that changes.
-    fn grounds(&self, caller: &Caller) -> Option<Grounds> {
-        let (pods, associations) = self.changes();
-        let account = &caller.service_account;
-        let known = self.service_accounts.stands(account);
-        let namespace = self.extras.namespaces.stands(&account.namespace().to_owned());
-        Some(Grounds { pods: pods?, associations, until: known?.min(namespace?) })
+    /// The versions of every input to a decision now, or `None` if one of them cannot report
+    /// changes.
+    fn input_versions(&self, keys: u64) -> Option<InputVersions> {
+        let pods = self.liveness.changes()?;
+        Some(InputVersions { pods, associations: self.extras.associations.changes(), keys })
     }
 
-    /// How often pods and associations changed.
-    pub(crate) fn changes(&self) -> (Option<u64>, u64) {
-        (self.liveness.changes(), self.extras.associations.changes())
+    /// Until when the caller's ServiceAccount and namespace are not looked up again, or `None` if
+    /// each request looks them up.
+    fn lookups_fresh_until(&self, caller: &Caller) -> Option<jiff::Timestamp> {
+        let service_account = &caller.service_account;
+        let namespace = service_account.namespace().to_owned();
+        let known = self.service_accounts.stands(service_account)?;
+        Some(known.min(self.extras.namespaces.stands(&namespace)?))
     }
 
-    /// A pod of this node is gone.
+    /// Forgets what is cached for a pod that ended.
     pub fn pod_gone(&self, uid: &str) {
-        self.keep.pod_gone(uid);
+        self.cache.pod_gone(uid);
     }
 
-    /// The sessions that are kept.
+    /// The cached credentials.
     #[must_use]
-    pub fn keep(&self) -> &Keep {
-        &self.keep
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    pub(crate) fn verifier(&self) -> &Verifier {
-        &self.verifier
+    pub fn cache(&self) -> &CredentialCache {
+        &self.cache
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -192,26 +218,33 @@ impl Agent {
         peer: Option<IpAddr>,
     ) -> Result<PeerVerdict, Refusal> {
         let Some(peer) = peer else {
-            return Ok(PeerVerdict::Fine);
+            return Ok(PeerVerdict::Accepted);
         };
-        let verdict = self.extras.peers.judge(peer, caller, pod);
-        if verdict != PeerVerdict::Fine {
+        let verdict = self.extras.peers.check(peer, caller, pod);
+        if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
-            let (pod, account) = (&caller.pod_name, &caller.service_account);
-            tracing::warn!(%peer, pod, %account, "a pod's token came from an address that is not the pod's");
+            let service_account = &caller.service_account;
+            tracing::warn!(
+                %peer,
+                namespace = service_account.namespace(),
+                pod = caller.pod_name,
+                service_account = service_account.name(),
+                refused = verdict == PeerVerdict::Refused,
+                "a pod's token came from an address that is not the pod's"
+            );
         }
         let refused = verdict == PeerVerdict::Refused;
-        if refused { Err(Refusal::Peer) } else { Ok(verdict) }
+        if refused { Err(Refusal::ForeignPeer) } else { Ok(verdict) }
     }
 
-    /// What the caller may ask for, by what the cluster says now; and which state of it that is.
+    /// The session that the caller may have, its namespace, and the version of what led there.
     async fn decide(
         &self,
         caller: &Caller,
     ) -> Result<(Decision, Arc<NamespaceFacts>, u64), ResolveError> {
         let account = &caller.service_account;
         let name = account.namespace().to_owned();
-        // Side by side: an API server that says nothing takes the patience of one look-up, not of two.
+        // Both at once: if the API server does not answer, the request waits for one timeout.
         let (facts, namespace) =
             tokio::join!(self.service_accounts.find(account), self.extras.namespaces.find(&name));
         let (facts, namespace) = (facts?, namespace?);
@@ -229,10 +262,10 @@ impl Agent {
         Ok((decision, namespace, version))
     }
 
-    fn key(&self, caller: &Caller, decision: Decision) -> Key {
-        Key {
+    fn cache_key(&self, caller: &Caller, decision: Decision) -> CacheKey {
+        CacheKey {
             exchange: self.exchange.kind(),
-            place: Arc::clone(&self.place),
+            endpoint: Arc::clone(&self.endpoint),
             session: decision.session,
             service_account: caller.service_account.clone(),
             service_account_uid: caller.service_account_uid.clone(),

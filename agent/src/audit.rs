@@ -1,31 +1,32 @@
-//! One line for each key that a pod is given: the join between a pod and CloudTrail.
+//! The audit log: one line for each key that a pod receives, which joins the pod with CloudTrail.
 //!
-//! A pod that asks again for what it has is no news: the line is written once for a pod and key.
+//! A pod that asks again for the same key gets no second line.
 
 use std::net::IpAddr;
 
 use crate::{
-    keep::{Got, Served},
+    credential_cache::{Served, ServedFrom},
     token::Caller,
 };
 
-/// Tells that the caller's pod was given what it is served, unless it has that already.
+/// Logs that the caller's pod receives what is served, unless it received it before.
 pub fn issued(caller: &Caller, peer: Option<IpAddr>, served: &Served) {
-    let Served { kept, got, .. } = served;
-    if !served.is_news(&caller.pod_uid) {
+    let Served { credentials, source, .. } = served;
+    if !served.is_first_for(&caller.pod_uid) {
         return;
     }
     tracing::info!(
         target: "podrole_audit",
+        namespace = caller.service_account.namespace(),
         pod = caller.pod_name,
         pod_uid = caller.pod_uid,
-        service_account = %caller.service_account,
-        role = kept.role.as_str(),
-        session_name = kept.session_name,
-        access_key_id = kept.access_key_id,
-        expires = %kept.expires,
+        service_account = caller.service_account.name(),
+        role = credentials.role.as_str(),
+        session_name = credentials.session_name,
+        access_key_id = credentials.access_key_id,
+        expires = %credentials.expires,
         peer = peer.map(tracing::field::display),
-        got = match got { Got::Hit => "hit", Got::Fetched => "fetch" },
+        source = match source { ServedFrom::Cache => "cache", ServedFrom::Fetch => "fetch" },
         "credentials issued"
     );
 }

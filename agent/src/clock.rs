@@ -1,15 +1,15 @@
-//! What time it is, for the parts that live through time.
+//! The time, as a value that a test can replace.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// Asks for the time. The daemon has the wall clock; a test may have its own.
+/// A clock. The daemon uses the wall clock, a test its own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// A clock that asks `now`.
+    /// A clock that calls `now`.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

@@ -1,14 +1,18 @@
-//! Kubernetes: this file and those under it are the only ones that name its client.
+//! The Kubernetes API. Only this file and those under it name its client.
 
 mod events;
 mod objects;
 mod pods;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use podrole_identity::{AnnotationRules, ServiceAccountRef};
 use podrole_runtime::health::Gate;
@@ -17,57 +21,78 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     events::Notice,
-    node::{Pods, Seen},
+    node::{AddedPod, Pods},
     resolve::{Lookup, NamespaceFacts, ServiceAccountFacts},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than the watch's own time-out, so that only a dead connection is cut.
+/// Longer than the API server's timeout of a watch, so that only a dead connection is closed.
 const READ_TIMEOUT: Duration = Duration::from_secs(305);
 
-/// A connection to the API server. Clones share it.
+/// A client of the API server. Clones share its connections.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
 }
 
-/// The pods of one node, as they come and go.
+/// The pods of one node, from a watch.
 pub struct NodesPods {
-    /// Where they are looked up.
+    /// The pods, to look up.
     pub pods: Arc<dyn Pods>,
     /// Each pod once, when it is first seen.
-    pub newcomers: mpsc::UnboundedReceiver<Seen>,
-    /// The UIDs of pods that go.
+    pub added: mpsc::UnboundedReceiver<AddedPod>,
+    /// The UIDs of pods that ended.
     pub gone: mpsc::UnboundedReceiver<String>,
 }
 
+/// Why there is no client of the API server.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No usual configuration exists.
+    #[error(
+        "no cluster is configured; run in a pod with a ServiceAccount, or set --kubeconfig FILE"
+    )]
+    NotConfigured,
+    /// The kubeconfig file cannot be used.
+    #[error("--kubeconfig {}: {error}", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: KubeconfigError,
+    },
+    /// The configuration is not one that a client can be built from.
+    #[error("could not build the Kubernetes client: {0}")]
+    Client(String),
+}
+
 #[derive(Deserialize)]
-struct Discovery {
+struct IssuerDocument {
     issuer: String,
 }
 
 impl Cluster {
-    /// Connects with a kubeconfig file, or as pods and people do: in-cluster, `KUBECONFIG`, `~/.kube`.
+    /// Connects with a kubeconfig file, or if there is none with the usual configuration: in-cluster,
+    /// `KUBECONFIG`, `~/.kube/config`.
     ///
     /// # Errors
-    /// One line with the mend.
-    pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, String> {
+    /// If there is no configuration or it cannot be read.
+    pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
         let mut config = match kubeconfig {
             Some(path) => read_kubeconfig(path).await?,
-            None => Config::infer().await.map_err(|_| {
-                "no cluster is configured: run in a pod with a ServiceAccount, or give --kubeconfig"
-            })?,
+            None => Config::infer().await.map_err(|_| ConnectError::NotConfigured)?,
         };
         config.read_timeout = Some(READ_TIMEOUT);
         let client = Client::try_from(config);
-        let client = client.map_err(|error| format!("the Kubernetes client: {error}"))?;
+        let client = client.map_err(|error| ConnectError::Client(one_line(&error)))?;
         Ok(Self { client })
     }
 
-    /// The body at a path of the API server's own.
+    /// Gets a path of the API server that is not a resource.
     ///
     /// # Errors
-    /// One line that says what went wrong.
+    /// Says in one line what went wrong.
     pub async fn get(&self, path: &str) -> Result<String, String> {
         let request = http::Request::get(path).body(Vec::new());
         let request = request.map_err(|error| error.to_string())?;
@@ -77,25 +102,25 @@ impl Cluster {
         }
     }
 
-    /// The issuer of the tokens that the API server makes.
+    /// The issuer of the API server's tokens, from its discovery document.
     ///
     /// # Errors
-    /// When it does not say; the mend is `--issuer`.
+    /// If the document cannot be read; setting `--issuer` avoids the need for it.
     pub async fn issuer(&self) -> Result<String, String> {
         let document = self.get("/.well-known/openid-configuration").await?;
-        let document: Result<Discovery, _> = serde_json::from_str(&document);
+        let document: Result<IssuerDocument, _> = serde_json::from_str(&document);
         document
             .map(|document| document.issuer)
-            .map_err(|_| "the discovery document is not what OIDC says".to_owned())
+            .map_err(|_| "the discovery document is not valid".to_owned())
     }
 
-    /// Watches the pods of one node from now on; `listed` opens with the first whole list.
+    /// Watches the pods of one node from now on. `listed` opens after the first complete list.
     #[must_use]
     pub fn pods(&self, node: &str, listed: Gate) -> NodesPods {
         pods::watch(&self.client, node, listed)
     }
 
-    /// ServiceAccounts as they are now; a memory before it spares the API server.
+    /// Looks up ServiceAccounts at the API server; put a cache in front of it.
     #[must_use]
     pub fn service_accounts(
         &self,
@@ -104,21 +129,21 @@ impl Cluster {
         objects::LiveServiceAccounts::new(&self.client, rules)
     }
 
-    /// Namespaces as they are now; a memory before it spares the API server.
+    /// Looks up namespaces at the API server; put a cache in front of it.
     #[must_use]
     pub fn namespaces(&self) -> impl Lookup<String, NamespaceFacts> + use<> {
         objects::LiveNamespaces::new(&self.client)
     }
 
-    /// Writes notices as Events on their pods, until nobody sends any.
+    /// Writes notices as Events on their pods, until the channel closes.
     pub fn write_events(&self, node: &str, notices: mpsc::Receiver<Notice>) {
         let (client, node) = (self.client.clone(), node.to_owned());
         tokio::spawn(async move { events::write(client, &node, notices).await });
     }
 }
 
-async fn read_kubeconfig(path: &Path) -> Result<Config, String> {
-    let failed = |error| format!("--kubeconfig {}: {error}", path.display());
+async fn read_kubeconfig(path: &Path) -> Result<Config, ConnectError> {
+    let failed = |error| ConnectError::Kubeconfig { path: path.to_owned(), error };
     let file = Kubeconfig::read_from(path).map_err(failed)?;
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
     config.map_err(failed)

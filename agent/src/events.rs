@@ -1,19 +1,20 @@
-//! What a pod's owner sees in `kubectl describe pod`: why it gets no credentials.
+//! Events that tell a pod's owner, in `kubectl describe pod`, why the pod gets no credentials.
 //!
-//! Best effort and few: one Event for a pod and reason in ten minutes, and none when the queue
-//! is full or the cluster does not allow it.
+//! Best effort and few: one Event for a pod and reason in ten minutes, and none if the queue is
+//! full or the cluster does not permit it.
 
 use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
-use crate::{node::Seen, refusal::Refusal, token::Caller};
+use crate::{node::AddedPod, refusal::Refusal, token::Caller};
 
+/// How long the same Event is not written again.
 const PAUSE: Duration = Duration::from_mins(10);
 const REMEMBERED: u64 = 4096;
 const QUEUE: usize = 64;
-/// The word for a pod that should have been given an identity and was not.
+/// The reason on a pod that should have a credential provider and has none.
 const NOT_INJECTED: &str = "NotInjected";
 
 /// One Event to write.
@@ -25,36 +26,36 @@ pub struct Notice {
     pub pod: String,
     /// The pod's UID.
     pub uid: String,
-    /// What was tried for the pod.
+    /// The Event's action.
     pub action: &'static str,
-    /// A word for programs.
+    /// The Event's reason, for programs.
     pub reason: &'static str,
-    /// Whose error it is and the mend.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
-/// Where notices go in. Clones share the memory.
+/// The sending end of the queue of notices. Clones remember what each other sent.
 #[derive(Clone)]
 pub struct Notices {
     queue: mpsc::Sender<Notice>,
-    told: Cache<(String, &'static str), ()>,
+    sent: Cache<(String, &'static str), ()>,
 }
 
 impl Notices {
-    /// The two ends: one for requests, one for whoever writes Events.
+    /// Both ends of the queue: the one that requests send to, and the one for the writer.
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<Notice>) {
-        let (queue, out) = mpsc::channel(QUEUE);
-        let told = Cache::builder().max_capacity(REMEMBERED).time_to_live(PAUSE).build();
-        (Self { queue, told }, out)
+        let (queue, notices) = mpsc::channel(QUEUE);
+        let sent = Cache::builder().max_capacity(REMEMBERED).time_to_live(PAUSE).build();
+        (Self { queue, sent }, notices)
     }
 
-    /// Tells of a refusal that asking again does not change.
+    /// Reports a refusal that a retry does not change.
     pub fn refused(&self, caller: &Caller, refusal: &Refusal) {
         if !refusal.is_final() {
             return;
         }
-        self.tell(&caller.pod_uid, refusal.code(), || Notice {
+        self.send(&caller.pod_uid, refusal.code(), || Notice {
             namespace: caller.service_account.namespace().to_owned(),
             pod: caller.pod_name.clone(),
             uid: caller.pod_uid.clone(),
@@ -64,30 +65,30 @@ impl Notices {
         });
     }
 
-    /// Tells of a pod that should have been given an identity.
-    pub fn missed(&self, pod: &Seen) {
+    /// Reports a pod that should have a credential provider and has none.
+    pub fn not_injected(&self, pod: &AddedPod) {
         let account = &pod.service_account;
-        self.tell(&pod.uid, NOT_INJECTED, || Notice {
+        self.send(&pod.uid, NOT_INJECTED, || Notice {
             namespace: account.namespace().to_owned(),
             pod: pod.name.clone(),
             uid: pod.uid.clone(),
             action: "Inject",
             reason: NOT_INJECTED,
             message: format!(
-                "ServiceAccount {account} names a role and this pod has no credentials of it: \
-                 podrole-webhook was not asked when the pod was made, or the ServiceAccount named \
-                 the role only later; make the pod anew"
+                "ServiceAccount {account} has a role, but this pod has no credential provider for it: \
+                 either podrole-webhook was not called when the pod was created, or the \
+                 ServiceAccount got its role later; create the pod again"
             ),
         });
     }
 
-    fn tell(&self, uid: &str, reason: &'static str, notice: impl FnOnce() -> Notice) {
+    fn send(&self, uid: &str, reason: &'static str, notice: impl FnOnce() -> Notice) {
         let key = (uid.to_owned(), reason);
-        if self.told.contains_key(&key) {
+        if self.sent.contains_key(&key) {
             return;
         }
-        self.told.insert(key, ());
-        // Full: the cluster is slower than the pods are wrong. The answer said it already.
+        self.sent.insert(key, ());
+        // If the queue is full, the Event is dropped: the answer to the pod has the same message.
         let _ = self.queue.try_send(notice());
     }
 }
@@ -96,12 +97,12 @@ impl Notices {
 mod tests {
     use super::*;
     use crate::{
-        node::{NodeError, Way},
+        node::{NodeError, PodProvider},
         tests::fixture::caller,
     };
 
     #[tokio::test]
-    async fn a_final_refusal_is_told_once() {
+    async fn a_final_refusal_is_reported_once() {
         let (notices, mut out) = Notices::new();
         let caller = caller();
         notices.refused(&caller, &Refusal::StillFetching);
@@ -109,29 +110,29 @@ mod tests {
             notices.refused(&caller, &Refusal::Node(NodeError::Finished));
         }
         drop(notices);
-        let told = out.recv().await.unwrap();
-        assert_eq!(told.reason, "PodNotServed");
-        assert!(told.message.contains("finished"), "{}", told.message);
+        let notice = out.recv().await.unwrap();
+        assert_eq!(notice.reason, "PodNotServed");
+        assert!(notice.message.contains("finished"), "{}", notice.message);
         assert_eq!(out.recv().await, None);
     }
 
     #[tokio::test]
-    async fn a_missed_pod_is_told_of_once() {
+    async fn a_pod_without_a_provider_is_reported_once() {
         let (notices, mut out) = Notices::new();
-        let pod = |uid: &str| Seen {
+        let pod = |uid: &str| AddedPod {
             name: "app-1".to_owned(),
             uid: uid.to_owned(),
             service_account: "shop/app".parse().unwrap(),
-            way: Way::None,
+            provider: PodProvider::None,
         };
         for uid in ["1", "1", "2"] {
-            notices.missed(&pod(uid));
+            notices.not_injected(&pod(uid));
         }
         drop(notices);
-        let told = out.recv().await.unwrap();
-        assert_eq!((told.reason, told.uid.as_str()), ("NotInjected", "1"));
-        assert!(told.message.contains("shop/app"), "{}", told.message);
-        assert_eq!(out.recv().await.map(|told| told.uid).as_deref(), Some("2"));
+        let notice = out.recv().await.unwrap();
+        assert_eq!((notice.reason, notice.uid.as_str()), ("NotInjected", "1"));
+        assert!(notice.message.contains("shop/app"), "{}", notice.message);
+        assert_eq!(out.recv().await.map(|notice| notice.uid).as_deref(), Some("2"));
         assert_eq!(out.recv().await, None);
     }
 }

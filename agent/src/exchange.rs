@@ -1,39 +1,39 @@
-//! A token in, credentials out: the one thing that needs AWS.
+//! Exchanges a pod's token for AWS credentials: the one thing that needs AWS.
 //!
 //! ```text
 //!   web_identity ─┐ the pod's token
-//!   assume_role ──┼─ our own credentials (own) ──► sts ──► sts, for a target role
+//!   assume_role ──┼─ source_credentials ──► sts ──► sts, for a target role
 //!   eks_auth ─────┘ both ──► EKS Auth
 //! ```
 //!
-//! Each way is a file under this one; STS's SDK is named in `sts` alone, and the chain of our own
-//! credentials in `own`.
+//! Each exchange is a file under this one. Only `sts` names STS's SDK, and only
+//! `source_credentials` the SDK's chain of providers.
 
 pub mod assume_role;
+mod assumed_role_arn;
 pub mod classify;
 pub mod eks_auth;
 mod eks_endpoint;
-pub mod own;
 mod retry;
-mod signed;
+pub mod source_credentials;
 pub mod sts;
 pub mod web_identity;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-pub use podrole_identity::RoleStep as Hop;
-use podrole_identity::{Exchange as Kind, RoleArn, SessionName};
+pub use podrole_identity::RoleStep;
+use podrole_identity::{Exchange, RoleArn, SessionName};
 
-use crate::{secret::Secret, token::Caller};
+use crate::{bearer_token::BearerToken, secret::Secret, token::Caller};
 pub use classify::{ErrorKind, classify};
 
-/// What is asked of AWS: a session's name, and the roles to become one after the other.
+/// A session to ask AWS for: its name, and the roles to assume one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionRequest {
-    /// The session's name, as CloudTrail shows it. EKS Auth makes its own.
+    /// The session's name, as CloudTrail shows it. EKS Auth chooses its own.
     pub session_name: SessionName,
-    /// The roles, the last of which is served. None where EKS chooses.
-    pub hops: Vec<Hop>,
+    /// The roles in order; the last one's credentials are served. Empty if EKS chooses the role.
+    pub steps: Vec<RoleStep>,
     /// Session tags for the first role, all of them transitive.
     pub tags: Vec<Tag>,
 }
@@ -41,93 +41,100 @@ pub struct SessionRequest {
 /// A session tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tag {
-    /// Its name, as trust policies spell it.
+    /// Its key, as trust policies spell it.
     pub key: &'static str,
     /// Its value.
     pub value: String,
 }
 
-/// What AWS gave.
+/// Temporary credentials as AWS issued them.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// The key's name; no secret.
+    /// The key's ID, which is not secret.
     pub access_key_id: String,
     /// The key.
     pub secret_access_key: Secret,
-    /// The session token that goes with the key.
+    /// The session token that belongs to the key.
     pub session_token: Secret,
-    /// The role that they are of. AWS tells it without its path.
+    /// The assumed role. EKS Auth returns it without its path.
     pub role: RoleArn,
-    /// What the session is called.
+    /// The session's name.
     pub session_name: String,
-    /// When they end.
+    /// When they expire.
     pub expires: Timestamp,
 }
 
-/// Why there are no credentials.
+/// Why AWS issued no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ExchangeError {
-    /// Whose error it is.
+    /// What has to change before the exchange can succeed.
     pub kind: ErrorKind,
-    /// AWS's own code, or a word for what happened on the way.
+    /// AWS's error code, or podrole's own where AWS did not answer.
     pub code: String,
-    /// AWS's own text. For the log only: it may name other principals.
+    /// AWS's message. For the log only: it may name other principals.
     pub message: String,
-    /// Which of the session's roles it happened on the way to.
-    pub hop: usize,
+    /// The index in [`SessionRequest::steps`] of the step that failed.
+    pub step: usize,
 }
 
-/// A way to get credentials for a token.
-pub trait Exchange: Send + Sync + 'static {
-    /// Which way this is.
-    fn kind(&self) -> Kind;
+/// A client for one of the exchanges.
+pub trait ExchangeClient: Send + Sync + 'static {
+    /// Which exchange it performs.
+    fn kind(&self) -> Exchange;
 
-    /// Whom it asks, endpoint and region: sessions from elsewhere are other sessions.
-    fn place(&self) -> &str;
+    /// The endpoint and region that it asks. Credentials of one endpoint are never served for
+    /// another.
+    fn endpoint(&self) -> &str;
 
-    /// Whether a token goes out with each question, so that without one nothing can be asked.
+    /// Whether the pod's token is sent to AWS, so that nothing can be fetched without one.
     fn sends_the_token(&self) -> bool {
         true
     }
 
-    /// Asks once; ends within 15 s.
+    /// Fetches credentials; callers allow it 15 s.
     ///
     /// # Errors
-    /// With whose error it is.
+    /// If AWS refuses or cannot be reached.
     fn exchange<'a>(
         &'a self,
         session: &'a SessionRequest,
         caller: &'a Caller,
-        token: &'a Secret,
+        token: &'a BearerToken,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>>;
 }
 
 impl SessionRequest {
-    /// The role that `hop` is on the way to.
+    /// The role of the step at this index.
     #[must_use]
-    pub fn role(&self, hop: usize) -> Option<&RoleArn> {
-        self.hops.get(hop).map(|hop| &hop.role)
+    pub fn role(&self, step: usize) -> Option<&RoleArn> {
+        self.steps.get(step).map(|step| &step.role)
     }
 }
 
 impl ExchangeError {
-    /// An error whose texts are cut to what fits a log line and have no control characters.
+    /// An error whose texts are cut to fit a log line and contain no control characters.
     #[must_use]
     pub fn new(kind: ErrorKind, code: &str, message: &str) -> Self {
         let clean = |text: &str, most: usize| -> String {
             text.chars().filter(|c| !c.is_control()).take(most).collect()
         };
-        Self { kind, code: clean(code, 64), message: clean(message, 512), hop: 0 }
+        Self { kind, code: clean(code, 64), message: clean(message, 512), step: 0 }
     }
 
-    /// The same, on the way to another role.
+    /// An error that may pass by itself.
     #[must_use]
-    pub fn at(self, hop: usize) -> Self {
-        Self { hop, ..self }
+    pub fn transient(code: &str, message: &str) -> Self {
+        Self::new(ErrorKind::Transient, code, message)
     }
 
-    /// AWS asks us to be slower.
+    /// The same error, at the step of this index.
+    #[must_use]
+    pub fn at(self, step: usize) -> Self {
+        Self { step, ..self }
+    }
+
+    /// Whether AWS asks for fewer requests.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
         let code = self.code.as_str();

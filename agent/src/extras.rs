@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use podrole_identity::{
-    AssociationList, Exchange as Kind, GrantRules, Partition, SessionNameTemplate,
-};
+use podrole_identity::{AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate};
 use podrole_runtime::latest::Latest;
 
 use crate::{
@@ -39,7 +37,7 @@ pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 impl Extras {
     /// Neither associations nor guard-rails nor limits.
     #[must_use]
-    pub fn plain(kind: Kind, session_name: &SessionNameTemplate, rules: &Rules) -> Self {
+    pub fn plain(kind: Exchange, session_name: &SessionNameTemplate, rules: &Rules) -> Self {
         let audience = rules.audiences.first().cloned().unwrap_or_else(|| kind.audience());
         Self {
             associations: Latest::from(AssociationList::default()),

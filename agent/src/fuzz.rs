@@ -1,5 +1,5 @@
-//! Bad input on every road in: tokens, requests, AWS's answers. Nothing panics, and nobody gets what
-//! is not theirs. A short run; `PROPTEST_CASES=100000` makes it a long one.
+//! Random input for everything that is parsed: tokens, requests, AWS's responses. Nothing panics, and
+//! no caller gets another's credentials. `PROPTEST_CASES=100000` makes the short run a long one.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,10 +17,12 @@ use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 
 use crate::{
-    exchange::{Credentials, ErrorKind, Exchange as _, ExchangeError, Hop, SessionRequest},
-    exchange::{sts::Place, web_identity::WebIdentity},
-    outbound::Outbound,
-    secret::Secret,
+    bearer_token::{PresentedToken, tests::bearer},
+    exchange::{
+        Credentials, ErrorKind, ExchangeClient as _, ExchangeError, RoleStep, SessionRequest,
+    },
+    exchange::{sts::Endpoint, web_identity::WebIdentity},
+    http_client::HttpClients,
     tests::{
         fixture::{ISSUER, ROLE, RSA, caller, claims, keys, now, rules},
         full_path::world,
@@ -56,7 +58,7 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A place in a good token's claims.
+/// A place in the claims of a valid token.
 fn pointer() -> impl Strategy<Value = &'static str> {
     select(vec![
         "/iss",
@@ -87,28 +89,31 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn no_text_is_a_token(text in "[A-Za-z0-9_.=-]{0,200}|\\PC{0,200}") {
-        prop_assert!(verify(&text, &keys(&[&RSA]), &rules(), now()).is_err());
+    fn random_text_is_not_a_token(text in "[A-Za-z0-9_.=-]{0,200}|\\PC{0,200}") {
+        if let Ok(token) = PresentedToken::read(text.as_bytes()) {
+            prop_assert!(verify(&token.to_bearer(), &keys(&[&RSA]), &rules(), now()).is_err());
+        }
     }
 
     #[test]
-    fn a_token_with_one_character_changed_is_none(
+    fn a_token_with_one_changed_character_is_refused(
         at in any::<prop::sample::Index>(), other in "[A-Za-z0-9_.-]",
     ) {
         let at = at.index(good().len());
         let mut changed = good().to_owned();
         changed.replace_range(at..=at, &other);
         prop_assume!(changed != good());
-        prop_assert!(verify(&changed, &keys(&[&RSA]), &rules(), now()).is_err());
+        prop_assert!(verify(&bearer(&changed), &keys(&[&RSA]), &rules(), now()).is_err());
     }
 
-    /// Signed by the cluster, and yet not what it should be: a careless API server, or one to come.
+    /// Claims that the cluster signed but that are not as expected: from a careless API server, or a
+    /// future one.
     #[test]
-    fn signed_claims_of_any_form_are_read_as_they_stand(place in pointer(), value in any_json()) {
+    fn signed_claims_of_any_form_give_the_caller_that_they_name(place in pointer(), value in any_json()) {
         let mut claims = claims();
         *claims.pointer_mut(place).unwrap() = value;
         let token = RSA.token("RS256", &claims);
-        if let Ok(read) = verify(&token, &keys(&[&RSA]), &rules(), now()) {
+        if let Ok(read) = verify(&bearer(&token), &keys(&[&RSA]), &rules(), now()) {
             prop_assert_eq!(read.issuer, ISSUER);
             prop_assert_eq!(json!(read.service_account.subject()), claims["sub"].clone());
             prop_assert!(now().duration_since(read.expires) < SKEW);
@@ -141,11 +146,11 @@ proptest! {
         }
         let read: Value = serde_json::from_str(&body).unwrap();
         prop_assert!(read["code"].is_string() && read["message"].is_string());
-        prop_assert!(token.len() < 12 || !body.contains(&token), "the token comes back");
+        prop_assert!(token.len() < 12 || !body.contains(&token), "the answer contains the token");
     }
 
     #[test]
-    fn an_answer_that_breaks_off_gives_the_same_or_nothing(at in any::<prop::sample::Index>()) {
+    fn a_truncated_response_gives_the_same_credentials_or_an_error(at in any::<prop::sample::Index>()) {
         let whole = xml();
         let part = &whole.as_bytes()[..at.index(whole.len())];
         match ask(200, part) {
@@ -158,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_of_aws_gives_credentials_of_another_role(
+    fn no_response_gives_credentials_of_another_role(
         status in select(vec![200, 200, 200, 201, 204, 302, 400, 403, 404, 429, 500, 503]),
         at in any::<prop::sample::Index>(),
         cut in 0_usize..40,
@@ -180,12 +185,12 @@ proptest! {
     }
 
     #[test]
-    fn bytes_are_no_answer(status in 100_u16..600, bytes in vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_not_a_response(status in 100_u16..600, bytes in vec(any::<u8>(), 0..200)) {
         prop_assert!(ask(status, &bytes).is_err());
     }
 }
 
-/// Nobody's token is good here.
+/// The answer of an agent for which no token is valid.
 fn answer(request: Request<Body>) -> (u16, String, String) {
     static STAGE: OnceLock<(Runtime, Router)> = OnceLock::new();
     let (runtime, router) = STAGE.get_or_init(|| {
@@ -216,7 +221,7 @@ fn xml() -> String {
     )
 }
 
-/// An AWS that answers this, whatever it is asked.
+/// An AWS that answers every request with this status and body.
 #[derive(Clone, Debug)]
 struct Canned(u16, Vec<u8>);
 
@@ -228,20 +233,20 @@ impl HttpConnector for Canned {
 }
 
 fn ask(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
-    // The SDK's pauses between tries take no time.
+    // With a paused clock the SDK's pauses between attempts take no time.
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let connector = SharedHttpConnector::new(Canned(status, body.to_vec()));
     let client: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
-    let place = Place { region: "eu-central-1".to_owned(), ..Place::default() };
+    let endpoint = Endpoint { region: "eu-central-1".to_owned(), ..Endpoint::default() };
     let role = ROLE.parse().unwrap();
     let session = SessionRequest {
         session_name: "shop.app".parse().unwrap(),
-        hops: vec![Hop { role, external_id: None, policy: None, duration_seconds: None }],
+        steps: vec![RoleStep { role, external_id: None, policy: None, duration_seconds: None }],
         tags: Vec::new(),
     };
-    let token = Secret::new("the-pods-token".to_owned());
+    let token = bearer("the-pods-token");
     runtime.block_on(async {
-        let sts = WebIdentity::at(&place, &Outbound::through(client));
+        let sts = WebIdentity::at(&endpoint, &HttpClients::through(client));
         sts.exchange(&session, &caller(), &token).await
     })
 }

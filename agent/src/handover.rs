@@ -1,13 +1,14 @@
-//! The listening sockets pass from an agent to its successor, so that not one connection is lost.
+//! Passes the listening sockets from an agent to its successor, so that no connection is lost.
 //!
 //! ```text
 //!   successor ── connects to the Unix socket ──► predecessor
 //!             ◄── the listening sockets (SCM_RIGHTS) ──
-//!   both accept from the same queue, until the predecessor is told to end
+//!   both accept from the same queue, until the predecessor is stopped
 //! ```
 //!
-//! The Unix socket is ours by its folder's rights and by the peer's user: whoever gets these
-//! descriptors could read pods' tokens. The successor makes a new one in the same place.
+//! The Unix socket is protected by its directory's permissions and a check of the peer's user,
+//! because a process with these descriptors could read pods' tokens. The successor binds a new one
+//! at the same path.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -27,20 +28,31 @@ use rustix::net::{
 };
 use tokio::net::UnixListener;
 
-/// An agent listens on no more addresses.
-const SOCKETS: usize = 16;
-/// The predecessor answers at once, or is no more.
+/// The maximum number of sockets that are passed.
+const MAX_SOCKETS: usize = 16;
+/// How long to wait for the predecessor. It answers at once, unless it is dying.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Descriptors come with a byte of their own, since none cannot travel alone.
-const WORD: &[u8] = b"1";
+/// Descriptors can only be sent along with at least one byte.
+const PAYLOAD: &[u8] = b"1";
 
-/// The listening sockets of the agent that runs, if one does; none where there is no predecessor.
+/// The Unix socket could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--handover {}: {error}; its directory must exist and be writable by the agent's user alone",
+    path.display()
+)]
+pub struct HandoverError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// The listening sockets of the running agent; empty if there is none.
 #[must_use]
 pub fn inherit(path: &Path) -> Vec<TcpListener> {
     match try_inherit(path) {
         Ok(listeners) => listeners,
         Err(error) => {
-            tracing::debug!(%error, "no predecessor hands its sockets over");
+            tracing::debug!(%error, "could not inherit sockets from a predecessor; binding new ones");
             Vec::new()
         }
     }
@@ -49,7 +61,7 @@ pub fn inherit(path: &Path) -> Vec<TcpListener> {
 fn try_inherit(path: &Path) -> io::Result<Vec<TcpListener>> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SOCKETS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut word = [0; 1];
     let into = &mut [IoSliceMut::new(&mut word)];
@@ -64,7 +76,7 @@ fn try_inherit(path: &Path) -> io::Result<Vec<TcpListener>> {
     Ok(sockets.flatten().filter_map(listener).collect())
 }
 
-/// A socket that listens for TCP; anything else is not what a predecessor sends.
+/// The socket as a TCP listener, or `None` if it is not one.
 fn listener(socket: OwnedFd) -> Option<TcpListener> {
     if !socket_acceptconn(&socket).unwrap_or_default() {
         return None;
@@ -73,21 +85,22 @@ fn listener(socket: OwnedFd) -> Option<TcpListener> {
     listener.local_addr().is_ok().then_some(listener)
 }
 
-/// Hands `listeners` to each successor that asks at `path`, from now on.
+/// Sends `listeners` to each successor that connects to `path`, from now on.
 ///
 /// # Errors
-/// When the Unix socket cannot be made; the text names the mend.
-pub fn offer(path: &Path, listeners: Vec<TcpListener>) -> Result<(), String> {
-    let failed = |error: io::Error| {
-        format!("--handover {}: {error}; its folder must be there and ours alone", path.display())
-    };
+/// If the Unix socket cannot be bound.
+pub fn offer(path: &Path, listeners: Vec<TcpListener>) -> Result<(), HandoverError> {
+    let failed = |error| HandoverError { path: path.to_owned(), error };
     let socket = bind(path).map_err(failed)?;
     tokio::spawn(async move {
         loop {
             match socket.accept().await {
                 Ok((stream, _)) => hand_over(&stream, &listeners),
                 Err(error) => {
-                    tracing::warn!(%error, "a successor could not be heard");
+                    tracing::warn!(
+                        %error,
+                        "could not accept a connection on the handover socket; retrying"
+                    );
                     tokio::time::sleep(PATIENCE).await;
                 }
             }
@@ -96,7 +109,7 @@ pub fn offer(path: &Path, listeners: Vec<TcpListener>) -> Result<(), String> {
     Ok(())
 }
 
-/// Binds beside and moves into place: a successor that asks meanwhile finds one or the other.
+/// Binds at a temporary path and renames it, so that a successor always finds a socket.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
@@ -109,10 +122,13 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 fn hand_over(stream: &tokio::net::UnixStream, listeners: &[TcpListener]) {
-    let handed = send(stream, listeners);
-    match handed {
-        Ok(()) => tracing::info!(sockets = listeners.len(), "a successor has our sockets too"),
-        Err(error) => tracing::warn!(%error, "a successor could not be given our sockets"),
+    match send(stream, listeners) {
+        Ok(()) => {
+            tracing::info!(sockets = listeners.len(), "sent the listening sockets to a successor");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "could not send the listening sockets to a successor; it binds its own");
+        }
     }
 }
 
@@ -122,11 +138,11 @@ fn send(stream: &tokio::net::UnixStream, listeners: &[TcpListener]) -> io::Resul
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let sockets: Vec<BorrowedFd<'_>> =
-        listeners.iter().take(SOCKETS).map(TcpListener::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
+        listeners.iter().take(MAX_SOCKETS).map(TcpListener::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SOCKETS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&sockets));
-    sendmsg(stream, &[IoSlice::new(WORD)], &mut control, SendFlags::NOSIGNAL)?;
+    sendmsg(stream, &[IoSlice::new(PAYLOAD)], &mut control, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 

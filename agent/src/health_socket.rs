@@ -1,9 +1,13 @@
-//! `podrole-agent health`: asks the agent of this very pod whether it is ready.
+//! `podrole-agent health`: asks the agent in the same pod whether it is ready.
 //!
-//! Old and new agent share their TCP addresses for a while, so a probe over TCP could reach the
-//! other one; a Unix socket in the pod's own folder cannot.
+//! During an update the old and the new agent share their TCP addresses, so a probe over TCP could
+//! reach the wrong one. A Unix socket in the pod's own directory cannot.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use podrole_runtime::health::Health;
 use tokio::{
@@ -12,18 +16,45 @@ use tokio::{
     time::timeout,
 };
 
+/// Why the agent's readiness is not known, or that it is not ready.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HealthSocketError {
+    /// The socket cannot be bound.
+    #[error(
+        "--health-socket {}: {error}; its directory must exist and be writable by the agent",
+        path.display()
+    )]
+    Bind {
+        /// The socket.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The agent is not ready; the text says what it waits for.
+    #[error("{0}")]
+    NotReady(String),
+    /// The agent does not answer.
+    #[error("{}: {error}; is the agent running with this --health-socket?", path.display())]
+    NoAnswer {
+        /// The socket.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+}
+
 const READY: &str = "ready";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers at `path` from now on.
 ///
 /// # Errors
-/// When the socket cannot be made; the text names the mend.
-pub fn serve(path: &Path, health: Health) -> Result<(), String> {
+/// If the socket cannot be bound.
+pub fn serve(path: &Path, health: Health) -> Result<(), HealthSocketError> {
     let _ = std::fs::remove_file(path);
-    let socket = UnixListener::bind(path).map_err(|error| {
-        format!("--health-socket {}: {error}; its folder must be there and ours", path.display())
-    })?;
+    let failed = |error| HealthSocketError::Bind { path: path.to_owned(), error };
+    let socket = UnixListener::bind(path).map_err(failed)?;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = socket.accept().await {
             let answer = answer(&health.pending());
@@ -44,14 +75,14 @@ fn answer(pending: &[&str]) -> String {
 /// Asks the agent at `path`.
 ///
 /// # Errors
-/// When it is not ready, with what it waits for, or not there.
-pub async fn ask(path: &Path) -> Result<(), String> {
+/// If it is not ready, or does not answer.
+pub async fn ask(path: &Path) -> Result<(), HealthSocketError> {
     let asked = timeout(PATIENCE, read(path)).await;
     let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     match asked {
         Ok(answer) if answer == READY => Ok(()),
-        Ok(answer) => Err(answer),
-        Err(error) => Err(format!("{}: {error}", path.display())),
+        Ok(answer) => Err(HealthSocketError::NotReady(answer)),
+        Err(error) => Err(HealthSocketError::NoAnswer { path: path.to_owned(), error }),
     }
 }
 
@@ -67,16 +98,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_says_ready_or_what_is_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("health");
+    async fn it_answers_ready_or_what_the_agent_waits_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("health");
         assert!(ask(&path).await.is_err());
         let health = Health::default();
         let gate = health.gate("the keys");
         serve(&path, health).unwrap();
-        assert_eq!(ask(&path).await, Err("waiting for the keys".to_owned()));
+        let not_ready = ask(&path).await.unwrap_err();
+        assert_eq!(not_ready.to_string(), "waiting for the keys");
         gate.open();
-        assert_eq!(ask(&path).await, Ok(()));
+        assert!(ask(&path).await.is_ok());
         assert!(serve(Path::new("/nonexistent/x"), Health::default()).is_err());
     }
 }

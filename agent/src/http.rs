@@ -1,6 +1,4 @@
-//! `GET /v1/credentials`: what is let in, and how an answer leaves.
-
-mod hosts;
+//! `GET /v1/credentials`: which requests are accepted, and how they are answered.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -23,46 +21,45 @@ use http_body_util::Full;
 use podrole_identity::CREDENTIALS_PATH;
 use podrole_runtime::serve::{Answerer, Incoming, Peer};
 use tokio::time::{Instant, timeout};
-use zeroize::Zeroizing;
 
 use crate::{
     agent::Agent,
     answer::{self, ErrorAnswer},
+    bearer_token::{BearerToken, PresentedToken},
+    hosts::Hosts,
     metrics::OK,
     refusal::Refusal,
-    token::MAX_TOKEN_BYTES,
 };
-
-pub use hosts::Hosts;
 
 type Response = http::Response<Full<Bytes>>;
 
-/// A request's head is no longer than this.
+/// The longest request head that is accepted, in bytes.
 const MAX_HEAD_BYTES: usize = 24 * 1024;
-/// Ruby, C++ and PHP give up after 1 s, so every answer has left after 0.8 s.
+/// How long a request may take. The SDKs for Ruby, C++ and PHP give up after 1 s, so every answer
+/// must have left after 0.8 s.
 const DEADLINE: Duration = Duration::from_millis(750);
 
-/// What answers SDKs: one route, and JSON for everything else.
+/// Answers requests: credentials on one path, and a JSON error for everything else.
 #[derive(Clone)]
-pub struct Front(Arc<Agent>);
+pub struct CredentialsService(Arc<Agent>);
 
-/// An answer, or the way to one that takes longer.
+/// An answer that is ready, or one that still has to be fetched.
 type Answered = Either<Ready<Response>, BoxFuture<'static, Response>>;
 
-impl Front {
-    /// The front of this agent.
+impl CredentialsService {
+    /// The service of this agent.
     #[must_use]
     pub fn of(agent: &Arc<Agent>) -> Self {
         Self(Arc::clone(agent))
     }
 
-    /// Who asks again for what it has is answered at once.
     fn answer_to<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
         let answered = self.find_answer(request, peer);
         if !request.headers().contains_key(TRANSFER_ENCODING) {
             return answered;
         }
-        // Where two may disagree on where a request ends, there is no next one.
+        // The agent and a proxy could disagree on where a chunked request ends, so that a part of
+        // it would be read as the next request: the connection ends here.
         let close = |mut response: Response| {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             response
@@ -79,22 +76,15 @@ impl Front {
                 return ready(refused("http", error)).left_future();
             }
         };
-        if let Some(body) = self.0.again(token, peer) {
+        if let Some(body) = self.0.cached_answer(&token, peer) {
             self.0.metrics().request(OK, begun.elapsed());
             return ready(respond(StatusCode::OK, body)).left_future();
         }
-        let agent = Arc::clone(&self.0);
-        match read_token(token) {
-            Ok(token) => ask(agent, token, peer, begun).boxed().right_future(),
-            Err(error) => {
-                agent.metrics().request("http", begun.elapsed());
-                ready(refused("http", error)).left_future()
-            }
-        }
+        fetch(Arc::clone(&self.0), token.to_bearer(), peer, begun).boxed().right_future()
     }
 }
 
-impl Answerer for Front {
+impl Answerer for CredentialsService {
     type Body = Full<Bytes>;
 
     fn answer(
@@ -106,23 +96,23 @@ impl Answerer for Front {
     }
 }
 
-/// The same as routes, to put beside others.
+/// The service as a router, to merge with others.
 pub fn router(agent: Arc<Agent>) -> Router {
-    let front = Front(agent);
+    let service = CredentialsService(agent);
     Router::new().fallback(async move |request: axum::extract::Request| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        front.answer_to(&request, peer).await.map(Body::new)
+        service.answer_to(&request, peer).await.map(Body::new)
     })
 }
 
-async fn ask(
+async fn fetch(
     agent: Arc<Agent>,
-    token: Zeroizing<String>,
+    token: BearerToken,
     peer: Option<IpAddr>,
     begun: Instant,
 ) -> Response {
-    let asked = timeout(DEADLINE, agent.credentials(&token, peer)).await;
-    let (outcome, response) = match asked.unwrap_or(Err(Refusal::StillFetching)) {
+    let fetched = timeout(DEADLINE, agent.credentials(&token, peer)).await;
+    let (outcome, response) = match fetched.unwrap_or(Err(Refusal::StillFetching)) {
         Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
             let outcome = refusal.outcome();
@@ -133,27 +123,39 @@ async fn ask(
     response
 }
 
-/// What a request that may be looked at has for a token.
-fn admit<'a, B>(request: &'a Request<B>, hosts: &Hosts) -> Result<&'a [u8], ErrorAnswer> {
+/// The token of a request that has the right form.
+fn admit<'a, B>(request: &'a Request<B>, hosts: &Hosts) -> Result<PresentedToken<'a>, ErrorAnswer> {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if head_bytes(uri, headers) > MAX_HEAD_BYTES {
-        return Err(answer::error(431, "RequestTooLarge", "the request's head is over 24 kB"));
+        return Err(answer::error(
+            431,
+            "RequestTooLarge",
+            "the request's head is larger than 24 kB; send fewer or shorter headers",
+        ));
     }
     if uri.path() != CREDENTIALS_PATH {
-        let message = format!("there is nothing here; ask for {CREDENTIALS_PATH}");
+        let message = format!("there is nothing at this path; ask for {CREDENTIALS_PATH}");
         return Err(answer::error(404, "NotFound", &message));
     }
     if method != Method::GET && method != Method::HEAD {
-        return Err(answer::error(405, "MethodNotAllowed", "use GET"));
+        return Err(answer::error(
+            405,
+            "MethodNotAllowed",
+            "this method is not supported; use GET",
+        ));
     }
     if headers.get_all(HOST).iter().nth(1).is_some() {
-        return Err(answer::error(400, "InvalidRequest", "send one Host header"));
+        return Err(answer::error(
+            400,
+            "InvalidRequest",
+            "the request has several Host headers; send one",
+        ));
     }
     check_host(uri, headers, hosts)?;
-    find_token(headers)
+    read_token(headers)
 }
 
-/// A request's head as it is written without needless blanks.
+/// The size of the request's head without optional whitespace.
 fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
@@ -173,46 +175,26 @@ fn check_host(uri: &Uri, headers: &HeaderMap, hosts: &Hosts) -> Result<(), Error
         }
         seen = true;
     }
-    let message = "the request names another host; ask 169.254.170.23, [fd00:ec2::23] or the \
-                   address that the agent is bound to";
+    let message = "the Host header does not name this agent; use 169.254.170.23, [fd00:ec2::23] \
+                   or the address that the agent is bound to";
     let error = || answer::error(403, "WrongHost", message);
     seen.then_some(()).ok_or_else(error)
 }
 
-fn no_token(message: &str) -> ErrorAnswer {
-    answer::error(400, "InvalidToken", message)
-}
-
-/// The token as it was sent.
-fn find_token(headers: &HeaderMap) -> Result<&[u8], ErrorAnswer> {
+fn read_token(headers: &HeaderMap) -> Result<PresentedToken<'_>, ErrorAnswer> {
+    let invalid = |message: &str| answer::error(400, "InvalidToken", message);
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(no_token("send one Authorization header"));
+        return Err(invalid("the request has several Authorization headers; send one"));
     }
     let sent = first.map_or(&[][..], HeaderValue::as_bytes);
     let token = sent.strip_prefix(b"Bearer ").unwrap_or(sent).trim_ascii();
-    if token.is_empty() {
-        return Err(no_token(
-            "the Authorization header is missing or empty; it must hold the content of the file \
-             that AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
-        ));
-    }
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(no_token("the token is longer than 16 kB"));
-    }
-    Ok(token)
-}
-
-/// A copy of a token to verify.
-fn read_token(token: &[u8]) -> Result<Zeroizing<String>, ErrorAnswer> {
-    let text = str::from_utf8(token).ok().filter(|text| text.is_ascii());
-    let text = text.ok_or_else(|| no_token("the Authorization header is not a token"))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    PresentedToken::read(token).map_err(|error| invalid(&error.to_string()))
 }
 
 fn refused(outcome: &'static str, error: ErrorAnswer) -> Response {
-    tracing::debug!(outcome, status = error.status, "refused");
+    tracing::debug!(outcome, status = error.status, "request refused");
     let status = StatusCode::from_u16(error.status);
     let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = respond(status, error.body.into());

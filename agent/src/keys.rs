@@ -1,12 +1,12 @@
-//! The cluster's public keys: read, never made here.
+//! The cluster's public signing keys.
 //!
-//! [`Keys`] is a set as it was published; [`KeySource`] says where sets come from; [`KeyRing`]
-//! holds the newest one and asks again when a token names a key that is not in it, or an issuer
-//! that the API server may have begun to use.
+//! [`Keys`] is a key set as it was published and [`KeySource`] where it is read from.
+//! [`JwksCache`] holds the newest one, and reads it again when a token names a key that is not in
+//! it, or an issuer that the API server may have started to use.
 
 mod algorithm;
 mod file;
-mod ring;
+mod jwks_cache;
 mod source;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,32 +18,32 @@ use serde::{Deserialize, Serialize};
 
 pub use algorithm::Algorithm;
 pub use file::KeysFile;
-pub use ring::{KeyRing, VerifyError};
+pub use jwks_cache::{JwksCache, VerifyError};
 pub use source::{KeySource, KeysError};
 
-/// An issuer that the API server names no more is believed this much longer: tokens of its name
-/// live a day at most, and are still good to the API server.
+/// How long an issuer is accepted after the API server named it last. Its tokens live for a day at
+/// most, and the API server still accepts them.
 const FORMER_ISSUER: SignedDuration = SignedDuration::from_hours(24);
 
-/// A key set, and when it was published at the latest.
+/// A key set, and when it was fetched.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    keys: Vec<Key>,
-    /// Those that the API server named beside its keys, the newest first.
-    issuers: Vec<Named>,
+    keys: Vec<PublicKey>,
+    /// The issuers that the API server named with its keys, the newest first.
+    issuers: Vec<KnownIssuer>,
     fetched: Timestamp,
 }
 
 /// An issuer, and when the API server named it last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Named {
+struct KnownIssuer {
     issuer: String,
     last: Timestamp,
 }
 
-/// One public key with all that it may be used for.
+/// A public key, and what it may be used for.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct PublicKey {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
     issuer: Option<String>,
@@ -51,7 +51,7 @@ pub struct Key {
     material: DecodingKey,
 }
 
-/// Why a text is no key set.
+/// The text is not a key set that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a JSON Web Key Set with a key for RS256/384/512 or ES256/384/512")]
 pub struct KeySetError(());
@@ -62,11 +62,11 @@ struct RawSet {
 }
 
 impl Keys {
-    /// Reads a JWKS that was fetched at `fetched`. Keys of kinds that are not taken are passed
-    /// over. With `issuer`, the keys stand for that issuer's tokens alone.
+    /// Parses a JWKS that was fetched at `fetched`, leaving out keys of unsupported kinds. If
+    /// `issuer` is given, the keys verify only that issuer's tokens.
     ///
     /// # Errors
-    /// When it is no JWKS, or no key of it can be used.
+    /// If it is not a JWKS, or none of its keys can be used.
     pub fn read(
         json: &[u8],
         issuer: Option<&str>,
@@ -74,31 +74,32 @@ impl Keys {
     ) -> Result<Self, KeySetError> {
         let set: RawSet = serde_json::from_slice(json).map_err(|_| KeySetError(()))?;
         let keys = set.keys.into_iter();
-        let keys: Vec<Key> = keys.filter_map(|key| Key::read(key, issuer)).collect();
+        let keys: Vec<PublicKey> = keys.filter_map(|key| PublicKey::read(key, issuer)).collect();
         if keys.is_empty() {
             return Err(KeySetError(()));
         }
         Ok(Self { keys, issuers: Vec::new(), fetched })
     }
 
-    /// A set to add to.
-    pub(crate) fn read_none(fetched: Timestamp) -> Self {
+    /// A set without keys, to add others to.
+    pub(crate) fn empty(fetched: Timestamp) -> Self {
         Self { keys: Vec::new(), issuers: Vec::new(), fetched }
     }
 
-    /// The same set, whose publisher signs in this issuer's name.
+    /// The same set, from an API server that names `issuer`.
     #[must_use]
     pub(crate) fn naming(mut self, issuer: String) -> Self {
-        self.issuers = vec![Named { issuer, last: self.fetched }];
+        self.issuers = vec![KnownIssuer { issuer, last: self.fetched }];
         self
     }
 
-    /// The same set, in place of `former`, whose issuers stay for as long as their tokens may live.
+    /// The same set, replacing `former`: that one's issuers are kept for as long as their tokens
+    /// may live.
     #[must_use]
-    pub(crate) fn instead_of(mut self, former: &Self) -> Self {
+    pub(crate) fn replacing(mut self, former: &Self) -> Self {
         let fetched = self.fetched;
-        let lives = |it: &&Named| fetched.duration_since(it.last) < FORMER_ISSUER;
-        for named in former.issuers.iter().filter(lives) {
+        let is_recent = |it: &&KnownIssuer| fetched.duration_since(it.last) < FORMER_ISSUER;
+        for named in former.issuers.iter().filter(is_recent) {
             if !self.names(&named.issuer) {
                 self.issuers.push(named.clone());
             }
@@ -106,13 +107,13 @@ impl Keys {
         self
     }
 
-    /// The keys of one issuer alone, as old as the set.
+    /// The keys of one issuer, with the set's fetch time.
     pub(crate) fn of_issuer(&self, issuer: &str) -> Self {
         let keys = self.keys.iter().filter(|key| key.issuer() == Some(issuer));
         Self { keys: keys.cloned().collect(), issuers: Vec::new(), fetched: self.fetched }
     }
 
-    /// Whether the API server signs in this issuer's name, or did lately.
+    /// Whether the API server names this issuer, or did recently.
     pub(crate) fn names(&self, issuer: &str) -> bool {
         self.issuers.iter().any(|named| named.issuer == issuer)
     }
@@ -122,7 +123,7 @@ impl Keys {
         self.issuers.first().map(|named| named.issuer.as_str())
     }
 
-    /// Both sets together, as old as the older one.
+    /// The union of both sets, with the earlier fetch time.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.keys.extend(other.keys);
@@ -130,7 +131,7 @@ impl Keys {
         self
     }
 
-    /// Whether there is none.
+    /// Whether the set has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -142,23 +143,24 @@ impl Keys {
         self.fetched
     }
 
-    /// The keys that a token with this `kid` may be signed with; without a `kid`, all.
-    pub(crate) fn named(&self, id: Option<&str>) -> impl Iterator<Item = &Key> {
+    /// The keys that may have signed a token with this `kid`; all of them if it has none.
+    pub(crate) fn with_id(&self, id: Option<&str>) -> impl Iterator<Item = &PublicKey> {
         let keys = self.keys.iter();
         keys.filter(move |key| id.is_none() || key.id.as_deref() == id)
     }
 
-    /// Whether every key and issuer of `self` is in `newer` too.
+    /// Whether `newer` has every key and issuer of `self`.
     pub(crate) fn all_in(&self, newer: &Self) -> bool {
-        let same = |a: &Key, b: &Key| a.published == b.published && a.issuer == b.issuer;
-        let keep = |key: &Key| newer.keys.iter().any(|other| same(key, other));
-        self.keys.iter().all(keep) && self.issuers.iter().all(|it| newer.names(&it.issuer))
+        let same =
+            |a: &PublicKey, b: &PublicKey| a.published == b.published && a.issuer == b.issuer;
+        let kept = |key: &PublicKey| newer.keys.iter().any(|other| same(key, other));
+        self.keys.iter().all(kept) && self.issuers.iter().all(|it| newer.names(&it.issuer))
     }
 }
 
-impl Key {
+impl PublicKey {
     fn read(key: serde_json::Value, issuer: Option<&str>) -> Option<Self> {
-        // Read from the text: the library's list of names lacks ES512.
+        // Read from the JSON, because the library's list of algorithms lacks ES512.
         let named = match key.get("alg") {
             None => None,
             Some(name) => Some(name.as_str()?.parse::<Algorithm>().ok()?),
@@ -168,7 +170,7 @@ impl Key {
         let algorithms = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => Algorithm::RSA.to_vec(),
             AlgorithmParameters::EllipticCurve(key) => vec![Algorithm::of_curve(&key.curve)?],
-            // HMAC above all: a public key must never become a shared secret.
+            // Above all HMAC: a public key must never be used as a shared secret.
             _ => return None,
         };
         let algorithms = match named {

@@ -1,42 +1,46 @@
-//! The node agent: it proves who is asking from the pod's own token, trades that token with AWS,
-//! and keeps the answer fresh.
+//! The node agent: it verifies the token that a pod's SDK sends, exchanges it for AWS credentials,
+//! and refreshes them before they expire.
 //!
 //! ```text
 //!   GET /v1/credentials
-//!     http ─► verify ─► node ─► resolve ─► keep ─► exchange ─► AWS
-//!               │         │        │         │
+//!     http ─► fast_path ─► the answer from before, if nothing changed
+//!       └───► verify ─► node ─► resolve ─► credential_cache ─► exchange ─► AWS
+//!               │         │        │
 //!             keys      pods   ServiceAccounts
-//!               └─────────┴─ cluster         └─ refreshed ahead of need
+//!               └─────────┴────────┴─ cluster
 //! ```
 //!
 //! The decisions are pure ([`token::verify`], [`node::alive`], [`resolve::decide`],
-//! [`keep::refresh_at`], [`exchange::classify()`]); what does I/O asks them. A [`Refusal`] says
-//! whose error it is and what mends it. Secrets are [`secret::Secret`]s and never print.
+//! [`credential_cache::refresh_at`], [`exchange::classify()`]); the code that does I/O calls them. A
+//! [`Refusal`] says what is wrong and how to fix it. Secrets are [`secret::Secret`]s, which are
+//! never printed.
 #![forbid(unsafe_code)]
 
-mod again;
 mod agent;
 pub mod answer;
 pub mod args;
 pub mod audit;
-mod bounded;
+pub mod bearer_token;
 pub mod clock;
 pub mod cluster;
+pub mod credential_cache;
 pub mod events;
 pub mod exchange;
 pub mod extras;
-pub mod folder;
+mod fast_path;
 pub mod handover;
 pub mod health_socket;
+pub mod host_dir;
+pub mod hosts;
 pub mod http;
-pub mod keep;
+pub mod http_client;
 pub mod keys;
 pub mod limit;
 #[cfg(target_os = "linux")]
 pub mod link;
+mod lru;
 pub mod metrics;
 pub mod node;
-pub mod outbound;
 pub mod peer;
 pub mod refusal;
 pub mod resolve;

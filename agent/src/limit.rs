@@ -1,23 +1,24 @@
-//! No pod can starve the node: each has so many requests a second, and no more.
+//! A rate limit for each pod, so that no pod can starve the others on its node.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::bounded::{Aged, Bounded};
+use crate::lru::{LruCache, LruValue};
 
-/// Pods whose use is remembered; a node runs a few hundred.
+/// How many pods have a bucket. A node runs a few hundred; a pod whose bucket is evicted starts
+/// with a full one.
 const PODS: usize = 4096;
-/// What may come at once, as a multiple of what may come in a second.
+/// A bucket's capacity, as a multiple of what may come in a second.
 const BURST: f64 = 4.0;
 
-/// A limit for each pod by its UID.
+/// The pods' buckets by UID.
 pub struct PodLimit {
     per_second: f64,
-    buckets: Bounded<Box<str>, Arc<Bucket>>,
+    buckets: LruCache<Box<str>, Arc<Bucket>>,
 }
 
-/// What one pod may ask still.
+/// A token bucket: how many requests one pod has left.
 pub struct Bucket {
     per_second: f64,
     level: Mutex<Level>,
@@ -39,7 +40,7 @@ impl Bucket {
         self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one, if there is one. Fills up as time goes.
+    /// Takes one request, or returns false if none is left. The bucket refills with time.
     #[must_use]
     pub fn take(&self, now: Timestamp) -> bool {
         let mut level = self.level();
@@ -54,20 +55,20 @@ impl Bucket {
     }
 }
 
-impl Aged for Arc<Bucket> {
-    fn asked(&self) -> i64 {
+impl LruValue for Arc<Bucket> {
+    fn last_used(&self) -> i64 {
         self.level().at.as_millisecond()
     }
 }
 
 impl PodLimit {
-    /// So many requests a second for each pod; 0 sets no limit.
+    /// A limit of `rate` requests per second and pod; 0 sets none.
     #[must_use]
     pub fn per_second(rate: u32) -> Self {
-        Self { per_second: f64::from(rate), buckets: Bounded::entries(PODS) }
+        Self { per_second: f64::from(rate), buckets: LruCache::with_entries(PODS) }
     }
 
-    /// The pod's bucket; none where there is no limit.
+    /// The pod's bucket, or `None` if there is no limit.
     #[must_use]
     pub fn bucket(&self, pod_uid: &str, now: Timestamp) -> Option<Arc<Bucket>> {
         if self.per_second == 0.0 {
@@ -91,18 +92,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_has_its_share_and_takes_nothing_from_others() {
+    fn each_pod_has_a_share_of_its_own() {
         let limit = PodLimit::per_second(50);
         assert_eq!(admitted(&limit, "greedy", 0), 200);
         assert_eq!(admitted(&limit, "modest", 0), 200);
         assert_eq!(admitted(&limit, "greedy", 0), 0);
         assert_eq!(admitted(&limit, "greedy", 1), 50);
         assert_eq!(admitted(&limit, "greedy", 100), 200);
-        assert_eq!(admitted(&limit, "greedy", 90), 0, "a clock set back gives nothing");
+        assert_eq!(admitted(&limit, "greedy", 90), 0, "a clock that is set back refills nothing");
     }
 
     #[test]
-    fn a_rate_of_0_is_no_limit() {
+    fn a_rate_of_0_sets_no_limit() {
         assert_eq!(admitted(&PodLimit::per_second(0), "greedy", 0), 1000);
     }
 }

@@ -1,7 +1,8 @@
-//! `podrole-agent setup`: the node has the addresses that SDKs ask. The one file that speaks netlink.
+//! `podrole-agent setup`: assigns the addresses that SDKs use to the node, over netlink.
 //!
-//! They are on a link of ours where the kernel can make a dummy, else on `lo`. What vanishes is
-//! put back; at the end everything stays, since pods ask on while we are replaced.
+//! They are put on a dummy link if the kernel has such links, otherwise on `lo`. An address that is
+//! removed is put back. When setup ends the addresses stay, because pods use them while an agent is
+//! replaced.
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
@@ -16,53 +17,94 @@ use rtnetlink::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The link that is ours.
+/// The agent's link.
 const LINK: &str = "podrole0";
 const LOOPBACK: &str = "lo";
-/// How soon what vanished is put back.
+/// How often the addresses are checked.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-/// The kernel answers at once.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for the kernel.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The node's links by name, and which of them has which address.
+/// The node's links by name, and the index of the link that has each address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Seen {
+struct LinkState {
     links: BTreeMap<String, u32>,
     holders: BTreeMap<IpAddr, u32>,
 }
 
-/// What is to be done for one address.
+/// What to do for one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Todo {
-    /// It is there.
-    Nothing,
-    /// It goes on the link of this index.
+enum LinkAction {
+    /// The address is assigned.
+    Keep,
+    /// Assign it to the link of this index.
     Add(u32),
-    /// It is on somebody else's link.
+    /// It is on another program's link of this name.
     Taken(String),
+    /// There is no link to assign it to.
+    NoLink,
 }
 
-/// Puts the addresses on the node, and puts them back whenever one is gone, until `shutdown`; or
-/// once.
+/// Why an address cannot be assigned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// There is no netlink socket.
+    #[error("could not open a netlink socket: {0}")]
+    Netlink(std::io::Error),
+    /// The kernel did not answer.
+    #[error("the kernel did not answer over netlink within 5 s")]
+    Timeout,
+    /// The links or their addresses cannot be listed.
+    #[error("could not read the node's links: {0}")]
+    Read(rtnetlink::Error),
+    /// Another program has the address.
+    #[error(
+        "{address} is already on the link {link} of another agent; remove that agent (on EKS: \
+         eks-pod-identity-agent), or its link"
+    )]
+    Taken {
+        /// The address.
+        address: IpAddr,
+        /// The other program's link.
+        link: String,
+    },
+    /// The node has not even a loopback link.
+    #[error("{0} cannot be assigned, because the node has no link lo")]
+    NoLink(IpAddr),
+    /// The kernel refuses.
+    #[error(
+        "could not assign {address} to the node: {error}; run setup with the capability NET_ADMIN \
+         in the host's network"
+    )]
+    Assign {
+        /// The address.
+        address: IpAddr,
+        /// The kernel's error.
+        error: rtnetlink::Error,
+    },
+}
+
+/// Assigns the addresses to the node, once, or again whenever one is gone until `shutdown`.
 ///
 /// # Errors
-/// When an IPv4 address cannot be had, in one line with the mend. IPv6 that is missing is a log
-/// line.
+/// If an IPv4 address cannot be assigned at first. Later failures, and IPv6 addresses, are logged.
 pub async fn keep(
     addresses: &[IpAddr],
     once: bool,
     shutdown: CancellationToken,
-) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("netlink: {error}");
-    let (connection, handle, _) = rtnetlink::new_connection().map_err(failed)?;
+) -> Result<(), LinkError> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(LinkError::Netlink)?;
     tokio::spawn(connection);
     let mut first = true;
     while !shutdown.is_cancelled() {
-        let done = timeout(PATIENCE, ensure(&handle, addresses, first)).await;
-        let done = done.unwrap_or_else(|_| Err("the kernel does not answer".to_owned()));
+        let done = timeout(TIMEOUT, ensure(&handle, addresses, first)).await;
+        let done = done.unwrap_or(Err(LinkError::Timeout));
         match done {
             Err(error) if first => return Err(error),
-            Err(error) => tracing::error!(error, "the node's addresses cannot be put back"),
+            Err(error) => {
+                tracing::error!(%error, "could not assign the node's addresses; retrying");
+            }
             Ok(()) => {}
         }
         if once {
@@ -77,48 +119,43 @@ pub async fn keep(
     Ok(())
 }
 
-async fn ensure(handle: &Handle, addresses: &[IpAddr], first: bool) -> Result<(), String> {
-    let mut seen = look(handle).await?;
+async fn ensure(handle: &Handle, addresses: &[IpAddr], first: bool) -> Result<(), LinkError> {
+    let mut seen = read_state(handle).await?;
     if addresses.iter().any(|address| !seen.holders.contains_key(address))
         && !seen.links.contains_key(LINK)
     {
         make_link(handle, first).await;
-        seen = look(handle).await?;
+        seen = read_state(handle).await?;
     }
     for address in addresses {
-        match todo(&seen, *address) {
-            Todo::Nothing => {}
-            Todo::Taken(link) => {
-                return Err(format!(
-                    "{address} is on the link {link} already: another agent is on this node; \
-                     remove it (EKS's: eks-pod-identity-agent), or its link"
-                ));
-            }
-            Todo::Add(link) => put(handle, *address, link, first).await?,
+        match action(&seen, *address) {
+            LinkAction::Keep => {}
+            LinkAction::Taken(link) => return Err(LinkError::Taken { address: *address, link }),
+            LinkAction::NoLink => return Err(LinkError::NoLink(*address)),
+            LinkAction::Add(link) => assign(handle, *address, link, first).await?,
         }
     }
     Ok(())
 }
 
-/// What to do for an address, from what is seen.
-fn todo(seen: &Seen, address: IpAddr) -> Todo {
+/// What to do for an address in this state.
+fn action(seen: &LinkState, address: IpAddr) -> LinkAction {
     let named = |name: &str| seen.links.get(name).copied();
     let ours = [named(LINK), named(LOOPBACK)];
     match (seen.holders.get(&address), ours[0].or(ours[1])) {
-        (Some(holder), _) if ours.contains(&Some(*holder)) => Todo::Nothing,
+        (Some(holder), _) if ours.contains(&Some(*holder)) => LinkAction::Keep,
         (Some(holder), _) => {
             let name = seen.links.iter().find(|(_, index)| *index == holder);
-            Todo::Taken(name.map_or_else(|| holder.to_string(), |(name, _)| name.clone()))
+            LinkAction::Taken(name.map_or_else(|| holder.to_string(), |(name, _)| name.clone()))
         }
-        (None, Some(link)) => Todo::Add(link),
-        // Nothing to put it on: not even a loopback.
-        (None, None) => Todo::Taken("that is missing".to_owned()),
+        (None, Some(link)) => LinkAction::Add(link),
+        (None, None) => LinkAction::NoLink,
     }
 }
 
-async fn look(handle: &Handle) -> Result<Seen, String> {
-    let failed = |error: rtnetlink::Error| format!("the node's links cannot be read: {error}");
-    let mut seen = Seen::default();
+async fn read_state(handle: &Handle) -> Result<LinkState, LinkError> {
+    let failed = LinkError::Read;
+    let mut seen = LinkState::default();
     let links: Vec<_> = handle.link().get().execute().try_collect().await.map_err(failed)?;
     for link in links {
         for attribute in link.attributes {
@@ -140,35 +177,34 @@ async fn look(handle: &Handle) -> Result<Seen, String> {
     Ok(seen)
 }
 
-/// A kernel without dummies has a loopback at least.
+/// Creates the agent's link. If the kernel has no dummy links, `lo` is used.
 async fn make_link(handle: &Handle, first: bool) {
     let made = handle.link().add(LinkDummy::new(LINK).up().build()).execute().await;
     match made {
-        Ok(()) => tracing::info!(link = LINK, "made"),
-        Err(error) if first => tracing::info!(%error, "no link of our own; lo will do"),
+        Ok(()) => tracing::info!(link = LINK, "link created"),
+        Err(error) if first => {
+            tracing::info!(%error, link = LINK, "could not create a dummy link; using lo");
+        }
         Err(_) => {}
     }
 }
 
-async fn put(handle: &Handle, address: IpAddr, link: u32, first: bool) -> Result<(), String> {
+async fn assign(handle: &Handle, address: IpAddr, link: u32, first: bool) -> Result<(), LinkError> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let mut request = handle.address().add(link, address, bits);
     if address.is_ipv6() {
-        // Nobody else on this link could have it: no need to ask around first.
+        // No other host is on this link, so duplicate address detection would only delay it.
         request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
     }
     match request.execute().await {
-        Ok(()) => tracing::info!(%address, "the node has this address"),
+        Ok(()) => tracing::info!(%address, "address assigned"),
         Err(error) if address.is_ipv6() => {
             if first {
-                tracing::warn!(%address, %error, "this IPv6 address is not to be had");
+                tracing::warn!(%address, %error, "could not assign an IPv6 address; continuing without it");
             }
         }
         Err(error) => {
-            return Err(format!(
-                "{address} cannot be put on the node: {error}; it takes the capability NET_ADMIN \
-                 and the host's network"
-            ));
+            return Err(LinkError::Assign { address, error });
         }
     }
     Ok(())

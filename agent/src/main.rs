@@ -1,15 +1,15 @@
-//! The node agent's process: one crypto library, flags, logs, and over to the library.
+//! The node agent's process: the cryptography library, flags and logs; the rest is in the library.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use podrole_agent::{
-    Args, ArgsError, Command, configuration, folder, health_socket,
+    Args, ArgsError, Command, configuration, health_socket, host_dir,
     secret::{WIPING, Wiping},
 };
 
-/// The engine and the SDKs copy tokens and keys on their way: those are wiped here.
+/// The HTTP library and the SDKs copy tokens and keys. These copies are wiped when they are freed.
 #[global_allocator]
 static ALLOCATOR: Wiping = WIPING;
 
@@ -39,19 +39,19 @@ async fn main() -> ExitCode {
         (Err(error), _) => Err(error),
         (Ok(()), None) => podrole_agent::run(args).await,
         (Ok(()), Some(Command::Health { socket })) => {
-            health_socket::ask(&socket).await.map_err(anyhow::Error::msg)
+            health_socket::ask(&socket).await.map_err(anyhow::Error::from)
         }
         (Ok(()), Some(Command::Setup { bind_hosts, once, folder, owner })) => {
-            match folder.map_or(Ok(()), |folder| folder::prepare(&folder, owner)) {
+            match folder.map_or(Ok(()), |folder| host_dir::prepare(&folder, owner)) {
                 Ok(()) => podrole_agent::setup(&bind_hosts, once).await,
-                Err(error) => Err(anyhow::Error::msg(error)),
+                Err(error) => Err(error.into()),
             }
         }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The logs may not exist yet.
+            // Logging may not have been set up yet.
             eprintln!("podrole-agent: {error:#}");
             ExitCode::FAILURE
         }

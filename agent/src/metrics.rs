@@ -1,110 +1,112 @@
-//! What is counted. Labels are words of ours, never a caller's; identities are few and bounded.
+//! The agent's metrics. Label values are constants of this crate, never a caller's text, so that no
+//! caller can create time series; ServiceAccounts appear in a bounded number.
 
-mod ends;
+mod session_expiry;
 
 use std::time::Duration;
 
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
-pub use ends::Ends;
+pub use session_expiry::SessionExpiry;
 
 /// The outcome of a request that got credentials.
 pub(crate) const OK: &str = "ok";
 
-/// From a hit's half millisecond to the deadline.
+/// From a cache hit to the deadline of 0.8 s.
 const SECONDS: [f64; 9] = [0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.8];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Source {
+struct SourceLabels {
     source: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Upstream {
+struct ExchangeLabels {
     exchange: &'static str,
     outcome: &'static str,
 }
 
-/// The agent's counters. Clones count together.
+/// The agent's counters and gauges. Clones share them.
 #[derive(Clone)]
 pub struct Metrics {
-    requests: Family<Outcome, Counter>,
+    requests: Family<OutcomeLabels, Counter>,
     latency: Histogram,
-    upstream: Family<Upstream, Counter>,
-    refreshes: Family<Outcome, Counter>,
+    exchange_calls: Family<ExchangeLabels, Counter>,
+    refreshes: Family<OutcomeLabels, Counter>,
     hits: Counter,
     misses: Counter,
     foreign_peers: Counter,
-    missed_pods: Counter,
-    source_errors: Family<Source, Gauge>,
-    cached: Gauge,
-    cached_bytes: Gauge,
-    /// The commonest of `requests`, found before it is needed.
+    pods_not_injected: Counter,
+    source_errors: Family<SourceLabels, Gauge>,
+    cache_entries: Gauge,
+    cache_bytes: Gauge,
+    /// The member of `requests` for the outcome `ok`, so that a cache hit needs no lookup.
     ok: Counter,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let requests = Family::<Outcome, Counter>::default();
+        let requests = Family::<OutcomeLabels, Counter>::default();
         Self {
-            ok: requests.get_or_create_owned(&Outcome { outcome: OK }),
+            ok: requests.get_or_create_owned(&OutcomeLabels { outcome: OK }),
             requests,
             latency: Histogram::new(SECONDS),
-            upstream: Family::default(),
+            exchange_calls: Family::default(),
             refreshes: Family::default(),
             hits: Counter::default(),
             misses: Counter::default(),
             foreign_peers: Counter::default(),
-            missed_pods: Counter::default(),
+            pods_not_injected: Counter::default(),
             source_errors: Family::default(),
-            cached: Gauge::default(),
-            cached_bytes: Gauge::default(),
+            cache_entries: Gauge::default(),
+            cache_bytes: Gauge::default(),
         }
     }
 }
 
 impl Metrics {
-    /// Adds the counters to what `/metrics` shows.
+    /// Registers all metrics, and which build this is.
     pub fn register(&self, registry: &mut Registry) {
-        let mut add = |name: &str, help: &str, family: &Family<Outcome, Counter>| {
+        let mut add = |name: &str, help: &str, family: &Family<OutcomeLabels, Counter>| {
             registry.register(name, help, family.clone());
         };
-        add("podrole_requests", "Requests for credentials by outcome", &self.requests);
-        add("podrole_refreshes", "Refreshes ahead of need by what became of them", &self.refreshes);
+        add("podrole_agent_requests", "Requests for credentials, by outcome", &self.requests);
+        add("podrole_agent_refreshes", "Refreshes before expiry, by outcome", &self.refreshes);
         let mut add = |name: &str, help: &str, counter: &Counter| {
             registry.register(name, help, counter.clone());
         };
-        add("podrole_cache_hits", "Requests answered from memory", &self.hits);
-        add("podrole_cache_misses", "Requests that waited for AWS", &self.misses);
+        add("podrole_agent_cache_hits", "Requests answered from the cache", &self.hits);
+        add("podrole_agent_cache_misses", "Requests that waited for AWS", &self.misses);
         add(
-            "podrole_foreign_peers",
-            "Tokens from another address than the pod's",
+            "podrole_agent_foreign_peers",
+            "Requests with a token from another address than its pod's",
             &self.foreign_peers,
         );
         add(
-            "podrole_pods_not_injected",
-            "Pods of this node that should have been given an identity and were not",
-            &self.missed_pods,
+            "podrole_agent_pods_not_injected",
+            "Pods on this node that should have a credential provider and have none",
+            &self.pods_not_injected,
         );
-        let help = "Whether the newest content of a source cannot be used; the log says why";
+        let help = "1 while the newest content of a source cannot be used; the log says why";
         registry.register("podrole_agent_source_errors", help, self.source_errors.clone());
-        let help = "Calls to AWS by exchange and outcome";
-        registry.register("podrole_upstream_calls", help, self.upstream.clone());
-        registry.register("podrole_cache_entries", "Sessions in memory", self.cached.clone());
-        let help = "What the sessions in memory weigh";
-        registry.register("podrole_cache_bytes", help, self.cached_bytes.clone());
-        let help = "From a request's head to its answer, in seconds";
-        registry.register("podrole_request_seconds", help, self.latency.clone());
+        let help = "Fetches of credentials from AWS, by exchange and outcome";
+        registry.register("podrole_agent_exchange_calls", help, self.exchange_calls.clone());
+        let help = "Sessions in the credential cache";
+        registry.register("podrole_agent_cache_entries", help, self.cache_entries.clone());
+        let help = "Approximate size of the credential cache in bytes";
+        registry.register("podrole_agent_cache_bytes", help, self.cache_bytes.clone());
+        let help = "Time from a request's head to its answer in seconds";
+        registry.register("podrole_agent_request_duration_seconds", help, self.latency.clone());
         podrole_runtime::build::register(registry, "agent");
     }
 
@@ -112,25 +114,25 @@ impl Metrics {
         if outcome == OK {
             self.ok.inc();
         } else {
-            self.requests.get_or_create(&Outcome { outcome }).inc();
+            self.requests.get_or_create(&OutcomeLabels { outcome }).inc();
         }
         self.latency.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn upstream(&self, exchange: Kind, outcome: &'static str) {
+    pub(crate) fn exchange_call(&self, exchange: Exchange, outcome: &'static str) {
         let exchange = match exchange {
-            Kind::WebIdentity => "web-identity",
-            Kind::AssumeRole => "assume-role",
-            Kind::EksAuth => "eks-auth",
+            Exchange::WebIdentity => "web_identity",
+            Exchange::AssumeRole => "assume_role",
+            Exchange::EksAuth => "eks_auth",
         };
-        self.upstream.get_or_create(&Upstream { exchange, outcome }).inc();
+        self.exchange_calls.get_or_create(&ExchangeLabels { exchange, outcome }).inc();
     }
 
     pub(crate) fn refresh(&self, outcome: &'static str) {
-        self.refreshes.get_or_create(&Outcome { outcome }).inc();
+        self.refreshes.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    pub(crate) fn hit(&self, hit: bool) {
+    pub(crate) fn cache_lookup(&self, hit: bool) {
         if hit { &self.hits } else { &self.misses }.inc();
     }
 
@@ -138,17 +140,17 @@ impl Metrics {
         self.foreign_peers.inc();
     }
 
-    pub(crate) fn missed_pod(&self) {
-        self.missed_pods.inc();
+    pub(crate) fn pod_not_injected(&self) {
+        self.pods_not_injected.inc();
     }
 
     /// The gauge of the association list's errors, for the part that follows the list.
     pub(crate) fn list_errors(&self) -> Gauge {
-        self.source_errors.get_or_create_owned(&Source { source: "list_file" })
+        self.source_errors.get_or_create_owned(&SourceLabels { source: "list_file" })
     }
 
-    pub(crate) fn cached(&self, entries: usize, bytes: usize) {
-        self.cached.set(i64::try_from(entries).unwrap_or(i64::MAX));
-        self.cached_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    pub(crate) fn cache_size(&self, entries: usize, bytes: usize) {
+        self.cache_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 }

@@ -1,6 +1,6 @@
-//! Is the pod alive, and here? A token outlives its pod; credentials should not.
+//! Whether a token's pod is alive and on this node. A token outlives its pod; credentials must not.
 
-mod seen;
+mod added_pod;
 
 use std::{
     collections::HashMap,
@@ -12,40 +12,40 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{resolve::LookupError, token::Caller};
-pub use seen::{Seen, Way, was_missed};
+pub use added_pod::{AddedPod, PodProvider, lacks_injection};
 
-/// A pod that shuts down in good order still needs credentials for so long.
+/// How long after its deletion deadline a pod is still served, so that it can shut down in order.
 const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);
 
-/// What is known of a pod.
+/// What the agent knows about a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodFacts {
     /// Its UID.
     pub uid: String,
-    /// Its phase is `Succeeded` or `Failed`.
+    /// Whether its phase is `Succeeded` or `Failed`.
     pub finished: bool,
-    /// When it must be gone, once it was asked to go (`deletionTimestamp`).
+    /// Its `deletionTimestamp`: when it must have ended.
     pub gone_at: Option<Timestamp>,
-    /// The node that it runs on.
+    /// Its node.
     pub node: Option<String>,
-    /// Its addresses, once it has some.
+    /// Its IP addresses; empty until it has some.
     pub addresses: Vec<IpAddr>,
-    /// It is on the node's own network.
+    /// Whether it uses the node's network.
     pub host_network: bool,
 }
 
 /// Where pods are looked up.
 pub trait Pods: Send + Sync + 'static {
-    /// The caller's pod as it is now; none when it does not exist.
+    /// The caller's pod, or `None` if it does not exist.
     ///
     /// # Errors
-    /// When the pod is not known and the cluster cannot be asked.
+    /// If the pod is not known and the API server cannot be reached.
     fn find<'a>(
         &'a self,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>>;
 
-    /// How often what [`Self::find`] says may have changed; none where nobody counts.
+    /// How often the result of [`Self::find`] may have changed, or `None` if that is not counted.
     fn changes(&self) -> Option<u64> {
         None
     }
@@ -55,24 +55,24 @@ pub trait Pods: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// It does not exist, or another has its name now.
-    #[error("the token's pod does not exist any more; use the token of a running pod")]
+    /// It does not exist, or another pod has its name.
+    #[error("the token's pod no longer exists; use the token of a running pod")]
     Gone,
-    /// It has ended.
+    /// It has finished.
     #[error("the token's pod has finished; use the token of a running pod")]
     Finished,
-    /// It runs somewhere else.
-    #[error("the token's pod runs on another node; ask the agent of that node")]
+    /// It runs on another node.
+    #[error("the token's pod runs on another node; use the token of a pod on this node")]
     Elsewhere,
-    /// Nothing is known of it and the cluster cannot be asked.
-    #[error("{0}; it is tried again with the next request")]
+    /// It is not known, and the API server cannot be reached.
+    #[error("{0}; the next request looks the pod up again")]
     Unknown(#[from] LookupError),
 }
 
-/// Whether the caller's pod is alive and on the node `here`.
+/// Checks that the caller's pod is alive and on the node `here`.
 ///
 /// # Errors
-/// With what speaks against it.
+/// If it is not.
 pub fn alive(
     caller: &Caller,
     pod: Option<&PodFacts>,
@@ -88,18 +88,17 @@ pub fn alive(
     if pod.gone_at.is_some_and(|at| now.duration_since(at) >= AFTER_DELETION) {
         return Err(NodeError::Gone);
     }
-    // A pod without a node runs nowhere, so it asks for nothing.
+    // A pod without a node has not started, so the request is not its own.
     if pod.node.is_none() || elsewhere(&pod.node) || elsewhere(&caller.node) {
         return Err(NodeError::Elsewhere);
     }
     Ok(())
 }
 
-/// What holds when the pod is unknown and the cluster cannot be asked: only a token that names
-/// this node is believed.
+/// The check if the pod cannot be looked up: the token must name this node.
 ///
 /// # Errors
-/// When it names another node, or none.
+/// If it names another node, or none.
 pub fn without_cluster(caller: &Caller, here: &str, error: LookupError) -> Result<(), NodeError> {
     match caller.node.as_deref() {
         Some(node) if node == here => Ok(()),
@@ -108,40 +107,40 @@ pub fn without_cluster(caller: &Caller, here: &str, error: LookupError) -> Resul
     }
 }
 
-/// Asks whether callers' pods live. Clones ask the same cluster.
+/// Checks that callers' pods are alive.
 #[derive(Clone)]
-pub struct Liveness(Option<Watched>);
+pub struct Liveness(Option<NodePods>);
 
 #[derive(Clone)]
-struct Watched {
+struct NodePods {
     pods: Arc<dyn Pods>,
     here: Arc<str>,
 }
 
 impl Liveness {
-    /// Believes every token that is good in itself. For loopback only.
+    /// Checks nothing: a valid token suffices. For loopback only.
     #[must_use]
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Asks `pods`, for the node `here`.
+    /// Checks against `pods`, for the node `here`.
     #[must_use]
     pub fn on(pods: Arc<dyn Pods>, here: &str) -> Self {
         let here = here.into();
-        Self(Some(Watched { pods, here }))
+        Self(Some(NodePods { pods, here }))
     }
 
-    /// How often pods changed; none where nobody counts.
+    /// [`Pods::changes`], or 0 if nothing is checked.
     #[must_use]
     pub fn changes(&self) -> Option<u64> {
         self.0.as_ref().map_or(Some(0), |watched| watched.pods.changes())
     }
 
-    /// Whether the caller's pod is alive and on this node; what is known of it, if anything.
+    /// Checks that the caller's pod is alive and on this node; returns the pod if it is known.
     ///
     /// # Errors
-    /// When it is not, or nobody can say.
+    /// If it is not, or that cannot be determined.
     pub async fn check(
         &self,
         caller: &Caller,
@@ -160,12 +159,12 @@ impl Liveness {
     }
 }
 
-/// Pods from a map by UID, where there is no cluster. Clones are the same map.
+/// Pods in memory by UID, for use without a cluster. Clones share them.
 #[derive(Clone, Default)]
-pub struct PodMap(Arc<Mutex<Mapped>>);
+pub struct PodMap(Arc<Mutex<MappedPods>>);
 
 #[derive(Default)]
-struct Mapped {
+struct MappedPods {
     pods: HashMap<String, PodFacts>,
     changes: u64,
 }
@@ -178,14 +177,14 @@ impl PodMap {
         map.pods.insert(pod.uid.clone(), pod);
     }
 
-    /// Takes a pod away.
+    /// Removes a pod.
     pub fn remove(&self, uid: &str) {
         let mut map = self.lock();
         map.changes += 1;
         map.pods.remove(uid);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mapped> {
+    fn lock(&self) -> MutexGuard<'_, MappedPods> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
-//! Does the request come from the token's pod? A token that was stolen shows here.
+//! Whether a request comes from its token's pod, which shows that a token was stolen. Pure.
 //!
-//! Pure. The network may hide a pod behind another address, so the default only warns.
+//! A network may hide a pod behind another address, so the default only warns.
 
 use std::{collections::HashSet, net::IpAddr};
 
@@ -9,7 +9,7 @@ use podrole_identity::ServiceAccountRef;
 
 use crate::{node::PodFacts, token::Caller};
 
-/// What is done about a request from elsewhere.
+/// What happens to a request from another address than the pod's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum VerifyPeer {
     /// Nothing is compared
@@ -21,45 +21,45 @@ pub enum VerifyPeer {
     Enforce,
 }
 
-/// Compares who speaks with who should.
+/// Compares a request's address with its pod's.
 #[derive(Clone, Debug, Default)]
 pub struct PeerCheck {
-    /// What is done.
+    /// What happens if they differ.
     pub mode: VerifyPeer,
-    /// ServiceAccounts whose pods may ask through others.
+    /// ServiceAccounts whose pods may use a proxy.
     pub exempt: HashSet<ServiceAccountRef>,
-    /// The agent's own addresses: what pods on the node's network are seen as.
+    /// The agent's addresses, which requests of pods on the node's network may come from.
     pub own: Vec<IpAddr>,
 }
 
-/// What the comparison came to.
+/// The result of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerVerdict {
-    /// It is the pod, or nobody can say.
-    Fine,
-    /// It is somebody else, and served all the same.
+    /// The address is the pod's, or cannot be checked.
+    Accepted,
+    /// The address is another one; the request is served nevertheless.
     Suspicious,
-    /// It is somebody else.
+    /// The address is another one; the request is refused.
     Refused,
 }
 
 impl PeerCheck {
-    /// Judges a request from `peer` with the token of `caller`'s pod.
+    /// Compares the address of a request with `caller`'s pod.
     #[must_use]
-    pub fn judge(&self, peer: IpAddr, caller: &Caller, pod: Option<&PodFacts>) -> PeerVerdict {
+    pub fn check(&self, peer: IpAddr, caller: &Caller, pod: Option<&PodFacts>) -> PeerVerdict {
         let known = pod.filter(|pod| !pod.addresses.is_empty());
-        let fine = self.mode == VerifyPeer::Off
+        let accepted = self.mode == VerifyPeer::Off
             || self.exempt.contains(&caller.service_account)
             || known.is_none_or(|pod| self.is_of(peer.to_canonical(), pod));
-        match (fine, self.mode) {
-            (true, _) => PeerVerdict::Fine,
+        match (accepted, self.mode) {
+            (true, _) => PeerVerdict::Accepted,
             (false, VerifyPeer::Enforce) => PeerVerdict::Refused,
             (false, _) => PeerVerdict::Suspicious,
         }
     }
 
     fn is_of(&self, peer: IpAddr, pod: &PodFacts) -> bool {
-        // On the node's own network the kernel picks any of the node's addresses.
+        // For a pod on the node's network the kernel may choose any of the node's addresses.
         let local = || peer.is_loopback() || self.own.contains(&peer);
         pod.addresses.contains(&peer) || (pod.host_network && local())
     }
@@ -73,7 +73,7 @@ mod tests {
     fn judge(mode: VerifyPeer, peer: &str, pod: &PodFacts) -> PeerVerdict {
         let own = vec!["169.254.170.23".parse().unwrap()];
         let check = PeerCheck { mode, exempt: HashSet::new(), own };
-        check.judge(peer.parse().unwrap(), &caller(), Some(pod))
+        check.check(peer.parse().unwrap(), &caller(), Some(pod))
     }
 
     fn pod(addresses: &[&str], host_network: bool) -> PodFacts {
@@ -82,40 +82,40 @@ mod tests {
     }
 
     #[test]
-    fn a_pods_own_addresses_are_fine_and_others_are_not() {
-        use PeerVerdict::{Fine, Refused, Suspicious};
+    fn a_pods_own_addresses_are_accepted_and_others_are_not() {
+        use PeerVerdict::{Accepted, Refused, Suspicious};
         let both = pod(&["10.1.2.3", "fd00::3"], false);
         for (peer, enforce, warn) in [
-            ("10.1.2.3", Fine, Fine),
-            ("::ffff:10.1.2.3", Fine, Fine),
-            ("fd00::3", Fine, Fine),
+            ("10.1.2.3", Accepted, Accepted),
+            ("::ffff:10.1.2.3", Accepted, Accepted),
+            ("fd00::3", Accepted, Accepted),
             ("10.1.2.4", Refused, Suspicious),
             ("127.0.0.1", Refused, Suspicious),
             ("169.254.170.23", Refused, Suspicious),
         ] {
             assert_eq!(judge(VerifyPeer::Enforce, peer, &both), enforce, "{peer}");
             assert_eq!(judge(VerifyPeer::Warn, peer, &both), warn, "{peer}");
-            assert_eq!(judge(VerifyPeer::Off, peer, &both), Fine, "{peer}");
+            assert_eq!(judge(VerifyPeer::Off, peer, &both), Accepted, "{peer}");
         }
     }
 
     #[test]
-    fn on_the_nodes_network_the_nodes_addresses_are_the_pods() {
+    fn a_pod_on_the_nodes_network_may_use_the_nodes_addresses() {
         let host = pod(&["192.0.2.7"], true);
         for peer in ["192.0.2.7", "169.254.170.23", "127.0.0.1", "::1"] {
-            assert_eq!(judge(VerifyPeer::Enforce, peer, &host), PeerVerdict::Fine, "{peer}");
+            assert_eq!(judge(VerifyPeer::Enforce, peer, &host), PeerVerdict::Accepted, "{peer}");
         }
         assert_eq!(judge(VerifyPeer::Enforce, "10.1.2.3", &host), PeerVerdict::Refused);
     }
 
     #[test]
-    fn nobody_is_refused_for_what_is_not_known_or_exempt() {
-        assert_eq!(judge(VerifyPeer::Enforce, "10.9.9.9", &pod(&[], false)), PeerVerdict::Fine);
+    fn exempt_pods_and_pods_without_known_addresses_are_accepted() {
+        assert_eq!(judge(VerifyPeer::Enforce, "10.9.9.9", &pod(&[], false)), PeerVerdict::Accepted);
         let exempt = HashSet::from([caller().service_account]);
         let check = PeerCheck { mode: VerifyPeer::Enforce, exempt, own: Vec::new() };
         let (peer, pod) = ("10.9.9.9".parse().unwrap(), pod(&["10.1.2.3"], false));
-        assert_eq!(check.judge(peer, &caller(), Some(&pod)), PeerVerdict::Fine);
+        assert_eq!(check.check(peer, &caller(), Some(&pod)), PeerVerdict::Accepted);
         let check = PeerCheck { exempt: HashSet::new(), ..check };
-        assert_eq!(check.judge(peer, &caller(), None), PeerVerdict::Fine);
+        assert_eq!(check.check(peer, &caller(), None), PeerVerdict::Accepted);
     }
 }

@@ -1,10 +1,10 @@
-//! Why a request gets no credentials, and what mends it.
+//! Why a request gets no credentials, and how to fix it.
 
-mod mend;
+mod hint;
 
 use std::sync::Arc;
 
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
 use crate::{
     exchange::{ErrorKind, ExchangeError, SessionRequest},
@@ -14,77 +14,80 @@ use crate::{
     token::{Caller, TokenError},
 };
 
-/// The end of a request without credentials. The type says whose error it is; the status, the
-/// code and the message follow from it.
+/// A request that gets no credentials. The status, the code and the message follow from the
+/// variant.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The token is not believed.
+    /// The token is not valid.
     #[error(transparent)]
     Token(#[from] VerifyError),
-    /// The pod is not alive or not here.
+    /// The pod is not alive or not on this node.
     #[error(transparent)]
     Node(#[from] NodeError),
     /// The request comes from another address than the pod's.
     #[error(
-        "the request does not come from the token's pod; a pod sends its own token, without a \
-         proxy in between"
+        "the request does not come from the token's pod; send the pod's own token, and without a \
+         proxy"
     )]
-    Peer,
-    /// The pod asks more often than any SDK needs.
-    #[error("this pod asks too often; ask again in a second, and keep what you get")]
-    TooOften,
-    /// The ServiceAccount leads to no role.
+    ForeignPeer,
+    /// The pod is over its request limit.
+    #[error("this pod sends too many requests; retry in a second, and cache the credentials")]
+    TooManyRequests,
+    /// The ServiceAccount has no role that may be assumed.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// AWS gave nothing; the second part is the mend.
+    /// AWS returned an error; the text says how to fix it.
     #[error("{1}")]
     Exchange(Arc<ExchangeError>, String),
-    /// It takes longer than a client waits.
-    #[error("the credentials are still being fetched; ask again")]
+    /// The fetch takes longer than a client waits.
+    #[error("the credentials are still being fetched from AWS; retry in a second")]
     StillFetching,
 }
 
 impl Refusal {
-    /// What AWS said, with a mend for this caller. AWS's own words stay out: they name others.
+    /// A refusal for AWS's error, with a hint for this caller. It leaves out AWS's message, which may
+    /// name other principals.
     #[must_use]
     pub fn exchange(
         error: Arc<ExchangeError>,
-        kind: Kind,
+        kind: Exchange,
         caller: &Caller,
         session: &SessionRequest,
     ) -> Self {
-        let mend = mend::mend(&error, kind, caller, session);
-        Self::Exchange(error, mend)
+        let hint = hint::hint(&error, kind, caller, session);
+        Self::Exchange(error, hint)
     }
 
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Token(VerifyError::KeyPending) | Self::StillFetching | Self::TooOften => 503,
+            Self::Token(VerifyError::KeyPending) | Self::StillFetching | Self::TooManyRequests => {
+                503
+            }
             Self::Token(VerifyError::Token(TokenError::NoPod | TokenError::Legacy)) => 403,
             Self::Token(_) => 400,
             Self::Node(NodeError::Unknown(_)) => 503,
-            Self::Node(_) | Self::Peer => 403,
+            Self::Node(_) | Self::ForeignPeer => 403,
             Self::Resolve(error) => error.status(),
             Self::Exchange(error, _) => error.kind.status(),
         }
     }
 
-    /// Whether asking again brings nothing, until somebody mends something.
+    /// Whether a retry fails too, until something is fixed.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.status() < 500
     }
 
-    /// The code in the answer: a word for programs.
+    /// The code in the answer, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match (self, self.status()) {
             (_, 503) => "TryAgain",
             (Self::Token(_), _) => "InvalidToken",
-            (Self::Node(_) | Self::Peer, _) => "PodNotServed",
+            (Self::Node(_) | Self::ForeignPeer, _) => "PodNotServed",
             (Self::Resolve(error), _) => error.code(),
             (Self::Exchange(error, _), _) => match error.kind {
                 ErrorKind::NoAssociation => "NoRole",
@@ -92,11 +95,11 @@ impl Refusal {
                 ErrorKind::Token => "InvalidToken",
                 _ => "InvalidRequest",
             },
-            (Self::StillFetching | Self::TooOften, _) => "TryAgain",
+            (Self::StillFetching | Self::TooManyRequests, _) => "TryAgain",
         }
     }
 
-    /// The word that metrics use.
+    /// The label value in metrics.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
@@ -104,16 +107,16 @@ impl Refusal {
             Self::Token(_) => "token",
             Self::Node(NodeError::Unknown(_)) => "cluster",
             Self::Node(_) => "pod",
-            Self::Peer => "peer",
-            Self::TooOften => "rate",
+            Self::ForeignPeer => "peer",
+            Self::TooManyRequests => "rate_limit",
             Self::Resolve(error) => error.outcome(),
             Self::Exchange(error, _) => match error.kind {
                 ErrorKind::NoAssociation => "association",
-                ErrorKind::Role => "aws-role",
-                ErrorKind::Token => "aws-token",
-                ErrorKind::Transient => "aws-transient",
-                ErrorKind::Ours => "ours",
-                ErrorKind::Request => "aws-other",
+                ErrorKind::Role => "aws_role",
+                ErrorKind::Token => "aws_token",
+                ErrorKind::Transient => "aws_transient",
+                ErrorKind::Agent => "agent",
+                ErrorKind::Request => "aws_request",
             },
             Self::StillFetching => "slow",
         }

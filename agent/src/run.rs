@@ -1,4 +1,5 @@
-//! The daemon: flags, cluster, AWS, listeners, and the order in which they come up.
+//! The daemon: starts from the flags the cluster's client, AWS's clients and the listeners, in that
+//! order.
 
 mod assemble;
 mod listen;
@@ -26,34 +27,34 @@ use crate::{
     args::Args,
     clock::Clock,
     health_socket, http,
-    metrics::{Ends, Metrics},
+    metrics::{Metrics, SessionExpiry},
 };
 use listen::Listening;
 
-/// A successor begins to accept when it is ready, or after so long: its predecessor may be gone.
+/// How long a successor waits to be ready before it accepts requests: its predecessor may be gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What keeps the agent from starting, in one line with the mend.
+/// If the agent cannot start.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     args.check()?;
     let shutdown = shutdown::on_signal().context("signals")?;
     let (health, metrics) = (Health::default(), Metrics::default());
     let listening = listen::bind(&args).await?;
     let addresses = listening.addresses();
-    tokio::spawn(listen::watch(addresses.clone(), health.gate("the addresses that SDKs ask")));
+    tokio::spawn(listen::watch(addresses.clone(), health.gate("the addresses that SDKs use")));
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
     let admin = admin(admin_address, listening.inherited).await?;
 
     let agent = assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
     let mut registry = Registry::default();
     metrics.register(&mut registry);
-    registry.register_collector(Box::new(Ends::of(&agent, Clock::default())));
+    registry.register_collector(Box::new(SessionExpiry::of(&agent, Clock::default())));
     let admin_router = admin::router(health.clone(), Arc::new(registry));
     if let Some(path) = &args.health_socket {
-        health_socket::serve(path, health.clone()).map_err(anyhow::Error::msg)?;
+        health_socket::serve(path, health.clone())?;
     }
     let mut running = JoinSet::new();
     running.spawn(serve_admin(admin, admin_address, admin_router, shutdown.clone()));
@@ -65,19 +66,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the addresses on the node until SIGTERM or SIGINT, or puts them there once.
+/// Keeps the addresses on the node until SIGTERM or SIGINT, or assigns them once.
 ///
 /// # Errors
-/// When they cannot be had, in one line with the mend.
+/// If they cannot be assigned.
 pub async fn setup(addresses: &[IpAddr], once: bool) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("signals")?;
     #[cfg(target_os = "linux")]
-    return crate::link::keep(addresses, once, shutdown).await.map_err(anyhow::Error::msg);
+    return Ok(crate::link::keep(addresses, once, shutdown).await?);
     #[cfg(not(target_os = "linux"))]
     anyhow::bail!("setup is for Linux nodes: {addresses:?} {once} {shutdown:?}")
 }
 
-/// A predecessor has the port still; it is taken when it is free.
+/// Binds the admin port, or returns `None` while the predecessor still holds it.
 async fn admin(address: SocketAddr, inherited: bool) -> anyhow::Result<Option<Server>> {
     match Server::bind(address, Limits::default()).await {
         Ok(server) => Ok(Some(server)),
@@ -120,7 +121,7 @@ fn serve(
     listening.offer(args.handover.as_deref())?;
     for server in listening.servers {
         tracing::info!(address = %server.address(), "serving credentials");
-        running.spawn(server.run(http::Front::of(agent), shutdown.clone()));
+        running.spawn(server.run(http::CredentialsService::of(agent), shutdown.clone()));
     }
     Ok(())
 }

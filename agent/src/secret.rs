@@ -1,29 +1,29 @@
-//! Text that never shows: tokens and secret keys.
+//! Secrets: text that is never printed, and wiped from memory.
 
 use std::{alloc::System, fmt, sync::Arc};
 
 use zeroize::Zeroizing;
 use zeroizing_alloc::ZeroAlloc;
 
-/// An allocator that wipes what is freed. Our own secrets wipe themselves; this is for the copies
-/// that the HTTP engine and the SDKs make of a request, an answer and what was read of them.
+/// An allocator that wipes memory when it is freed. A [`Secret`] wipes itself; this is for the copies
+/// that the HTTP library and the SDKs make of requests and responses.
 pub type Wiping = ZeroAlloc<System>;
 
-/// The allocator of the daemon.
+/// The daemon's allocator.
 pub const WIPING: Wiping = ZeroAlloc(System);
 
-/// A token or a secret key. It prints as `Secret`, and is wiped when its last clone goes.
+/// A token or a secret key. It prints as `Secret`, and is wiped when its last clone is dropped.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
-    /// Takes `text` over.
+    /// Takes ownership of `text`, so that no other copy is left.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Arc::new(Zeroizing::new(text)))
     }
 
-    /// The text, for the one place that needs it.
+    /// The text. Every use must keep it out of logs and errors.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show() {
+    fn a_secret_is_not_printed() {
         let secret = Secret::new("hush".to_owned());
         assert_eq!(format!("{secret:?} {:#?}", Some(&secret)).find("hush"), None);
         assert_eq!(secret.expose(), "hush");

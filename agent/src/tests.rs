@@ -1,10 +1,10 @@
-//! The crate as a whole, and what its tests share.
+//! Tests of the crate as a whole, and what tests share.
 
-mod again;
+mod fast_path;
 pub(crate) mod fixture;
 pub(crate) mod full_path;
 mod leaks;
-mod newcomers;
-pub(crate) mod own_power;
+mod pod_added;
+pub(crate) mod source_credentials;
 pub(crate) mod sts;
 mod wiped;

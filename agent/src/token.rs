@@ -1,7 +1,8 @@
-//! Who is asking: a pod's token, checked.
+//! Verifies a pod's token.
 //!
-//! Pure: the token, the cluster's keys, the rules and the time go in, a [`Caller`] comes out.
-//! Nothing is believed before the signature is; no check can be turned off.
+//! Pure: the token, the cluster's keys, the rules and the time go in, and a [`Caller`] comes out.
+//! No claim is used before the signature is verified, except to tell an unknown key from a foreign
+//! issuer. No check can be turned off.
 
 mod claims;
 
@@ -10,155 +11,154 @@ use jiff::{SignedDuration, Timestamp};
 use podrole_identity::{Audience, ServiceAccountRef};
 use serde::Deserialize;
 
-use crate::keys::{Algorithm, Keys};
+use crate::{
+    bearer_token::BearerToken,
+    keys::{Algorithm, Keys},
+};
 use claims::Claims;
 
-/// A longer token is refused before any work, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// How far clocks may be apart, for `exp` and `nbf`.
+/// The clock skew that is tolerated for `exp` and `nbf`.
 pub const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// The pod that a token speaks for.
+/// The pod that a token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The pod's ServiceAccount.
     pub service_account: ServiceAccountRef,
-    /// The ServiceAccount's UID when the token was made.
+    /// The ServiceAccount's UID when the token was issued.
     pub service_account_uid: String,
     /// The pod's name.
     pub pod_name: String,
     /// The pod's UID.
     pub pod_uid: String,
-    /// The node that the pod ran on when the token was made; Kubernetes 1.30 and later say it.
+    /// The pod's node when the token was issued. Kubernetes 1.30 and later include it.
     pub node: Option<String>,
-    /// Who signed the token.
+    /// The token's issuer.
     pub issuer: String,
-    /// Whom the token is for: sorted, each once, never empty.
+    /// The token's audiences: sorted, without duplicates, never empty.
     pub audiences: Vec<String>,
-    /// Whether one of them is in [`Rules::audiences`]. If not, only the ServiceAccount's own
-    /// audience can save the token, and [`crate::resolve::decide`] judges that.
+    /// Whether one of them is in [`Rules::audiences`]. If not, the token is accepted only if the
+    /// ServiceAccount's annotation names one, which [`crate::resolve::decide`] checks.
     pub listed_audience: bool,
-    /// When the token ends.
+    /// When the token expires.
     pub expires: Timestamp,
 }
 
-/// What a token must say.
+/// What a token must claim.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The issuers that are believed; more than one while a cluster changes its issuer. Where
-    /// none is given, the key set names one.
+    /// The accepted issuers; several while a cluster changes its issuer. If there are none, the key
+    /// set names the accepted one.
     pub issuers: Vec<String>,
-    /// The audiences that are taken.
+    /// The accepted audiences.
     pub audiences: Vec<Audience>,
     /// Whether a ServiceAccount's annotation may name another audience (web identity only).
     pub own_audiences: bool,
 }
 
-/// Why a token is not believed. No variant carries anything of the token's text.
+/// Why a token is not valid. No variant contains any of the token's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It is over [`MAX_TOKEN_BYTES`].
+    /// It is not a JWT of the form that Kubernetes issues.
     #[error(
-        "the token is longer than 16 kB; send the projected token file's content and nothing else"
-    )]
-    TooLong,
-    /// It is no JWT of the form that Kubernetes makes.
-    #[error(
-        "the token is not a Kubernetes ServiceAccount token; mount the projected token and send it as it is"
+        "the token is not a Kubernetes ServiceAccount token; send the content of the projected token file unchanged"
     )]
     Malformed,
-    /// Its algorithm is not taken, or not the one of its key.
+    /// Its algorithm is not accepted, or is not its key's.
     #[error(
-        "the token's algorithm is not one that the cluster's key signs with (RS256/384/512, ES256/384/512)"
+        "the token's algorithm is not one of its signing key's (RS256/384/512 or ES256/384/512); use a token of this cluster"
     )]
     Algorithm,
-    /// The cluster's key set, as far as it is known, has no such key.
+    /// The cluster's known keys do not include the one that it names.
     #[error(
-        "the token is signed with a key that this cluster does not publish; use a token of this cluster"
+        "the token names a signing key that this cluster does not publish; use a token of this cluster"
     )]
     UnknownKey {
-        /// The token's own `iat`, unproved.
+        /// The token's `iat`, which is not verified.
         issued: Option<Timestamp>,
     },
-    /// The signature is not of that key.
-    #[error("the token's signature is not this cluster's; use the token that the kubelet mounted")]
-    Signature,
-    /// The issuer is not one of ours, as far as they are known.
+    /// The signature does not match the key.
     #[error(
-        "the token's issuer is not this cluster's; start the agent with --issuer, or use a token of this cluster"
+        "the token's signature is not valid; send the content of the projected token file unchanged"
+    )]
+    Signature,
+    /// The issuer is not one of the accepted ones.
+    #[error(
+        "the token's issuer is not this cluster's; use a token of this cluster, or start the agent with the issuer as --issuer"
     )]
     Issuer {
-        /// The token's own `iat`, proved or not.
+        /// The token's `iat`, which may not be verified.
         issued: Option<Timestamp>,
     },
-    /// The audience is another.
-    #[error("the token is for another audience; its volume must ask for the audience {wanted}")]
+    /// No audience is accepted.
+    #[error("the token is for another audience; set the audience of its volume to {wanted}")]
     Audience {
-        /// The audience to ask for.
+        /// The audience to use.
         wanted: String,
     },
-    /// It has ended.
-    #[error("the token has expired; read the token file again, the kubelet keeps it fresh")]
-    Expired,
-    /// It has not begun.
-    #[error("the token is not valid yet; set the clocks of this node and the API server")]
-    NotYet,
-    /// A claim is not there.
-    #[error("the token has no claim {0}; use a projected ServiceAccount token")]
-    Missing(&'static str),
-    /// It is a token from a Secret, which never ends.
+    /// It has expired.
     #[error(
-        "tokens from Secrets are not taken, because they never end; use a projected ServiceAccount token"
+        "the token has expired; read the token file again for each request, since the kubelet replaces it"
+    )]
+    Expired,
+    /// It is not valid yet.
+    #[error("the token is not valid yet; synchronise the clocks of this node and the API server")]
+    NotYet,
+    /// A claim is missing.
+    #[error("the token lacks the claim {0}; use a projected ServiceAccount token")]
+    Missing(&'static str),
+    /// It is a token from a Secret, which never expires.
+    #[error(
+        "the token is from a Secret and never expires, so it is not accepted; use a projected ServiceAccount token"
     )]
     Legacy,
-    /// It is bound to no pod.
+    /// It is not bound to a pod.
     #[error(
-        "the token is bound to no pod; use the token of a projected volume, or one of `kubectl create token --bound-object-kind Pod`"
+        "the token is not bound to a pod; use the token of a projected volume, or one of `kubectl create token --bound-object-kind Pod`"
     )]
     NoPod,
-    /// `sub` and the `kubernetes.io` claims say different things.
-    #[error("the token's subject is not the ServiceAccount that its kubernetes.io claims name")]
+    /// `sub` and the `kubernetes.io` claims name different ServiceAccounts.
+    #[error(
+        "the token's subject is not the ServiceAccount in its kubernetes.io claims; use a projected ServiceAccount token"
+    )]
     Subject,
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JwtHeader {
     alg: String,
     kid: Option<String>,
     crit: Option<serde::de::IgnoredAny>,
 }
 
-/// Checks `token` in every way that needs no other system.
+/// Verifies `token` against `keys` and `rules`.
 ///
 /// # Errors
 /// The first check that failed. [`TokenError::UnknownKey`] may pass with newer keys, and
-/// [`TokenError::Issuer`] where they name the issuer.
+/// [`TokenError::Issuer`] if the key set names the issuer.
 pub fn verify(
-    token: &str,
+    token: &BearerToken,
     keys: &Keys,
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Caller, TokenError> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(TokenError::TooLong);
-    }
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+    let (signed, signature) = token.expose().rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     if payload.contains('.') {
         return Err(TokenError::Malformed);
     }
-    let header: Header = decode(header)?;
+    let header: JwtHeader = decode(header)?;
     let algorithm = header.alg.parse().map_err(|()| TokenError::Algorithm)?;
     if header.crit.is_some() {
-        // An extension that must be understood, and none is.
+        // It lists extensions that a verifier must implement (RFC 7515, 4.1.11); none is.
         return Err(TokenError::Malformed);
     }
     let issuer = signer(keys, &header, algorithm, signed, signature)?;
     let claims: Claims = decode(payload)?;
     match issuer {
         Some(issuer) => claims::check(claims, issuer, keys, rules, now),
-        // Of whoever is not believed no key is looked for.
+        // No key is fetched for a foreign issuer's token: anyone could cause that.
         None if !claims.is_of(keys, rules) => Err(TokenError::Issuer { issued: claims.issued() }),
         None => Err(TokenError::UnknownKey { issued: claims.issued() }),
     }
@@ -170,16 +170,17 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
 }
 
-/// Finds the key that signed, if it is known; says for which issuer alone it stands, if so.
+/// Finds the key that signed the token. The outer `Option` is `None` if the key is not known; the
+/// inner one is the only issuer whose tokens the key verifies, if it is restricted to one.
 fn signer<'a>(
     keys: &'a Keys,
-    header: &Header,
+    header: &JwtHeader,
     algorithm: Algorithm,
     signed: &str,
     signature: &str,
 ) -> Result<Option<Option<&'a str>>, TokenError> {
     let mut error = None;
-    for key in keys.named(header.kid.as_deref()) {
+    for key in keys.with_id(header.kid.as_deref()) {
         if !key.signs_with(algorithm) {
             error.get_or_insert(TokenError::Algorithm);
         } else if key.verify(algorithm, signed.as_bytes(), signature) {

@@ -1,104 +1,95 @@
-//! Verification with a memory: a verdict stands until its token ends, or a key is withdrawn. What
-//! its bearer was served stays with it, so that the next request need not look at anything else.
+//! Verifies each token once: the result is remembered until the token expires or a signing key is
+//! withdrawn.
 
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering::Relaxed},
 };
 
-use arc_swap::ArcSwapOption;
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
 use crate::{
-    again::Hit,
-    bounded::{Aged, Bounded},
-    keep::TokenHash,
-    keys::{KeyRing, VerifyError},
-    token::{Caller, MAX_TOKEN_BYTES, Rules, SKEW, TokenError},
+    bearer_token::{BearerToken, TokenHash},
+    keys::{JwksCache, VerifyError},
+    lru::{LruCache, LruValue},
+    token::{Caller, Rules, SKEW},
 };
 
-/// So many tokens are remembered; each pod has one or two, for an hour or so.
-const VERDICTS: usize = 8192;
+/// How many verified tokens are remembered. Each pod has one or two, for about an hour.
+const MAX_VERDICTS: usize = 8192;
 
-/// Verifies tokens, each once.
+/// Verifies tokens and remembers those that are valid.
 pub struct Verifier {
-    keys: KeyRing,
+    keys: JwksCache,
     rules: Rules,
-    verdicts: Bounded<TokenHash, Arc<Verdict>>,
+    verdicts: LruCache<TokenHash, Arc<Verdict>>,
 }
 
-/// What is known of a token that was found good.
+/// A valid token's caller.
 pub(crate) struct Verdict {
-    pub(crate) hash: TokenHash,
     pub(crate) caller: Arc<Caller>,
-    /// How many keys had been withdrawn when it was verified.
-    losses: u64,
-    asked: AtomicI64,
-    /// What its bearer was served last.
-    pub(crate) hit: ArcSwapOption<Hit>,
+    /// [`JwksCache::withdrawals`] when the token was verified.
+    pub(crate) withdrawals: u64,
+    last_used: AtomicI64,
 }
 
-impl Aged for Arc<Verdict> {
-    fn asked(&self) -> i64 {
-        self.asked.load(Relaxed)
+impl LruValue for Arc<Verdict> {
+    fn last_used(&self) -> i64 {
+        self.last_used.load(Relaxed)
+    }
+}
+
+impl Verdict {
+    /// When the token stops being accepted.
+    pub(crate) fn ends(&self) -> Timestamp {
+        self.caller.expires.saturating_add(SKEW).unwrap_or(Timestamp::MAX)
     }
 }
 
 impl Verifier {
-    /// Verifies with these keys and rules.
+    /// A verifier with these keys and rules.
     #[must_use]
-    pub fn new(keys: KeyRing, rules: Rules) -> Self {
-        Self { keys, rules, verdicts: Bounded::entries(VERDICTS) }
+    pub fn new(keys: JwksCache, rules: Rules) -> Self {
+        Self { keys, rules, verdicts: LruCache::with_entries(MAX_VERDICTS) }
     }
 
-    /// The issuer of the tokens that pods get now, as far as it is known.
+    /// The issuer of the tokens that pods get now, or an empty string if it is not known yet.
     pub(crate) fn issuer(&self) -> String {
         let given = self.rules.issuers.first().cloned();
         given.or_else(|| self.keys.issuer()).unwrap_or_default()
     }
 
-    /// The verdict on a token that was found good before, if it stands.
-    pub(crate) fn known(&self, token: &[u8], now: Timestamp) -> Result<Arc<Verdict>, TokenHash> {
-        let hash = sha256(token);
-        let known = self.verdicts.get(&hash).filter(|verdict| {
-            verdict.losses == self.keys.losses()
-                && now.duration_since(verdict.caller.expires) < SKEW
-        });
-        let verdict = known.ok_or(hash)?;
-        verdict.asked.store(now.as_millisecond(), Relaxed);
-        Ok(verdict)
+    /// [`JwksCache::withdrawals`] now.
+    pub(crate) fn withdrawals(&self) -> u64 {
+        self.keys.withdrawals()
     }
 
-    /// Who presents this token.
+    fn known(&self, token: &BearerToken, now: Timestamp) -> Option<Arc<Verdict>> {
+        let verdict = self.verdicts.get(token.hash()).filter(|verdict| {
+            verdict.withdrawals == self.keys.withdrawals() && now < verdict.ends()
+        })?;
+        verdict.last_used.store(now.as_millisecond(), Relaxed);
+        Some(verdict)
+    }
+
+    /// Verifies a token, or recalls that it is valid.
     ///
     /// # Errors
-    /// When the token is not believed, or not yet.
+    /// If the token is not valid, or its key is not known yet.
     pub(crate) async fn verify(
         &self,
-        token: &str,
+        token: &BearerToken,
         now: Timestamp,
     ) -> Result<Arc<Verdict>, VerifyError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong.into());
+        if let Some(verdict) = self.known(token, now) {
+            return Ok(verdict);
         }
-        let hash = match self.known(token.as_bytes(), now) {
-            Ok(verdict) => return Ok(verdict),
-            Err(hash) => hash,
-        };
-        // Before: what is withdrawn meanwhile counts against it.
-        let losses = self.keys.losses();
+        // Read before verifying, so that a key withdrawn meanwhile invalidates this verdict.
+        let withdrawals = self.keys.withdrawals();
         let caller = Arc::new(self.keys.verify(token, &self.rules, now).await?);
-        let asked = now.as_millisecond().into();
-        let hit = ArcSwapOption::empty();
-        let verdict = Arc::new(Verdict { hash, caller, losses, asked, hit });
-        self.verdicts.insert(&hash, Arc::clone(&verdict));
+        let last_used = now.as_millisecond().into();
+        let verdict = Arc::new(Verdict { caller, withdrawals, last_used });
+        self.verdicts.insert(token.hash(), Arc::clone(&verdict));
         Ok(verdict)
     }
-}
-
-fn sha256(token: &[u8]) -> TokenHash {
-    let mut hash = TokenHash::default();
-    hash.copy_from_slice(digest(&SHA256, token).as_ref());
-    hash
 }

@@ -145,7 +145,7 @@ impl World {
             audience: self.rules.exchange.audience(),
         };
         let decision = decide(&asked, &sessions)?;
-        Ok(decision.session.hops.iter().map(|step| step.role.to_string()).collect())
+        Ok(decision.session.steps.iter().map(|step| step.role.to_string()).collect())
     }
 }
 

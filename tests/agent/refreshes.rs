@@ -41,7 +41,7 @@ async fn a_pod_that_asks_now_and_then_keeps_an_hours_session_fresh_with_tokens_o
     }
     // Two hours, and a session each 21.6 to 28.8 minutes.
     assert!((5..=6).contains(&sessions), "{sessions}");
-    assert_eq!(world.counted(r#"podrole_refreshes_total{outcome="no-token"}"#), 0);
+    assert_eq!(world.counted(r#"podrole_agent_refreshes_total{outcome="no_token"}"#), 0);
 }
 
 /// The pod asks once and then has what it needs: its token ends long before the refresh is due.
@@ -51,7 +51,7 @@ async fn without_a_good_token_nothing_is_asked_until_a_request_brings_one() {
     let first = world.served(&world.token(600)).await;
     sleep(minutes(35)).await;
     assert_eq!(world.sts.calls(), 1, "nothing is sent with a token that has ended");
-    let waited = world.counted(r#"podrole_refreshes_total{outcome="no-token"}"#);
+    let waited = world.counted(r#"podrole_agent_refreshes_total{outcome="no_token"}"#);
     assert!(waited > 0, "and it is counted");
     let fresh = world.token(600);
     assert_eq!(world.served(&fresh).await, first, "the old ones are good");

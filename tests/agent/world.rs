@@ -11,12 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 use podrole_agent::{
     Agent, Parts,
     clock::Clock,
-    exchange::{sts::Place, web_identity::WebIdentity},
-    http::{Hosts, router},
-    keys::{KeyRing, KeySource, Keys},
+    exchange::{sts::Endpoint, web_identity::WebIdentity},
+    hosts::Hosts,
+    http::router,
+    http_client::HttpClients,
+    keys::{JwksCache, KeySource, Keys},
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
-    outbound::Outbound,
     resolve::{ServiceAccountFacts, ServiceAccountMap},
     token::Rules,
 };
@@ -171,9 +172,9 @@ pub(crate) fn wanted() -> TokenRequest {
 fn parts(issuer: &Issuer, sts: &Wire, clock: &Clock, metrics: &Metrics, pods: &PodMap) -> Parts {
     let jwks = serde_json::to_vec(&issuer.jwks()).unwrap();
     let keys = Keys::read(&jwks, None, clock.now()).unwrap();
-    let place = Place { region: REGION.to_owned(), ..Place::default() };
+    let place = Endpoint { region: REGION.to_owned(), ..Endpoint::default() };
     Parts {
-        keys: KeyRing::new(KeySource::Static(keys), clock.clone()),
+        keys: JwksCache::new(KeySource::Static(keys), clock.clone()),
         rules: Rules {
             issuers: vec![ISSUER.to_owned()],
             audiences: vec![Exchange::WebIdentity.audience()],
@@ -181,7 +182,7 @@ fn parts(issuer: &Issuer, sts: &Wire, clock: &Clock, metrics: &Metrics, pods: &P
         },
         service_accounts: Arc::new(accounts()),
         liveness: Liveness::on(Arc::new(pods.clone()), NODE),
-        exchange: Arc::new(WebIdentity::at(&place, &Outbound::through(sts.client()))),
+        exchange: Arc::new(WebIdentity::at(&place, &HttpClients::through(sts.client()))),
         session_name: SessionNameTemplate::default(),
         max_sessions: 100,
         hosts: Hosts::bound_to(&["127.0.0.1".parse().unwrap()]),

@@ -7,8 +7,9 @@ use podrole_agent::{
     Agent, Parts,
     clock::Clock,
     exchange::web_identity::WebIdentity,
-    http::{Hosts, router},
-    keys::{KeyRing, KeySource},
+    hosts::Hosts,
+    http::router,
+    keys::{JwksCache, KeySource},
     metrics::Metrics,
     node::Liveness,
     resolve::{ServiceAccountFacts, ServiceAccountMap},
@@ -30,7 +31,7 @@ pub(crate) async fn routes(
 ) -> anyhow::Result<axum::Router> {
     let clock = Clock::default();
     let issuers = vec![issuer.to_owned()];
-    let keys = KeyRing::new(KeySource::Issuers(issuers.clone()), clock.clone());
+    let keys = JwksCache::new(KeySource::Issuers(issuers.clone()), clock.clone());
     keys.refetch().await?;
     let audiences = vec![Exchange::WebIdentity.audience()];
     Ok(router(Agent::new(Parts {

@@ -25,7 +25,7 @@ async fn denied(sdk: Sdk, stage: &Stage) -> anyhow::Result<Outcome> {
     let (asked, sts) = (stage.agent.requests(), stage.sts.requests());
     let told = used.error.as_ref().map(|error| error.message.clone()).unwrap_or_default();
     // These two show the body; the others' users have the log and the metrics.
-    let shown = !matches!(sdk, Sdk::Python | Sdk::Go) || told.contains("its trust policy must");
+    let shown = !matches!(sdk, Sdk::Python | Sdk::Go) || told.contains("in its trust policy");
     // A denial is remembered for 2 s, and SDKs that try again do so over 3; on an idle machine
     // that is all it takes.
     let right = used.error.is_some() && shown && asked <= 10 && sts <= 2 && used.ms < 5000;

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
 use super::*;
 use crate::{
-    exchange::{ErrorKind, ExchangeError, Hop, SessionRequest, Tag},
+    exchange::{ErrorKind, ExchangeError, RoleStep, SessionRequest, Tag},
     keys::VerifyError,
     node::NodeError,
     resolve::{LookupError, ResolveError},
@@ -15,7 +15,7 @@ use crate::{
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 
 #[test]
-fn a_success_is_what_sdks_read() {
+fn a_success_has_the_form_that_sdks_read() {
     let half = "2026-11-21T23:00:00.5Z".parse().unwrap();
     let body = success(&credentials(half));
     assert_eq!(
@@ -26,50 +26,50 @@ fn a_success_is_what_sdks_read() {
 
 #[test]
 fn an_error_has_both_spellings() {
-    let answer = error(400, "InvalidToken", "mend it");
+    let answer = error(400, "InvalidToken", "fix it");
     assert_eq!(
         answer.body,
-        r#"{"code":"InvalidToken","message":"mend it","Code":"InvalidToken","Message":"mend it"}"#
+        r#"{"code":"InvalidToken","message":"fix it","Code":"InvalidToken","Message":"fix it"}"#
     );
 }
 
 fn exchange(kind: ErrorKind) -> Refusal {
-    let error = ExchangeError::new(kind, "Code", "arn:aws:iam::999:user/somebody-else");
-    let session = session(Kind::WebIdentity);
-    Refusal::exchange(Arc::new(error), Kind::WebIdentity, &caller(), &session)
+    let error = ExchangeError::new(kind, "Code", "arn:aws:iam::999:user/another");
+    let session = session(Exchange::WebIdentity);
+    Refusal::exchange(Arc::new(error), Exchange::WebIdentity, &caller(), &session)
 }
 
-/// What a chain of two roles is refused on the way to one of them.
-fn denied(kind: Kind, hop: usize) -> String {
-    let error = ExchangeError::new(ErrorKind::Role, "AccessDenied", "").at(hop);
+/// The message if a step of a chain of two roles is denied.
+fn denied(kind: Exchange, step: usize) -> String {
+    let error = ExchangeError::new(ErrorKind::Role, "AccessDenied", "").at(step);
     Refusal::exchange(Arc::new(error), kind, &caller(), &session(kind)).to_string()
 }
 
-fn session(kind: Kind) -> SessionRequest {
-    let hop = |role: &str, external_id: Option<&str>| Hop {
+fn session(kind: Exchange) -> SessionRequest {
+    let step = |role: &str, external_id: Option<&str>| RoleStep {
         role: role.parse().unwrap(),
         external_id: external_id.map(str::to_owned),
         policy: None,
         duration_seconds: None,
     };
     let tag = |key, value: &str| Tag { key, value: value.to_owned() };
-    let tagged = kind == Kind::AssumeRole;
+    let tagged = kind == Exchange::AssumeRole;
     let tags = [tag("kubernetes-namespace", "shop"), tag("kubernetes-pod-uid", "pod-uid")];
     SessionRequest {
         session_name: "shop.app".parse().unwrap(),
-        hops: match kind {
-            Kind::EksAuth => Vec::new(),
-            _ => vec![hop(ROLE, None), hop(TARGET, Some("the-id"))],
+        steps: match kind {
+            Exchange::EksAuth => Vec::new(),
+            _ => vec![step(ROLE, None), step(TARGET, Some("the-id"))],
         },
         tags: tags.into_iter().filter(|_| tagged).collect(),
     }
 }
 
 #[test]
-fn the_status_follows_from_whose_fault_it_is() {
+fn each_refusal_has_its_status_and_code() {
     let account = || caller().service_account;
     let no_role =
-        || ResolveError::NoRole { service_account: account(), exchange: Kind::WebIdentity };
+        || ResolveError::NoRole { service_account: account(), exchange: Exchange::WebIdentity };
     let away = || LookupError("away".to_owned());
     for (refusal, status, code) in [
         (Refusal::Token(TokenError::Expired.into()), 400, "InvalidToken"),
@@ -88,16 +88,16 @@ fn the_status_follows_from_whose_fault_it_is() {
         (exchange(ErrorKind::Token), 400, "InvalidToken"),
         (exchange(ErrorKind::Request), 400, "InvalidRequest"),
         (exchange(ErrorKind::Transient), 503, "TryAgain"),
-        (exchange(ErrorKind::Ours), 503, "TryAgain"),
+        (exchange(ErrorKind::Agent), 503, "TryAgain"),
         (Refusal::StillFetching, 503, "TryAgain"),
-        (Refusal::TooOften, 503, "TryAgain"),
-        (Refusal::Peer, 403, "PodNotServed"),
+        (Refusal::TooManyRequests, 503, "TryAgain"),
+        (Refusal::ForeignPeer, 403, "PodNotServed"),
         (Refusal::Resolve(ResolveError::NoList), 503, "TryAgain"),
         (Refusal::Resolve(ResolveError::NoNamespace("shop".to_owned())), 503, "TryAgain"),
     ] {
         let answer = super::refusal(&refusal);
         assert_eq!((answer.status, refusal.code()), (status, code), "{refusal:?}");
-        assert!(!answer.body.contains("somebody-else"), "AWS's own words: {}", answer.body);
+        assert!(!answer.body.contains("user/another"), "AWS's own message: {}", answer.body);
     }
 }
 
@@ -121,8 +121,8 @@ fn must_say(message: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_denial_of_the_agents_own_power_says_what_that_must_be_allowed() {
-    let message = denied(Kind::AssumeRole, 0);
+fn a_denial_of_the_agents_own_credentials_says_what_to_allow() {
+    let message = denied(Exchange::AssumeRole, 0);
     must_say(
         &message,
         &[
@@ -135,23 +135,23 @@ fn a_denial_of_the_agents_own_power_says_what_that_must_be_allowed() {
 }
 
 #[test]
-fn a_denial_on_the_way_names_both_roles() {
-    for kind in [Kind::WebIdentity, Kind::AssumeRole] {
+fn a_denial_of_the_target_role_names_both_roles() {
+    for kind in [Exchange::WebIdentity, Exchange::AssumeRole] {
         must_say(&denied(kind, 1), &[ROLE, TARGET, "sts:ExternalId is the-id"]);
     }
-    assert!(denied(Kind::AssumeRole, 1).contains("sts:TagSession"), "the tags ride along");
-    assert!(!denied(Kind::WebIdentity, 1).contains("sts:TagSession"));
+    assert!(denied(Exchange::AssumeRole, 1).contains("sts:TagSession"), "transitive tags need it");
+    assert!(!denied(Exchange::WebIdentity, 1).contains("sts:TagSession"));
 }
 
 #[test]
-fn a_denial_of_ekss_names_what_eks_needs() {
-    must_say(&denied(Kind::EksAuth, 0), &["pods.eks.amazonaws.com", "shop/app"]);
+fn a_denial_of_eks_auth_says_what_to_allow() {
+    must_say(&denied(Exchange::EksAuth, 0), &["pods.eks.amazonaws.com", "shop/app"]);
 }
 
 #[test]
-fn a_session_that_is_too_large_names_the_mend() {
+fn a_session_that_is_too_large_says_how_to_shorten_it() {
     let error = ExchangeError::new(ErrorKind::Request, "PackedPolicyTooLarge", "");
-    let kind = Kind::AssumeRole;
+    let kind = Exchange::AssumeRole;
     let refusal = Refusal::exchange(Arc::new(error), kind, &caller(), &session(kind));
     must_say(&refusal.to_string(), &["disableSessionTags"]);
 }

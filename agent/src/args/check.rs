@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use podrole_identity::{Audience, ClusterIdError, Exchange as Kind, GrantRules};
+use podrole_identity::{Audience, ClusterIdError, Exchange, GrantRules};
 use podrole_runtime::logging::LogArgs;
 
 use super::{Args, KeysFrom, PodLiveness, QUIET};
@@ -25,8 +25,8 @@ pub enum ArgsError {
     )]
     LivenessOff,
     /// Session tags without a cluster to name, or EKS Auth without one to ask for.
-    #[error("--exchange {0} needs --cluster-name{more}", more = if *.0 == Kind::AssumeRole { " and --cluster-arn (or --disable-session-tags)" } else { "" })]
-    NoCluster(Kind),
+    #[error("--exchange {0} needs --cluster-name{more}", more = if *.0 == Exchange::AssumeRole { " and --cluster-arn (or --disable-session-tags)" } else { "" })]
+    NoCluster(Exchange),
     /// A cluster's name or ARN that is none.
     #[error("--cluster-name and --cluster-arn: {0}")]
     Cluster(#[from] ClusterIdError),
@@ -35,7 +35,7 @@ pub enum ArgsError {
     NoRoles,
     /// More audiences than the exchange's.
     #[error("--audience is for web-identity: {0} takes tokens for {1} alone")]
-    Audience(Kind, Audience),
+    Audience(Exchange, Audience),
     /// Bare role names of no account.
     #[error("--compose-role-arn needs --aws-account-id: the account of bare role names")]
     NoAwsAccount,
@@ -73,19 +73,19 @@ impl Args {
         let cluster = self.grant.cluster()?;
         let kind = self.exchange();
         let named = match kind {
-            Kind::WebIdentity => true,
-            Kind::AssumeRole => cluster.is_some() || self.grant.disable_session_tags,
-            Kind::EksAuth => !self.grant.cluster_name.is_empty(),
+            Exchange::WebIdentity => true,
+            Exchange::AssumeRole => cluster.is_some() || self.grant.disable_session_tags,
+            Exchange::EksAuth => !self.grant.cluster_name.is_empty(),
         };
         if !named {
             return Err(ArgsError::NoCluster(kind));
         }
         let roles = self.grant.associations.is_some() || self.grant.allow_annotation_roles;
-        if kind == Kind::AssumeRole && !roles {
+        if kind == Exchange::AssumeRole && !roles {
             return Err(ArgsError::NoRoles);
         }
         let own = kind.audience();
-        if kind != Kind::WebIdentity && self.audience.iter().any(|other| *other != own) {
+        if kind != Exchange::WebIdentity && self.audience.iter().any(|other| *other != own) {
             return Err(ArgsError::Audience(kind, own));
         }
         Ok(())
@@ -93,7 +93,7 @@ impl Args {
 
     /// The exchange in force.
     #[must_use]
-    pub fn exchange(&self) -> Kind {
+    pub fn exchange(&self) -> Exchange {
         self.grant.exchange.unwrap_or_default()
     }
 

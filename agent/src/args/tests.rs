@@ -2,7 +2,7 @@ use super::*;
 
 use std::net::IpAddr;
 
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
 fn check(flags: &[&str]) -> Result<(), ArgsError> {
     let all = ["podrole-agent", "--region", "eu-central-1"].iter().chain(flags);
@@ -53,12 +53,12 @@ fn the_agents_own_power_is_used_for_a_named_cluster_alone() {
         check(&[&NODE[..], &["--exchange", kind], more].concat())
     };
     let named = ["--cluster-name", "shop"];
-    assert_eq!(ask("eks-auth", &[]), Err(ArgsError::NoCluster(Kind::EksAuth)));
+    assert_eq!(ask("eks-auth", &[]), Err(ArgsError::NoCluster(Exchange::EksAuth)));
     assert_eq!(ask("eks-auth", &named), Ok(()));
     let list = ["--associations", "list.json"];
-    assert_eq!(ask("assume-role", &list), Err(ArgsError::NoCluster(Kind::AssumeRole)));
+    assert_eq!(ask("assume-role", &list), Err(ArgsError::NoCluster(Exchange::AssumeRole)));
     let only_name = [&named[..], &list].concat();
-    assert_eq!(ask("assume-role", &only_name), Err(ArgsError::NoCluster(Kind::AssumeRole)));
+    assert_eq!(ask("assume-role", &only_name), Err(ArgsError::NoCluster(Exchange::AssumeRole)));
     let whole = [&named[..], &["--cluster-arn", ARN]].concat();
     assert_eq!(ask("assume-role", &whole), Err(ArgsError::NoRoles));
     assert_eq!(ask("assume-role", &[&whole[..], &list].concat()), Ok(()));
@@ -78,7 +78,7 @@ fn the_other_exchanges_take_their_own_audience_alone() {
     let eks = [&NODE[..], &other, &["pods.eks.amazonaws.com"]].concat();
     assert_eq!(check(&eks), Ok(()));
     let sts = [&NODE[..], &other, &["sts.amazonaws.com"]].concat();
-    assert!(matches!(check(&sts), Err(ArgsError::Audience(Kind::EksAuth, _))));
+    assert!(matches!(check(&sts), Err(ArgsError::Audience(Exchange::EksAuth, _))));
     assert_eq!(check(&[&NODE[..], &["--audience", "sts.amazonaws.com"]].concat()), Ok(()));
 }
 

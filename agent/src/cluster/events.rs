@@ -1,4 +1,4 @@
-//! Events on pods. The right to write them is optional: without it there are none.
+//! Writes Events on pods. Permission to is optional: without it there are none.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use super::one_line;
 use crate::events::Notice;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two Events, so that a node of refused pods does not weigh on the cluster.
+/// Between two Events, so that a node of refused pods does not load the API server.
 const PAUSE: Duration = Duration::from_millis(200);
-/// What the API server takes as a note.
-const NOTE: usize = 1000;
+/// The API server's limit for an Event's note, in characters.
+const MAX_NOTE: usize = 1000;
 
-/// Writes what comes, one after the other.
+/// Writes notices one after the other, until the channel closes.
 pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receiver<Notice>) {
     while let Some(notice) = notices.recv().await {
         let api: Api<Event> = Api::namespaced(client.clone(), &notice.namespace);
@@ -29,8 +29,15 @@ pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receive
         let params = PostParams::default();
         match timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::info!(error = %one_line(&error), "no Event was written"),
-            Err(_) => tracing::info!("no Event was written: no answer within 2 s"),
+            Ok(Err(error)) => {
+                tracing::info!(error = %one_line(&error), "could not write an Event; skipping it");
+            }
+            Err(_) => {
+                tracing::info!(
+                    error = "no answer within 2 s",
+                    "could not write an Event; skipping it"
+                );
+            }
         }
         sleep(PAUSE).await;
     }
@@ -38,10 +45,10 @@ pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receive
 
 fn event(notice: &Notice, node: &str, now: jiff::Timestamp) -> Event {
     let (namespace, pod) = (notice.namespace.clone(), &notice.pod);
-    let note: String = notice.message.chars().take(NOTE).collect();
+    let note: String = notice.message.chars().take(MAX_NOTE).collect();
     Event {
         metadata: ObjectMeta {
-            // Not with a dot at the end, which no name may have; the API server puts the rest.
+            // The API server appends a suffix, and a dot before it is not allowed in a name.
             generate_name: Some(format!("{:.50}-", pod.replace('.', "-"))),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()

@@ -1,4 +1,5 @@
-//! ServiceAccounts and namespaces, asked for one by one: the agent never lists them.
+//! Looks up single ServiceAccounts and namespaces. The agent never lists them, which on every node
+//! would be too much for the API server.
 
 use std::sync::Arc;
 
@@ -16,13 +17,13 @@ use podrole_identity::{
 use super::one_line;
 use crate::resolve::{Found, Lookup, LookupError, NamespaceFacts, ServiceAccountFacts};
 
-/// ServiceAccounts by name.
+/// Looks up ServiceAccounts.
 pub(super) struct LiveServiceAccounts {
     client: Client,
     rules: AnnotationRules,
 }
 
-/// Namespaces by name.
+/// Looks up namespaces.
 pub(super) struct LiveNamespaces {
     api: Api<Namespace>,
 }
@@ -34,7 +35,7 @@ impl LiveServiceAccounts {
 
     async fn look(&self, account: &ServiceAccountRef) -> Found<ServiceAccountFacts> {
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), account.namespace());
-        let found = api.get_opt(account.name()).await.map_err(|error| away(&error))?;
+        let found = api.get_opt(account.name()).await.map_err(|error| lookup_error(&error))?;
         Ok(found.map(|found| {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
@@ -52,23 +53,28 @@ impl LiveNamespaces {
     }
 
     async fn look(&self, name: &str) -> Found<NamespaceFacts> {
-        let found = self.api.get_metadata_opt(name).await.map_err(|error| away(&error))?;
+        let found = self.api.get_metadata_opt(name).await.map_err(|error| lookup_error(&error))?;
         Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
 }
 
 fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
-    let said = metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
+    let annotation =
+        metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
     let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
     let injection = Injection::of_namespace(label.map(String::as_str));
-    let permitted = PermittedRoles::read(said.map(String::as_str));
+    let permitted = PermittedRoles::read(annotation.map(String::as_str));
     if let PermittedRoles::Malformed(error) = &permitted {
-        tracing::warn!(namespace = name, %error, "the guard-rail cannot be read and permits no role");
+        tracing::warn!(
+            namespace = name,
+            %error,
+            "could not read the annotation podrole.io/permitted-roles; permitting no role"
+        );
     }
     NamespaceFacts { permitted, injection }
 }
 
-fn away(error: &kube::Error) -> LookupError {
+fn lookup_error(error: &kube::Error) -> LookupError {
     LookupError(one_line(error))
 }
 

@@ -1,9 +1,10 @@
 //! The pods of this node, from one watch.
 
-mod seen;
+mod added;
+mod running;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{
@@ -25,7 +26,6 @@ use kube::{
         WatchStreamExt as _, reflector,
         reflector::{ObjectRef, Store},
         watcher,
-        watcher::Event,
     },
 };
 use moka::sync::Cache;
@@ -38,13 +38,14 @@ use crate::{
     resolve::LookupError,
     token::Caller,
 };
+use running::{RunningPods, has_ended, uid};
 
-/// Of a request's 0.8 s, this much may go into asking for a pod.
+/// How much of a request's 0.8 s may be spent on looking up a pod.
 const POD_TIMEOUT: Duration = Duration::from_millis(300);
-/// A pod that the watch does not have is asked for once in this time.
+/// A pod that the watch has not seen is looked up at most once in this time.
 const MISS: Duration = Duration::from_secs(1);
 
-/// The node's pods, from a watch.
+/// The watched pods.
 struct WatchedPods {
     store: Store<Pod>,
     client: Client,
@@ -52,40 +53,41 @@ struct WatchedPods {
     changes: Arc<AtomicU64>,
 }
 
-/// Watches the pods of `node`; says which come and which go.
+/// Watches the pods of `node`, and reports which are added and which end.
 pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
     let (store, writer) = reflector::store();
-    let (gone, out) = mpsc::unbounded_channel();
-    let (come, newcomers) = mpsc::unbounded_channel();
-    let greeted = Greeted::default();
-    let known = greeted.clone();
+    let (gone, gone_pods) = mpsc::unbounded_channel();
+    let (added, added_pods) = mpsc::unbounded_channel();
+    let reported = ReportedPods::default();
+    let known = reported.clone();
     let look = move |pod: &mut Pod| {
-        if let Some(seen) = seen::seen(pod).filter(|_| known.is_new(pod)) {
-            // Nobody listens any more: the agent ends.
-            drop(come.send(seen));
+        if let Some(pod) = added::added(pod).filter(|_| known.is_new(pod)) {
+            // Fails only if the receiver is gone, when the agent ends.
+            drop(added.send(pod));
         }
         strip(pod);
     };
     let api: Api<Pod> = Api::all(client.clone());
-    // From the API server's memory, which knows pods by node, as the kubelet asks too: a thousand agents that start at once
-    // must not have etcd read every pod a thousand times. What is new since comes by the watch.
+    // From the API server's watch cache, which indexes pods by node, as the kubelet lists them too:
+    // a thousand agents that start at once must not have etcd read every pod a thousand times. What
+    // the cache lacks arrives by the watch.
     let config = watcher::Config::default().any_semantic();
     let config = config.fields(&format!("spec.nodeName={node}"));
     let pods = watcher(api, config).default_backoff().modify(look);
     let pods = reflector(writer, pods);
-    let mut present = Present::default();
+    let mut running = RunningPods::default();
     let changes = Arc::<AtomicU64>::default();
     let changed = Arc::clone(&changes);
     tokio::spawn(pods.for_each(move |event| {
-        // The store has it by now.
+        // After the store has applied the event: a reader of the new count sees the new pod.
         changed.fetch_add(1, Release);
         match event {
-            Ok(event) => present.see(&event).into_iter().for_each(|uid| {
-                greeted.forget(&uid);
+            Ok(event) => running.apply(&event).into_iter().for_each(|uid| {
+                reported.forget(&uid);
                 drop(gone.send(uid));
             }),
             Err(error) => {
-                tracing::warn!(error = %one_line(&error), "the watch of pods broke off; it begins anew");
+                tracing::warn!(error = %one_line(&error), "could not watch the node's pods; retrying");
             }
         }
         futures::future::ready(())
@@ -98,14 +100,14 @@ pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
     });
     let misses = Cache::builder().max_capacity(1024).time_to_live(MISS).build();
     let pods = Arc::new(WatchedPods { store, client: client.clone(), misses, changes });
-    NodesPods { pods, newcomers, gone: out }
+    NodesPods { pods, added: added_pods, gone: gone_pods }
 }
 
-/// The pods that were seen, so that each is new once. Clones are the same.
+/// The UIDs of pods that were reported as added, so that each is reported once.
 #[derive(Clone, Default)]
-struct Greeted(Arc<Mutex<HashSet<String>>>);
+struct ReportedPods(Arc<Mutex<HashSet<String>>>);
 
-impl Greeted {
+impl ReportedPods {
     fn is_new(&self, pod: &Pod) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid(pod))
     }
@@ -115,66 +117,7 @@ impl Greeted {
     }
 }
 
-/// Which pods are there and have not ended, each UID by its name, so that one that goes while the
-/// watch is broken is missed.
-#[derive(Default)]
-struct Present {
-    pods: HashMap<String, String>,
-    listing: HashMap<String, String>,
-}
-
-impl Present {
-    /// Takes an event in; gives the UIDs of pods that are gone.
-    fn see(&mut self, event: &Event<Pod>) -> Vec<String> {
-        match event {
-            Event::Init => self.listing.clear(),
-            Event::InitApply(pod) if has_ended(pod) => {}
-            Event::InitApply(pod) => {
-                self.listing.insert(name(pod), uid(pod));
-            }
-            Event::InitDone => {
-                let listed = std::mem::take(&mut self.listing);
-                let before = std::mem::replace(&mut self.pods, listed);
-                let now: HashSet<&String> = self.pods.values().collect();
-                return before.into_values().filter(|uid| !now.contains(uid)).collect();
-            }
-            // It asks no more, though its object may lie there for days: a finished Job's.
-            Event::Apply(pod) if has_ended(pod) => {
-                return self.pods.remove(&name(pod)).into_iter().collect();
-            }
-            // A name that comes back with another UID is another pod: a StatefulSet's next.
-            Event::Apply(pod) => {
-                let before = self.pods.insert(name(pod), uid(pod));
-                return before.into_iter().filter(|before| *before != uid(pod)).collect();
-            }
-            Event::Delete(pod) => {
-                let (name, uid) = (name(pod), uid(pod));
-                if self.pods.get(&name) == Some(&uid) {
-                    self.pods.remove(&name);
-                }
-                return vec![uid];
-            }
-        }
-        Vec::new()
-    }
-}
-
-fn name(pod: &Pod) -> String {
-    let metadata = &pod.metadata;
-    let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
-}
-
-fn has_ended(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-fn uid(pod: &Pod) -> String {
-    pod.metadata.uid.clone().unwrap_or_default()
-}
-
-/// Leaves of a pod only what is asked of it.
+/// Drops everything that the agent does not use, to keep the store small.
 fn strip(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
     pod.metadata.annotations = None;
@@ -253,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_of_a_pod_survives_the_stripping() {
+    fn stripping_keeps_what_the_agent_uses() {
         let mut pod = pod("app", "1");
         strip(&mut pod);
         let facts = facts(&pod);
@@ -261,38 +204,5 @@ mod tests {
         let both: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap(), "fd00::3".parse().unwrap()];
         assert_eq!(facts.addresses, both);
         assert!(facts.host_network && !facts.finished);
-    }
-
-    #[test]
-    fn pods_that_go_are_told_even_when_the_watch_missed_it() {
-        let mut present = Present::default();
-        for event in [Event::Init, Event::InitApply(pod("a", "1")), Event::InitApply(pod("b", "2"))]
-        {
-            assert!(present.see(&event).is_empty());
-        }
-        assert!(present.see(&Event::InitDone).is_empty());
-        assert!(present.see(&Event::Apply(pod("c", "3"))).is_empty());
-        assert_eq!(present.see(&Event::Delete(pod("a", "1"))), ["1"]);
-        assert_eq!(present.see(&Event::Apply(pod("c", "4"))), ["3"]);
-        present.see(&Event::Init);
-        present.see(&Event::InitApply(pod("c", "4")));
-        assert_eq!(present.see(&Event::InitDone), ["2"]);
-        assert_eq!(present.see(&Event::Delete(pod("c", "3"))), ["3"], "an older one's end");
-        assert_eq!(present.see(&Event::Delete(pod("c", "4"))), ["4"]);
-        assert!(present.pods.is_empty(), "names are forgotten with their pods");
-    }
-
-    #[test]
-    fn a_pod_that_has_ended_is_gone_though_its_object_stays() {
-        let mut present = Present::default();
-        let mut job = pod("job", "1");
-        assert!(present.see(&Event::Apply(job.clone())).is_empty());
-        job.status.as_mut().unwrap().phase = Some("Succeeded".to_owned());
-        assert_eq!(present.see(&Event::Apply(job.clone())), ["1"]);
-        assert!(present.see(&Event::Apply(job.clone())).is_empty(), "it is told once");
-        for event in [Event::Init, Event::InitApply(job), Event::InitDone] {
-            assert!(present.see(&event).is_empty());
-        }
-        assert!(present.pods.is_empty());
     }
 }

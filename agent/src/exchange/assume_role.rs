@@ -1,45 +1,46 @@
-//! AssumeRole with the agent's own credentials: the pod's token is checked here and goes nowhere.
+//! AssumeRole with the agent's own credentials: the pod's token is verified here and not sent.
 
 use futures::future::{BoxFuture, FutureExt as _};
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
 use super::{
-    Credentials, Exchange, ExchangeError, SessionRequest,
-    own::OwnCredentials,
-    sts::{Place, Sts},
+    Credentials, ExchangeClient, ExchangeError, SessionRequest,
+    source_credentials::SourceCredentials,
+    sts::{Endpoint, Sts},
     web_identity::no_role,
 };
-use crate::{outbound::Outbound, secret::Secret, token::Caller};
+use crate::{bearer_token::BearerToken, http_client::HttpClients, token::Caller};
 
-/// STS, asked with credentials of the agent's own.
+/// STS, called with the agent's own credentials.
 pub struct AssumeRole {
     sts: Sts,
-    own: OwnCredentials,
+    source: SourceCredentials,
 }
 
 impl AssumeRole {
-    /// Asks the STS at `place`, signed with `own`.
+    /// A client of the STS at `endpoint` that signs with `source`.
     #[must_use]
-    pub fn at(place: &Place, outbound: &Outbound, own: OwnCredentials) -> Self {
-        Self { sts: Sts::new(Kind::AssumeRole, place, outbound), own }
+    pub fn at(endpoint: &Endpoint, clients: &HttpClients, source: SourceCredentials) -> Self {
+        Self { sts: Sts::new(Exchange::AssumeRole, endpoint, clients), source }
     }
 
-    async fn ask(&self, session: &SessionRequest) -> Result<Credentials, ExchangeError> {
-        let first = session.hops.first().ok_or_else(no_role)?;
-        let keys = self.own.get().await?;
+    async fn fetch(&self, session: &SessionRequest) -> Result<Credentials, ExchangeError> {
+        let first = session.steps.first().ok_or_else(no_role)?;
+        let keys = self.source.get().await?;
         let name = &session.session_name;
         let first = self.sts.with_keys(first, name, &session.tags, &keys).await;
-        self.own.hear(&keys, &first).await;
+        // Only the first step is signed with the source credentials.
+        self.source.record_result(&keys, &first).await;
         self.sts.chain(session, first?).await
     }
 }
 
-impl Exchange for AssumeRole {
-    fn kind(&self) -> Kind {
-        Kind::AssumeRole
+impl ExchangeClient for AssumeRole {
+    fn kind(&self) -> Exchange {
+        Exchange::AssumeRole
     }
 
-    fn place(&self) -> &str {
+    fn endpoint(&self) -> &str {
         self.sts.name()
     }
 
@@ -51,8 +52,8 @@ impl Exchange for AssumeRole {
         &'a self,
         session: &'a SessionRequest,
         _: &'a Caller,
-        _: &'a Secret,
+        _: &'a BearerToken,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>> {
-        self.ask(session).boxed()
+        self.fetch(session).boxed()
     }
 }

@@ -1,64 +1,65 @@
-//! Whose error an error of AWS's is.
+//! What an error of AWS means for the caller.
 
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
-/// Whose error it is that there are no credentials; what is done next follows from it.
+/// What has to change before an exchange can succeed. The answer's status, the negative cache and
+/// the refresher follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// Nothing is associated with the caller.
+    /// EKS has no association for the ServiceAccount.
     NoAssociation,
-    /// The role does not want the caller.
+    /// The role's policies do not allow it.
     Role,
-    /// The pod's token is not taken.
+    /// AWS rejected the pod's token.
     Token,
-    /// What was asked cannot be had, whoever asks.
+    /// The request itself is invalid, whichever token it carries.
     Request,
-    /// Nobody's; it may work in a moment.
+    /// It may pass by itself.
     Transient,
-    /// The agent's own credentials or settings.
-    Ours,
+    /// The agent's own credentials or settings are wrong.
+    Agent,
 }
 
 impl ErrorKind {
-    /// The HTTP status of the answer: 4xx is final for SDKs, 503 is tried again.
+    /// The HTTP status of the answer. SDKs give up after a 4xx and retry after a 503.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
             Self::NoAssociation => 404,
             Self::Role => 403,
             Self::Token | Self::Request => 400,
-            Self::Transient | Self::Ours => 503,
+            Self::Transient | Self::Agent => 503,
         }
     }
 
-    /// The word that metrics and logs use.
+    /// The label value in metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NoAssociation => "no-association",
+            Self::NoAssociation => "no_association",
             Self::Role => "role",
             Self::Token => "token",
             Self::Request => "request",
             Self::Transient => "transient",
-            Self::Ours => "ours",
+            Self::Agent => "agent",
         }
     }
 }
 
-/// Reads an error answer of AWS's. `code` is AWS's error code, empty when none could be read.
+/// Classifies an error response. `code` is AWS's error code, empty if none could be read.
 ///
 /// Sources: STS's and EKS Auth's service models and the common errors of the query protocol.
-/// A code that nobody here knows may pass, so it is [`ErrorKind::Transient`].
+/// An unknown code is [`ErrorKind::Transient`]: a final status would make SDKs give up.
 #[must_use]
-pub fn classify(exchange: Kind, status: u16, code: &str, message: &str) -> ErrorKind {
+pub fn classify(exchange: Exchange, status: u16, code: &str, message: &str) -> ErrorKind {
     if status >= 500 || status == 429 {
         return ErrorKind::Transient;
     }
     match code {
-        "ResourceNotFoundException" if exchange == Kind::EksAuth => ErrorKind::NoAssociation,
-        "AccessDeniedException" if exchange == Kind::EksAuth => {
+        "ResourceNotFoundException" if exchange == Exchange::EksAuth => ErrorKind::NoAssociation,
+        "AccessDeniedException" if exchange == Exchange::EksAuth => {
             if message.contains("is not authorized to perform: eks-auth:") {
-                ErrorKind::Ours
+                ErrorKind::Agent
             } else {
                 ErrorKind::Role
             }
@@ -79,7 +80,7 @@ pub fn classify(exchange: Kind, status: u16, code: &str, message: &str) -> Error
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException"
         | "MissingAuthenticationToken"
-        | "IncompleteSignature" => ErrorKind::Ours,
+        | "IncompleteSignature" => ErrorKind::Agent,
         _ => ErrorKind::Transient,
     }
 }
@@ -90,8 +91,8 @@ mod tests {
     use podrole_identity::Exchange::{AssumeRole, EksAuth, WebIdentity};
 
     #[test]
-    fn every_error_has_its_fault() {
-        let not_ours = "User: arn:aws:sts::1:assumed-role/node/i is not authorized to perform: \
+    fn every_error_is_classified() {
+        let agent_not_allowed = "User: arn:aws:sts::1:assumed-role/node/i is not authorized to perform: \
                         eks-auth:AssumeRoleForPodIdentity";
         for (exchange, status, code, message, error, answer) in [
             (EksAuth, 404, "ResourceNotFoundException", "", ErrorKind::NoAssociation, 404),
@@ -103,11 +104,11 @@ mod tests {
                 ErrorKind::Role,
                 403,
             ),
-            (EksAuth, 400, "AccessDeniedException", not_ours, ErrorKind::Ours, 503),
+            (EksAuth, 400, "AccessDeniedException", agent_not_allowed, ErrorKind::Agent, 503),
             (EksAuth, 400, "InvalidTokenException", "", ErrorKind::Token, 400),
             (EksAuth, 400, "ExpiredTokenException", "", ErrorKind::Token, 400),
             (EksAuth, 429, "ThrottlingException", "", ErrorKind::Transient, 503),
-            (EksAuth, 400, "UnrecognizedClientException", "", ErrorKind::Ours, 503),
+            (EksAuth, 400, "UnrecognizedClientException", "", ErrorKind::Agent, 503),
             (WebIdentity, 403, "AccessDenied", "", ErrorKind::Role, 403),
             (AssumeRole, 403, "AccessDenied", "", ErrorKind::Role, 403),
             (WebIdentity, 400, "InvalidIdentityToken", "", ErrorKind::Token, 400),
@@ -125,9 +126,9 @@ mod tests {
             (WebIdentity, 403, "", "<html>", ErrorKind::Transient, 503),
             (WebIdentity, 400, "SomethingNew", "", ErrorKind::Transient, 503),
             (WebIdentity, 404, "ResourceNotFoundException", "", ErrorKind::Transient, 503),
-            (AssumeRole, 403, "InvalidClientTokenId", "", ErrorKind::Ours, 503),
-            (AssumeRole, 403, "ExpiredToken", "", ErrorKind::Ours, 503),
-            (AssumeRole, 403, "SignatureDoesNotMatch", "", ErrorKind::Ours, 503),
+            (AssumeRole, 403, "InvalidClientTokenId", "", ErrorKind::Agent, 503),
+            (AssumeRole, 403, "ExpiredToken", "", ErrorKind::Agent, 503),
+            (AssumeRole, 403, "SignatureDoesNotMatch", "", ErrorKind::Agent, 503),
         ] {
             let read = classify(exchange, status, code, message);
             assert_eq!((read, read.status()), (error, answer), "{exchange} {status} {code}");

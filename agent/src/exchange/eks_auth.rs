@@ -1,7 +1,8 @@
-//! AssumeRoleForPodIdentity, as on EKS: EKS Auth gets the pod's token, signed by the node's role,
-//! and chooses the role itself.
+//! AssumeRoleForPodIdentity, as on EKS: EKS Auth gets the pod's token in a request that the node's
+//! role signs, and chooses the pod's role from its associations.
 //!
-//! The answer names whom it is for, and is believed only when that is who asked.
+//! The response names the ServiceAccount that it is for; one for another ServiceAccount is
+//! rejected.
 
 mod answer;
 
@@ -15,63 +16,70 @@ use aws_sigv4::{
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use futures::future::{BoxFuture, FutureExt as _};
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 use serde::Serialize;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::{
-    Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest, eks_endpoint,
-    own::OwnCredentials, sts::Place,
+    Credentials, ErrorKind, ExchangeClient, ExchangeError, SessionRequest, eks_endpoint,
+    source_credentials::SourceCredentials, sts::Endpoint,
 };
-use crate::{clock::Clock, outbound, outbound::Outbound, secret::Secret, token::Caller};
+use crate::{
+    bearer_token::BearerToken, clock::Clock, http_client, http_client::HttpClients, token::Caller,
+};
 
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// EKS Auth.
+/// A client of EKS Auth.
 pub struct EksAuth {
     url: String,
     region: String,
-    place: String,
-    own: OwnCredentials,
-    sender: Connector,
+    endpoint: String,
+    source: SourceCredentials,
+    connector: Connector,
     clock: Clock,
 }
 
 #[derive(Serialize)]
-struct Question<'a> {
+struct RequestBody<'a> {
     token: &'a str,
 }
 
 impl EksAuth {
-    /// Asks the EKS Auth of `place` for the cluster of this name, signed with `own`.
+    /// A client of the EKS Auth at `endpoint` for the cluster of this name, which signs with
+    /// `source`.
     #[must_use]
     pub fn at(
-        place: &Place,
+        endpoint: &Endpoint,
         cluster: &str,
-        outbound: &Outbound,
-        own: OwnCredentials,
+        clients: &HttpClients,
+        source: SourceCredentials,
         clock: Clock,
     ) -> Self {
-        let base = place.endpoint_url.clone();
-        let base = base.unwrap_or_else(|| eks_endpoint::eks_auth(&place.region, place.fips));
+        let base = endpoint.endpoint_url.clone();
+        let base = base.unwrap_or_else(|| eks_endpoint::eks_auth(&endpoint.region, endpoint.fips));
         let base = base.trim_end_matches('/');
         Self {
             url: format!("{base}/clusters/{cluster}/assume-role-for-pod-identity"),
-            region: place.region.clone(),
-            place: format!("{} {base} {cluster}", place.region),
-            own,
-            sender: outbound.sender(),
+            region: endpoint.region.clone(),
+            endpoint: format!("{} {base} {cluster}", endpoint.region),
+            source,
+            connector: clients.connector(),
             clock,
         }
     }
 
-    async fn ask(&self, caller: &Caller, token: &Secret) -> Result<Credentials, ExchangeError> {
+    async fn fetch(
+        &self,
+        caller: &Caller,
+        token: &BearerToken,
+    ) -> Result<Credentials, ExchangeError> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
-            let asked = self.ask_once(caller, token).await;
+            let asked = self.fetch_once(caller, token).await;
             match asked {
                 Err(error) if error.kind == ErrorKind::Transient && tries < TRIES => {
                     sleep(pause).await;
@@ -82,30 +90,30 @@ impl EksAuth {
         }
     }
 
-    async fn ask_once(
+    async fn fetch_once(
         &self,
         caller: &Caller,
-        token: &Secret,
+        token: &BearerToken,
     ) -> Result<Credentials, ExchangeError> {
-        let keys = self.own.get().await?;
+        let keys = self.source.get().await?;
         let request = self.request(token, &keys).ok_or_else(|| {
-            let message = "the request could not be made; check --region and --cluster-name";
-            ExchangeError::new(ErrorKind::Ours, "BadRequestSettings", message)
+            let message = "could not build the request; check --region and --cluster-name";
+            ExchangeError::new(ErrorKind::Agent, "BadRequestSettings", message)
         })?;
-        let answer = outbound::send(&self.sender, request).await;
+        let answer = http_client::send(&self.connector, request).await;
         let answer = answer.map_err(|code| {
-            ExchangeError::new(ErrorKind::Transient, code, "EKS Auth gave no usable answer")
+            ExchangeError::transient(code, "EKS Auth returned no usable response")
         })?;
         let read = answer::read(&answer, caller, token);
-        self.own.hear(&keys, &read).await;
+        self.source.record_result(&keys, &read).await;
         read
     }
 
-    /// The question, signed.
-    fn request(&self, token: &Secret, keys: &Keys) -> Option<HttpRequest> {
-        // Large enough not to move: what a growing buffer leaves behind is not wiped.
+    /// The signed request.
+    fn request(&self, token: &BearerToken, keys: &Keys) -> Option<HttpRequest> {
+        // Large enough not to be reallocated: the memory that a growing buffer frees is not wiped.
         let mut body = Zeroizing::new(Vec::with_capacity(token.expose().len() + 64));
-        serde_json::to_writer(&mut *body, &Question { token: token.expose() }).ok()?;
+        serde_json::to_writer(&mut *body, &RequestBody { token: token.expose() }).ok()?;
         let identity = keys.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -127,22 +135,22 @@ impl EksAuth {
     }
 }
 
-impl Exchange for EksAuth {
-    fn kind(&self) -> Kind {
-        Kind::EksAuth
+impl ExchangeClient for EksAuth {
+    fn kind(&self) -> Exchange {
+        Exchange::EksAuth
     }
 
-    fn place(&self) -> &str {
-        &self.place
+    fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     fn exchange<'a>(
         &'a self,
         _: &'a SessionRequest,
         caller: &'a Caller,
-        token: &'a Secret,
+        token: &'a BearerToken,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>> {
-        self.ask(caller, token).boxed()
+        self.fetch(caller, token).boxed()
     }
 }
 

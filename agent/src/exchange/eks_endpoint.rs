@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eks_auth_is_where_aws_says() {
+    fn each_region_has_awss_endpoint() {
         for (region, fips, url) in [
             ("eu-west-1", false, "https://eks-auth.eu-west-1.api.aws"),
             ("us-east-1", true, "https://eks-auth-fips.us-east-1.api.aws"),

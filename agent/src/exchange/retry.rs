@@ -1,10 +1,11 @@
-//! A life that a role does not allow is asked for once more at an hour, which every role allows.
+//! Retries a session duration that the role does not allow with AWS's default, which it does.
 
-use super::{Credentials, ExchangeError, Hop};
+use super::{Credentials, ExchangeError, RoleStep};
 
-/// Asks with `duration`; when AWS says that it is the duration, once more without one.
-pub(super) async fn once_at_an_hour<F, A>(
-    hop: &Hop,
+/// Calls `ask` with `duration`, and once more without one if AWS rejects the duration. Every role
+/// allows the default of an hour.
+pub(super) async fn with_default_duration<F, A>(
+    step: &RoleStep,
     duration: Option<u32>,
     ask: F,
 ) -> Result<Credentials, ExchangeError>
@@ -14,15 +15,19 @@ where
 {
     let asked = ask(duration).await;
     match (asked, duration) {
-        (Err(error), Some(seconds)) if is_about_the_duration(&error) => {
-            let role = hop.role.as_str();
-            tracing::warn!(role, seconds, "the role allows no session so long; one hour is taken");
+        (Err(error), Some(seconds)) if rejects_the_duration(&error) => {
+            let role = step.role.as_str();
+            tracing::warn!(
+                role,
+                seconds,
+                "the role does not allow a session this long; using one hour"
+            );
             ask(None).await
         }
         (asked, _) => asked,
     }
 }
 
-fn is_about_the_duration(error: &ExchangeError) -> bool {
+fn rejects_the_duration(error: &ExchangeError) -> bool {
     error.code == "ValidationError" && error.message.to_lowercase().contains("durationseconds")
 }

@@ -1,4 +1,4 @@
-//! STS, by its own SDK: the one file that names it.
+//! STS, through its SDK: the one file that names it.
 
 use std::time::Duration;
 
@@ -10,102 +10,106 @@ use aws_sdk_sts::{
         timeout::TimeoutConfig,
     },
     error::{ProvideErrorMetadata, SdkError},
-    types::{AssumedRoleUser, Credentials as Given, Tag as StsTag},
+    types::{AssumedRoleUser, Credentials as StsCredentials, Tag as StsTag},
 };
 use aws_smithy_runtime_api::http::Response;
 use jiff::Timestamp;
-use podrole_identity::{Exchange as Kind, SessionName};
+use podrole_identity::{Exchange, SessionName};
 
-use super::{Credentials, ErrorKind, ExchangeError, Hop, SessionRequest, Tag, classify};
-use crate::{outbound::Outbound, secret::Secret};
+use super::{
+    Credentials, ErrorKind, ExchangeError, RoleStep, SessionRequest, Tag,
+    assumed_role_arn::AssumedRoleArn, classify,
+};
+use crate::{bearer_token::BearerToken, http_client::HttpClients, secret::Secret};
 
-/// What AWS allows on a hop that is signed with a role's credentials, a minute less for a target.
+/// AWS's limit for a session that is requested with a role's credentials (role chaining), in
+/// seconds.
 const CHAINED_SECONDS: u32 = 3600;
 
-/// Which STS, and the way there.
+/// Which AWS endpoint to call.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct Endpoint {
     /// The region.
     pub region: String,
-    /// Another STS than the region's.
+    /// A URL in place of the region's endpoint.
     pub endpoint_url: Option<String>,
-    /// The endpoint with FIPS 140 cryptography.
+    /// Use the endpoint with FIPS 140 cryptography.
     pub fips: bool,
-    /// The endpoint that has IPv6 too.
+    /// Use the endpoint that has IPv6 addresses too.
     pub dual_stack: bool,
 }
 
-/// An STS.
+/// A client of one STS.
 #[derive(Clone)]
 pub struct Sts {
     client: Client,
-    kind: Kind,
+    kind: Exchange,
     name: String,
 }
 
 impl Sts {
-    /// The STS at `place`, on behalf of the exchange `kind`.
+    /// A client of the STS at `endpoint`, whose errors are classified for the exchange `kind`.
     #[must_use]
-    pub fn new(kind: Kind, place: &Place, outbound: &Outbound) -> Self {
+    pub fn new(kind: Exchange, endpoint: &Endpoint, clients: &HttpClients) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .read_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(12))
             .build();
-        // Quick, because the pod waits: within its 0.8 s a second try has come back, mostly.
+        // The pod waits at most 0.8 s: a short backoff leaves time for a second attempt.
         let retries = RetryConfig::standard()
             .with_max_attempts(3)
             .with_initial_backoff(Duration::from_millis(100))
             .with_max_backoff(Duration::from_secs(1));
-        let config = at(Config::builder(), place)
+        let config = at(Config::builder(), endpoint)
             .behavior_version(BehaviorVersion::latest())
             .allow_no_auth()
             .identity_cache(IdentityCache::no_cache())
-            .http_client(outbound.sdk_client())
+            .http_client(clients.sdk_client())
             .timeout_config(timeouts)
             .retry_config(retries);
-        let endpoint = place.endpoint_url.as_deref().unwrap_or_default();
-        let (fips, dual) = (place.fips, place.dual_stack);
+        let url = endpoint.endpoint_url.as_deref().unwrap_or_default();
+        let (fips, dual) = (endpoint.fips, endpoint.dual_stack);
         Self {
             client: Client::from_conf(config.build()),
             kind,
-            name: format!("{} {endpoint} fips={fips} dual-stack={dual}", place.region),
+            name: format!("{} {url} fips={fips} dual-stack={dual}", endpoint.region),
         }
     }
 
-    /// Whom it asks.
+    /// The region and endpoint that it calls.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Becomes `hop`'s role with a web-identity token.
+    /// Assumes the step's role with a pod's token.
     pub(super) async fn with_token(
         &self,
-        hop: &Hop,
+        step: &RoleStep,
         name: &SessionName,
-        token: &Secret,
+        token: &BearerToken,
     ) -> Result<Credentials, ExchangeError> {
         let ask = |duration: Option<u32>| {
             let call = self.client.assume_role_with_web_identity();
             let call = call
-                .role_arn(hop.role.as_str())
+                .role_arn(step.role.as_str())
                 .role_session_name(name.as_str())
                 .web_identity_token(token.expose())
-                .set_policy(hop.policy.clone())
+                .set_policy(step.policy.clone())
                 .set_duration_seconds(seconds(duration));
             async move {
                 let answer = call.send().await;
                 let answer = answer.map_err(|error| read_error(self.kind, &error, Some(token)))?;
-                read(answer.credentials, answer.assumed_role_user.as_ref(), hop, name)
+                read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
             }
         };
-        super::retry::once_at_an_hour(hop, hop.duration_seconds, ask).await
+        super::retry::with_default_duration(step, step.duration_seconds, ask).await
     }
 
-    /// Becomes `hop`'s role, signed with `keys`.
+    /// Assumes the step's role, signed with `keys`.
     pub(super) async fn with_keys(
         &self,
-        hop: &Hop,
+        step: &RoleStep,
         name: &SessionName,
         tags: &[Tag],
         keys: &Keys,
@@ -114,10 +118,10 @@ impl Sts {
         let ask = |duration: Option<u32>| {
             let call = self.client.assume_role();
             let call = call
-                .role_arn(hop.role.as_str())
+                .role_arn(step.role.as_str())
                 .role_session_name(name.as_str())
-                .set_external_id(hop.external_id.clone())
-                .set_policy(hop.policy.clone())
+                .set_external_id(step.external_id.clone())
+                .set_policy(step.policy.clone())
                 .set_tags(sts_tags(tags))
                 .set_transitive_tag_keys(transitive(tags))
                 .set_duration_seconds(seconds(duration));
@@ -126,22 +130,22 @@ impl Sts {
             async move {
                 let answer = call.send().await;
                 let answer = answer.map_err(|error| read_error(self.kind, &error, None))?;
-                read(answer.credentials, answer.assumed_role_user.as_ref(), hop, name)
+                read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
             }
         };
-        let duration = allowed(hop.duration_seconds, keys.session_token().is_some());
-        super::retry::once_at_an_hour(hop, duration, ask).await
+        let duration = allowed(step.duration_seconds, keys.session_token().is_some());
+        super::retry::with_default_duration(step, duration, ask).await
     }
 
-    /// Goes on from the first role's credentials to the others. What is on the way stays here: if
-    /// one fails, there are none.
+    /// Assumes the remaining roles, starting from the first one's credentials. If a step fails, the
+    /// credentials of the steps before it are discarded.
     pub(super) async fn chain(
         &self,
         session: &SessionRequest,
         first: Credentials,
     ) -> Result<Credentials, ExchangeError> {
         let mut current = first;
-        for (place, hop) in session.hops.iter().enumerate().skip(1) {
+        for (index, step) in session.steps.iter().enumerate().skip(1) {
             let keys = Keys::new(
                 &current.access_key_id,
                 current.secret_access_key.expose(),
@@ -149,24 +153,25 @@ impl Sts {
                 None,
                 "podrole",
             );
-            let next = self.with_keys(hop, &session.session_name, &[], &keys).await;
-            current = next.map_err(|error| on_the_way(error).at(place))?;
+            let next = self.with_keys(step, &session.session_name, &[], &keys).await;
+            current = next.map_err(|error| chained_error(error).at(index))?;
         }
         Ok(current)
     }
 }
 
-/// The credentials of the way are AWS's own and a moment old: they are never the error of ours.
-fn on_the_way(error: ExchangeError) -> ExchangeError {
-    let kind = if error.kind == ErrorKind::Ours { ErrorKind::Transient } else { error.kind };
+/// An error at a later step. Its call was signed with credentials that AWS issued a moment ago, so
+/// it is not about the agent's own.
+fn chained_error(error: ExchangeError) -> ExchangeError {
+    let kind = if error.kind == ErrorKind::Agent { ErrorKind::Transient } else { error.kind };
     ExchangeError { kind, ..error }
 }
 
-fn at(config: Builder, place: &Place) -> Builder {
-    let mut config = config.region(Region::new(place.region.clone()));
-    config.set_endpoint_url(place.endpoint_url.clone());
-    config.set_use_fips(Some(place.fips));
-    config.set_use_dual_stack(Some(place.dual_stack));
+fn at(config: Builder, endpoint: &Endpoint) -> Builder {
+    let mut config = config.region(Region::new(endpoint.region.clone()));
+    config.set_endpoint_url(endpoint.endpoint_url.clone());
+    config.set_use_fips(Some(endpoint.fips));
+    config.set_use_dual_stack(Some(endpoint.dual_stack));
     config
 }
 
@@ -181,7 +186,7 @@ fn seconds(duration: Option<u32>) -> Option<i32> {
 
 fn sts_tags(tags: &[Tag]) -> Option<Vec<StsTag>> {
     let tags = tags.iter().map(|tag| StsTag::builder().key(tag.key).value(&tag.value).build());
-    // All have both parts, so none is lost.
+    // Building fails only without a key or a value, and all have both.
     let tags: Vec<_> = tags.filter_map(Result::ok).collect();
     (!tags.is_empty()).then_some(tags)
 }
@@ -191,66 +196,58 @@ fn transitive(tags: &[Tag]) -> Option<Vec<String>> {
 }
 
 fn read(
-    given: Option<Given>,
+    issued: Option<StsCredentials>,
     user: Option<&AssumedRoleUser>,
-    hop: &Hop,
+    step: &RoleStep,
     name: &SessionName,
 ) -> Result<Credentials, ExchangeError> {
-    let unusable = || {
-        let message = "STS answered without usable credentials";
-        ExchangeError::new(ErrorKind::Transient, "UnreadableAnswer", message)
-    };
-    let given = given.ok_or_else(unusable)?;
-    let empty = [&given.access_key_id, &given.secret_access_key, &given.session_token];
-    if empty.iter().any(|part| part.is_empty()) || !is_of(user, hop) {
+    let unusable =
+        || ExchangeError::transient("UnreadableAnswer", "STS returned no usable credentials");
+    let issued = issued.ok_or_else(unusable)?;
+    let empty = [&issued.access_key_id, &issued.secret_access_key, &issued.session_token];
+    if empty.iter().any(|part| part.is_empty()) || !is_of(user, step) {
         return Err(unusable());
     }
-    let expires = ends(&given).ok_or_else(unusable)?;
+    let expires = expiry(&issued).ok_or_else(unusable)?;
     Ok(Credentials {
-        access_key_id: given.access_key_id,
-        secret_access_key: Secret::new(given.secret_access_key),
-        session_token: Secret::new(given.session_token),
-        role: hop.role.clone(),
+        access_key_id: issued.access_key_id,
+        secret_access_key: Secret::new(issued.secret_access_key),
+        session_token: Secret::new(issued.session_token),
+        role: step.role.clone(),
         session_name: name.to_string(),
         expires,
     })
 }
 
-/// When they end; the SDK makes 1970 of an answer that does not say it.
-fn ends(given: &Given) -> Option<Timestamp> {
-    let ends = Timestamp::from_second(given.expiration.secs()).ok()?;
-    (ends > Timestamp::UNIX_EPOCH).then_some(ends)
+/// When they expire. The SDK turns a missing expiration into 1970.
+fn expiry(issued: &StsCredentials) -> Option<Timestamp> {
+    let expiry = Timestamp::from_second(issued.expiration.secs()).ok()?;
+    (expiry > Timestamp::UNIX_EPOCH).then_some(expiry)
 }
 
-/// Whether the answer, where it says whose credentials it holds, names the role that was asked for.
-fn is_of(user: Option<&AssumedRoleUser>, hop: &Hop) -> bool {
+/// Whether the response is about the step's role, if it says which role it is about.
+fn is_of(user: Option<&AssumedRoleUser>, step: &RoleStep) -> bool {
     let Some(user) = user else {
         return true;
     };
-    let role = signed_role(user.arn());
-    role.is_some_and(|(partition, account, name)| {
-        (partition, account, name) == (hop.role.partition(), hop.role.account(), hop.role.name())
-    })
-}
-
-fn signed_role(arn: &str) -> Option<(&str, &str, &str)> {
-    super::signed::parts(arn).map(|parts| (parts.partition, parts.account, parts.role))
+    let role = (step.role.partition(), step.role.account(), step.role.name());
+    AssumedRoleArn::parse(user.arn())
+        .is_some_and(|arn| (arn.partition, arn.account, arn.role) == role)
 }
 
 fn read_error<E: ProvideErrorMetadata>(
-    kind: Kind,
+    kind: Exchange,
     error: &SdkError<E, Response>,
-    token: Option<&Secret>,
+    token: Option<&BearerToken>,
 ) -> ExchangeError {
-    let transient =
-        |code| ExchangeError::new(ErrorKind::Transient, code, "STS gave no usable answer");
+    let transient = |code| ExchangeError::transient(code, "STS returned no usable response");
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code().unwrap_or_default();
             let message = answer.err().message().unwrap_or_default();
             let error = classify(kind, status, code, message);
-            // An endpoint that echoes what it was sent must not bring the token into the log.
+            // An endpoint that echoes the request must not bring the token into the log.
             let message = match token {
                 Some(token) => message.replace(token.expose(), "<token>"),
                 None => message.to_owned(),
@@ -258,8 +255,8 @@ fn read_error<E: ProvideErrorMetadata>(
             ExchangeError::new(error, code, &message)
         }
         SdkError::ConstructionFailure(_) => {
-            let message = "the request could not be made; check --region and --sts-endpoint-url";
-            ExchangeError::new(ErrorKind::Ours, "BadRequestSettings", message)
+            let message = "could not build the request; check --region and --sts-endpoint-url";
+            ExchangeError::new(ErrorKind::Agent, "BadRequestSettings", message)
         }
         SdkError::TimeoutError(_) => transient("Timeout"),
         SdkError::DispatchFailure(error) => {

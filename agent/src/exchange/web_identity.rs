@@ -1,59 +1,59 @@
 //! AssumeRoleWithWebIdentity with the pod's own token: the agent needs no credentials at all.
 
 use futures::future::{BoxFuture, FutureExt as _};
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 
 use super::{
-    Credentials, ErrorKind, Exchange, ExchangeError, SessionRequest,
-    sts::{Place, Sts},
+    Credentials, ErrorKind, ExchangeClient, ExchangeError, SessionRequest,
+    sts::{Endpoint, Sts},
 };
-use crate::{outbound::Outbound, secret::Secret, token::Caller};
+use crate::{bearer_token::BearerToken, http_client::HttpClients, token::Caller};
 
-/// STS, asked with web-identity tokens.
+/// STS, called with pods' tokens.
 pub struct WebIdentity {
     sts: Sts,
 }
 
 impl WebIdentity {
-    /// Asks the STS of `region`, or the one at `endpoint_url`.
+    /// A client of the STS of `region`, or of the one at `endpoint_url`.
     #[must_use]
     pub fn new(region: &str, endpoint_url: Option<&str>) -> Self {
-        let place = Place {
+        let endpoint = Endpoint {
             region: region.to_owned(),
             endpoint_url: endpoint_url.map(str::to_owned),
-            ..Place::default()
+            ..Endpoint::default()
         };
-        Self::at(&place, &Outbound::default())
+        Self::at(&endpoint, &HttpClients::default())
     }
 
-    /// Asks the STS at `place`.
+    /// A client of the STS at `endpoint`.
     #[must_use]
-    pub fn at(place: &Place, outbound: &Outbound) -> Self {
-        Self { sts: Sts::new(Kind::WebIdentity, place, outbound) }
+    pub fn at(endpoint: &Endpoint, clients: &HttpClients) -> Self {
+        Self { sts: Sts::new(Exchange::WebIdentity, endpoint, clients) }
     }
 
-    async fn ask(
+    async fn fetch(
         &self,
         session: &SessionRequest,
-        token: &Secret,
+        token: &BearerToken,
     ) -> Result<Credentials, ExchangeError> {
-        let first = session.hops.first().ok_or_else(no_role)?;
+        let first = session.steps.first().ok_or_else(no_role)?;
         let first = self.sts.with_token(first, &session.session_name, token).await?;
         self.sts.chain(session, first).await
     }
 }
 
-/// Nobody asks so: roles are resolved before.
+/// A session without a role. Roles are resolved before a session is requested, so this is a bug.
 pub(super) fn no_role() -> ExchangeError {
-    ExchangeError::new(ErrorKind::NoAssociation, "NoRole", "no role was asked for")
+    ExchangeError::new(ErrorKind::NoAssociation, "NoRole", "the session names no role")
 }
 
-impl Exchange for WebIdentity {
-    fn kind(&self) -> Kind {
-        Kind::WebIdentity
+impl ExchangeClient for WebIdentity {
+    fn kind(&self) -> Exchange {
+        Exchange::WebIdentity
     }
 
-    fn place(&self) -> &str {
+    fn endpoint(&self) -> &str {
         self.sts.name()
     }
 
@@ -61,8 +61,8 @@ impl Exchange for WebIdentity {
         &'a self,
         session: &'a SessionRequest,
         _: &'a Caller,
-        token: &'a Secret,
+        token: &'a BearerToken,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>> {
-        self.ask(session, token).boxed()
+        self.fetch(session, token).boxed()
     }
 }

@@ -25,23 +25,24 @@ fn listening() -> TcpListener {
 }
 
 #[tokio::test]
-async fn without_a_predecessor_there_is_nothing_to_take() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(take(&folder.path().join("none")).await.is_empty());
-    let dead = folder.path().join("dead");
+async fn without_a_predecessor_no_socket_is_inherited() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(take(&dir.path().join("none")).await.is_empty());
+    let dead = dir.path().join("dead");
     drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
     assert!(take(&dead).await.is_empty());
-    // What a dead predecessor left is no obstacle.
+    // The socket file of a dead predecessor is replaced.
     offer(&dead, vec![listening()]).unwrap();
     assert_eq!(take(&dead).await.len(), 1);
     let nowhere = offer(Path::new("/nonexistent/socket"), Vec::new()).unwrap_err();
+    let nowhere = nowhere.to_string();
     assert!(nowhere.contains("--handover /nonexistent/socket"), "{nowhere}");
 }
 
 #[tokio::test]
-async fn the_sockets_are_the_same_and_nobody_elses_business() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("handover");
+async fn the_sockets_are_the_same_and_only_the_owner_may_connect() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("handover");
     let (one, two) = (listening(), listening());
     let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
     offer(&path, vec![one, two]).unwrap();
@@ -53,7 +54,7 @@ async fn the_sockets_are_the_same_and_nobody_elses_business() {
 }
 
 #[tokio::test]
-async fn what_is_no_listener_is_not_taken() {
+async fn only_listening_sockets_are_inherited() {
     let connected = {
         let listener = listening();
         std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap()
@@ -62,11 +63,11 @@ async fn what_is_no_listener_is_not_taken() {
     assert!(super::listener(OwnedFd::from(std::fs::File::open("/dev/null").unwrap())).is_none());
 }
 
-/// A new connection each millisecond, while one generation after the other takes over.
+/// Opens a connection each millisecond while three successors take over one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_1000_connections_a_second_three_successions_lose_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("handover");
+async fn three_handovers_under_1000_connections_a_second_lose_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("handover");
     let router = || Router::new().route("/", get(|| async { "hello" }));
     let first = Server::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
     let address = first.address();

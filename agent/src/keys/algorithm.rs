@@ -1,4 +1,4 @@
-//! The signature algorithms that are taken: those that STS takes, and nothing else.
+//! The accepted signature algorithms: those that STS accepts.
 
 use std::str::FromStr;
 
@@ -19,7 +19,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// What an RSA key may sign with when it does not say.
+    /// The algorithms of an RSA key that does not name one.
     pub(crate) const RSA: [Self; 3] = [Self::Rs256, Self::Rs384, Self::Rs512];
 
     /// The one algorithm of a curve.
@@ -32,7 +32,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether `signature` (base64url) over `signed` is of `key`.
+    /// Whether `signature` (base64url) over `signed` was made with `key`.
     pub(crate) fn verify(self, key: &DecodingKey, signed: &[u8], signature: &str) -> bool {
         let jwt = match self {
             Self::Rs256 => Jwt::RS256,
@@ -46,7 +46,7 @@ impl Algorithm {
     }
 }
 
-/// The JWT library does not have it; its crypto library does.
+/// The JWT library does not support ES512; its cryptography library does.
 fn verify_es512(key: &DecodingKey, signed: &[u8], signature: &str) -> bool {
     let (Ok(key), Ok(signature)) = (key.try_get_as_bytes(), URL_SAFE_NO_PAD.decode(signature))
     else {

@@ -1,45 +1,45 @@
-//! Where key sets come from.
+//! Where key sets are fetched from.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Keys;
-use crate::{clock::Clock, cluster::Cluster, outbound};
+use crate::{clock::Clock, cluster::Cluster, http_client};
 
 /// Where the cluster's keys are published.
 pub enum KeySource {
     /// A set that never changes, for demos and tests.
     Static(Keys),
-    /// OIDC discovery at each issuer's own URL; each issuer's keys stand for it alone.
+    /// OIDC discovery at each issuer's URL. Each issuer's keys verify only its own tokens.
     Issuers(Vec<String>),
-    /// The API server's `/openid/v1/jwks`; its keys stand for every issuer of the rules.
+    /// The API server's `/openid/v1/jwks`. Its keys verify the tokens of every accepted issuer.
     ApiServer(Cluster),
-    /// The same, and the issuer that the API server names: it may come to name another.
+    /// The same, and the issuer that the API server names, which may change.
     ApiServerAndIssuer(Cluster),
 }
 
-/// A key set that could not be had.
+/// A key set could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the cluster's keys cannot be read from {place}: {reason}")]
+#[error("could not read the cluster's keys from {place}: {reason}")]
 pub struct KeysError {
     place: String,
     reason: String,
 }
 
 #[derive(Deserialize)]
-struct Discovery {
+struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
 }
 
 impl KeySource {
-    /// Asks for the set as it is now. Of several issuers, one that cannot be asked keeps what
-    /// `former` has of it.
+    /// Fetches the key set. If one of several issuers cannot be reached, its keys in `former` are
+    /// kept.
     ///
     /// # Errors
-    /// When nothing can be had, or what comes is no key set.
+    /// If no key set can be read.
     pub async fn fetch(&self, former: &Keys, clock: &Clock) -> Result<Keys, KeysError> {
-        // The set is as old as the question, not as the answer.
+        // The time before the request: a key published while it is under way may be missing.
         let asked = clock.now();
         match self {
             Self::Static(keys) => Ok(keys.clone()),
@@ -49,7 +49,7 @@ impl KeySource {
                     let keys = keys.and_then(|json| read(&json, Some(issuer), asked));
                     (issuer, keys.map_err(|reason| error(issuer, reason)))
                 });
-                all_that_came(futures::future::join_all(asked_all).await, former, asked)
+                combine(futures::future::join_all(asked_all).await, former, asked)
             }
             Self::ApiServer(cluster) => published(cluster, asked).await,
             Self::ApiServerAndIssuer(cluster) => {
@@ -61,7 +61,7 @@ impl KeySource {
         }
     }
 
-    /// Whether the set says which issuer is believed.
+    /// Whether the set names the accepted issuer.
     pub(crate) fn names_the_issuer(&self) -> bool {
         matches!(self, Self::ApiServerAndIssuer(_))
     }
@@ -73,26 +73,27 @@ async fn published(cluster: &Cluster, asked: Timestamp) -> Result<Keys, KeysErro
         .map_err(|reason| error("the API server's /openid/v1/jwks", reason))
 }
 
-/// One issuer that is away, an old one perhaps, must not take the others' tokens along. As long as
-/// it is, the set counts as old as what is known of it, so that no unknown key of its is final.
-fn all_that_came(
+/// Combines the issuers' keys. One issuer that cannot be reached must not affect the others' tokens.
+/// While it cannot, the set keeps the fetch time of that issuer's keys, so that no unknown key of
+/// its is reported as final.
+fn combine(
     answers: Vec<(&String, Result<Keys, KeysError>)>,
     former: &Keys,
     asked: Timestamp,
 ) -> Result<Keys, KeysError> {
-    let mut all = Keys::read_none(asked);
-    let mut faults = Vec::new();
+    let mut all = Keys::empty(asked);
+    let mut errors = Vec::new();
     let several = answers.len() > 1;
     for (issuer, keys) in answers {
         all = all.and(keys.unwrap_or_else(|error| {
             if several {
-                tracing::warn!(%error, "this issuer's keys in hand stay");
+                tracing::warn!(%error, "could not refresh an issuer's signing keys; keeping the current ones");
             }
-            faults.push(error);
+            errors.push(error);
             former.of_issuer(issuer)
         }));
     }
-    match faults.pop() {
+    match errors.pop() {
         Some(error) if all.is_empty() || !several => Err(error),
         _ => Ok(all),
     }
@@ -106,29 +107,29 @@ fn read(json: &[u8], issuer: Option<&str>, asked: Timestamp) -> Result<Keys, Str
     Keys::read(json, issuer, asked).map_err(|error| error.to_string())
 }
 
-/// The JWKS that an issuer's discovery document names.
+/// Fetches the JWKS that an issuer's discovery document names.
 async fn discover(issuer: &str) -> Result<Vec<u8>, String> {
     must_be_safe(issuer)?;
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let document = outbound::get(&url).await?;
-    let document: Discovery = serde_json::from_slice(&document)
-        .map_err(|_| "its discovery document is not what OIDC says".to_owned())?;
+    let document = http_client::get(&url).await?;
+    let document: DiscoveryDocument = serde_json::from_slice(&document)
+        .map_err(|_| "its discovery document is not valid".to_owned())?;
     if document.issuer != issuer {
-        return Err("its discovery document is of another issuer".to_owned());
+        return Err("its discovery document names another issuer".to_owned());
     }
     must_be_safe(&document.jwks_uri)?;
-    outbound::get(&document.jwks_uri).await
+    http_client::get(&document.jwks_uri).await
 }
 
-/// Keys decide who is believed, so they travel by HTTPS, or not at all over a wire.
+/// Keys decide which tokens are accepted, so they are fetched by HTTPS or from loopback.
 fn must_be_safe(url: &str) -> Result<(), String> {
-    let uri: http::Uri = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    let uri: http::Uri = url.parse().map_err(|_| "it is not a URL".to_owned())?;
     let host = uri.host().unwrap_or_default();
     let loopback = ["127.0.0.1", "[::1]", "localhost"].contains(&host);
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if loopback => Ok(()),
-        _ => Err("keys are read by https only (http on loopback)".to_owned()),
+        _ => Err("keys are read over https only (or http on loopback)".to_owned()),
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_do_not_travel_in_the_clear() {
+    fn keys_are_not_read_over_plain_http() {
         for url in [
             "https://a.example/x",
             "http://127.0.0.1:8080/x",

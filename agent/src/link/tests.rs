@@ -2,32 +2,32 @@ use super::*;
 
 const ADDRESS: &str = "169.254.170.23";
 
-fn seen(links: &[(&str, u32)], holder: Option<u32>) -> Seen {
+fn seen(links: &[(&str, u32)], holder: Option<u32>) -> LinkState {
     let links = links.iter().map(|(name, index)| ((*name).to_owned(), *index)).collect();
     let holders = holder.map(|index| (ADDRESS.parse().unwrap(), index)).into_iter().collect();
-    Seen { links, holders }
+    LinkState { links, holders }
 }
 
 #[test]
-fn an_address_goes_on_our_link_or_on_lo_and_never_on_anothers() {
+fn an_address_is_assigned_to_the_agents_link_or_lo() {
     let both = [("lo", 1), ("eth0", 2), ("podrole0", 7)];
     let bare = [("lo", 1), ("eth0", 2)];
     for (links, holder, wanted) in [
-        (&both[..], None, Todo::Add(7)),
-        (&bare[..], None, Todo::Add(1)),
-        (&both[..], Some(7), Todo::Nothing),
-        (&both[..], Some(1), Todo::Nothing),
-        (&bare[..], Some(2), Todo::Taken("eth0".to_owned())),
-        (&[], None, Todo::Taken("that is missing".to_owned())),
+        (&both[..], None, LinkAction::Add(7)),
+        (&bare[..], None, LinkAction::Add(1)),
+        (&both[..], Some(7), LinkAction::Keep),
+        (&both[..], Some(1), LinkAction::Keep),
+        (&bare[..], Some(2), LinkAction::Taken("eth0".to_owned())),
+        (&[], None, LinkAction::NoLink),
     ] {
-        assert_eq!(todo(&seen(links, holder), ADDRESS.parse().unwrap()), wanted);
+        assert_eq!(action(&seen(links, holder), ADDRESS.parse().unwrap()), wanted);
     }
 }
 
-/// In a network of its own, which a process may have without being root.
+/// Runs in a network namespace, which a process may create without being root.
 #[tokio::test]
-async fn the_addresses_are_made_and_put_back() {
-    let test = "link::tests::in_the_child_the_addresses_are_made_and_put_back";
+async fn addresses_are_assigned_and_put_back() {
+    let test = "link::tests::in_the_child_addresses_are_assigned_and_put_back";
     let child = tokio::process::Command::new("unshare")
         .args(["--user", "--map-root-user", "--net"])
         .arg(std::env::current_exe().unwrap())
@@ -41,7 +41,7 @@ async fn the_addresses_are_made_and_put_back() {
 }
 
 #[tokio::test]
-async fn in_the_child_the_addresses_are_made_and_put_back() {
+async fn in_the_child_addresses_are_assigned_and_put_back() {
     if std::env::var_os("PODROLE_TEST_LINK").is_none() {
         return;
     }
@@ -49,11 +49,11 @@ async fn in_the_child_the_addresses_are_made_and_put_back() {
     let (connection, handle, _) = rtnetlink::new_connection().unwrap();
     tokio::spawn(connection);
     keep(&addresses, true, CancellationToken::new()).await.unwrap();
-    let first = look(&handle).await.unwrap();
+    let first = read_state(&handle).await.unwrap();
     assert!(addresses.iter().all(|address| first.holders.contains_key(address)), "{first:?}");
     // Nothing is done twice.
     keep(&addresses, true, CancellationToken::new()).await.unwrap();
-    assert_eq!(look(&handle).await.unwrap(), first);
+    assert_eq!(read_state(&handle).await.unwrap(), first);
 
     let shutdown = CancellationToken::new();
     let kept = tokio::spawn({
@@ -66,12 +66,12 @@ async fn in_the_child_the_addresses_are_made_and_put_back() {
         .into_iter()
         .find(|message| message.attributes.contains(&AddressAttribute::Address(addresses[0])));
     handle.address().del(v4.unwrap()).execute().await.unwrap();
-    assert!(!look(&handle).await.unwrap().holders.contains_key(&addresses[0]));
+    assert!(!read_state(&handle).await.unwrap().holders.contains_key(&addresses[0]));
     sleep(Duration::from_secs(1)).await;
-    let healed = look(&handle).await.unwrap();
+    let healed = read_state(&handle).await.unwrap();
     assert!(healed.holders.contains_key(&addresses[0]), "within 1 s: {healed:?}");
     shutdown.cancel();
     kept.await.unwrap().unwrap();
-    assert_eq!(look(&handle).await.unwrap(), healed, "and left there");
+    assert_eq!(read_state(&handle).await.unwrap(), healed, "and they stay");
     println!("put back");
 }

@@ -18,7 +18,7 @@ fn a_running_pod_is_alive() {
 }
 
 #[test]
-fn a_pod_that_is_gone_or_another_is_not() {
+fn a_deleted_replaced_or_finished_pod_is_not_alive() {
     assert_eq!(alive(&caller(), None, "n1", now()), Err(NodeError::Gone));
     let uid = "another".to_owned();
     assert_eq!(check(&PodFacts { uid, ..pod() }), Err(NodeError::Gone));
@@ -27,7 +27,7 @@ fn a_pod_that_is_gone_or_another_is_not() {
 }
 
 #[test]
-fn a_pod_that_shuts_down_is_served_for_60_seconds_more() {
+fn a_terminating_pod_is_served_until_60_seconds_after_its_deadline() {
     let gone_at = |seconds| PodFacts { gone_at: Some(at(seconds)), ..pod() };
     for (seconds, answer) in [(30, Ok(())), (-59, Ok(())), (-60, Err(NodeError::Gone))] {
         assert_eq!(check(&gone_at(seconds)), answer, "{seconds}");
@@ -53,7 +53,7 @@ impl Pods for Away {
 }
 
 #[tokio::test]
-async fn while_the_cluster_is_away_the_token_must_name_this_node() {
+async fn while_the_api_server_is_unavailable_the_token_must_name_this_node() {
     let liveness = Liveness::on(Arc::new(Away), "n1");
     assert!(liveness.check(&caller(), now()).await.is_ok());
     for (node, error) in [
@@ -66,7 +66,7 @@ async fn while_the_cluster_is_away_the_token_must_name_this_node() {
 }
 
 #[tokio::test]
-async fn off_believes_the_token_and_on_asks() {
+async fn off_checks_nothing_and_on_looks_the_pod_up() {
     assert_eq!(Liveness::off().check(&caller(), now()).await, Ok(None));
     let pods = PodMap::default();
     let liveness = Liveness::on(Arc::new(pods.clone()), "n1");

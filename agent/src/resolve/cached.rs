@@ -18,8 +18,8 @@ use super::{
     lookup::{Found, Lookup},
 };
 use crate::{
-    bounded::{Aged, Bounded},
     clock::Clock,
+    lru::{LruCache, LruValue},
 };
 
 /// How long an answer stands; what was deleted or changed ends within it, with time to spare of
@@ -35,7 +35,7 @@ const MAX_NAMES: usize = 4096;
 pub struct Cached<L, K, V> {
     live: L,
     clock: Clock,
-    known: Bounded<K, Arc<Name<V>>>,
+    known: LruCache<K, Arc<Name<V>>>,
 }
 
 /// What is known of a name.
@@ -45,8 +45,8 @@ struct Name<V> {
     known: Mutex<Option<Known<V>>>,
 }
 
-impl<V> Aged for Arc<Name<V>> {
-    fn asked(&self) -> i64 {
+impl<V> LruValue for Arc<Name<V>> {
+    fn last_used(&self) -> i64 {
         self.asked.load(Relaxed)
     }
 }
@@ -65,7 +65,7 @@ where
     /// A memory before `live`.
     #[must_use]
     pub fn new(live: L, clock: Clock) -> Self {
-        Self { live, clock, known: Bounded::entries(MAX_NAMES) }
+        Self { live, clock, known: LruCache::with_entries(MAX_NAMES) }
     }
 
     async fn look(&self, name: &K) -> Found<V> {

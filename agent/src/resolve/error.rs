@@ -1,6 +1,6 @@
 //! Why a caller gets no session, and how to fix it.
 
-use podrole_identity::{Denial, DenialReason, Exchange as Kind, ServiceAccountRef};
+use podrole_identity::{Denial, DenialReason, Exchange, ServiceAccountRef};
 
 use super::LookupError;
 
@@ -14,7 +14,7 @@ pub enum ResolveError {
         /// The ServiceAccount.
         service_account: ServiceAccountRef,
         /// The exchange, which decides where a role can come from.
-        exchange: Kind,
+        exchange: Exchange,
     },
     /// A source names it, and the role cannot be used.
     #[error(transparent)]
@@ -47,13 +47,13 @@ pub enum ResolveError {
     NoList,
 }
 
-fn no_role(service_account: &ServiceAccountRef, exchange: Kind) -> String {
+fn no_role(service_account: &ServiceAccountRef, exchange: Exchange) -> String {
     match exchange {
-        Kind::AssumeRole => format!(
+        Exchange::AssumeRole => format!(
             "ServiceAccount {service_account} has no association with a role; ask the cluster's \
              administrator to add one to the association list"
         ),
-        Kind::WebIdentity | Kind::EksAuth => format!(
+        Exchange::WebIdentity | Exchange::EksAuth => format!(
             "ServiceAccount {service_account} names no role; annotate it with \
              eks.amazonaws.com/role-arn, or add it to the association list"
         ),

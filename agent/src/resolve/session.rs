@@ -1,8 +1,8 @@
 //! The session for a caller whose ServiceAccount is in order. Pure.
 
 use podrole_identity::{
-    Association, Audience, CredentialProvider, Denial, Exchange as Kind, Facts, GrantRules,
-    NamespaceFacts, RoleArn, SessionNameTemplate, Sources, grant,
+    Association, Audience, CredentialProvider, Denial, Exchange, Facts, GrantRules, NamespaceFacts,
+    RoleArn, SessionNameTemplate, Sources, grant,
 };
 
 use super::{ResolveError, ServiceAccountFacts};
@@ -68,8 +68,8 @@ pub(super) fn session(
         .session_name
         .unwrap_or_else(|| sessions.session_name.expand(service_account, &caller.pod_name));
     let tags = if grant.session_tags { tags(caller, rules) } else { Vec::new() };
-    let per_pod = rules.exchange == Kind::EksAuth || !tags.is_empty() || named_for_pod;
-    Ok(Decision { session: SessionRequest { session_name, hops: grant.steps, tags }, per_pod })
+    let per_pod = rules.exchange == Exchange::EksAuth || !tags.is_empty() || named_for_pod;
+    Ok(Decision { session: SessionRequest { session_name, steps: grant.steps, tags }, per_pod })
 }
 
 /// The six session tags of EKS Pod Identity.
@@ -101,7 +101,7 @@ pub fn check_permitted(
 ) -> Result<(), ResolveError> {
     // A role that we requested by name was checked by its whole ARN. What AWS returns lacks the
     // path, so checking it again could refuse a permitted role.
-    if !session.hops.is_empty() {
+    if !session.steps.is_empty() {
         return Ok(());
     }
     Ok(Denial::check_permitted(&caller.service_account, role, namespace)?)

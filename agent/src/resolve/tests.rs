@@ -7,8 +7,8 @@ use crate::{
     tests::fixture::{ROLE, caller},
 };
 use podrole_identity::{
-    AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange as Kind,
-    GrantRules, Partition, PermittedRoles, RoleArn,
+    AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange, GrantRules,
+    Partition, PermittedRoles, RoleArn,
 };
 
 mod account;
@@ -18,7 +18,7 @@ mod sessions;
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 const ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/shop-1";
 
-fn sessions(exchange: Kind) -> Sessions {
+fn sessions(exchange: Exchange) -> Sessions {
     Sessions {
         rules: GrantRules {
             exchange,
@@ -82,5 +82,5 @@ fn by_annotation(
 }
 
 fn roles(session: &SessionRequest) -> Vec<&str> {
-    session.hops.iter().map(|hop| hop.role.as_str()).collect()
+    session.steps.iter().map(|step| step.role.as_str()).collect()
 }

@@ -1,8 +1,8 @@
-//! The agent's parts, put together as the flags say.
+//! Assembles the agent from the flags.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use podrole_identity::{AssociationList, Exchange as Kind};
+use podrole_identity::{AssociationList, Exchange};
 use podrole_runtime::{
     association_list,
     health::{Gate, Health},
@@ -18,26 +18,26 @@ use crate::{
     cluster::{Cluster, NodesPods},
     events::Notices,
     exchange::{
-        Exchange, assume_role::AssumeRole, eks_auth::EksAuth, own::OwnCredentials, sts::Place,
-        web_identity::WebIdentity,
+        ExchangeClient, assume_role::AssumeRole, eks_auth::EksAuth,
+        source_credentials::SourceCredentials, sts::Endpoint, web_identity::WebIdentity,
     },
     extras::Extras,
-    http::Hosts,
-    keys::{KeyRing, KeySource, KeysFile},
+    hosts::Hosts,
+    http_client::HttpClients,
+    keys::{JwksCache, KeySource, KeysFile},
     limit::PodLimit,
     metrics::Metrics,
     node::Liveness,
-    outbound::Outbound,
     peer::PeerCheck,
     resolve::{Cached, Sessions},
     token::Rules,
 };
 
-/// Keys that a cluster withdraws are believed no longer than this.
-const KEYS_LIFE: Duration = Duration::from_mins(10);
+/// How often the keys are fetched: a withdrawn key is accepted no longer than this.
+const KEYS_INTERVAL: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The whole agent, reading and watching from now on.
+/// The agent, and the tasks that watch and fetch for it.
 pub(super) async fn agent(
     args: &Args,
     addresses: Vec<IpAddr>,
@@ -46,8 +46,7 @@ pub(super) async fn agent(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Arc<Agent>> {
     let clock = Clock::default();
-    let cluster = Cluster::connect(args.kubeconfig.as_deref()).await;
-    let cluster = cluster.map_err(anyhow::Error::msg)?;
+    let cluster = Cluster::connect(args.kubeconfig.as_deref()).await?;
     let exchange = exchange(args, health, &clock)?;
     let keys = keys(args, &cluster, &clock, health);
     let watched = watched(args, &cluster, health);
@@ -64,7 +63,7 @@ pub(super) async fn agent(
     };
     let extras = extras(args, &cluster, &clock, &addresses, associations)?;
     let accounts = cluster.service_accounts(args.grant.annotation_rules(Some(args.region()?)));
-    let own_audiences = args.exchange() == Kind::WebIdentity;
+    let own_audiences = args.exchange() == Exchange::WebIdentity;
     let parts = Parts {
         keys,
         rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
@@ -78,67 +77,73 @@ pub(super) async fn agent(
         clock,
     };
     let agent = Agent::with(parts, extras);
-    if let Some((NodesPods { newcomers, gone, .. }, _)) = watched {
-        tokio::spawn(let_go(Arc::clone(&agent), gone));
+    if let Some((NodesPods { added, gone, .. }, _)) = watched {
+        tokio::spawn(forget(Arc::clone(&agent), gone));
         let agent = Arc::clone(&agent);
-        tokio::spawn(async move { agent.greet_all(newcomers).await });
+        tokio::spawn(async move { agent.prefetch_all(added).await });
     }
     Ok(agent)
 }
 
-fn exchange(args: &Args, health: &Health, clock: &Clock) -> anyhow::Result<Arc<dyn Exchange>> {
+fn exchange(
+    args: &Args,
+    health: &Health,
+    clock: &Clock,
+) -> anyhow::Result<Arc<dyn ExchangeClient>> {
     let region = args.region()?;
-    let outbound = Outbound::with_bundle(args.ca_bundle.as_deref()).map_err(anyhow::Error::msg)?;
-    let place = |endpoint_url: &Option<String>| Place {
+    let clients = HttpClients::with_bundle(args.ca_bundle.as_deref())?;
+    let endpoint = |endpoint_url: &Option<String>| Endpoint {
         region: region.to_owned(),
         endpoint_url: endpoint_url.clone(),
         fips: args.use_fips,
         dual_stack: args.use_dual_stack,
     };
-    let sts = place(&args.sts_endpoint_url);
-    let own = || {
-        let good = health.gate("AWS credentials of the agent's own");
-        let own = OwnCredentials::of_the_node(
+    let sts = endpoint(&args.sts_endpoint_url);
+    let source = || {
+        let good = health.gate("the agent's own AWS credentials");
+        let source = SourceCredentials::of_the_node(
             region,
             args.agent_web_identity,
-            &outbound,
+            &clients,
             clock.clone(),
             good,
         );
-        tokio::spawn(find_first(own.clone()));
-        own
+        tokio::spawn(keep_loaded(source.clone()));
+        source
     };
     Ok(match args.exchange() {
-        Kind::WebIdentity => Arc::new(WebIdentity::at(&sts, &outbound)),
-        Kind::AssumeRole => Arc::new(AssumeRole::at(&sts, &outbound, own())),
-        Kind::EksAuth => {
-            let place = place(&args.eks_auth_endpoint_url);
-            let own = own();
-            Arc::new(EksAuth::at(&place, &args.grant.cluster_name, &outbound, own, clock.clone()))
+        Exchange::WebIdentity => Arc::new(WebIdentity::at(&sts, &clients)),
+        Exchange::AssumeRole => Arc::new(AssumeRole::at(&sts, &clients, source())),
+        Exchange::EksAuth => {
+            let endpoint = endpoint(&args.eks_auth_endpoint_url);
+            let source = source();
+            let cluster = &args.grant.cluster_name;
+            Arc::new(EksAuth::at(&endpoint, cluster, &clients, source, clock.clone()))
         }
     })
 }
 
-/// Nobody is ready before the first credentials of our own are there; a refused one is found anew.
-async fn find_first(own: OwnCredentials) {
+/// Loads the source credentials again and again: the agent is not ready before the first ones, and
+/// rejected ones are replaced even if no pod asks.
+async fn keep_loaded(source: SourceCredentials) {
     loop {
-        let _ = own.get().await;
+        let _ = source.get().await;
         sleep(RETRY).await;
     }
 }
 
-fn keys(args: &Args, cluster: &Cluster, clock: &Clock, health: &Health) -> KeyRing {
+fn keys(args: &Args, cluster: &Cluster, clock: &Clock, health: &Health) -> JwksCache {
     let file = args.keys_cache.clone().map(KeysFile::at);
     let file = file.map(|file| file.of_issuers(args.issuer.clone()));
     let source = match args.keys_from {
-        // Without an issuer nothing can be verified; the API server knows its own.
+        // Tokens cannot be verified without an issuer, and the API server names its own.
         KeysFrom::ApiServer if args.issuer.is_empty() => {
             KeySource::ApiServerAndIssuer(cluster.clone())
         }
         KeysFrom::ApiServer => KeySource::ApiServer(cluster.clone()),
         KeysFrom::Issuer => KeySource::Issuers(args.issuer.clone()),
     };
-    let keys = KeyRing::kept_in(file, source, clock.clone());
+    let keys = JwksCache::with_file(file, source, clock.clone());
     let read = health.gate("the cluster's keys");
     if !keys.is_empty() {
         read.open();
@@ -147,14 +152,14 @@ fn keys(args: &Args, cluster: &Cluster, clock: &Clock, health: &Health) -> KeyRi
     keys
 }
 
-/// The pods of our node, and its name; none where the token alone is believed.
+/// The pods of this node and the node's name, or `None` with `--pod-liveness off`.
 fn watched<'a>(args: &'a Args, cluster: &Cluster, health: &Health) -> Option<(NodesPods, &'a str)> {
     let node = args.node_name.as_deref().filter(|_| args.pod_liveness == PodLiveness::On)?;
     let listed = health.gate("the list of this node's pods");
     Some((cluster.pods(node, listed), node))
 }
 
-async fn let_go(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
+async fn forget(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
     while let Some(uid) = gone.recv().await {
         agent.pod_gone(&uid);
     }
@@ -192,16 +197,19 @@ fn sessions(args: &Args) -> anyhow::Result<Sessions> {
     })
 }
 
-/// Reads the keys again and again, so that a withdrawn one goes.
-async fn renew(keys: KeyRing, read: Gate) {
+/// Fetches the keys again and again, so that a withdrawn key is no longer accepted.
+async fn renew(keys: JwksCache, read: Gate) {
     loop {
         match keys.refetch().await {
             Ok(()) => {
                 read.open();
-                sleep(KEYS_LIFE).await;
+                sleep(KEYS_INTERVAL).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "the keys in hand stay");
+                tracing::warn!(
+                    %error,
+                    "could not refresh the cluster's signing keys; keeping the current ones"
+                );
                 sleep(RETRY).await;
             }
         }

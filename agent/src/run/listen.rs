@@ -1,4 +1,4 @@
-//! The addresses that SDKs ask: taken over from a predecessor, or bound.
+//! The listening sockets: inherited from a predecessor, or bound.
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
@@ -14,20 +14,21 @@ use tokio::time::sleep;
 
 use crate::args::Args;
 
-/// How soon an address that vanished is noticed.
+/// How often the addresses are checked.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// What listens.
+/// The listening servers.
 pub(super) struct Listening {
     pub(super) servers: Vec<Server>,
-    /// A predecessor accepts from the same sockets.
+    /// Whether a predecessor accepts connections from the same sockets.
     pub(super) inherited: bool,
 }
 
-/// Takes the addresses first: a busy port is said before anything else starts.
+/// Inherits or binds the addresses. This comes first, so that a busy port is reported before
+/// anything else starts.
 pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
     let limits = Limits {
-        // More than may be sent, so that what is a little longer is refused in JSON.
+        // More than `http` accepts, so that a head that is a little too long gets its error in JSON.
         head_bytes: 32 * 1024,
         connections_per_peer: args.connections_per_peer,
         ..Limits::default()
@@ -44,20 +45,20 @@ pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
         match Server::bind(address, limits).await {
             Ok(server) => listening.servers.push(server),
             Err(error) if host.is_ipv6() => {
-                tracing::warn!(%error, "this IPv6 address is not served");
+                tracing::warn!(%error, "could not bind an IPv6 address; serving the others");
             }
-            // Its text tells the cause already; a chain would tell it twice.
+            // Its text includes the cause, which a chain would repeat.
             Err(error) => return Err(anyhow::Error::msg(error.to_string())),
         }
     }
     anyhow::ensure!(
         !listening.servers.is_empty(),
-        "none of the addresses can be bound; name one of this machine's with --bind-hosts"
+        "could not bind any address; set --bind-hosts to an address of this machine"
     );
     Ok(listening)
 }
 
-/// Asks off the runtime's threads: the predecessor may be slow.
+/// Inherits on a blocking thread, because the predecessor may be slow.
 async fn predecessors(path: Option<&Path>) -> Vec<TcpListener> {
     let Some(path) = path.map(Path::to_owned) else {
         return Vec::new();
@@ -66,7 +67,7 @@ async fn predecessors(path: Option<&Path>) -> Vec<TcpListener> {
     asked.await.unwrap_or_default()
 }
 
-/// The predecessor's socket on this address; with port 0, on any port of the host.
+/// Takes the predecessor's socket for this address; with port 0, for any port of the host.
 fn take(theirs: &mut Vec<TcpListener>, wanted: SocketAddr, limits: Limits) -> Option<Server> {
     let fits = |it: &TcpListener| {
         let theirs = it.local_addr().ok();
@@ -74,34 +75,34 @@ fn take(theirs: &mut Vec<TcpListener>, wanted: SocketAddr, limits: Limits) -> Op
     };
     let place = theirs.iter().position(fits)?;
     let taken = Server::take_over(theirs.swap_remove(place), limits);
-    taken.inspect_err(|error| tracing::warn!(%error, "a predecessor's socket is of no use")).ok()
+    taken.inspect_err(|error| tracing::warn!(%error, "could not use a socket of the predecessor; binding another")).ok()
 }
 
 impl Listening {
-    /// The addresses that were taken.
+    /// The addresses that are served.
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         self.servers.iter().map(|server| server.address().ip()).collect()
     }
 
-    /// Offers the sockets to a successor.
+    /// Offers the sockets to successors.
     pub(super) fn offer(&self, path: Option<&Path>) -> anyhow::Result<()> {
         let Some(path) = path else {
             return Ok(());
         };
         let shared: Result<Vec<_>, _> = self.servers.iter().map(Server::share).collect();
-        crate::handover::offer(path, shared?).map_err(anyhow::Error::msg)
+        Ok(crate::handover::offer(path, shared?)?)
     }
 }
 
-/// Opens `there` while all addresses are this machine's, and closes it when one vanishes.
+/// Keeps `there` open while this machine has all addresses.
 pub(super) async fn watch(addresses: Vec<IpAddr>, there: Gate) {
     loop {
-        let gone = addresses.iter().find(|address| !is_ours(**address));
+        let gone = addresses.iter().find(|address| !is_local(**address));
         match gone {
             None => there.open(),
             Some(address) => {
                 if there.is_open() {
-                    tracing::error!(%address, "this address is the node's no longer; SDKs cannot reach us");
+                    tracing::error!(%address, "the node no longer has this address, so SDKs cannot reach the agent; waiting for it");
                 }
                 there.close();
             }
@@ -110,8 +111,8 @@ pub(super) async fn watch(addresses: Vec<IpAddr>, there: Gate) {
     }
 }
 
-/// Whether the address is one of this machine's: only then can it be bound.
-fn is_ours(address: IpAddr) -> bool {
+/// Whether this machine has the address: only then can it be bound.
+fn is_local(address: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 
@@ -121,7 +122,7 @@ mod tests {
     use podrole_runtime::health::Health;
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_that_is_not_ours_makes_us_unready() {
+    async fn the_agent_is_unready_while_an_address_is_missing() {
         let (ours, theirs) = ("127.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap());
         let health = Health::default();
         tokio::spawn(watch(vec![ours], health.gate("ours")));
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_wanted_socket_is_taken() {
+    async fn only_the_socket_for_the_address_is_taken() {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let mut theirs = vec![listen(), listen()];
         let second = theirs[1].local_addr().unwrap();

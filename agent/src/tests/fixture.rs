@@ -1,4 +1,4 @@
-//! An issuer with real keys, and callers and credentials to test with.
+//! An issuer with real keys, and callers and credentials for tests.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const NOW: i64 = 1_800_000_000;
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
-/// A key pair and the name that it is published under.
+/// A key pair and the `kid` that it is published with.
 pub(crate) struct Signer {
     pub(crate) kid: &'static str,
     pair: Pair,
@@ -108,7 +108,7 @@ impl Signer {
         }
     }
 
-    /// A token over these claims.
+    /// A signed token with these claims.
     pub(crate) fn token(&self, algorithm: &str, claims: &Value) -> String {
         self.token_with(&json!({"alg": algorithm, "kid": self.kid, "typ": "JWT"}), claims)
     }
@@ -121,7 +121,7 @@ impl Signer {
     }
 }
 
-/// A token whose signature is what the caller makes of the signed part.
+/// A token whose signature is `sign`'s result.
 pub(crate) fn forged(
     header: &Value,
     claims: &Value,
@@ -145,7 +145,7 @@ pub(crate) fn now() -> Timestamp {
     at(0)
 }
 
-/// So many seconds from now.
+/// [`NOW`] plus this many seconds.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(NOW + seconds).unwrap()
 }
@@ -158,7 +158,7 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-/// The claims of a good token, as of [`NOW`].
+/// The claims of a valid token at [`NOW`].
 pub(crate) fn claims() -> Value {
     claims_from(NOW)
 }

@@ -1,4 +1,4 @@
-//! From a request on a socket to an STS on another, and back.
+//! From a request on a socket to an STS on another and back.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,14 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     fixture::{ROLE, RSA, STRANGER, claims_from, keys, rules},
-    sts::Sts,
+    sts::FakeSts,
 };
 use crate::{
     Agent, Extras, Parts,
     clock::Clock,
-    exchange::{Exchange, web_identity::WebIdentity},
-    http::{Front, Hosts},
-    keys::{KeyRing, KeySource},
+    exchange::{ExchangeClient, web_identity::WebIdentity},
+    hosts::Hosts,
+    http::CredentialsService,
+    keys::{JwksCache, KeySource},
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
     resolve::{ServiceAccountFacts, ServiceAccountMap},
@@ -31,7 +32,7 @@ use crate::{
 
 /// An agent on loopback with an STS behind it.
 pub(crate) struct World {
-    pub(crate) sts: Sts,
+    pub(crate) sts: FakeSts,
     pub(crate) address: SocketAddr,
     pub(crate) agent: Arc<Agent>,
     pods: PodMap,
@@ -39,18 +40,19 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
-    let ways = |sts: &Sts| Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))) as Arc<_>;
-    world_with(ways, rules(), |_| ()).await
+    let exchange =
+        |sts: &FakeSts| Arc::new(WebIdentity::new("eu-central-1", Some(sts.url()))) as Arc<_>;
+    world_with(exchange, rules(), |_| ()).await
 }
 
-/// A world with another exchange, other rules and other extras.
+/// A world with this exchange, these rules and changed extras.
 pub(crate) async fn world_with(
-    exchange: impl FnOnce(&Sts) -> Arc<dyn Exchange>,
+    exchange: impl FnOnce(&FakeSts) -> Arc<dyn ExchangeClient>,
     rules: Rules,
     change: impl FnOnce(&mut Extras),
 ) -> World {
     podrole_runtime::crypto::install();
-    let sts = Sts::start().await;
+    let sts = FakeSts::start().await;
     let exchange = exchange(&sts);
     let session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
     let mut extras = Extras::plain(exchange.kind(), &session_name, &rules);
@@ -61,7 +63,7 @@ pub(crate) async fn world_with(
     let (pods, accounts) = (PodMap::default(), ServiceAccountMap::default());
     let clock = Clock::default();
     let parts = Parts {
-        keys: KeyRing::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
+        keys: JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
         rules,
         service_accounts: Arc::new(accounts.clone()),
         liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
@@ -73,7 +75,7 @@ pub(crate) async fn world_with(
         clock,
     };
     let agent = Agent::with(parts, extras);
-    tokio::spawn(server.run(Front::of(&agent), CancellationToken::new()));
+    tokio::spawn(server.run(CredentialsService::of(&agent), CancellationToken::new()));
     let world = World { sts, address, agent, pods, accounts };
     world.set_pod(false);
     world.set_role(ROLE);
@@ -135,7 +137,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn sts_is_asked_with_the_pods_own_token_and_nothing_else() {
+async fn sts_is_called_with_the_pods_own_token_and_no_signature() {
     let world = world().await;
     let token = world.token();
     let (status, body) = world.ask(&token).await;
@@ -156,8 +158,8 @@ async fn sts_is_asked_with_the_pods_own_token_and_nothing_else() {
     assert_eq!(world.sts.calls(), 1);
 }
 
-/// The SDK reads the process's own environment, so it gets a process of its own: this test
-/// program again, with one test and the two variables.
+/// The SDK reads the environment, so it runs in a process of its own: this test program again, with
+/// one test and two variables.
 #[tokio::test]
 async fn an_sdk_gets_its_credentials() {
     let world = world().await;
@@ -183,7 +185,7 @@ async fn in_the_child_the_sdk_finds_credentials() {
     }
     podrole_runtime::crypto::install();
     let configuration = aws_config::provider_config::ProviderConfig::empty()
-        .with_http_client(crate::outbound::Outbound::default().sdk_client())
+        .with_http_client(crate::http_client::HttpClients::default().sdk_client())
         .with_sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .with_time_source(aws_smithy_async::time::SystemTimeSource::new());
     let provider = EcsCredentialsProvider::builder().configure(&configuration);
@@ -197,7 +199,7 @@ async fn in_the_child_the_sdk_finds_credentials() {
 }
 
 #[tokio::test]
-async fn refusals_say_whose_fault_it_is() {
+async fn each_refusal_has_its_status_and_code() {
     let world = world().await;
     let (status, body) = world.ask(&STRANGER.token("RS256", &world.claims())).await;
     assert_eq!((status, &body["code"]), (400, &"InvalidToken".into()), "{body}");
@@ -213,11 +215,11 @@ async fn refusals_say_whose_fault_it_is() {
     world.set_role(ROLE);
     world.set_pod(true);
     assert_eq!(world.ask(&world.token()).await.0, 403);
-    assert_eq!(world.sts.calls(), 0, "nobody of these got to AWS");
+    assert_eq!(world.sts.calls(), 0, "none of these reached AWS");
 }
 
 #[tokio::test]
-async fn a_pod_that_ends_is_served_no_longer_though_its_credentials_are_there() {
+async fn a_pod_that_ends_is_no_longer_served_from_the_cache() {
     let world = world().await;
     let token = world.token();
     assert_eq!(world.ask(&token).await.0, 200);
@@ -229,7 +231,7 @@ async fn a_pod_that_ends_is_served_no_longer_though_its_credentials_are_there() 
 }
 
 #[tokio::test]
-async fn what_sts_refuses_is_answered_by_its_fault() {
+async fn each_error_of_sts_has_its_status_and_code() {
     for (status, code, answer, word) in [
         (403, "AccessDenied", 403, "AccessDenied"),
         (400, "InvalidIdentityToken", 400, "InvalidToken"),

@@ -1,4 +1,4 @@
-//! An STS that answers by script, in STS's own XML.
+//! A scripted STS that answers in STS's XML.
 
 use std::{
     sync::{
@@ -13,28 +13,28 @@ use podrole_runtime::serve::{Limits, Server};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone)]
-pub(crate) struct Sts(Arc<Inner>);
+pub(crate) struct FakeSts(Arc<StsState>);
 
-struct Inner {
+struct StsState {
     url: String,
     calls: AtomicUsize,
     delay: AtomicU64,
     error: Mutex<Option<(u16, &'static str)>>,
-    /// Faults of questions that contain a text.
-    faults: Mutex<Vec<(&'static str, u16, &'static str)>>,
+    /// The errors of requests that contain a text.
+    errors: Mutex<Vec<(&'static str, u16, &'static str)>>,
     seen: Mutex<Vec<String>>,
 }
 
-impl Sts {
+impl FakeSts {
     pub(crate) async fn start() -> Self {
         let loopback = "127.0.0.1:0".parse().unwrap();
         let server = Server::bind(loopback, Limits::default()).await.unwrap();
-        let sts = Self(Arc::new(Inner {
+        let sts = Self(Arc::new(StsState {
             url: format!("http://{}", server.address()),
             calls: AtomicUsize::new(0),
             delay: AtomicU64::new(0),
             error: Mutex::default(),
-            faults: Mutex::default(),
+            errors: Mutex::default(),
             seen: Mutex::default(),
         }));
         let router = Router::new().route("/", post(answer)).with_state(sts.clone());
@@ -59,24 +59,24 @@ impl Sts {
         *self.0.error.lock().unwrap() = Some((status, code));
     }
 
-    /// Questions that contain `part` fail.
+    /// Requests that contain `part` fail.
     pub(crate) fn fails_at(&self, part: &'static str, status: u16, code: &'static str) {
-        self.0.faults.lock().unwrap().push((part, status, code));
+        self.0.errors.lock().unwrap().push((part, status, code));
     }
 
     pub(crate) fn works_again(&self) {
         *self.0.error.lock().unwrap() = None;
-        self.0.faults.lock().unwrap().clear();
+        self.0.errors.lock().unwrap().clear();
     }
 
-    /// The bodies that were sent, and whether anything was signed.
+    /// The bodies of the requests, with the key that signed each.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.0.seen.lock().unwrap().clone()
     }
 }
 
 async fn answer(
-    State(sts): State<Sts>,
+    State(sts): State<FakeSts>,
     headers: axum::http::HeaderMap,
     body: String,
 ) -> (StatusCode, String) {
@@ -87,10 +87,10 @@ async fn answer(
     sts.0.seen.lock().unwrap().push(format!("{body}&signed={signed}&key={key}"));
     tokio::time::sleep(Duration::from_millis(sts.0.delay.load(SeqCst))).await;
     let error = *sts.0.error.lock().unwrap();
-    let faults = sts.0.faults.lock().unwrap().clone();
-    let at = faults.iter().find(|(part, ..)| body.contains(part));
+    let errors = sts.0.errors.lock().unwrap().clone();
+    let at = errors.iter().find(|(part, ..)| body.contains(part));
     if let Some((status, code)) = error.or(at.map(|(_, status, code)| (*status, *code))) {
-        // An STS that repeats what it was sent, as none should.
+        // The message echoes the request, which must not end up in a log.
         let body = body.replace('&', "&amp;");
         let xml = format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
@@ -101,14 +101,14 @@ async fn answer(
     (StatusCode::OK, session(&body))
 }
 
-/// The name of the key that signed, if one did.
+/// The ID of the key that signed the request, if one did.
 fn signed_with(headers: &axum::http::HeaderMap) -> Option<String> {
     let signed = headers.get("authorization")?.to_str().unwrap();
     let (_, key) = signed.split_once("Credential=")?;
     Some(key.split('/').next()?.to_owned())
 }
 
-/// Credentials whose names tell the role: `ASIAFROMSTS` for `app`, `ASIAOFtarget` for `target`.
+/// Credentials whose key's ID names the role: `ASIAFROMSTS` for `app`, `ASIAOFtarget` for `target`.
 fn session(body: &str) -> String {
     let action =
         if body.contains("WebIdentity") { "AssumeRoleWithWebIdentity" } else { "AssumeRole" };

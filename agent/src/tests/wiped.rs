@@ -1,4 +1,4 @@
-//! What the agent held of a token and of credentials is nowhere in its memory when it is done.
+//! Tokens and credentials are nowhere in the agent's memory after it ends.
 #![cfg(target_os = "linux")]
 
 use std::{fs, io::Read as _, io::Seek as _, io::SeekFrom};
@@ -8,13 +8,13 @@ use tokio::runtime::Runtime;
 use super::full_path::world;
 use crate::secret::{WIPING, Wiping};
 
-/// As in the daemon.
+/// The same as in the daemon.
 #[global_allocator]
 static ALLOCATOR: Wiping = WIPING;
 
 const CHILD: &str = "PODROLE_TEST_WIPED";
 
-/// A text that is not in memory as it is: only what is found there is of others.
+/// A text that is stored inverted, so that a search for it does not find this copy.
 struct Masked(Vec<u8>);
 
 impl Masked {
@@ -26,7 +26,7 @@ impl Masked {
         place.len() >= self.0.len() && place.iter().zip(&self.0).all(|(byte, mask)| *byte == !mask)
     }
 
-    /// How often it is in this process's memory.
+    /// How often it occurs in this process's memory.
     fn found(&self) -> usize {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let mut memory = fs::File::open("/proc/self/mem").unwrap();
@@ -36,7 +36,7 @@ impl Masked {
             let [begins, ends] = [begins, ends].map(|at| u64::from_str_radix(at, 16).unwrap());
             memory.seek(SeekFrom::Start(begins)).unwrap();
             let mut content = vec![0; usize::try_from(ends - begins).unwrap()];
-            // Some of it may be gone by now.
+            // A mapping may have been removed since.
             if memory.read_exact(&mut content).is_ok() {
                 let first = !self.0[0];
                 let places = content.iter().enumerate().filter(|(_, byte)| **byte == first);
@@ -47,9 +47,9 @@ impl Masked {
     }
 }
 
-/// Other tests hold tokens too, so this one gets a process of its own.
+/// Other tests hold tokens too, so this one runs in a process of its own.
 #[test]
-fn nothing_of_a_token_or_a_key_is_left() {
+fn no_token_or_key_is_left_in_memory() {
     let child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "tests::wiped::in_the_child_nothing_is_left", "--nocapture"])
         .env(CHILD, "1")
@@ -75,7 +75,7 @@ fn in_the_child_nothing_is_left() {
         let key = Masked::of(body["SecretAccessKey"].as_str().unwrap().as_bytes());
         (signature, key, world)
     });
-    assert!(signature.found() > 0 && key.found() > 0, "while they are kept they are there");
+    assert!(signature.found() > 0 && key.found() > 0, "the cache holds them");
     drop((world, runtime));
     assert_eq!((signature.found(), key.found()), (0, 0));
     println!("looked");

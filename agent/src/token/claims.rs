@@ -16,7 +16,7 @@ pub(super) struct Claims {
     nbf: Option<i64>,
     iat: Option<i64>,
     #[serde(rename = "kubernetes.io")]
-    kubernetes: Option<Kubernetes>,
+    kubernetes: Option<KubernetesClaims>,
     #[serde(rename = "kubernetes.io/serviceaccount/namespace")]
     legacy: Option<serde::de::IgnoredAny>,
 }
@@ -29,26 +29,26 @@ enum OneOrMany {
 }
 
 #[derive(Deserialize)]
-struct Kubernetes {
+struct KubernetesClaims {
     namespace: Option<String>,
-    pod: Option<Named>,
-    serviceaccount: Option<Named>,
-    node: Option<Node>,
+    pod: Option<ObjectClaim>,
+    serviceaccount: Option<ObjectClaim>,
+    node: Option<NodeClaim>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct ObjectClaim {
     name: String,
     uid: String,
 }
 
 #[derive(Deserialize)]
-struct Node {
+struct NodeClaim {
     name: String,
 }
 
 impl Claims {
-    /// Whether they name an issuer that is believed, which proves nothing.
+    /// Whether they name an accepted issuer. Without a verified signature this proves nothing.
     pub(super) fn is_of(&self, keys: &Keys, rules: &Rules) -> bool {
         self.iss.as_ref().is_some_and(|named| rules.issuers.contains(named) || keys.names(named))
     }
@@ -58,8 +58,8 @@ impl Claims {
     }
 }
 
-/// Holds the claims against the rules, and against the issuers that the key set names. `issuer` is
-/// set when the key stands for that one alone.
+/// Checks the claims against the rules and the issuers that the key set names. `issuer` is set if
+/// the key verifies only that issuer's tokens.
 pub(super) fn check(
     claims: Claims,
     issuer: Option<&str>,
@@ -70,9 +70,9 @@ pub(super) fn check(
     if claims.legacy.is_some() {
         return Err(TokenError::Legacy);
     }
-    let (believed, issued) = (claims.is_of(keys, rules), claims.issued());
+    let (accepted, issued) = (claims.is_of(keys, rules), claims.issued());
     let named = claims.iss.ok_or(TokenError::Missing("iss"))?;
-    if !believed || issuer.is_some_and(|only| only != named) {
+    if !accepted || issuer.is_some_and(|only| only != named) {
         return Err(TokenError::Issuer { issued });
     }
     let expires = check_times(claims.exp, claims.nbf, now)?;
@@ -133,17 +133,17 @@ fn read_audiences(aud: Option<OneOrMany>) -> Result<Vec<String>, TokenError> {
 
 fn check_audiences(audiences: &[String], rules: &Rules) -> Result<bool, TokenError> {
     let mut listed = rules.audiences.iter();
-    let listed = listed.any(|taken| audiences.iter().any(|named| named == taken.as_str()));
+    let listed = listed.any(|accepted| audiences.iter().any(|named| named == accepted.as_str()));
     let first = rules.audiences.first();
     (listed || rules.own_audiences).then_some(listed).ok_or_else(|| TokenError::Audience {
         wanted: first.map(ToString::to_string).unwrap_or_default(),
     })
 }
 
-/// `sub` and the `kubernetes.io` claims must speak of one ServiceAccount.
+/// `sub` and the `kubernetes.io` claims must name the same ServiceAccount.
 fn check_account(
     subject: &str,
-    kubernetes: &Kubernetes,
+    kubernetes: &KubernetesClaims,
 ) -> Result<(ServiceAccountRef, String), TokenError> {
     let account = ServiceAccountRef::from_subject(subject).map_err(|_| TokenError::Subject)?;
     let named = kubernetes.serviceaccount.as_ref();
@@ -159,7 +159,7 @@ fn check_account(
     Ok((account, named.uid.clone()))
 }
 
-/// A name that can stand in a path of the API server's.
+/// Whether the name can be part of an API server's path: a pod is looked up by it.
 fn is_object_name(name: &str) -> bool {
     let legal =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bearer_token::tests::bearer;
 use crate::tests::fixture::{
     EC256, EC384, EC521, ISSUER, RSA, STRANGER, Signer, at, caller, claims, forged, jwks, keys,
     now, rules,
@@ -6,7 +7,7 @@ use crate::tests::fixture::{
 use serde_json::{Value, json};
 
 fn check(claims: &Value) -> Result<Caller, TokenError> {
-    verify(&RSA.token("RS256", claims), &keys(&[&RSA]), &rules(), now())
+    verify(&bearer(&RSA.token("RS256", claims)), &keys(&[&RSA]), &rules(), now())
 }
 
 /// The claims of a good token with one place changed; `null` takes it away.
@@ -18,13 +19,13 @@ fn with(pointer: &str, value: Value) -> Value {
 }
 
 #[test]
-fn a_good_token_names_its_pod() {
+fn a_valid_token_identifies_its_pod() {
     assert_eq!(check(&claims()), Ok(caller()));
     assert_eq!(check(&with("/aud", "sts.amazonaws.com".into())), Ok(caller()));
 }
 
 #[test]
-fn each_algorithm_is_taken_with_its_own_key() {
+fn each_algorithm_is_accepted_with_its_own_key() {
     let signers: [(&Signer, &[&str]); 4] = [
         (&RSA, &["RS256", "RS384", "RS512"]),
         (&EC256, &["ES256"]),
@@ -35,22 +36,26 @@ fn each_algorithm_is_taken_with_its_own_key() {
     for (signer, algorithms) in signers {
         for algorithm in algorithms {
             let token = signer.token(algorithm, &claims());
-            assert_eq!(verify(&token, &keys, &rules(), now()), Ok(caller()), "{algorithm}");
+            assert_eq!(
+                verify(&bearer(&token), &keys, &rules(), now()),
+                Ok(caller()),
+                "{algorithm}"
+            );
         }
     }
 }
 
 #[test]
-fn other_algorithms_are_not_taken() {
+fn other_algorithms_are_refused() {
     let keys = keys(&[&RSA, &EC256, &EC384]);
-    let verify = |token: &str| verify(token, &keys, &rules(), now());
+    let verify = |token: &str| verify(&bearer(token), &keys, &rules(), now());
     assert_eq!(verify(&RSA.token("PS256", &claims())), Err(TokenError::Algorithm));
     for algorithm in ["none", "None", "EdDSA", "", "HS256", "HS512"] {
         let header = json!({"alg": algorithm, "kid": "rsa"});
         let unsigned = forged(&header, &claims(), |_| Vec::new());
         assert_eq!(verify(&unsigned), Err(TokenError::Algorithm), "{algorithm}");
     }
-    // The public key as an HMAC secret, which a careless library takes.
+    // The public key as an HMAC secret, which a careless library accepts.
     let header = json!({"alg": "HS256", "kid": "rsa"});
     let token = forged(&header, &claims(), |signed| {
         let key = jsonwebtoken::EncodingKey::from_secret(&RSA.public_der());
@@ -66,17 +71,18 @@ fn other_algorithms_are_not_taken() {
 }
 
 #[test]
-fn a_key_that_names_its_algorithm_has_no_other() {
+fn a_key_that_names_its_algorithm_verifies_no_other() {
     let mut jwk = RSA.jwk();
     jwk["alg"] = "RS512".into();
     let keys = Keys::read(&jwks(&[jwk]), None, now()).unwrap();
-    let verify = |algorithm| verify(&RSA.token(algorithm, &claims()), &keys, &rules(), now());
+    let verify =
+        |algorithm| verify(&bearer(&RSA.token(algorithm, &claims())), &keys, &rules(), now());
     assert_eq!(verify("RS512"), Ok(caller()));
     assert_eq!(verify("RS256"), Err(TokenError::Algorithm));
 }
 
 #[test]
-fn keys_that_sign_nothing_here_are_passed_over() {
+fn keys_of_unsupported_kinds_are_left_out() {
     let encryption = with_alg(RSA.jwk(), "use", "enc");
     let pss = with_alg(RSA.jwk(), "alg", "PS256");
     let secret = json!({"kty": "oct", "kid": "rsa", "k": "c2VjcmV0", "alg": "HS256"});
@@ -91,7 +97,7 @@ fn keys_that_sign_nothing_here_are_passed_over() {
     set.push(with_alg(EC521.jwk(), "alg", "ES512"));
     let keys = Keys::read(&jwks(&set), None, now()).unwrap();
     let token = EC521.token("ES512", &claims());
-    assert_eq!(verify(&token, &keys, &rules(), now()), Ok(caller()));
+    assert_eq!(verify(&bearer(&token), &keys, &rules(), now()), Ok(caller()));
     for text in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[]}"#] {
         assert!(Keys::read(text.as_bytes(), None, now()).is_err(), "{text}");
     }
@@ -106,47 +112,47 @@ fn with_alg(mut jwk: Value, name: &str, value: &str) -> Value {
 fn a_signature_of_another_key_is_refused() {
     let token = STRANGER.token("RS256", &claims());
     let mine = keys(&[&RSA]);
-    assert_eq!(verify(&token, &mine, &rules(), now()), Err(TokenError::Signature));
+    assert_eq!(verify(&bearer(&token), &mine, &rules(), now()), Err(TokenError::Signature));
     let good = RSA.token("RS256", &claims());
     let (signed, _) = good.rsplit_once('.').unwrap();
     let unsigned = format!("{signed}.");
-    assert_eq!(verify(&unsigned, &mine, &rules(), now()), Err(TokenError::Signature));
+    assert_eq!(verify(&bearer(&unsigned), &mine, &rules(), now()), Err(TokenError::Signature));
     // The right signature under other claims.
     let (_, signature) = good.rsplit_once('.').unwrap();
     let other = RSA.token("RS256", &with("/sub", "system:serviceaccount:shop:admin".into()));
     let (other, _) = other.rsplit_once('.').unwrap();
     let mixed = format!("{other}.{signature}");
-    assert_eq!(verify(&mixed, &mine, &rules(), now()), Err(TokenError::Signature));
+    assert_eq!(verify(&bearer(&mixed), &mine, &rules(), now()), Err(TokenError::Signature));
 }
 
 #[test]
-fn an_unknown_key_is_told_apart() {
+fn an_unknown_key_and_a_foreign_issuer_are_different_errors() {
     let foreign_issuer = TokenError::Issuer { issued: Some(at(-10)) };
     let token = EC256.token("ES256", &claims());
     let unknown = TokenError::UnknownKey { issued: Some(at(-10)) };
-    assert_eq!(verify(&token, &keys(&[&RSA]), &rules(), now()), Err(unknown));
-    // Whoever made it is not believed, whatever the key is.
+    assert_eq!(verify(&bearer(&token), &keys(&[&RSA]), &rules(), now()), Err(unknown));
+    // With a foreign issuer the key does not matter.
     let foreign = EC256.token("ES256", &with("/iss", "https://other.example".into()));
-    assert_eq!(verify(&foreign, &keys(&[&RSA]), &rules(), now()), Err(foreign_issuer));
+    assert_eq!(verify(&bearer(&foreign), &keys(&[&RSA]), &rules(), now()), Err(foreign_issuer));
     let nameless = RSA.token_with(&json!({"alg": "RS256"}), &claims());
-    assert_eq!(verify(&nameless, &keys(&[&EC256, &RSA]), &rules(), now()), Ok(caller()));
+    assert_eq!(verify(&bearer(&nameless), &keys(&[&EC256, &RSA]), &rules(), now()), Ok(caller()));
 }
 
 #[test]
-fn a_key_of_one_issuer_does_not_speak_for_another() {
+fn a_key_of_one_issuer_does_not_verify_anothers_tokens() {
     let other = Some("https://other.example");
     let keys = Keys::read(&jwks(&[RSA.jwk()]), other, now()).unwrap();
     let mut rules = rules();
     rules.issuers.push("https://other.example".to_owned());
     let token = RSA.token("RS256", &claims());
     let refused = TokenError::Issuer { issued: Some(at(-10)) };
-    assert_eq!(verify(&token, &keys, &rules, now()), Err(refused));
+    assert_eq!(verify(&bearer(&token), &keys, &rules, now()), Err(refused));
     let token = RSA.token("RS256", &with("/iss", "https://other.example".into()));
-    assert!(verify(&token, &keys, &rules, now()).is_ok());
+    assert!(verify(&bearer(&token), &keys, &rules, now()).is_ok());
 }
 
 #[test]
-fn the_issuer_is_one_of_the_list() {
+fn the_issuer_must_be_in_the_rules() {
     for issuer in ["https://issuer.example/", "https://other.example", ""] {
         let refused = Err(TokenError::Issuer { issued: Some(at(-10)) });
         assert_eq!(check(&with("/iss", issuer.into())), refused, "{issuer}");
@@ -154,20 +160,20 @@ fn the_issuer_is_one_of_the_list() {
 }
 
 #[test]
-fn an_issuer_that_the_key_set_names_is_believed_too() {
+fn an_issuer_that_the_key_set_names_is_accepted_too() {
     let mut rules = rules();
     rules.issuers.clear();
     let token = RSA.token("RS256", &claims());
     let refused = TokenError::Issuer { issued: Some(at(-10)) };
     let other = keys(&[&RSA]).naming("https://other.example".to_owned());
-    assert_eq!(verify(&token, &other, &rules, now()), Err(refused.clone()));
-    assert_eq!(verify(&token, &keys(&[&RSA]), &rules, now()), Err(refused));
+    assert_eq!(verify(&bearer(&token), &other, &rules, now()), Err(refused.clone()));
+    assert_eq!(verify(&bearer(&token), &keys(&[&RSA]), &rules, now()), Err(refused));
     let named = keys(&[&RSA]).naming(ISSUER.to_owned());
-    assert_eq!(verify(&token, &named, &rules, now()), Ok(caller()));
+    assert_eq!(verify(&bearer(&token), &named, &rules, now()), Ok(caller()));
 }
 
 #[test]
-fn the_audience_is_one_of_the_list() {
+fn one_audience_must_be_in_the_rules() {
     let wanted = || "sts.amazonaws.com".to_owned();
     for audience in [json!("vault"), json!(["a", "b"]), json!(""), json!("sts.amazonaws.com.")] {
         let claims = with("/aud", audience);
@@ -179,12 +185,12 @@ fn the_audience_is_one_of_the_list() {
     let mut rules = rules();
     rules.own_audiences = true;
     let token = RSA.token("RS256", &with("/aud", "vault".into()));
-    let left = verify(&token, &keys(&[&RSA]), &rules, now()).unwrap();
+    let left = verify(&bearer(&token), &keys(&[&RSA]), &rules, now()).unwrap();
     assert!(!left.listed_audience);
 }
 
 #[test]
-fn times_have_60_seconds_of_skew_and_no_more() {
+fn times_have_60_seconds_of_skew() {
     let times = |exp: i64, nbf: i64| {
         let mut claims = with("/exp", (now().as_second() + exp).into());
         claims["nbf"] = (now().as_second() + nbf).into();
@@ -200,7 +206,7 @@ fn times_have_60_seconds_of_skew_and_no_more() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_claim_is_named() {
     for (pointer, error) in [
         ("/exp", TokenError::Missing("exp")),
         ("/iss", TokenError::Missing("iss")),
@@ -229,7 +235,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn the_subject_is_the_service_account() {
+fn the_subject_must_be_the_service_account() {
     for (pointer, value) in [
         ("/sub", "system:node:n1"),
         ("/sub", "system:serviceaccount:shop:other"),
@@ -252,14 +258,12 @@ fn tokens_from_secrets_are_refused() {
 }
 
 #[test]
-fn what_is_no_token_is_refused_before_any_work() {
-    let verify = |token: &str| verify(token, &keys(&[&RSA]), &rules(), now());
+fn malformed_tokens_are_refused() {
+    let verify = |token: &str| verify(&bearer(token), &keys(&[&RSA]), &rules(), now());
     let good = RSA.token("RS256", &claims());
-    let long = format!("{good}{}", "A".repeat(MAX_TOKEN_BYTES));
-    assert_eq!(verify(&long), Err(TokenError::TooLong));
     let critical = json!({"alg": "RS256", "kid": "rsa", "crit": ["b64"]});
     let critical = RSA.token_with(&critical, &claims());
-    for token in ["", ".", "..", "a.b.c", "e30.e30.", &format!("{good}.x"), &critical, "é.é.é"] {
+    for token in [".", "..", "a.b.c", "e30.e30.", &format!("{good}.x"), &critical] {
         assert_eq!(verify(token), Err(TokenError::Malformed), "{token}");
     }
 }

@@ -6,8 +6,9 @@ use podrole_agent::{
     Agent, Parts,
     clock::Clock,
     exchange::web_identity::WebIdentity,
-    http::{self, Hosts},
-    keys::{KeyRing, KeySource},
+    hosts::Hosts,
+    http,
+    keys::{JwksCache, KeySource},
     metrics::Metrics,
     node::Liveness,
     token::Rules,
@@ -27,7 +28,7 @@ pub(crate) async fn router(
 ) -> Result<axum::Router, Failure> {
     let clock = Clock::default();
     let issuers = vec![issuer.url().to_owned()];
-    let keys = KeyRing::new(KeySource::Issuers(issuers.clone()), clock.clone());
+    let keys = JwksCache::new(KeySource::Issuers(issuers.clone()), clock.clone());
     keys.refetch()
         .await
         .map_err(|error| Failure::bug("fetching the issuer's keys for the agent", &error))?;

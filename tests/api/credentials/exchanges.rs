@@ -179,13 +179,13 @@ async fn assume_role_tags_the_session_and_follows_the_list() {
     let body = stage.until(&token, 200).await;
     let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/base/{namespace}.app");
     assert_eq!(stage.whoami(&body).await, arn);
-    assert!(!stage.agent.log().contains("a session of 15 minutes or less"));
+    assert!(!stage.agent.log().contains("the session lasts 15 minutes or less"));
     let mut short = entry("app", "base");
     short["durationSeconds"] = 900.into();
     stage.associate(&json!([short]));
     let hinted = async || {
         stage.ask(&token).await;
-        Ok(stage.agent.log().contains("a session of 15 minutes or less"))
+        Ok(stage.agent.log().contains("the session lasts 15 minutes or less"))
     };
     wait::until("the hint", std::time::Duration::from_secs(5), hinted).await.unwrap();
     stage.associate(&json!([]));

@@ -85,7 +85,7 @@ async fn a_token_from_another_address_than_its_pods_is_told_or_refused() {
     // Where it only warns, the pod is served, and the metric tells.
     until("the count", async || {
         assert_eq!(stage.ask(&token).await.unwrap().0, 200);
-        stage.agent.counts("podrole_foreign_peers_total").await.filter(|count| *count > 0)
+        stage.agent.counts("podrole_agent_foreign_peers_total").await.filter(|count| *count > 0)
     })
     .await;
     move_to("127.0.0.1").await;
@@ -108,7 +108,7 @@ async fn a_final_refusal_is_an_event_on_the_pod_and_only_one() {
         ("AccessDenied".into(), "Warning".into())
     );
     let note = said(&event.note);
-    assert!(note.contains("trust policy must") && note.contains(":stranger"), "{note}");
+    assert!(note.contains("in its trust policy") && note.contains(":stranger"), "{note}");
     assert!(!note.contains(token.rsplit('.').next().unwrap()), "a token is in an Event");
     assert_eq!(events_on(&stage.namespace, &pod).await.len(), 1);
 }
@@ -146,10 +146,10 @@ async fn a_pod_that_should_have_been_injected_is_told_of_once() {
     for pod in [&before, &after] {
         let event = until("the Event", async || events_on(&labelled, pod).await.pop()).await;
         assert_eq!(event.reason.as_deref(), Some("NotInjected"));
-        assert!(event.note.unwrap().contains("make the pod anew"));
+        assert!(event.note.unwrap().contains("create the pod again"));
         assert_eq!(events_on(&labelled, pod).await.len(), 1);
     }
-    assert_eq!(agent.counts("podrole_pods_not_injected_total").await, Some(2));
+    assert_eq!(agent.counts("podrole_agent_pods_not_injected_total").await, Some(2));
     for pod in &others {
         assert!(events_on(&labelled, pod).await.is_empty());
         assert!(events_on(&plain, pod).await.is_empty());

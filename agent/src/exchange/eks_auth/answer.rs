@@ -1,24 +1,25 @@
-//! What EKS Auth answers, read with suspicion. Pure.
+//! Parses and checks the responses of EKS Auth. Pure.
 
 use jiff::Timestamp;
-use podrole_identity::Exchange as Kind;
+use podrole_identity::Exchange;
 use serde::Deserialize;
 
 use crate::{
-    exchange::{Credentials, ErrorKind, ExchangeError, classify, signed},
-    outbound::Answer,
+    bearer_token::BearerToken,
+    exchange::{Credentials, ExchangeError, assumed_role_arn::AssumedRoleArn, classify},
+    http_client::RawResponse,
     secret::Secret,
     token::Caller,
 };
 
-/// Members that nobody here knows are let be.
+/// A response. Unknown members are ignored, as AWS adds some over time.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Success {
+struct AssumeRoleOutput {
     subject: Subject,
     audience: String,
-    assumed_role_user: User,
-    credentials: Given,
+    assumed_role_user: AssumedRoleUser,
+    credentials: IssuedCredentials,
 }
 
 #[derive(Deserialize)]
@@ -29,40 +30,44 @@ struct Subject {
 }
 
 #[derive(Deserialize)]
-struct User {
+struct AssumedRoleUser {
     arn: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Given {
+struct IssuedCredentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: String,
-    /// Seconds, with or without a fraction.
+    /// Seconds since 1970, with or without a fraction.
     expiration: f64,
 }
 
 #[derive(Deserialize, Default)]
-struct Failure {
+struct ErrorOutput {
     #[serde(rename = "__type", alias = "code", default)]
     code: String,
     #[serde(alias = "Message", default)]
     message: String,
 }
 
-/// The credentials for this caller, or whose error it is that there are none.
+/// The credentials for this caller.
+///
+/// # Errors
+/// If EKS Auth refused, or the response is incomplete or for another ServiceAccount.
 pub(super) fn read(
-    answer: &Answer,
+    answer: &RawResponse,
     caller: &Caller,
-    token: &Secret,
+    token: &BearerToken,
 ) -> Result<Credentials, ExchangeError> {
     if answer.status != 200 {
         return Err(read_error(answer, token));
     }
-    let success: Success = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+    let success: AssumeRoleOutput =
+        serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
     must_be_for(&success, caller)?;
-    let user = signed::parts(&success.assumed_role_user.arn).ok_or_else(unreadable)?;
+    let user = AssumedRoleArn::parse(&success.assumed_role_user.arn).ok_or_else(unreadable)?;
     let given = success.credentials;
     let parts = [&given.access_key_id, &given.secret_access_key, &given.session_token];
     if parts.iter().any(|part| part.is_empty()) {
@@ -78,20 +83,19 @@ pub(super) fn read(
     })
 }
 
-/// Credentials of somebody else must not be handed out, whoever mixed them up.
-fn must_be_for(success: &Success, caller: &Caller) -> Result<(), ExchangeError> {
+/// Credentials for another ServiceAccount must not be served, even if a proxy or EKS Auth itself
+/// mixed up the responses.
+fn must_be_for(success: &AssumeRoleOutput, caller: &Caller) -> Result<(), ExchangeError> {
     let account = &caller.service_account;
     let same = success.subject.namespace == account.namespace()
         && success.subject.service_account == account.name()
         && caller.audiences.contains(&success.audience);
-    let message = "EKS Auth answered with credentials of somebody else; they are thrown away";
-    same.then_some(())
-        .ok_or_else(|| ExchangeError::new(ErrorKind::Transient, "WrongSubject", message))
+    let message = "EKS Auth returned credentials for another ServiceAccount; discarding them";
+    same.then_some(()).ok_or_else(|| ExchangeError::transient("WrongSubject", message))
 }
 
 fn unreadable() -> ExchangeError {
-    let message = "EKS Auth answered without usable credentials";
-    ExchangeError::new(ErrorKind::Transient, "UnreadableAnswer", message)
+    ExchangeError::transient("UnreadableAnswer", "EKS Auth returned no usable credentials")
 }
 
 fn seconds(number: f64) -> Option<Timestamp> {
@@ -99,14 +103,14 @@ fn seconds(number: f64) -> Option<Timestamp> {
     Timestamp::from_second(whole.as_secs()).ok()
 }
 
-fn read_error(answer: &Answer, token: &Secret) -> ExchangeError {
-    let failure: Failure = serde_json::from_slice(&answer.body).unwrap_or_default();
+fn read_error(answer: &RawResponse, token: &BearerToken) -> ExchangeError {
+    let failure: ErrorOutput = serde_json::from_slice(&answer.body).unwrap_or_default();
     let named = answer.error_type.as_deref().unwrap_or(&failure.code);
-    // `prefix#Code:http://...`: both ends are ornament.
+    // The header's form is `prefix#Code:http://...`.
     let code = named.split(':').next().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or_default();
-    let error = classify(Kind::EksAuth, answer.status, code, &failure.message);
-    // An endpoint that echoes what it was sent must not bring the token into the log.
+    let error = classify(Exchange::EksAuth, answer.status, code, &failure.message);
+    // An endpoint that echoes the request must not bring the token into the log.
     ExchangeError::new(error, code, &failure.message.replace(token.expose(), "<token>"))
 }
 

@@ -12,16 +12,16 @@ use crate::{
     tests::{
         fixture::RSA,
         full_path::{World, world_with},
-        own_power::{own, place, pod_identity_rules},
+        source_credentials::{endpoint, own, pod_identity_rules},
     },
 };
 
-/// An EKS Auth that answers by script.
+/// A scripted EKS Auth.
 #[derive(Clone, Default)]
-struct Eks(Arc<Mutex<Script>>);
+struct Eks(Arc<Mutex<EksScript>>);
 
 #[derive(Default)]
-struct Script {
+struct EksScript {
     error: Option<(u16, &'static str)>,
     seen: Vec<(String, String)>,
     service_account: Option<&'static str>,
@@ -62,7 +62,7 @@ impl Eks {
         url
     }
 
-    fn set(&self, change: impl FnOnce(&mut Script)) {
+    fn set(&self, change: impl FnOnce(&mut EksScript)) {
         change(&mut self.0.lock().unwrap());
     }
 
@@ -77,9 +77,9 @@ async fn world() -> (World, Eks, Guards) {
     podrole_runtime::crypto::install();
     let (eks, (own, _), guards) = (Eks::default(), own(), Guards::default());
     guards.insert("shop".to_owned(), NamespaceFacts::default());
-    let place = place(&eks.start().await);
+    let endpoint = endpoint(&eks.start().await);
     let clock = Clock::default();
-    let exchange = EksAuth::at(&place, "shop-1", &Outbound::default(), own, clock);
+    let exchange = EksAuth::at(&endpoint, "shop-1", &HttpClients::default(), own, clock);
     let known = guards.clone();
     let world = world_with(
         |_| Arc::new(exchange),
@@ -102,7 +102,7 @@ async fn ask(world: &World) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn eks_auth_gets_the_token_signed_by_the_node() {
+async fn eks_auth_gets_the_token_in_a_request_that_the_node_signs() {
     let (world, eks, _) = world().await;
     let token = token(&world);
     let (status, body) = world.ask(&token).await;
@@ -117,7 +117,7 @@ async fn eks_auth_gets_the_token_signed_by_the_node() {
 }
 
 #[tokio::test]
-async fn what_eks_refuses_is_answered_by_its_fault() {
+async fn each_error_of_eks_auth_has_its_status() {
     for (status, code, answer, calls) in [
         (404, "ResourceNotFoundException", 404, 1),
         (400, "AccessDeniedException", 403, 1),
@@ -135,7 +135,7 @@ async fn what_eks_refuses_is_answered_by_its_fault() {
 }
 
 #[tokio::test]
-async fn credentials_for_somebody_else_are_503() {
+async fn credentials_for_another_service_account_are_answered_with_503() {
     let (world, eks, _) = world().await;
     eks.set(|script| script.service_account = Some("other"));
     let (status, body) = ask(&world).await;
@@ -143,7 +143,7 @@ async fn credentials_for_somebody_else_are_503() {
 }
 
 #[tokio::test]
-async fn the_role_that_eks_chose_is_held_against_the_guard_rail() {
+async fn the_role_that_eks_chooses_is_checked_against_the_guard_rail() {
     let (world, _, guards) = world().await;
     let set = |value: &str| {
         let permitted = PermittedRoles::read(Some(value));

@@ -9,7 +9,7 @@ async fn endpoint(region: &str, fips: bool, dual_stack: bool) -> String {
 }
 
 #[tokio::test]
-async fn sts_is_where_aws_says() {
+async fn the_sdk_resolves_awss_endpoints() {
     for (region, fips, dual_stack, url) in [
         ("eu-west-1", false, false, "https://sts.eu-west-1.amazonaws.com"),
         ("us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"),
@@ -22,7 +22,7 @@ async fn sts_is_where_aws_says() {
 }
 
 #[test]
-fn a_hop_signed_by_a_role_lasts_an_hour_at_most() {
+fn a_step_signed_with_a_roles_credentials_lasts_an_hour_at_most() {
     for (wanted, temporary, asked) in [
         (None, true, None),
         (Some(900), true, Some(900)),
@@ -34,8 +34,8 @@ fn a_hop_signed_by_a_role_lasts_an_hour_at_most() {
 }
 
 #[test]
-fn an_answer_for_another_role_is_not_believed() {
-    let hop = Hop {
+fn a_response_about_another_role_is_rejected() {
+    let step = RoleStep {
         role: "arn:aws:iam::111122223333:role/team/app".parse().unwrap(),
         external_id: None,
         policy: None,
@@ -43,14 +43,14 @@ fn an_answer_for_another_role_is_not_believed() {
     };
     let user =
         |arn: &str| AssumedRoleUser::builder().assumed_role_id("AROA:me").arn(arn).build().unwrap();
-    assert!(is_of(None, &hop));
-    assert!(is_of(Some(&user("arn:aws:sts::111122223333:assumed-role/app/me")), &hop));
+    assert!(is_of(None, &step));
+    assert!(is_of(Some(&user("arn:aws:sts::111122223333:assumed-role/app/me")), &step));
     for arn in [
         "arn:aws:sts::111122223333:assumed-role/other/me",
         "arn:aws:sts::444455556666:assumed-role/app/me",
         "arn:aws-cn:sts::111122223333:assumed-role/app/me",
         "junk",
     ] {
-        assert!(!is_of(Some(&user(arn)), &hop), "{arn}");
+        assert!(!is_of(Some(&user(arn)), &step), "{arn}");
     }
 }

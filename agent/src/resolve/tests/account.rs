@@ -3,7 +3,7 @@
 use super::*;
 
 fn check(facts: &ServiceAccountFacts) -> Result<Decision, ResolveError> {
-    by_annotation(&sessions(Kind::WebIdentity), facts, &namespace(None))
+    by_annotation(&sessions(Exchange::WebIdentity), facts, &namespace(None))
 }
 
 fn check_as(
@@ -12,7 +12,7 @@ fn check_as(
 ) -> Result<Decision, ResolveError> {
     let namespace = namespace(None);
     let asked = Asked { caller, account: facts, association: None, namespace: &namespace };
-    decide(&asked, &sessions(Kind::WebIdentity))
+    decide(&asked, &sessions(Exchange::WebIdentity))
 }
 
 #[test]
@@ -21,13 +21,13 @@ fn the_annotation_names_the_role() {
     assert_eq!(roles(&decision.session), [ROLE]);
     assert_eq!(decision.session.session_name.as_str(), "shop.app");
     assert!(decision.session.tags.is_empty() && !decision.per_pod);
-    assert_eq!(decision.session.hops[0].duration_seconds, None);
+    assert_eq!(decision.session.steps[0].duration_seconds, None);
 }
 
 #[test]
 fn without_a_role_there_is_none() {
     let service_account = caller().service_account;
-    let exchange = Kind::WebIdentity;
+    let exchange = Exchange::WebIdentity;
     let no_role = ResolveError::NoRole { service_account: service_account.clone(), exchange };
     assert_eq!(check(&facts(&[])), Err(no_role));
     assert_eq!(check_as(&caller(), None), Err(ResolveError::NoAccount(service_account)));
@@ -63,7 +63,7 @@ fn another_audience_must_be_the_service_accounts_own() {
 
 #[test]
 fn a_name_with_the_pod_in_it_is_a_session_for_each_pod() {
-    let mut sessions = sessions(Kind::WebIdentity);
+    let mut sessions = sessions(Exchange::WebIdentity);
     sessions.session_name = "{pod.name}".parse().unwrap();
     let facts = facts(&[("role-arn", ROLE)]);
     let decision = by_annotation(&sessions, &facts, &namespace(None)).unwrap();

@@ -7,8 +7,8 @@ const CHINA: &str = "arn:aws-cn:iam::111122223333:role/app";
 
 #[test]
 fn each_denial_has_its_status_and_code() {
-    let (web, assume) = (sessions(Kind::WebIdentity), sessions(Kind::AssumeRole));
-    let mut nowhere = sessions(Kind::AssumeRole);
+    let (web, assume) = (sessions(Exchange::WebIdentity), sessions(Exchange::AssumeRole));
+    let mut nowhere = sessions(Exchange::AssumeRole);
     nowhere.rules.cluster = None;
     let plain = namespace(None);
     let chain = format!(r#","targetRoleArn":"{TARGET}""#);
@@ -35,12 +35,13 @@ fn each_denial_has_its_status_and_code() {
 #[test]
 fn a_role_that_eks_chose_is_checked_afterwards_and_one_that_we_named_was_before() {
     let role: RoleArn = ROLE.parse().unwrap();
-    let mut session = by_association(&sessions(Kind::EksAuth), &association("")).unwrap().session;
+    let mut session =
+        by_association(&sessions(Exchange::EksAuth), &association("")).unwrap().session;
     let (caller, other, fine) = (caller(), namespace(Some(TARGET)), namespace(Some(ALL)));
     let refused = check_permitted(&role, &caller, &other, &session);
     assert!(matches!(refused, Err(ResolveError::Denied(Denial { .. }))));
     assert_eq!(check_permitted(&role, &caller, &fine, &session), Ok(()));
-    session.hops =
-        by_association(&sessions(Kind::AssumeRole), &association("")).unwrap().session.hops;
+    session.steps =
+        by_association(&sessions(Exchange::AssumeRole), &association("")).unwrap().session.steps;
     assert_eq!(check_permitted(&role, &caller, &other, &session), Ok(()));
 }

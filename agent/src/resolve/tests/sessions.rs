@@ -5,7 +5,7 @@ use super::*;
 const CHAIN: &str = r#","targetRoleArn":"arn:aws:iam::444455556666:role/target""#;
 
 fn assume(fields: &str) -> Result<Decision, ResolveError> {
-    by_association(&sessions(Kind::AssumeRole), &association(fields))
+    by_association(&sessions(Exchange::AssumeRole), &association(fields))
 }
 
 #[test]
@@ -27,24 +27,24 @@ fn the_six_tags_are_those_of_eks() {
     assert!(decision.per_pod);
     let untagged = assume(r#","disableSessionTags":true"#).unwrap();
     assert!(untagged.session.tags.is_empty() && !untagged.per_pod);
-    let web = by_association(&sessions(Kind::WebIdentity), &association("")).unwrap();
+    let web = by_association(&sessions(Exchange::WebIdentity), &association("")).unwrap();
     assert!(web.session.tags.is_empty() && !web.per_pod);
 }
 
 #[test]
 fn a_chain_is_requested_step_by_step() {
-    for exchange in [Kind::AssumeRole, Kind::WebIdentity] {
+    for exchange in [Exchange::AssumeRole, Exchange::WebIdentity] {
         let decision = by_association(&sessions(exchange), &association(CHAIN)).unwrap();
         assert_eq!(roles(&decision.session), [ROLE, TARGET]);
         let eks = "eu-west-1/111122223333/shop-1/shop/app";
-        assert_eq!(decision.session.hops[1].external_id.as_deref(), Some(eks));
-        assert_eq!(decision.session.hops[1].duration_seconds, Some(3540));
+        assert_eq!(decision.session.steps[1].external_id.as_deref(), Some(eks));
+        assert_eq!(decision.session.steps[1].duration_seconds, Some(3540));
     }
 }
 
 #[test]
 fn with_eks_auth_nothing_is_named_and_each_pod_has_its_session() {
-    let decision = by_association(&sessions(Kind::EksAuth), &association(CHAIN)).unwrap();
-    assert!(decision.session.hops.is_empty() && decision.session.tags.is_empty());
+    let decision = by_association(&sessions(Exchange::EksAuth), &association(CHAIN)).unwrap();
+    assert!(decision.session.steps.is_empty() && decision.session.tags.is_empty());
     assert!(decision.per_pod);
 }

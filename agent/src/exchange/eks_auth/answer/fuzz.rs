@@ -1,10 +1,12 @@
-//! EKS Auth's answers of any form: never a panic, never somebody else's credentials.
+//! Responses of any form: they never cause a panic, and never give another caller's credentials.
 
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{fuzz::any_json, tests::fixture::caller};
+use crate::{
+    bearer_token::tests::bearer, exchange::ErrorKind, fuzz::any_json, tests::fixture::caller,
+};
 
 fn good() -> Value {
     json!({
@@ -22,15 +24,15 @@ fn good() -> Value {
 }
 
 fn ask(status: u16, body: Vec<u8>) -> Result<Credentials, ExchangeError> {
-    let token = Secret::new("the-pods-token".to_owned());
-    read(&Answer { status, error_type: None, body }, &caller(), &token)
+    let response = RawResponse { status, error_type: None, body };
+    read(&response, &caller(), &bearer("the-pods-token"))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_changed_member_gives_the_callers_credentials_or_none(
+    fn a_changed_member_gives_the_callers_credentials_or_an_error(
         place in select(vec![
             "/subject", "/subject/namespace", "/subject/serviceAccount", "/audience",
             "/assumedRoleUser", "/assumedRoleUser/arn", "/credentials", "/credentials/accessKeyId",
@@ -53,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_that_breaks_off_is_none(at in any::<prop::sample::Index>()) {
+    fn a_truncated_response_is_an_error(at in any::<prop::sample::Index>()) {
         let whole = good().to_string().into_bytes();
         let part = whole[..at.index(whole.len())].to_vec();
         prop_assert_eq!(ask(200, part).unwrap_err().kind, ErrorKind::Transient);
@@ -61,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn no_error_brings_the_token_back(status in 201_u16..600, body in any_json(), word in "\\PC{0,20}") {
+    fn no_error_contains_the_token(status in 201_u16..600, body in any_json(), word in "\\PC{0,20}") {
         let body = json!({"__type": word, "message": format!("{word} the-pods-token"), "x": body});
         let error = ask(status, body.to_string().into_bytes()).unwrap_err();
         prop_assert!(!error.to_string().contains("the-pods-token"));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tests::fixture::caller;
+use crate::{bearer_token::tests::bearer, exchange::ErrorKind, tests::fixture::caller};
 use serde_json::{Value, json};
 
 fn good() -> Value {
@@ -19,12 +19,12 @@ fn good() -> Value {
 }
 
 fn read_body(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
-    let answer = Answer { status, error_type: None, body: body.to_vec() };
-    read(&answer, &caller(), &Secret::new("a.b.c".to_owned()))
+    let answer = RawResponse { status, error_type: None, body: body.to_vec() };
+    read(&answer, &caller(), &bearer("a.b.c"))
 }
 
 #[test]
-fn a_good_answer_is_read_and_new_members_are_let_be() {
+fn a_good_response_is_read_and_unknown_members_are_ignored() {
     let read = read_body(200, good().to_string().as_bytes()).unwrap();
     assert_eq!(read.role.as_str(), "arn:aws:iam::111122223333:role/app");
     assert_eq!(
@@ -35,7 +35,7 @@ fn a_good_answer_is_read_and_new_members_are_let_be() {
 }
 
 #[test]
-fn credentials_of_somebody_else_are_thrown_away() {
+fn credentials_for_another_service_account_are_discarded() {
     for (member, value) in [
         ("subject", json!({"namespace": "shop", "serviceAccount": "other"})),
         ("subject", json!({"namespace": "other", "serviceAccount": "app"})),
@@ -49,7 +49,7 @@ fn credentials_of_somebody_else_are_thrown_away() {
 }
 
 #[test]
-fn an_answer_that_is_cut_anywhere_or_lacks_anything_is_no_answer() {
+fn a_truncated_or_incomplete_response_is_an_error() {
     let whole = good().to_string();
     for end in 0..whole.len() {
         let error = read_body(200, &whole.as_bytes()[..end]).unwrap_err();
@@ -79,11 +79,11 @@ fn an_answer_that_is_cut_anywhere_or_lacks_anything_is_no_answer() {
 }
 
 #[test]
-fn errors_are_read_from_the_body_and_the_header() {
+fn error_codes_are_read_from_the_body_and_the_header() {
     let body = br#"{"message":"no a.b.c here","code":"x"}"#.to_vec();
     let header = Some("com.amazonaws#ResourceNotFoundException:http://x/".to_owned());
-    let answer = Answer { status: 404, error_type: header, body };
-    let error = read(&answer, &caller(), &Secret::new("a.b.c".to_owned())).unwrap_err();
+    let answer = RawResponse { status: 404, error_type: header, body };
+    let error = read(&answer, &caller(), &bearer("a.b.c")).unwrap_err();
     assert_eq!(
         (error.kind, error.code.as_str()),
         (ErrorKind::NoAssociation, "ResourceNotFoundException")
@@ -92,7 +92,7 @@ fn errors_are_read_from_the_body_and_the_header() {
     for (status, body, error) in [
         (400, r#"{"__type":"AccessDeniedException","message":"no"}"#, ErrorKind::Role),
         (400, r#"{"__type":"ExpiredTokenException"}"#, ErrorKind::Token),
-        (403, r#"{"__type":"InvalidClientTokenId"}"#, ErrorKind::Ours),
+        (403, r#"{"__type":"InvalidClientTokenId"}"#, ErrorKind::Agent),
         (400, "<html>", ErrorKind::Transient),
         (500, "", ErrorKind::Transient),
         (301, "", ErrorKind::Transient),

@@ -1,0 +1,113 @@
+//! When a pod is first seen on the node: its credentials are fetched before it asks, or, if it was
+//! created without a credential provider that it should have, its owner gets an Event.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use podrole_identity::{Exchange, Facts, Sources};
+use tokio::{sync::mpsc, time::sleep};
+
+use super::Agent;
+use crate::{
+    bearer_token::BearerToken,
+    credential_cache::CredentialRequest,
+    node::{AddedPod, PodProvider, lacks_injection},
+    resolve::ResolveError,
+    token::Caller,
+};
+
+/// Between two pods, so that an agent that starts on a full node spreads its calls.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Before a pod is tried again whose ServiceAccount or namespace could not be looked up.
+const RETRY: Duration = Duration::from_secs(5);
+/// A namespace that is still unknown after this many tries was deleted.
+const TRIES: usize = 60;
+
+impl Agent {
+    /// Handles added pods one after the other, until the channel closes.
+    pub async fn prefetch_all(&self, mut added: mpsc::UnboundedReceiver<AddedPod>) {
+        while let Some(pod) = added.recv().await {
+            for _ in 0..TRIES {
+                match self.pod_added(&pod).await {
+                    Err(error) if error.status() == 503 => sleep(RETRY).await,
+                    _ => break,
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Prefetches a pod's credentials, or reports that it has no credential provider.
+    ///
+    /// # Errors
+    /// If the pod's role cannot be resolved; with status 503 it may be possible later.
+    pub async fn pod_added(&self, pod: &AddedPod) -> Result<(), ResolveError> {
+        match pod.provider {
+            PodProvider::Agent if self.exchange.kind() == Exchange::AssumeRole => {
+                self.prefetch(pod).await
+            }
+            PodProvider::None => self.report_if_not_injected(pod).await,
+            PodProvider::Agent | PodProvider::Other => Ok(()),
+        }
+    }
+
+    /// Fetches what the pod will ask for. The pod gets it only after its token is verified, because
+    /// the cache's key contains the pod's UID and ServiceAccount.
+    async fn prefetch(&self, pod: &AddedPod) -> Result<(), ResolveError> {
+        let Some(facts) = self.service_accounts.find(&pod.service_account).await? else {
+            return Ok(());
+        };
+        let expected = Arc::new(Caller {
+            service_account: pod.service_account.clone(),
+            service_account_uid: facts.uid.clone(),
+            pod_name: pod.name.clone(),
+            pod_uid: pod.uid.clone(),
+            node: None,
+            issuer: self.verifier.issuer(),
+            audiences: vec![self.exchange.kind().audience().to_string()],
+            listed_audience: true,
+            expires: Timestamp::MAX,
+        });
+        let (decision, _, version) = self.decide(&expected).await?;
+        let key = self.cache_key(&expected, decision);
+        let token = BearerToken::absent();
+        let request = CredentialRequest { token: &token, caller: &expected, version };
+        // A refusal is logged where it was read, and cached for the pod that will ask.
+        let _ = self.cache.get(&key, request).await;
+        Ok(())
+    }
+
+    async fn report_if_not_injected(&self, pod: &AddedPod) -> Result<(), ResolveError> {
+        let service_account = &pod.service_account;
+        // First the namespace: most pods of a node are in one that does not ask for injection.
+        let namespace =
+            self.extras.namespaces.find(&service_account.namespace().to_owned()).await?;
+        let Some(namespace) = namespace.filter(|it| it.injection.is_some()) else {
+            return Ok(());
+        };
+        let Some(facts) = self.service_accounts.find(service_account).await? else {
+            return Ok(());
+        };
+        let list = self.extras.associations.current().ok_or(ResolveError::NoList)?;
+        let sources = Sources {
+            association: None,
+            listed: list.find(service_account),
+            annotations: &facts.annotations,
+            role_map: None,
+        };
+        let known = Facts { service_account, sources, namespace: &namespace, provider: None };
+        if lacks_injection(&known, &self.extras.sessions.rules) {
+            self.metrics.pod_not_injected();
+            tracing::warn!(
+                namespace = service_account.namespace(),
+                pod = pod.name,
+                service_account = service_account.name(),
+                "a pod was created without its credential provider"
+            );
+            if let Some(notices) = &self.extras.notices {
+                notices.not_injected(pod);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Reads a pod's credential provider from its spec, before the spec is stripped.
+
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use podrole_identity::{CredentialProvider, pod_opts_out, variable};
+
+use super::running::has_ended;
+use crate::node::{AddedPod, PodProvider};
+
+/// On a static pod, which the kubelet creates without any webhook.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+/// The pod's owner chose among its containers. The prefix is configurable.
+const CHOICES: [&str; 2] = ["/skip-containers", "/include-containers"];
+
+/// The pod as it was added, or `None` if it has ended or is terminating.
+pub(super) fn added(pod: &Pod) -> Option<AddedPod> {
+    let (metadata, spec) = (&pod.metadata, pod.spec.as_ref()?);
+    let over = metadata.deletion_timestamp.is_some() || has_ended(pod);
+    let account = spec.service_account_name.as_deref().unwrap_or("default");
+    let account = format!("{}/{account}", metadata.namespace.as_deref()?);
+    (!over).then_some(())?;
+    Some(AddedPod {
+        name: metadata.name.clone()?,
+        uid: metadata.uid.clone()?,
+        service_account: account.parse().ok()?,
+        provider: provider(pod, spec),
+    })
+}
+
+fn provider(pod: &Pod, spec: &PodSpec) -> PodProvider {
+    if sets(spec, &[variable::CONTAINER_FULL_URI]) {
+        PodProvider::Agent
+    } else if opted_out(pod) || has_volume(spec) || sets(spec, &variable::USER_DECIDED) {
+        PodProvider::Other
+    } else {
+        PodProvider::None
+    }
+}
+
+/// Whether a container sets one of these environment variables.
+fn sets(spec: &PodSpec, names: &[&str]) -> bool {
+    let first = spec.init_containers.iter().flatten();
+    let all = first.chain(&spec.containers).filter_map(|container| container.env.as_ref());
+    all.flatten().any(|variable| names.contains(&variable.name.as_str()))
+}
+
+fn opted_out(pod: &Pod) -> bool {
+    let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
+    let mut annotations = pod.metadata.annotations.iter().flatten();
+    let names = |name: &str| name == MIRROR || CHOICES.iter().any(|choice| name.ends_with(choice));
+    pod_opts_out(label) || annotations.any(|(name, _)| names(name))
+}
+
+fn has_volume(spec: &PodSpec) -> bool {
+    // A volume of the user's with the name of ours keeps the webhook away.
+    let ours = [CredentialProvider::WebIdentity, CredentialProvider::Container]
+        .map(|provider| provider.token_volume().name);
+    spec.volumes.iter().flatten().any(|volume| ours.contains(&volume.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(metadata: &Value, spec: &Value) -> Pod {
+        let mut whole = json!({
+            "metadata": {"name": "app-1", "namespace": "shop", "uid": "1"},
+            "spec": {"serviceAccountName": "app", "containers": [{"name": "app"}]},
+            "status": {"phase": "Pending"},
+        });
+        for (part, more) in [("metadata", metadata), ("spec", spec)] {
+            whole[part].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn provider_of(metadata: &Value, spec: &Value) -> PodProvider {
+        added(&pod(metadata, spec)).unwrap().provider
+    }
+
+    fn with(variable: &str) -> Value {
+        json!([{"name": "a", "env": [{"name": variable, "value": "x"}]}])
+    }
+
+    #[test]
+    fn each_pods_provider_is_recognised() {
+        let none = json!({});
+        let plain = added(&pod(&none, &none)).unwrap();
+        assert_eq!(
+            (plain.provider, plain.service_account.to_string().as_str()),
+            (PodProvider::None, "shop/app")
+        );
+        assert_eq!(provider_of(&none, &json!({"containers": with("PATH")})), PodProvider::None);
+        let uri = with("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        assert_eq!(provider_of(&none, &json!({"containers": uri})), PodProvider::Agent);
+        for spec in [
+            json!({"containers": with("AWS_WEB_IDENTITY_TOKEN_FILE")}),
+            json!({"initContainers": with("AWS_ACCESS_KEY_ID")}),
+            json!({"volumes": [{"name": "aws-iam-token", "emptyDir": {}}]}),
+        ] {
+            assert_eq!(provider_of(&none, &spec), PodProvider::Other, "{spec}");
+        }
+        for metadata in [
+            json!({"labels": {"podrole.io/injection": "disabled"}}),
+            json!({"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}}),
+            json!({"annotations": {"eks.amazonaws.com/skip-containers": "app"}}),
+            json!({"annotations": {"kubernetes.io/config.mirror": "x"}}),
+        ] {
+            assert_eq!(provider_of(&metadata, &none), PodProvider::Other, "{metadata}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_ends_is_not_reported() {
+        let ends = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert_eq!(added(&pod(&ends, &json!({}))), None);
+        let mut over = pod(&json!({}), &json!({}));
+        over.status.as_mut().unwrap().phase = Some("Succeeded".to_owned());
+        assert_eq!(added(&over), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! An error that is remembered for a while, so that AWS is not asked again at each request.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedule::negative_ttl;
+use crate::exchange::ExchangeError;
+
+/// A remembered error.
+pub(super) struct CachedError {
+    error: Arc<ExchangeError>,
+    until: Timestamp,
+    ttl: SignedDuration,
+}
+
+impl CachedError {
+    /// Remembers `error` from now on, for longer than the `previous` error was.
+    pub(super) fn new(previous: Option<&Self>, error: &Arc<ExchangeError>, now: Timestamp) -> Self {
+        let ttl = negative_ttl(previous.map(|previous| previous.ttl));
+        Self { error: Arc::clone(error), until: now.saturating_add(ttl).unwrap_or(now), ttl }
+    }
+
+    /// The error, until its time is over.
+    pub(super) fn get(&self, now: Timestamp) -> Option<Arc<ExchangeError>> {
+        (now < self.until).then(|| Arc::clone(&self.error))
+    }
+
+    /// Whether another error has the same code.
+    pub(super) fn is_like(&self, other: &ExchangeError) -> bool {
+        self.error.code == other.code
+    }
+}

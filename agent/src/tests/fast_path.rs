@@ -1,0 +1,284 @@
+//! The fast path serves what the slow path would, and nothing else.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::SeqCst},
+    },
+};
+
+use axum::body::Bytes;
+use futures::future::{BoxFuture, FutureExt as _, ready};
+use jiff::SignedDuration;
+use podrole_identity::{AssociationList, Exchange, PermittedRoles};
+use podrole_runtime::latest::Latest;
+use serde_json::json;
+
+use super::fixture::{ROLE, RSA, at, claims, credentials, keys, rules};
+use crate::{
+    Agent, Extras, Parts,
+    bearer_token::{BearerToken, PresentedToken, tests::bearer},
+    clock::Clock,
+    exchange::{Credentials, ExchangeClient, ExchangeError, SessionRequest},
+    hosts::Hosts,
+    keys::{JwksCache, KeySource},
+    limit::PodLimit,
+    metrics::Metrics,
+    node::{Liveness, PodFacts, PodMap},
+    peer::{PeerCheck, VerifyPeer},
+    resolve::{Cached, LookupMap, NamespaceFacts, ServiceAccountFacts},
+    token::Caller,
+};
+
+/// An AWS that gives every caller a session of an hour.
+struct HourSessions(Clock);
+
+impl ExchangeClient for HourSessions {
+    fn kind(&self) -> Exchange {
+        Exchange::WebIdentity
+    }
+
+    fn endpoint(&self) -> &str {
+        "test"
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        _: &'a SessionRequest,
+        _: &'a Caller,
+        _: &'a BearerToken,
+    ) -> BoxFuture<'a, Result<Credentials, ExchangeError>> {
+        ready(Ok(credentials(self.0.now() + SignedDuration::from_hours(1)))).boxed()
+    }
+}
+
+struct Setup {
+    agent: Arc<Agent>,
+    keys: JwksCache,
+    pods: PodMap,
+    accounts: LookupMap<podrole_identity::ServiceAccountRef, ServiceAccountFacts>,
+    namespaces: LookupMap<String, NamespaceFacts>,
+    associations: Latest<AssociationList>,
+    seconds: Arc<AtomicI64>,
+    token: String,
+}
+
+const PEER: &str = "10.1.2.3";
+
+fn pod(change: impl FnOnce(&mut PodFacts)) -> PodFacts {
+    let mut pod = PodFacts {
+        uid: "pod-uid".to_owned(),
+        node: Some("n1".to_owned()),
+        addresses: vec![PEER.parse().unwrap()],
+        ..PodFacts::default()
+    };
+    change(&mut pod);
+    pod
+}
+
+fn guarded(permitted: Option<&str>) -> NamespaceFacts {
+    NamespaceFacts { permitted: PermittedRoles::read(permitted), ..NamespaceFacts::default() }
+}
+
+impl Setup {
+    fn start() -> Self {
+        Self::with(50)
+    }
+
+    fn with(per_second: u32) -> Self {
+        let seconds = Arc::<AtomicI64>::default();
+        let ticks = Arc::clone(&seconds);
+        let clock = Clock::new(move || at(ticks.load(SeqCst)));
+        let keys = JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone());
+        let (pods, accounts, namespaces) =
+            (PodMap::default(), LookupMap::default(), LookupMap::default());
+        pods.insert(pod(|_| ()));
+        let facts = ServiceAccountFacts { uid: "sa-uid".to_owned(), ..Default::default() };
+        accounts.insert("shop/app".parse().unwrap(), facts);
+        namespaces.insert("shop".to_owned(), guarded(None));
+        let list = json!({"identities": [
+            {"namespace": "shop", "serviceAccount": "app", "roleArn": ROLE},
+        ]});
+        let associations = Latest::from(AssociationList::read(&list.to_string()).unwrap());
+        let session_name = "{serviceaccount.name}".parse().unwrap();
+        let mut extras = Extras::plain(Exchange::WebIdentity, &session_name, &rules());
+        extras.associations = associations.clone();
+        extras.namespaces = Arc::new(Cached::new(namespaces.clone(), clock.clone()));
+        extras.limit = PodLimit::per_second(per_second);
+        extras.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };
+        let parts = Parts {
+            keys: keys.clone(),
+            rules: rules(),
+            service_accounts: Arc::new(Cached::new(accounts.clone(), clock.clone())),
+            liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
+            exchange: Arc::new(HourSessions(clock.clone())),
+            session_name,
+            max_sessions: 10,
+            hosts: Hosts::bound_to(&[]),
+            metrics: Metrics::default(),
+            clock,
+        };
+        let agent = Agent::with(parts, extras);
+        let token = RSA.token("RS256", &claims());
+        Self { agent, keys, pods, accounts, namespaces, associations, seconds, token }
+    }
+
+    fn peer() -> Option<IpAddr> {
+        PEER.parse().ok()
+    }
+
+    /// The status on the slow path.
+    async fn ask(&self) -> u16 {
+        let asked = self.agent.credentials(&bearer(&self.token), Self::peer()).await;
+        asked.map_or_else(|refusal| refusal.status(), |_| 200)
+    }
+
+    /// Whether the fast path answers.
+    fn is_fast(&self) -> bool {
+        self.cached(&self.token, Self::peer()).is_some()
+    }
+
+    /// The answer of the fast path.
+    fn cached(&self, token: &str, peer: Option<IpAddr>) -> Option<Bytes> {
+        self.agent.cached_answer(&PresentedToken::read(token.as_bytes()).unwrap(), peer)
+    }
+
+    /// Asks until the fast path answers.
+    async fn warm(&self) {
+        assert!(!self.is_fast(), "nothing was served yet");
+        assert_eq!((self.ask().await, self.ask().await), (200, 200));
+        assert!(self.is_fast() && self.is_fast());
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn both_paths_serve_the_same_answer() {
+    let setup = Setup::start();
+    setup.warm().await;
+    let slow = setup.agent.credentials(&bearer(&setup.token), Setup::peer()).await.unwrap();
+    assert_eq!(setup.cached(&setup.token, Setup::peer()), Some(slow));
+    let from = |peer: &str| setup.cached(&setup.token, peer.parse().ok());
+    assert!(from("10.9.9.9").is_none(), "another address is checked");
+    let other = RSA.token("RS256", &{
+        let mut claims = claims();
+        claims["jti"] = "2".into();
+        claims
+    });
+    assert!(setup.cached(&other, Setup::peer()).is_none(), "another token");
+    let mut broken = setup.token.clone();
+    broken.pop();
+    assert!(setup.cached(&broken, Setup::peer()).is_none());
+}
+
+#[tokio::test]
+async fn a_removed_association_ends_it_at_once() {
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.associations.set(AssociationList::default());
+    assert!(!setup.is_fast());
+    assert_eq!(setup.ask().await, 404);
+    assert!(!setup.is_fast());
+}
+
+#[tokio::test]
+async fn a_deleted_service_account_ends_it_within_5_s() {
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.accounts.remove(&"shop/app".parse().unwrap());
+    setup.pass(4);
+    assert!(!setup.is_fast());
+    assert_eq!(setup.ask().await, 404);
+    assert!(!setup.is_fast());
+}
+
+#[tokio::test]
+async fn a_changed_guard_rail_ends_it_within_5_s() {
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.namespaces.insert("shop".to_owned(), guarded(Some("")));
+    setup.pass(4);
+    assert!(!setup.is_fast());
+    assert_eq!(setup.ask().await, 403);
+    setup.namespaces.insert("shop".to_owned(), guarded(Some(ROLE)));
+    setup.pass(4);
+    assert_eq!((setup.ask().await, setup.ask().await), (200, 200));
+    assert!(setup.is_fast());
+}
+
+#[tokio::test]
+async fn a_pod_that_ends_or_is_deleted_ends_it_at_once() {
+    let changes: [fn(&mut PodFacts); 2] = [|pod| pod.finished = true, |pod| pod.node = None];
+    for change in changes {
+        let setup = Setup::start();
+        setup.warm().await;
+        setup.pods.insert(pod(change));
+        assert!(!setup.is_fast());
+        assert_eq!(setup.ask().await, 403);
+        assert!(!setup.is_fast());
+    }
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.agent.pod_gone("pod-uid");
+    assert!(!setup.is_fast());
+}
+
+#[tokio::test]
+async fn a_terminating_pod_and_a_foreign_peer_always_take_the_slow_path() {
+    let changes: [fn(&mut PodFacts); 2] =
+        [|pod| pod.gone_at = Some(at(30)), |pod| pod.addresses = vec!["10.9.9.9".parse().unwrap()]];
+    for change in changes {
+        let setup = Setup::start();
+        setup.pods.insert(pod(change));
+        assert_eq!((setup.ask().await, setup.ask().await), (200, 200));
+        assert!(!setup.is_fast());
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_and_an_expired_token_end_it_at_once() {
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.keys.withdraw_a_key();
+    assert!(!setup.is_fast());
+    assert_eq!(
+        (setup.ask().await, setup.ask().await),
+        (200, 200),
+        "the withdrawn key was another one"
+    );
+    assert!(setup.is_fast());
+    setup.pass(3600 + 60);
+    assert!(!setup.is_fast());
+    assert_eq!(setup.ask().await, 400);
+}
+
+#[tokio::test]
+async fn credentials_due_for_a_refresh_take_the_slow_path() {
+    let setup = Setup::start();
+    setup.warm().await;
+    for _ in 0..10 {
+        setup.pass(174);
+        // Until the refresh is due, a new lookup enables the fast path again.
+        assert_eq!((setup.ask().await, setup.ask().await), (200, 200));
+    }
+    // The refresh runs in a task of its own.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let refreshed = setup.agent.cache().expiries(1)[0].1;
+    assert!(refreshed > at(3600), "{refreshed}");
+}
+
+#[tokio::test]
+async fn the_fast_path_does_not_bypass_the_limit() {
+    let setup = Setup::with(1);
+    setup.warm().await;
+    assert!(!setup.is_fast());
+    assert_eq!(setup.ask().await, 503, "the burst of 4 is used up");
+    setup.pass(1);
+    assert!(setup.is_fast());
+}
