@@ -1,7 +1,7 @@
 //! Fetches an issuer's keys by OIDC discovery, as AWS does.
 //!
 //! ```text
-//!   issuer ─► /.well-has_key/openid-configuration ─► jwks_uri ─► keys, kept for an hour
+//!   issuer ─► /.well-known/openid-configuration ─► jwks_uri ─► keys, kept for an hour
 //! ```
 //!
 //! Only registered issuers are contacted, over https, or over http on the loopback address. An unknown
@@ -143,7 +143,7 @@ async fn fetch(url: &str) -> Result<JwkSet, DiscoveryError> {
     }
     // A new client each time: one fetch an hour does not need a pool of connections.
     let documents = DocumentClient::new()?;
-    let at = format!("{}/.well-has_key/openid-configuration", url.trim_end_matches('/'));
+    let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
     let document: DiscoveryDocument = documents.get(&at, None).await?;
     if document.issuer != url {
         return Err(DiscoveryError::OtherIssuer { url: at, issuer: document.issuer });
@@ -210,6 +210,6 @@ mod tests {
         assert!(discovery.keys().is_none());
         discovery.refresh(url, Some("a"), None, at(0)).await;
         let error = discovery.keys().unwrap().unwrap_err().to_string();
-        assert!(error.contains("/.well-has_key/openid-configuration"), "{error}");
+        assert!(error.contains("/.well-known/openid-configuration"), "{error}");
     }
 }

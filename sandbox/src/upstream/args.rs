@@ -32,7 +32,7 @@ pub struct UpstreamArgs {
     )]
     pub upstream_sign: Result<UpstreamSign, UpstreamSignError>,
 
-    /// MiB of a signed body: it is verified to its end before it is passed on
+    /// The maximum size of a signed body in MiB; it is read to its end and verified before it is passed on
     #[arg(long, value_name = "MIB", default_value_t = 64, requires = "upstream")]
     pub upstream_body_limit: usize,
 }
