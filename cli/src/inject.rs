@@ -1,7 +1,7 @@
 //! `podrole inject`: applies the webhook's changes to manifests, with the webhook's own code.
 
 mod documents;
-mod kept;
+mod file_text;
 mod reviewed;
 mod splice;
 

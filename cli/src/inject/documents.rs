@@ -83,7 +83,7 @@ impl Documents {
         for (text, count) in &self.texts {
             let of = |all: &[Value]| all.iter().skip(first).take(*count).cloned().collect();
             let (before, after): (Vec<_>, Vec<_>) = (of(&self.before), of(&self.documents));
-            let (text, more) = super::kept::text(text, &before, &after);
+            let (text, more) = super::file_text::text(text, &before, &after);
             if !whole.is_empty() && !text.starts_with("---") {
                 whole.push_str("---\n");
             }
