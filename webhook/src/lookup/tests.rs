@@ -225,9 +225,12 @@ async fn a_list_in_flight_does_not_answer_later_lookups() {
     let names: Vec<String> = (0..20).map(|index| format!("app-{index}")).collect();
     lock(&server.objects).insert(service_account("late"), found(1, ""));
     let late = async {
-        while server.lists.load(SeqCst) == 0 {
-            tokio::task::yield_now().await;
-        }
+        let listing = async {
+            while server.lists.load(SeqCst) == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONG, listing).await.expect("no list began");
         lock(&server.objects).insert(service_account("late"), found(2, "late"));
         role_of(&lookup, "late", LONG).await
     };
