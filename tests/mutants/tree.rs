@@ -1,14 +1,35 @@
-//! The copy of the repository that is mutated.
+//! The copy of the repository that is mutated, and its build.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use podrole_tests::project;
 
-/// A copy in the cache: files that are as they were keep their times, so that little is rebuilt.
+/// What of a build is linked: all that cargo needs to find it fresh.
+const LINKED: [&str; 4] = [".fingerprint", "build", "deps", "incremental"];
+
+/// Locks `folder` against a second run, which would write the same memory.
+///
+/// # Errors
+/// When another run holds it.
+pub(crate) fn lock(folder: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(folder)?;
+    let path = folder.join("lock");
+    let file = File::create(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another run holds {}: wait until it ends", path.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).context("could not lock"),
+    }
+}
+
+/// A copy in the build folder. Its files have the times of the originals, so that cargo finds fresh what is fresh there.
 pub(crate) struct Tree {
     folder: PathBuf,
     files: Vec<PathBuf>,
@@ -29,8 +50,12 @@ impl Tree {
             let bytes = fs::read(from.join(file))?;
             tree.put(file, &bytes)?;
             // Scripts stay programs.
-            let mode = fs::metadata(from.join(file))?.permissions();
-            fs::set_permissions(tree.root().join(file), mode)?;
+            let original = fs::metadata(from.join(file))?;
+            fs::set_permissions(tree.root().join(file), original.permissions())?;
+            File::options()
+                .append(true)
+                .open(tree.root().join(file))?
+                .set_modified(original.modified()?)?;
         }
         let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
         fs::write(&manifest, names.join("\n"))?;
@@ -50,6 +75,22 @@ impl Tree {
     /// Where it is built.
     pub(crate) fn target(&self) -> PathBuf {
         self.folder.join("target")
+    }
+
+    /// Starts the copy's build anew, as hard links to the build beside it. Neither cargo nor rustc writes into a
+    /// file that is there already: they replace it.
+    pub(crate) fn link_build(&self) -> anyhow::Result<()> {
+        let into = self.target().join("debug");
+        if into.exists() {
+            fs::remove_dir_all(&into)?;
+        }
+        fs::create_dir_all(&into)?;
+        let from = self.folder.with_file_name("debug");
+        for part in LINKED.map(|part| from.join(part)).iter().filter(|part| part.exists()) {
+            let linked = Command::new("cp").arg("-al").arg(part).arg(&into).status()?;
+            ensure!(linked.success(), "could not link {} into {}", part.display(), into.display());
+        }
+        Ok(())
     }
 
     pub(crate) fn read(&self, file: &str) -> std::io::Result<String> {
