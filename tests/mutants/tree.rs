@@ -9,8 +9,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use podrole_tests::project;
 
-/// What of a build is linked: all that cargo needs to find it fresh.
-const LINKED: [&str; 4] = [".fingerprint", "build", "deps", "incremental"];
+/// What of a build is taken over, and how: all that cargo needs to find it fresh. rustc and the linker replace their files,
+/// so links to them do no harm. cargo writes its fingerprints in place: a link would tell the build beside this
+/// one that it has compiled what was compiled here.
+const TAKEN: [(&str, &str); 4] =
+    [(".fingerprint", "-a"), ("build", "-al"), ("deps", "-al"), ("incremental", "-al")];
 
 /// Locks `folder` against a second run, which would write the same memory.
 ///
@@ -77,8 +80,7 @@ impl Tree {
         self.folder.join("target")
     }
 
-    /// Starts the copy's build anew, as hard links to the build beside it. Neither cargo nor rustc writes into a
-    /// file that is there already: they replace it.
+    /// Starts the copy's build anew, as hard links to the build beside it.
     pub(crate) fn link_build(&self) -> anyhow::Result<()> {
         let into = self.target().join("debug");
         if into.exists() {
@@ -86,9 +88,12 @@ impl Tree {
         }
         fs::create_dir_all(&into)?;
         let from = self.folder.with_file_name("debug");
-        for part in LINKED.map(|part| from.join(part)).iter().filter(|part| part.exists()) {
+        for (part, how) in TAKEN.map(|(part, how)| (from.join(part), how)) {
+            if !part.exists() {
+                continue;
+            }
             // A file may vanish while another cargo works there. What is missing is compiled.
-            if !Command::new("cp").arg("-al").arg(part).arg(&into).status()?.success() {
+            if !Command::new("cp").arg(how).arg(&part).arg(&into).status()?.success() {
                 eprintln!("could not link all of {}; compiling what is missing", part.display());
             }
         }
