@@ -1,6 +1,6 @@
 //! The list of mutations.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fs, path::Path};
 
 use anyhow::ensure;
 use serde::Deserialize;
@@ -13,9 +13,9 @@ pub(crate) struct Mutant {
     pub(crate) name: String,
     /// The file, from the repository's root.
     pub(crate) file: String,
-    /// A text that stands in it exactly once.
+    /// A text that occurs in it exactly once.
     pub(crate) find: String,
-    /// What stands there instead.
+    /// What replaces it.
     pub(crate) replace: String,
     /// The arguments of `cargo test` that must then fail.
     pub(crate) test: String,
@@ -45,6 +45,22 @@ pub(crate) fn chosen(mutants: Vec<Mutant>, names: &[String]) -> anyhow::Result<V
     Ok(mutants.into_iter().filter(wanted).collect())
 }
 
+/// Checks that each entry's text occurs exactly once in its file below `root`: without that the entry breaks nothing.
+///
+/// # Errors
+/// Names every entry whose text does not.
+pub(crate) fn quoted_once(mutants: &[Mutant], root: &Path) -> anyhow::Result<()> {
+    let error = |mutant: &Mutant| {
+        let text = fs::read_to_string(root.join(&mutant.file));
+        let text = text.map_err(|error| format!("{}: {error}", mutant.file));
+        let error = text.and_then(|text| mutant.apply(&text)).err()?;
+        Some(format!("{}: {error}", mutant.name))
+    };
+    let errors: Vec<_> = mutants.iter().filter_map(error).collect();
+    ensure!(errors.is_empty(), "tests/mutants/mutants.toml:\n  {}", errors.join("\n  "));
+    Ok(())
+}
+
 impl Mutant {
     /// `text` with the mutation, or why it cannot be made.
     pub(crate) fn apply(&self, text: &str) -> Result<String, String> {
@@ -53,7 +69,7 @@ impl Mutant {
             1 => Ok(text.replacen(&self.find, &self.replace, 1)),
             count => {
                 let (file, find) = (&self.file, &self.find);
-                Err(format!("{file} has {count} times, and not once: {find}"))
+                Err(format!("{file} has this {count} times instead of once: {find}"))
             }
         }
     }
@@ -73,7 +89,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_text_that_stands_there_once_is_replaced() {
+    fn a_text_that_occurs_once_is_replaced() {
         let mutant = read(LIST).unwrap().remove(0);
         assert_eq!(mutant.apply("if x < y {}").unwrap(), "if true {}");
         assert!(mutant.apply("x < y x < y").unwrap_err().contains("2 times"));
@@ -90,7 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn the_projects_own_list_is_read() {
-        read(include_str!("mutants.toml")).unwrap();
+    fn each_entry_of_the_list_quotes_its_file_exactly_once() {
+        let mutants = read(include_str!("mutants.toml")).unwrap();
+        quoted_once(&mutants, podrole_tests::project::root()).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! What was caught before need not be broken again while nothing that could matter has changed.
 //!
-//! It is read from the copy that the tests ran on, and not from the repository, which somebody may be
-//! changing meanwhile. What could matter: the mutation itself, the crate that it is in, the one whose test must fail,
+//! It is read from the copy that the tests ran on and not from the repository, which may be edited
+//! meanwhile. What could matter: the mutation itself, the crate that it is in, the one whose test must fail,
 //! the crates that these depend on, the lock file and the toolchain.
 
 use std::{
@@ -30,8 +30,19 @@ impl Memory {
         Self { file, root, files, caught: text.lines().map(str::to_owned).collect() }
     }
 
-    /// Whether this mutation was caught, as things stand below the root.
-    pub(crate) fn knows(&self, mutant: &Mutant) -> anyhow::Result<bool> {
+    /// Counts those that were caught before, and returns the others.
+    pub(crate) fn divide(&self, mutants: Vec<Mutant>) -> anyhow::Result<(usize, Vec<Mutant>)> {
+        let (all, mut unknown) = (mutants.len(), Vec::new());
+        for mutant in mutants {
+            if !self.knows(&mutant)? {
+                unknown.push(mutant);
+            }
+        }
+        Ok((all - unknown.len(), unknown))
+    }
+
+    /// Whether this mutation was caught with the files that are below the root now.
+    fn knows(&self, mutant: &Mutant) -> anyhow::Result<bool> {
         Ok(self.caught.contains(&self.key(mutant)?))
     }
 

@@ -24,16 +24,16 @@ pub(crate) enum Outcome {
     /// All tests passed: nothing checks this.
     Missed,
     /// The entry is wrong: it says why.
-    Faulty(String),
+    Invalid(String),
 }
 
 impl Outcome {
     /// The line for `name`.
-    pub(crate) fn told(&self, name: &str) -> String {
+    pub(crate) fn line(&self, name: &str) -> String {
         match self {
             Self::Caught => format!("caught {name}"),
             Self::Missed => format!("NOT CAUGHT {name}"),
-            Self::Faulty(fault) => format!("FAULTY {name}: {fault}"),
+            Self::Invalid(error) => format!("INVALID {name}: {error}"),
         }
     }
 }
@@ -51,8 +51,8 @@ impl Cargo {
 
     /// Why the unmutated code does not pass `test`, if it does not.
     pub(crate) fn passes(&self, test: &str) -> anyhow::Result<Option<String>> {
-        if let Some(fault) = self.does_not_build(test)? {
-            return Ok(Some(fault));
+        if let Some(error) = self.does_not_build(test)? {
+            return Ok(Some(error));
         }
         let (status, told) = self.cargo("", test, PATIENCE)?;
         Ok(if status.is_none_or(|status| !status.success()) {
@@ -66,26 +66,29 @@ impl Cargo {
 
     /// What `test` says of the mutated code.
     pub(crate) fn judge(&self, test: &str) -> anyhow::Result<Outcome> {
-        if let Some(fault) = self.does_not_build(test)? {
-            return Ok(Outcome::Faulty(fault));
+        if let Some(error) = self.does_not_build(test)? {
+            return Ok(Outcome::Invalid(error));
         }
         let (status, told) = self.cargo("", test, PATIENCE)?;
         Ok(match status {
             None => Outcome::Caught,
             Some(status) if status.success() => Outcome::Missed,
             Some(_) if told.contains("test result: FAILED") => Outcome::Caught,
-            Some(_) => Outcome::Faulty(format!("no test failed, but: {}", last_line(&told))),
+            Some(_) => Outcome::Invalid(format!("no test failed, but: {}", last_line(&told))),
         })
     }
 
     fn does_not_build(&self, test: &str) -> anyhow::Result<Option<String>> {
         let (status, told) = self.cargo("--no-run", test, BUILD_PATIENCE)?;
         let error = told.lines().find(|line| line.starts_with("error"));
-        let fault = || format!("it does not compile: {}", error.unwrap_or("cargo was cut"));
-        Ok(status.is_none_or(|it| !it.success()).then(fault))
+        let reason = || format!("it does not compile: {}", error.unwrap_or("cargo was cut"));
+        Ok(status.is_none_or(|it| !it.success()).then(reason))
     }
 
     /// Runs `cargo test FLAG TEST`; no status when it took longer than `patience`.
+    ///
+    /// This package is always selected beside the one under test: it depends on all others, so cargo chooses the
+    /// dependencies' features as for the whole workspace, and the build that was linked here fits.
     fn cargo(
         &self,
         flag: &str,
@@ -97,11 +100,10 @@ impl Cargo {
         let out = File::create(&log)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let child = Command::new(cargo)
-            .args(["test", "--locked"])
+            .args(["test", "--locked", "--package", "podrole-tests"])
             .args(flag.split_whitespace().chain(test.split_whitespace()))
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)
-            .env("CARGO_PROFILE_DEV_DEBUG", "false") // smaller, and quicker to link
             .stderr(out.try_clone()?)
             .stdout(out)
             .process_group(0)

@@ -30,6 +30,7 @@ print("put", flush=True)
 "#;
 
 pub(crate) async fn synced(stage: &Stage) -> Seen {
+    stage.images(&["eso"]).await?;
     crds(stage).await?;
     stage.namespace("external-secrets", Some("enabled")).await?;
     let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
@@ -167,8 +168,7 @@ async fn refusal(stage: &Stage) -> anyhow::Result<String> {
 
 /// The operator's own CRDs, from the folder of its module.
 async fn crds(stage: &Stage) -> anyhow::Result<()> {
-    let folder = std::env::var("PODROLE_ESO_CRDS")
-        .context("PODROLE_ESO_CRDS is not set: run ./test node")?;
+    let folder = format!("{}/crds", stage::outside("tests/eso/build", &[]).await?.trim());
     stage.kubectl(&["apply", "--server-side", "-f", &folder]).await?;
     stage
         .kubectl(&[

@@ -12,12 +12,19 @@ pub(crate) struct Report {
     only: Vec<String>,
     passed: Cell<u32>,
     failed: Cell<u32>,
+    /// How many checks there are in all; 0 if words chose.
+    all: Cell<u32>,
 }
 
 impl Report {
     pub(crate) fn new() -> Self {
         let only = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-        Self { only, passed: Cell::new(0), failed: Cell::new(0) }
+        Self { only, passed: Cell::new(0), failed: Cell::new(0), all: Cell::new(0) }
+    }
+
+    /// Sets how many checks a run without words has, which each line then says.
+    pub(crate) fn expect(&self, checks: u32) {
+        self.all.set(if self.only.is_empty() { checks } else { 0 });
     }
 
     /// Whether the check of this name was asked for.
@@ -34,7 +41,9 @@ impl Report {
 
     /// Runs the check, asked for or not: others stand on it.
     pub(crate) async fn must(&self, name: &str, check: impl Future<Output = Seen>) -> bool {
-        println!("{name} ...");
+        let (ended, all) = (self.passed.get() + self.failed.get(), self.all.get());
+        let place = if all == 0 { String::new() } else { format!(" ({ended} of {all} ended)") };
+        println!("{name} ...{place}");
         let begun = Instant::now();
         let seen = check.await;
         let took = begun.elapsed().as_secs();

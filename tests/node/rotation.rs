@@ -1,4 +1,12 @@
-//! The kubelet writes a new token before the old one ends: an SDK that runs through it never fails.
+//! The kubelet writes a new token into running pods: an SDK that runs through it never fails.
+//!
+//! A kubelet replaces a token by its age only after 80 % of its life, which is at least 600 s. It also does when it has
+//! restarted, because it keeps the tokens that it was given in memory only, and that takes seconds:
+//!
+//! - `rotation` restarts the kubelet. It shows that another token in a running pod is noticed by the SDKs, accepted by agent
+//!   and STS, and costs no call. The first token is still valid then.
+//! - `rotation-expired`, only in `./test all`, waits for 660 s: the kubelet replaces the token by its age, the first one
+//!   expires, and no call fails.
 
 use anyhow::ensure;
 use k8s_openapi::api::core::v1::Pod;
@@ -9,7 +17,7 @@ use crate::{
     pods::{container, pod},
     report::Seen,
     sdks,
-    stage::Stage,
+    stage::{self, Stage},
 };
 
 /// Tokens live 600 s, Kubernetes's least, and the kubelet renews them at 80 %: beyond 600 s no call is signed with the first.
@@ -18,7 +26,7 @@ const WAYS: [(&str, &str); 2] = [("web", "web-identity"), ("container", "contain
 
 const SDKS: [(&str, &str); 2] = [("boto3", "python"), ("go-v2", "go")];
 
-/// When the pods were up, and what stands for the token that each had.
+/// When the pods were ready, and a hash of the token that each had.
 pub(crate) struct Begun {
     at: Instant,
     tokens: Vec<String>,
@@ -26,17 +34,13 @@ pub(crate) struct Begun {
 
 impl std::fmt::Display for Begun {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "{} pods with {} SDKs each ask once a second, for {SECONDS} s",
-            self.tokens.len(),
-            SDKS.len()
-        )
+        write!(out, "{} pods with {} SDKs each ask once a second", self.tokens.len(), SDKS.len())
     }
 }
 
 /// Starts the pods, each with two SDKs that ask who they are every second.
 pub(crate) async fn start(stage: &Stage) -> anyhow::Result<Begun> {
+    stage.images(&["go"]).await?;
     stage.namespace("rotation", Some("enabled")).await?;
     for (name, way) in WAYS {
         let role = format!("arn:aws:iam::111122223333:role/rotation-{name}");
@@ -60,8 +64,8 @@ pub(crate) async fn start(stage: &Stage) -> anyhow::Result<Begun> {
     Ok(Begun { at: Instant::now(), tokens })
 }
 
-/// Waits beyond the first token's end, and reads what they say: every call went well, and the kubelet has written another token.
-pub(crate) async fn end(stage: &Stage, begun: &Begun) -> Seen {
+/// Waits until the first token has expired: every call went well, and the kubelet has written another token.
+pub(crate) async fn expired(stage: &Stage, begun: &Begun) -> Seen {
     sleep((begun.at + Duration::from_secs(SECONDS)).saturating_duration_since(Instant::now()))
         .await;
     let mut seen = Vec::new();
@@ -72,17 +76,8 @@ pub(crate) async fn end(stage: &Stage, begun: &Begun) -> Seen {
             way.0
         );
         for (sdk, _) in SDKS {
-            let log = stage.log("rotation", way.0, sdk).await?;
-            let calls = log.lines().filter(|line| sdks::arn(line).is_some()).count();
-            let failures: Vec<_> = log.lines().filter(|line| line.contains("\"error\"")).collect();
-            ensure!(
-                failures.is_empty(),
-                "{}, {sdk}: {} failures, the first: {}",
-                way.0,
-                failures.len(),
-                failures[0]
-            );
-            // One that hangs when the token changes is told so too.
+            let calls = calls(stage, way.0, sdk).await?;
+            // An SDK that hangs when the token changes has made fewer.
             ensure!(calls > 500, "{}, {sdk}: only {calls} calls in {SECONDS} s", way.0);
             seen.push(format!("{sdk} by {}: {calls} calls", way.1));
         }
@@ -90,7 +85,56 @@ pub(crate) async fn end(stage: &Stage, begun: &Begun) -> Seen {
     Ok(format!("no failure in {SECONDS} s: {}", seen.join("; ")))
 }
 
-/// What stands for the token that a pod has now: never the token itself.
+/// Restarts the kubelet, which then writes another token into the running pods: every call before and after goes well,
+/// and so does the first call of a process that has seen the second token only.
+pub(crate) async fn rewritten(stage: &Stage) -> Seen {
+    let mut before = Vec::new();
+    for (name, _) in WAYS {
+        before.push(token(stage, name).await?);
+    }
+    stage.cluster("stop", &["kubelet"]).await?;
+    stage.cluster("start", &["kubelet"]).await?;
+    let restarted = Instant::now();
+    let mut seen = Vec::new();
+    for ((name, way), first) in WAYS.iter().zip(&before) {
+        // An exec fails until the kubelet answers again.
+        stage::until(&format!("another token in pod {name}"), 150, async || {
+            Ok(token(stage, name).await.is_ok_and(|token| token != *first))
+        })
+        .await?;
+        let written = restarted.elapsed().as_secs();
+        for (sdk, _) in SDKS {
+            let words = ["-n", "rotation", "exec", name, "-c", sdk, "--", "/whoami", sdk];
+            let answer = stage.kubectl(&words).await?;
+            ensure!(sdks::arn(&answer).is_some(), "{sdk} by {way}, second token: {answer}");
+            let so_far = calls(stage, name, sdk).await?;
+            stage::until(&format!("ten more calls of {sdk} by {way}"), 60, async || {
+                Ok(calls(stage, name, sdk).await? >= so_far + 10)
+            })
+            .await?;
+        }
+        seen.push(format!("{way}: another token after {written} s"));
+    }
+    Ok(format!(
+        "the kubelet restarted, no call failed; only `./test all` lets the first token expire: {}",
+        seen.join("; ")
+    ))
+}
+
+/// How many calls of a container have gone well; an error if one has failed.
+async fn calls(stage: &Stage, pod: &str, sdk: &str) -> anyhow::Result<usize> {
+    let log = stage.log("rotation", pod, sdk).await?;
+    let failures: Vec<_> = log.lines().filter(|line| line.contains("\"error\"")).collect();
+    ensure!(
+        failures.is_empty(),
+        "{pod}, {sdk}: {} failures, the first: {}",
+        failures.len(),
+        failures[0]
+    );
+    Ok(log.lines().filter(|line| sdks::arn(line).is_some()).count())
+}
+
+/// A hash of the token that a pod has now: never the token itself.
 async fn token(stage: &Stage, pod: &str) -> anyhow::Result<String> {
     let file =
         "cat $AWS_WEB_IDENTITY_TOKEN_FILE $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE | sha256sum";

@@ -66,6 +66,7 @@ const SDKS: &[Sdk] = &[
 
 /// The table, printed and compared with the one in the docs; with `PODROLE_WRITE=1` it is written there.
 pub(crate) async fn matrix(stage: &Stage) -> Seen {
+    stage.images(&["go", "javascript", "java", "rust", "ruby"]).await?;
     let mut columns = futures::future::try_join_all(WAYS.map(|way| column(stage, way))).await?;
     for (way, column) in WAYS.into_iter().zip(&mut columns) {
         for sdk in SDKS.iter().filter(|sdk| sdk.s3) {

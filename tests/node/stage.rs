@@ -1,7 +1,7 @@
 //! The node that the tests stand on: its API, its daemons, `kubectl` and `helm`, and pods in namespaces.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
     process::Stdio,
@@ -21,7 +21,7 @@ use kube::{
 };
 use podrole_tests::{project, wait};
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::{process::Command, sync::Mutex};
 
 /// Where the chart is installed, and where its agent is.
 pub(crate) const NAMESPACE: &str = "podrole";
@@ -34,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) client: Client,
     state: PathBuf,
     helm: PathBuf,
+    /// The images that the node has beside those that it came up with.
+    images: Mutex<BTreeSet<String>>,
 }
 
 /// What a pod has come to.
@@ -54,7 +56,27 @@ impl Stage {
         let state = folder("PODROLE_NODE")?;
         let file = Kubeconfig::read_from(state.join("kubeconfig"))?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-        Ok(Self { client: Client::try_from(config)?, helm: folder("PODROLE_HELM")?, state })
+        Ok(Self {
+            client: Client::try_from(config)?,
+            helm: folder("PODROLE_HELM")?,
+            state,
+            images: Mutex::default(),
+        })
+    }
+
+    /// Makes sure that the node has these of the tests' images. One that is not in the cache is made now, which may take minutes.
+    pub(crate) async fn images(&self, names: &[&str]) -> anyhow::Result<()> {
+        let mut loaded = self.images.lock().await;
+        for name in names {
+            if loaded.contains(*name) {
+                continue;
+            }
+            let line = outside("tests/node/images/build", &[name]).await?;
+            let archive = line.split_whitespace().last().context("no archive was named")?;
+            self.cluster("load", &[archive]).await?;
+            loaded.insert((*name).to_owned());
+        }
+        Ok(())
     }
 
     /// Runs `kubectl`, and gives what it prints.
@@ -247,6 +269,16 @@ fn folder_of_binaries() -> anyhow::Result<PathBuf> {
     env::var_os("PODROLE_NODE_BIN")
         .map(PathBuf::from)
         .context("PODROLE_NODE_BIN is not set: run ./test node")
+}
+
+/// What a script of the repository prints. It runs in the machine's network, which reaches the package registries.
+pub(crate) async fn outside(script: &str, words: &[&str]) -> anyhow::Result<String> {
+    let process =
+        env::var("PODROLE_OUTSIDE").context("PODROLE_OUTSIDE is not set: run ./test node")?;
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/proc/{process}/ns/net"));
+    command.arg(project::root().join(script)).args(words);
+    output(command).await
 }
 
 async fn output(mut command: Command) -> anyhow::Result<String> {
