@@ -90,8 +90,8 @@ async fn said(stage: &Stage, namespace: &str, pod: &str, container: &str, senten
         .await?;
     let line = find().await?;
     let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
-    let fault = parsed["fault"].as_str().map(|fault| format!(": {fault}")).unwrap_or_default();
-    Ok(parsed["message"].as_str().map_or(line, |message| format!("{message}{fault}")))
+    let error = parsed["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
+    Ok(parsed["message"].as_str().map_or(line, |message| format!("{message}{error}")))
 }
 
 /// A role that trusts another ServiceAccount: the SDK's error and the pod's Event say what its trust policy must contain.
