@@ -44,8 +44,8 @@ pub struct GrantArgs {
     #[arg(short, long, default_value = "", value_name = "NAME")]
     pub cluster_name: String,
 
-    /// The cluster's ARN, for session tags and external IDs:
-    /// arn:aws:eks:<region>:<account>:cluster/<name>
+    /// The cluster's ARN, for session tags and external IDs, such as
+    /// arn:aws:eks:eu-west-1:111122223333:cluster/shop
     #[arg(long, default_value = "", value_name = "ARN")]
     pub cluster_arn: String,
 
