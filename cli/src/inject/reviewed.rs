@@ -56,16 +56,22 @@ impl ReviewedPod {
         reviewed.operations = response.operations()?;
         reviewed.warnings = response.warnings;
         let audit = |key: &str| response.audit_annotations.get(key).map(String::as_str);
-        reviewed.headline = match (response.status, audit("path"), audit("role")) {
+        let service_account = &workload.service_account;
+        let provider = audit("path").map(|provider| provider.replace('_', "-"));
+        reviewed.headline = match (response.status, audit("denial"), provider) {
             (Some(status), ..) => format!("refused: {}", status.message),
-            (None, Some(provider), role) => {
-                let provider = provider.replace('_', "-");
-                let role = role.unwrap_or("the role that the agent finds");
-                format!("{provider} as {role} ({})", workload.service_account)
+            (None, Some(denial), provider) => {
+                let provider = provider.unwrap_or_default();
+                format!("denied ({denial}), {provider} ({service_account})")
             }
-            (None, None, _) => {
+            (None, None, Some(provider)) => {
+                // Empty only with the exchange eks-auth.
+                let role = audit("role").unwrap_or("the role that EKS chooses");
+                format!("{provider} as {role} ({service_account})")
+            }
+            (None, None, None) => {
                 let reason = audit("reason").unwrap_or_default().replace('_', " ");
-                format!("{reason} ({})", workload.service_account)
+                format!("{reason} ({service_account})")
             }
         };
         Ok(reviewed)

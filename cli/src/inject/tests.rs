@@ -110,8 +110,8 @@ async fn namespaces_opt_in_require_and_guard() {
     for (label, guard, word) in [
         ("enabled", "", "web-identity as"),
         ("other", "", "not injected: its namespace has not opted in"),
-        ("enabled", guard, "not permitted"),
-        ("required", guard, "refused: podrole: shop: podrole.io/permitted-roles"),
+        ("enabled", guard, "denied (NotPermitted), web-identity"),
+        ("required", guard, "refused: podrole: namespace shop does not permit"),
     ] {
         let text =
             injected(&[&namespace(label, guard), SERVICE_ACCOUNT, DEPLOYMENT], &["--why"]).await;
