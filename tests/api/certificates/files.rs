@@ -43,7 +43,7 @@ async fn a_new_pair_in_the_files_is_served_and_its_end_is_told() {
     for _ in 0..200 {
         let log = webhook.daemon.log();
         let pod = namespace.dry_run(plain_pod("probe", "probe")).await.unwrap();
-        if log.contains("a new certificate is served") && !variables(&pod).is_empty() {
+        if log.contains("serving a new certificate") && !variables(&pod).is_empty() {
             return;
         }
         sleep(Duration::from_millis(100)).await;

@@ -34,7 +34,7 @@ async fn what_is_missing_or_taken_is_said_with_its_mend() {
     assert!(said.contains(&stage.agent.address.to_string()), "{said}");
     assert!(said.contains("choose another port, or stop the process that uses this one"), "{said}");
     let said = fails(&["--bind-hosts=192.0.2.1", here[1], "--port=0"]).await;
-    assert!(said.contains("no interface of this machine has that address"), "{said}");
+    assert!(said.contains("no interface of this machine has this address"), "{said}");
     let said = fails(&[here[0], "--port=0"]).await;
     assert_eq!(said, "no AWS region: give --region, or set AWS_REGION");
     let said = fails(&[here[0], here[1], "--port=0", "--exchange=assume-role"]).await;
