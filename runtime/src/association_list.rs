@@ -22,11 +22,11 @@ pub fn follow(
 
 fn parse(text: &str) -> Result<AssociationList, AssociationListError> {
     let list = AssociationList::read(text)?;
-    for service_account in list.duplicates() {
-        let (namespace, service_account) = (service_account.namespace(), service_account.name());
+    if let Some(service_account) = list.duplicates().first() {
         tracing::warn!(
-            namespace,
-            service_account,
+            namespace = service_account.namespace(),
+            service_account = service_account.name(),
+            count = list.duplicates().len(),
             "the association list has more than one entry for a ServiceAccount; using the first"
         );
     }

@@ -5,19 +5,28 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::Read as _,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{health::Gate, latest::Latest};
 
 /// A kubelet takes up to a minute to bring a changed ConfigMap to a pod, so 2 s add little.
-const BETWEEN_READS: Duration = Duration::from_secs(2);
+const BETWEEN_READS: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 2000 });
+/// How long one read may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A ConfigMap holds 1 MiB at most; a file that a person wrote may be larger, but not without end.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A file's text, or why it could not be read.
+type Content = Result<String, String>;
 
 /// How a file is followed.
 pub struct Following<T, E> {
@@ -40,23 +49,12 @@ impl<T: Send + Sync + 'static, E: Display + 'static> Following<T, E> {
     pub fn start(self, shutdown: CancellationToken) -> Latest<T> {
         let latest = Latest::default();
         let mut reader = Reader { following: self, latest: latest.clone(), seen: None };
-        reader.take(&read(&reader.following.path));
-        tokio::spawn(async move {
-            let mut ticks = interval(BETWEEN_READS);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = ticks.tick() => {}
-                    () = shutdown.cancelled() => return,
-                }
-                let path = reader.following.path.clone();
-                // A file on a hanging network mount must not hold a runtime thread.
-                let Ok(content) = tokio::task::spawn_blocking(move || read(&path)).await else {
-                    return;
-                };
-                reader.take(&content);
-            }
-        });
+        let (send, first) = std::sync::mpsc::channel();
+        let path = reader.following.path.clone();
+        read_in_a_thread(path, move |content| drop(send.send(content)));
+        let first = first.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(no_answer()));
+        reader.take(&first);
+        tokio::spawn(reader.follow(shutdown));
         latest
     }
 }
@@ -69,7 +67,37 @@ struct Reader<T, E> {
 }
 
 impl<T, E: Display> Reader<T, E> {
-    fn take(&mut self, content: &Result<String, String>) {
+    async fn follow(mut self, shutdown: CancellationToken) {
+        let mut ticks = interval(BETWEEN_READS);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A read that hangs is waited for, so that a dead file system costs one thread.
+        let mut reading: Option<oneshot::Receiver<Content>> = None;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shutdown.cancelled() => return,
+            }
+            let path = self.following.path.clone();
+            let pending = reading.get_or_insert_with(|| {
+                let (send, content) = oneshot::channel();
+                read_in_a_thread(path, move |read| drop(send.send(read)));
+                content
+            });
+            let content = tokio::select! {
+                content = timeout(PATIENCE, pending) => content,
+                () = shutdown.cancelled() => return,
+            };
+            match content {
+                Ok(content) => {
+                    reading = None;
+                    self.take(&content.unwrap_or_else(|_| Err(no_answer())));
+                }
+                Err(_) => self.take(&Err(no_answer())),
+            }
+        }
+    }
+
+    fn take(&mut self, content: &Content) {
         let now = Some(hash(content));
         if now == std::mem::replace(&mut self.seen, now) {
             return;
@@ -96,18 +124,34 @@ impl<T, E: Display> Reader<T, E> {
     }
 }
 
-/// The content counts, not the time of the file: a kubelet swaps symbolic links beneath the name.
-fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err("it is larger than 8 MiB; shorten it".to_owned());
-    }
-    Ok(text)
+/// Reads in a thread of its own. A thread of the runtime must not be held by a file on a dead
+/// network mount, and one of its blocking pool would hold up the end of the process.
+fn read_in_a_thread(path: PathBuf, send: impl FnOnce(Content) + Send + 'static) {
+    // Without a thread the sender is dropped, which the receiver takes for no answer.
+    drop(thread::Builder::new().name("file".to_owned()).spawn(move || send(read(&path))));
 }
 
-fn hash(content: &Result<String, String>) -> u64 {
+fn no_answer() -> String {
+    format!("the file system did not answer within {} s", PATIENCE.as_secs())
+}
+
+/// The content counts, not the time of the file: a kubelet swaps symbolic links beneath the name.
+fn read(path: &Path) -> Content {
+    let error = |error: std::io::Error| error.to_string();
+    // Opening a FIFO would wait for a writer.
+    if !std::fs::metadata(path).map_err(error)?.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(error)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(error)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err("it is larger than 8 MiB; shorten it".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+fn hash(content: &Content) -> u64 {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     hasher.finish()

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, api::DeleteParams};
 use podrole_tests::{
     cluster::Cluster,
     namespace::{TestNamespace, plain_pod},
@@ -158,8 +160,15 @@ async fn policies_and_partitions_are_denied_and_bare_roles_composed_by_both() {
     assert!(injected && status == 200, "{status} {body}");
     assert_eq!(halves.require("app").await, Ok(true));
 
-    // A list that vanishes changes nothing but a gauge and the log.
+    // A list that vanishes changes nothing but a gauge and the log. The ServiceAccount loses its
+    // annotation first, so that only the list names its role.
+    for namespace in [&halves.enabled, &halves.required] {
+        let api = Api::<ServiceAccount>::namespaced(namespace.client(), namespace.name());
+        api.delete("app", &DeleteParams::default()).await.unwrap();
+    }
     halves.associate("app", &json!({"roleArn": role()})).await.unwrap();
+    let (injected, status, body) = halves.ask("app", &[]).await.unwrap();
+    assert!(injected && status == 200, "{status} {body}");
     std::fs::remove_file(&halves.list).unwrap();
     for (admin, daemon) in
         [(halves.webhook.admin, "webhook"), (halves.agent.admin().unwrap(), "agent")]
