@@ -34,13 +34,13 @@ const AGENTS: [(&str, &[&str], i64, &str); 3] = [
 
 pub(crate) async fn trouble(stage: &Stage) -> Seen {
     let mut seen = vec![
-        refused(stage, "contradiction", &["--set", "exchange=assume-role"], "give `associations`")
+        refused(stage, "contradiction", &["--set", "exchange=assume-role"], "set `associations`")
             .await?,
         refused(
             stage,
             "second-podrole",
             &["--set", "agent.namespace=second-agent"],
-            "another podrole is in this cluster already",
+            "podrole is already installed in this cluster",
         )
         .await?,
     ];

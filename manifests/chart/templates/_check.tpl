@@ -12,7 +12,7 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and (eq $values.exchange "assume-role") (not $values.agent.disableSessionTags) (not (and $values.cluster.name $values.cluster.arn)) }}
 {{- fail "\n\nexchange: assume-role puts the cluster into session tags: set cluster.name and cluster.arn, or agent.disableSessionTags: true" }}
 {{- end }}
-{{- if and (eq $values.exchange "assume-role") $values.associations }}
+{{- if and (eq $values.exchange "assume-role") (not $values.agent.allowAnnotationRoles) }}
 {{- range $values.associations }}
 {{- if not .roleArn }}
 {{- fail (printf "\n\nthe association of %s/%s has no roleArn, and exchange: assume-role takes roles from the association list: add its roleArn" .namespace .serviceAccount) }}
