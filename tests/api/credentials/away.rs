@@ -1,5 +1,5 @@
-//! The API server goes away: known ServiceAccounts get credentials, unknown ones get an error, and a
-//! restarted agent still verifies tokens.
+//! The API server goes away: known ServiceAccounts get credentials, unknown ones get an error, and
+//! a restarted agent still verifies tokens.
 
 use std::{path::Path, time::Duration};
 

@@ -93,7 +93,8 @@ async fn a_new_issuer_and_a_new_key_are_learned_and_an_old_key_is_forgotten() {
     wire.lead_to(&second).unwrap();
     http::credentials_until(agent.address, &of_second, 200, PATIENCE).await.unwrap();
     assert_eq!(http::credentials(agent.address, &of_first).await.unwrap().0, 200);
-    // A pod that the agent has not seen yet has a token of the old issuer. A new agent accepts it too.
+    // A pod that the agent has not seen yet has a token of the old issuer. An agent that starts
+    // now accepts it too.
     let late = token(&namespace, "late").await;
     http::credentials_until(agent.address, &late, 200, PATIENCE).await.unwrap();
     let again = start().await;

@@ -91,7 +91,7 @@ def main():
     ours = dict(answers(endpoint, token, *roles))
     with mock_aws():
         theirs = dict(answers(None, token, *roles))
-    differences = [difference for name in theirs for difference in compare(name, theirs[name], ours[name])]
+    differences = [one for name in theirs for one in compare(name, theirs[name], ours[name])]
     print(json.dumps({"calls": len(theirs), "differences": differences}))
 
 
