@@ -24,21 +24,21 @@ const IDLE: Duration = Duration::from_secs(3);
 
 /// So many files may be open in a process of its own alone.
 #[tokio::test]
-async fn ten_thousand_idle_connections_keep_nobody_out() {
+async fn ten_thousand_idle_connections_lock_no_client_out() {
     let child = tokio::process::Command::new("sh")
         .args(["-c", r#"ulimit -n 16384 && exec "$0" "$@""#])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "idle::in_the_child_nobody_is_kept_out", "--nocapture"])
+        .args(["--exact", "idle::child_process_locks_no_client_out", "--nocapture"])
         .env(CHILD, "1")
         .output();
     let output = child.await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let fault = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("all are closed"), "{text} {fault}");
+    let error_output = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("all are closed"), "{text} {error_output}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_the_child_nobody_is_kept_out() {
+async fn child_process_locks_no_client_out() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
@@ -50,7 +50,7 @@ async fn in_the_child_nobody_is_kept_out() {
         idle.push(connect(number / PER_ADDRESS, address).await);
     }
     answered(address, &request).await;
-    // An address of which too many are here is told so at once, and no other has to go for it.
+    // An address with too many connections is refused at once; no other address loses one for it.
     let mut one = Vec::new();
     for _ in 0..128 {
         one.push(connect(200, address).await);
@@ -60,7 +60,7 @@ async fn in_the_child_nobody_is_kept_out() {
     let begun = Instant::now();
     for mut stream in idle {
         let read = timeout(IDLE * 4, stream.read(&mut [0; 1])).await.unwrap();
-        assert!(!matches!(read, Ok(more) if more > 0), "somebody spoke");
+        assert!(!matches!(read, Ok(more) if more > 0), "an idle connection received data");
     }
     println!("all are closed after {:?}", begun.elapsed());
 }

@@ -21,9 +21,9 @@ async fn half_a_session_without_sts_fails_no_request() {
     }
 }
 
-/// Nobody is there to ask while STS is away, and the first who comes afterwards is served.
+/// No pod asks while STS is unreachable; the first request after the outage succeeds.
 #[tokio::test(start_paused = true)]
-async fn an_outage_that_nobody_noticed_is_over_with_the_first_request() {
+async fn an_outage_without_requests_ends_with_the_first_request() {
     let world = World::start();
     let token = world.token(86_400);
     world.served(&token).await;

@@ -27,8 +27,8 @@ async fn sessions_of_a_minute_are_renewed_twenty_times_with_a_call_each() {
     }
 }
 
-/// The kubelet replaces a token of 600 s after 480 s. One that is good renews the hour's session,
-/// whoever brought it.
+/// The kubelet replaces a token of 600 s after 480 s. Any valid token renews the hour's
+/// session, even if another pod of the ServiceAccount sent it.
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_asks_now_and_then_keeps_an_hours_session_fresh_with_tokens_of_600_s() {
     let world = World::start();

@@ -113,7 +113,7 @@ impl Stage {
         Ok(bundles.map(|bundle| String::from_utf8_lossy(&bundle).into_owned()).collect())
     }
 
-    /// Somebody else's webhook, with a bundle of its own.
+    /// Another program's webhook, with a CA bundle of its own.
     async fn another_configuration(&self) -> anyhow::Result<MutatingWebhookConfiguration> {
         let ca = Authority::mint("another CA", now(), Duration::from_secs(3600))?;
         let bundle = ByteString(ca.certificate_pem().as_bytes().to_vec());
@@ -198,7 +198,7 @@ async fn replicas_agree_on_one_ca_and_heal_the_bundle_within_5_s() {
     wait::until("the bundle to be healed", PATIENCE, healed).await.unwrap();
     assert!(spoiled.elapsed() < Duration::from_secs(5), "{:?}", spoiled.elapsed());
     let now = stage.configurations().get(others.metadata.name.as_ref().unwrap()).await.unwrap();
-    assert_eq!(now.webhooks, others.webhooks, "somebody else's bundle was changed");
+    assert_eq!(now.webhooks, others.webhooks, "another program's bundle was changed");
 }
 
 #[tokio::test]
@@ -247,9 +247,9 @@ async fn a_leaf_is_renewed_though_the_secret_is_gone() {
     assert!(stage.pod_is_injected().await);
 }
 
-/// No API server would get through where nobody told it whom to trust.
+/// An API server without the CA bundle could not call this webhook.
 #[tokio::test]
-async fn who_cannot_prove_it_is_never_ready() {
+async fn a_webhook_that_fails_its_self_check_is_never_ready() {
     let cluster = Cluster::shared().await.unwrap();
     let namespace = cluster.namespace("unproved", &[]).await.unwrap();
     make_secret(&namespace).await.unwrap();

@@ -247,8 +247,8 @@ pub(crate) async fn output(
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).env_clear().envs(variables.iter().cloned()).kill_on_drop(true);
     let output = command.output().await.with_context(|| program.display().to_string())?;
-    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "{}: {told} {said}", program.display());
-    Ok(told)
+    let stdout = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{}: {stdout} {stderr}", program.display());
+    Ok(stdout)
 }

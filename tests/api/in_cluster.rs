@@ -90,14 +90,14 @@ async fn a_sandbox_in_a_pod_believes_its_clusters_tokens_and_makes_what_irsa_nee
     let (signed, signature) = tokens[1].rsplit_once('.').unwrap();
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{first}{}", &signature[1..]);
-    let fault = become_role(&ca, &format!("http://{}", sandbox.plain), &forged).await;
-    assert!(fault.unwrap().contains("InvalidIdentityToken"));
+    let error = become_role(&ca, &format!("http://{}", sandbox.plain), &forged).await;
+    assert!(error.unwrap().contains("InvalidIdentityToken"));
     for endpoint in [format!("http://{}", sandbox.plain), format!("https://{}", sandbox.tls)] {
         let arn = become_role(&ca, &endpoint, &tokens[0]).await;
         let arn = arn.unwrap();
         assert!(arn.contains(&assumed), "{endpoint}: {arn} {}", sandbox.process.log());
-        // The role is the first caller's now, and nobody else's.
-        let fault = become_role(&ca, &endpoint, &tokens[1]).await.unwrap();
-        assert!(fault.contains("AccessDenied"), "{fault}");
+        // The role belongs to the first caller now; no other caller can assume it.
+        let error = become_role(&ca, &endpoint, &tokens[1]).await.unwrap();
+        assert!(error.contains("AccessDenied"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A wire to the API server that a test can cut, stall and mend, and lead to another one.
+//! A wire to the API server that a test can cut, stall, restore, and point at another one.
 
 use std::{
     net::SocketAddr,
@@ -44,7 +44,7 @@ impl Wire {
         self.way.send_replace(Way::Cut);
     }
 
-    pub(crate) fn mend(&self) {
+    pub(crate) fn restore(&self) {
         self.way.send_replace(Way::To(self.there));
     }
 

@@ -43,7 +43,7 @@ fn every_namespace_is_looked_at_but_podroles_own() -> anyhow::Result<()> {
         |operator: &str, values: &[&str]| (Value::from(operator), Value::from(values.to_vec()));
     ensure!(expression(0, 0) == of("NotIn", &["disabled", "required"]), "{}", selector(0));
     ensure!(expression(0, 1) == of("NotIn", &["podrole", "podrole-agent"]), "{}", selector(0));
-    // The promise to refuse is made where somebody asked for it, and nowhere else.
+    // The chart promises to refuse only where the values ask for it.
     ensure!(expression(1, 0) == of("In", &["required"]), "{}", selector(1));
     Ok(())
 }

@@ -63,7 +63,7 @@ fn install_yaml_is_the_rendered_default() -> anyhow::Result<()> {
 #[test]
 fn each_mode_renders_what_its_golden_file_says() -> anyhow::Result<()> {
     let default = documents(&helm::template(&[])?)?;
-    let mut faults = String::new();
+    let mut differences = String::new();
     for (mode, set) in MODES {
         let rendered = documents(&helm::template(set)?)?;
         let mut text = format!("# helm template --set {}\n", set.join(","));
@@ -76,11 +76,11 @@ fn each_mode_renders_what_its_golden_file_says() -> anyhow::Result<()> {
             writeln!(text, "# not there: {name}")?;
         }
         let file = project::root().join(format!("tests/chart/golden/{mode}.yaml"));
-        if let Err(fault) = same(&file, &text) {
-            writeln!(faults, "{fault}")?;
+        if let Err(error) = same(&file, &text) {
+            writeln!(differences, "{error}")?;
         }
     }
-    ensure!(faults.is_empty(), "{faults}");
+    ensure!(differences.is_empty(), "{differences}");
     Ok(())
 }
 

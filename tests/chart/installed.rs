@@ -106,13 +106,13 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
         let set = format!("{set},agent.createNamespace=false");
         let install =
             ["install", "podrole", chart, "-n", "podrole", "--dry-run=server", "--set", &set];
-        let told = helm::helm(&install, Some(&cluster.kubeconfig()))?;
-        Ok(told.split_once("NOTES:").context("no notes")?.1.to_owned())
+        let output = helm::helm(&install, Some(&cluster.kubeconfig()))?;
+        Ok(output.split_once("NOTES:").context("no notes")?.1.to_owned())
     };
-    let told = notes("ipv6=false")?;
+    let text = notes("ipv6=false")?;
     for part in ["STS of us-east-1", "labelled podrole.io/injection: enabled", "enforce=restricted"]
     {
-        ensure!(told.contains(part), "no {part:?} in {told}");
+        ensure!(text.contains(part), "no {part:?} in {text}");
     }
     for (set, part) in [
         ("local.enabled=true", "it is for laptops and CI"),
@@ -122,9 +122,9 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
         ("agent.verifyPeer=off", "Set agent.verifyPeer=warn or enforce"),
         ("certificates=files,certificateFiles.secret=tls", "Set certificateFiles.caBundle."),
     ] {
-        let told = notes(set)?;
-        let warned = told.lines().any(|line| line.starts_with("WARNING: ") && line.contains(part));
-        ensure!(warned, "--set {set}: no {part:?} in {told}");
+        let text = notes(set)?;
+        let warned = text.lines().any(|line| line.starts_with("WARNING: ") && line.contains(part));
+        ensure!(warned, "--set {set}: no {part:?} in {text}");
     }
     Ok(())
 }
@@ -143,9 +143,9 @@ async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
         Some(&kubeconfig),
     );
     uninstall(&kubeconfig)?;
-    let told = second.unwrap_err().to_string();
-    ensure!(told.contains("podrole is already installed in this cluster"), "{told}");
-    ensure!(told.contains("the webhook configuration podrole: uninstall it"), "{told}");
+    let error = second.unwrap_err().to_string();
+    ensure!(error.contains("podrole is already installed in this cluster"), "{error}");
+    ensure!(error.contains("the webhook configuration podrole: uninstall it"), "{error}");
 
     let daemon_sets =
         Api::<k8s_openapi::api::apps::v1::DaemonSet>::namespaced(client, "kube-system");
@@ -159,13 +159,13 @@ async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
     let without = release("install", &["agent.enabled=false"], &kubeconfig);
     daemon_sets.delete("eks-pod-identity-agent", &kube::api::DeleteParams::default()).await?;
     uninstall(&kubeconfig)?;
-    let told = beside.unwrap_err().to_string();
-    ensure!(told.contains("set agent.enabled=false"), "{told}");
+    let error = beside.unwrap_err().to_string();
+    ensure!(error.contains("set agent.enabled=false"), "{error}");
     without?;
     Ok(())
 }
 
-/// `kubectl apply` of install.yaml is enough; each object is taken as it stands.
+/// `kubectl apply` of install.yaml is enough; the API server accepts each object unchanged.
 #[tokio::test]
 async fn install_yaml_is_taken_whole() -> anyhow::Result<()> {
     let _one = ONE.lock().await;

@@ -49,12 +49,12 @@ const REFUSED: &[(&str, &[&str])] = &[
 
 #[test]
 fn each_is_refused_with_its_sentence() -> anyhow::Result<()> {
-    for (set, told) in REFUSED {
+    for (set, parts) in REFUSED {
         let Err(complaint) = helm::template(&[*set]) else {
             anyhow::bail!("--set {set} is taken");
         };
         let complaint = complaint.to_string();
-        for part in *told {
+        for part in *parts {
             ensure!(complaint.contains(part), "--set {set}: no {part:?} in {complaint}");
         }
     }
@@ -65,10 +65,10 @@ fn each_is_refused_with_its_sentence() -> anyhow::Result<()> {
 fn a_namespace_whose_pods_need_roles_is_no_place_for_podrole() -> anyhow::Result<()> {
     let chart = helm::chart();
     let chart = chart.to_str().unwrap_or_default();
-    let told = helm::helm(&["template", "podrole", chart, "--namespace", "kube-system"], None);
-    let told = told.unwrap_err().to_string();
-    ensure!(told.contains("the release namespace is kube-system"), "{told}");
-    ensure!(told.contains("--create-namespace"), "{told}");
+    let result = helm::helm(&["template", "podrole", chart, "--namespace", "kube-system"], None);
+    let error = result.unwrap_err().to_string();
+    ensure!(error.contains("the release namespace is kube-system"), "{error}");
+    ensure!(error.contains("--create-namespace"), "{error}");
     Ok(())
 }
 

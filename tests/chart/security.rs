@@ -20,11 +20,11 @@ async fn admitted(level: &str, workload: &Value) -> anyhow::Result<Result<(), St
     let namespace = cluster.namespace("level", &[(ENFORCE, level)]).await?;
     accounts(&namespace, workload).await?;
     let mut pod = objects::pod(workload, "pod");
-    // Without a controller nobody makes the system's classes known to the API server.
+    // Without a controller manager, the API server does not know the system's priority classes.
     if let Some(spec) = pod["spec"].as_object_mut() {
         spec.retain(|key, _| key != "priorityClassName");
     }
-    Ok(namespace.dry_run(pod).await.map(drop).map_err(|fault| format!("{fault:#}")))
+    Ok(namespace.dry_run(pod).await.map(drop).map_err(|error| format!("{error:#}")))
 }
 
 async fn accounts(namespace: &TestNamespace<'_>, workload: &Value) -> anyhow::Result<()> {
@@ -70,7 +70,7 @@ async fn the_agent_is_privileged_and_nothing_less() -> anyhow::Result<()> {
     admitted("privileged", agent).await?.map_err(anyhow::Error::msg)?;
     let refusal =
         admitted("baseline", agent).await?.expect_err("the host's network is not baseline");
-    // No more than this: what comes to it later shall be told here.
+    // No more than this, so that each later addition must be listed here.
     let whole = "\"baseline:latest\": non-default capabilities (containers \"prepare\", \"setup\" must not include \
         \"NET_ADMIN\" in securityContext.capabilities.add), host namespaces (hostNetwork=true), hostPath volumes \
         (volume \"node\"): Forbidden";

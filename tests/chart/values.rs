@@ -1,4 +1,4 @@
-//! Every value is in the schema, and documented where it stands.
+//! Every value is in the schema, and has a comment in values.yaml.
 
 use std::{collections::BTreeMap, fs};
 
@@ -18,9 +18,9 @@ fn every_value_is_documented_and_in_the_schema() -> anyhow::Result<()> {
     let written = fs::read_to_string(helm::chart().join("values.yaml"))?;
     let documented = documented(&written);
     for path in &known {
-        let told = documented.get(path);
-        ensure!(told.is_some(), "{path} is in the schema, and not in values.yaml");
-        ensure!(told == Some(&true), "{path} has no comment above it in values.yaml");
+        let has_comment = documented.get(path);
+        ensure!(has_comment.is_some(), "{path} is in the schema, and not in values.yaml");
+        ensure!(has_comment == Some(&true), "{path} has no comment above it in values.yaml");
     }
     let values: Value = serde_saphyr::from_str(&written)?;
     for path in &known {

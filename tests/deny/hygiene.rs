@@ -32,28 +32,28 @@ pub(crate) fn mirrors(variables: impl Iterator<Item = (String, String)>) -> Vec<
         .collect()
 }
 
-/// All that is wrong with one file.
-pub(crate) fn faults(file: &Path, text: &str, mirrors: &[String]) -> Vec<String> {
-    let mut faults = Vec::new();
+/// All problems of one file.
+pub(crate) fn problems(file: &Path, text: &str, mirrors: &[String]) -> Vec<String> {
+    let mut problems = Vec::new();
     for (line, number) in text.lines().zip(1..) {
-        let mut fault = |what: &str| faults.push(format!("{}:{number}: {what}", file.display()));
+        let mut report = |what: &str| problems.push(format!("{}:{number}: {what}", file.display()));
         if names_home(line) {
-            fault("names somebody's home");
+            report("names a user's home directory");
         }
         if mirrors.iter().any(|mirror| line.contains(mirror.as_str())) {
-            fault("names this machine's package mirror");
+            report("names this machine's package mirror");
         }
         let known = |host: &String| REGISTRIES.contains(&host.as_str());
         if is_lock(file) && !hosts(line).iter().all(known) {
-            fault("names a host that is no public registry");
+            report("names a host that is not a public registry");
         }
     }
     let lines = text.lines().count();
     if is_source(file, text) && lines > LINES {
         let file = file.display();
-        faults.push(format!("{file}: {lines} lines, and {LINES} are the most"));
+        problems.push(format!("{file}: {lines} lines, and {LINES} are the most"));
     }
-    faults
+    problems
 }
 
 /// The hosts of the URLs in `text`, without port and user.
@@ -100,40 +100,40 @@ fn is_source(file: &Path, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn told(file: &str, text: &str) -> Vec<String> {
-        faults(Path::new(file), text, &["mirror.example.org".to_owned()])
+    fn found(file: &str, text: &str) -> Vec<String> {
+        problems(Path::new(file), text, &["mirror.example.org".to_owned()])
     }
 
     #[test]
-    fn a_home_is_told_with_its_line() {
+    fn a_home_directory_is_reported_with_its_line() {
         for home in HOMES {
             let text = format!("one\npath = \"/{home}/jo/src\"\n");
-            assert_eq!(told("a.md", &text), ["a.md:2: names somebody's home"]);
-            assert!(told("a.md", &format!("see docs/{home}/page")).is_empty());
-            assert!(told("a.md", &format!("the folder /{home}/")).is_empty());
+            assert_eq!(found("a.md", &text), ["a.md:2: names a user's home directory"]);
+            assert!(found("a.md", &format!("see docs/{home}/page")).is_empty());
+            assert!(found("a.md", &format!("the folder /{home}/")).is_empty());
         }
     }
 
     #[test]
-    fn a_mirror_is_told_in_any_file() {
-        assert_eq!(told("a.md", "https://mirror.example.org/simple").len(), 1);
+    fn a_mirror_is_reported_in_any_file() {
+        assert_eq!(found("a.md", "https://mirror.example.org/simple").len(), 1);
     }
 
     #[test]
     fn a_lock_file_names_public_registries_alone() {
-        assert_eq!(told("Cargo.lock", "\"registry+https://crates.example.org/i\"").len(), 1);
-        assert_eq!(told("requirements.txt", "-i https://a:b@pip.example.org:8/x").len(), 1);
-        assert!(told("Cargo.lock", "\"registry+https://github.com/rust-lang/x\"").is_empty());
-        assert!(told("a.md", "https://docs.example.org").is_empty());
+        assert_eq!(found("Cargo.lock", "\"registry+https://crates.example.org/i\"").len(), 1);
+        assert_eq!(found("requirements.txt", "-i https://a:b@pip.example.org:8/x").len(), 1);
+        assert!(found("Cargo.lock", "\"registry+https://github.com/rust-lang/x\"").is_empty());
+        assert!(found("a.md", "https://docs.example.org").is_empty());
     }
 
     #[test]
-    fn a_long_source_file_is_told_and_a_long_text_is_not() {
+    fn a_long_source_file_is_reported_but_a_long_text_is_not() {
         let long = "x\n".repeat(LINES + 1);
-        assert_eq!(told("a.rs", &long).len(), 1);
-        assert_eq!(told("script", &format!("#!/bin/sh\n{long}")).len(), 1);
-        assert!(told("a.rs", &"x\n".repeat(LINES)).is_empty());
-        assert!(told("a.json", &long).is_empty());
+        assert_eq!(found("a.rs", &long).len(), 1);
+        assert_eq!(found("script", &format!("#!/bin/sh\n{long}")).len(), 1);
+        assert!(found("a.rs", &"x\n".repeat(LINES)).is_empty());
+        assert!(found("a.json", &long).is_empty());
     }
 
     #[test]

@@ -28,8 +28,8 @@ fn rules() -> anyhow::Result<Rules> {
 }
 
 /// Fails with all that is wrong, one a line.
-fn none(faults: &[String]) {
-    assert!(faults.is_empty(), "\n  {}\n", faults.join("\n  "));
+fn none(problems: &[String]) {
+    assert!(problems.is_empty(), "\n  {}\n", problems.join("\n  "));
 }
 
 #[test]
@@ -51,14 +51,14 @@ fn every_source_is_allowed() {
 #[test]
 fn no_file_names_a_home_or_a_mirror_or_is_too_long() {
     let mirrors = hygiene::mirrors(std::env::vars());
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     for file in project::files().unwrap() {
         // What is not text (an image, perhaps) names nothing.
         if let Ok(text) = fs::read_to_string(project::root().join(&file)) {
-            faults.extend(hygiene::faults(&file, &text, &mirrors));
+            problems.extend(hygiene::problems(&file, &text, &mirrors));
         }
     }
-    none(&faults);
+    none(&problems);
 }
 
 #[test]

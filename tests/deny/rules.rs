@@ -64,7 +64,7 @@ impl Rules {
 
     /// Packages whose licence is not allowed, or is none that SPDX knows.
     pub(crate) fn licences(&self, packages: &[Package]) -> Vec<String> {
-        let fault = |package: &Package| {
+        let problem = |package: &Package| {
             let expression = match Expression::parse_mode(&package.licence, ParseMode::LAX) {
                 Ok(expression) => expression,
                 Err(_) => return Some("is no SPDX expression"),
@@ -73,20 +73,20 @@ impl Rules {
                 expression.evaluate(|wanted| self.licences.iter().any(|it| it.satisfies(wanted)));
             (!allowed).then_some("is not allowed")
         };
-        let told = |package: &Package| {
-            let fault = fault(package)?;
-            Some(format!("the licence \"{}\" {fault}: {}", package.licence, path(package)))
+        let describe = |package: &Package| {
+            let problem = problem(package)?;
+            Some(format!("the licence \"{}\" {problem}: {}", package.licence, path(package)))
         };
-        packages.iter().filter_map(told).collect()
+        packages.iter().filter_map(describe).collect()
     }
 
     /// Packages that are banned, with the reason.
     pub(crate) fn bans(&self, packages: &[Package]) -> Vec<String> {
-        let told = |package: &Package| {
+        let describe = |package: &Package| {
             let ban = self.bans.iter().find(|ban| ban.names(package))?;
             Some(format!("{} ({})", path(package), ban.reason))
         };
-        packages.iter().filter_map(told).collect()
+        packages.iter().filter_map(describe).collect()
     }
 
     /// Packages that come from elsewhere than an allowed registry.
@@ -95,11 +95,11 @@ impl Rules {
             let registry = source.strip_prefix("registry+");
             registry.is_some_and(|registry| self.registries.iter().any(|it| it == registry))
         };
-        let told = |package: &Locked| {
+        let describe = |package: &Locked| {
             let source = package.source.as_deref()?;
             (!allowed(source)).then(|| format!("{} comes from {source}", package.name))
         };
-        packages.iter().filter_map(told).collect()
+        packages.iter().filter_map(describe).collect()
     }
 }
 
@@ -140,29 +140,29 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_that_is_not_listed_is_told_with_the_path() {
+    fn a_licence_that_is_not_listed_is_reported_with_the_path() {
         for bad in ["GPL-3.0-only", "MIT AND MPL-2.0", "Apache-2.0 AND ISC"] {
-            let told = rules().licences(&package("made-up v1.0.0", bad));
+            let problems = rules().licences(&package("made-up v1.0.0", bad));
             let expected = "ours 0.1.0 -> made-up 1.0.0";
-            assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
         }
         for good in ["MIT OR GPL-3.0-only", "MIT/Apache-2.0", "Apache-2.0 WITH LLVM-exception"] {
-            let told = rules().licences(&package("made-up v1.0.0", good));
-            assert!(told.is_empty(), "{told:?}");
+            let problems = rules().licences(&package("made-up v1.0.0", good));
+            assert!(problems.is_empty(), "{problems:?}");
         }
     }
 
     #[test]
-    fn no_licence_or_an_unknown_one_is_told() {
+    fn a_missing_or_unknown_licence_is_reported() {
         for bad in ["", "my own"] {
             assert_eq!(rules().licences(&package("made-up v1.0.0", bad)).len(), 1);
         }
     }
 
     #[test]
-    fn a_banned_package_is_told_with_the_path_and_the_reason() {
-        let told = rules().bans(&package("ring v0.17.14", "MIT"));
-        assert_eq!(told, ["ours 0.1.0 -> ring 0.17.14 (why)"]);
+    fn a_banned_package_is_reported_with_the_path_and_the_reason() {
+        let problems = rules().bans(&package("ring v0.17.14", "MIT"));
+        assert_eq!(problems, ["ours 0.1.0 -> ring 0.17.14 (why)"]);
         assert!(rules().bans(&package("bring v0.17.14", "MIT")).is_empty());
     }
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_not_listed_is_told() {
+    fn a_source_that_is_not_listed_is_reported() {
         let locked = |source: &str| {
             let text = format!("[[package]]\nname = \"made-up\"\nsource = \"{source}\"\n");
             rules().sources(&graph::locked(&text).unwrap())

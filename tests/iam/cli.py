@@ -1,4 +1,4 @@
-"""The same by the AWS CLI, as a person would."""
+"""The same calls with the AWS CLI, as a person would make them."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from iam import PROVIDER, TRUST, assume
 
 def aws(*arguments):
     program = shutil.which("aws")
-    told = subprocess.run(
+    result = subprocess.run(
         [program, *arguments, "--output", "json"], capture_output=True, text=True, env=os.environ
     )
-    return told.returncode, told.stdout or told.stderr
+    return result.returncode, result.stdout or result.stderr
 
 
 def good(*arguments):

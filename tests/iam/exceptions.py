@@ -42,7 +42,7 @@ iam("PutRolePolicy", RoleName="app", PolicyName="may", PolicyDocument=may)
 got = iam.refused("DeleteRole", RoleName="app")
 assert got == ("DeleteConflictException", "DeleteConflict", 409), got
 
-# Who signs: nobody else's key, and no session of a role.
+# The signer: a key that the sandbox does not know, and a session of a role, are refused.
 wrong = Iam(aws_access_key_id="AKIAUNKNOWN", aws_secret_access_key="x")
 assert wrong.refused("ListRoles") == ("ClientError", "InvalidClientTokenId", 403)
 _, given = assume()

@@ -64,9 +64,9 @@ class Iam:
         """The class, code and status of a refusal."""
         try:
             self(operation, **fields)
-        except self.client.exceptions.ClientError as fault:
-            status = fault.response["ResponseMetadata"]["HTTPStatusCode"]
-            return type(fault).__name__, fault.response["Error"]["Code"], status
+        except self.client.exceptions.ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            return type(error).__name__, error.response["Error"]["Code"], status
         raise AssertionError(f"{operation} {fields} was taken")
 
 

@@ -47,9 +47,9 @@ def call(client, operation, **fields):
 def refused(client, operation, **fields):
     try:
         call(client, operation, **fields)
-    except client.exceptions.ClientError as fault:
-        status = fault.response["ResponseMetadata"]["HTTPStatusCode"]
-        return type(fault).__name__, fault.response["Error"]["Code"], status
+    except client.exceptions.ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return type(error).__name__, error.response["Error"]["Code"], status
     raise AssertionError(f"{operation} {fields} was taken")
 
 

@@ -41,7 +41,7 @@ listed = iam("ListRoles", PathPrefix="/team/")["Roles"]
 assert [one["RoleName"] for one in listed] == ["app"] and "Tags" not in listed[0], listed
 assert iam("ListRoles", PathPrefix="/none/")["Roles"] == []
 
-# The role is at another path than pods are told: it is made again, and trust is what IAM says.
+# Pods have the role's ARN without this path, so the role is created again without it.
 iam("DeleteRolePolicy", RoleName="app", PolicyName="may")
 assert iam("ListInstanceProfilesForRole", RoleName="app")["InstanceProfiles"] == []
 iam("DeleteRole", RoleName="app")
@@ -53,8 +53,8 @@ iam("UpdateAssumeRolePolicy", RoleName="app", PolicyDocument=other)
 try:
     assume()
     raise SystemExit("the old trust is in force")
-except Iam().client.exceptions.ClientError as fault:
-    assert fault.response["Error"]["Code"] == "AccessDenied", fault
+except Iam().client.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
 assume("other")
 iam(
     "RemoveClientIDFromOpenIDConnectProvider",
@@ -64,8 +64,8 @@ iam(
 try:
     assume("other")
     raise SystemExit("the audience is taken that was removed")
-except Iam().client.exceptions.ClientError as fault:
-    assert fault.response["Error"]["Code"] == "InvalidIdentityToken", fault
+except Iam().client.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "InvalidIdentityToken", error
 iam("AddClientIDToOpenIDConnectProvider", OpenIDConnectProviderArn=PROVIDER, ClientID="new")
 iam(
     "UpdateOpenIDConnectProviderThumbprint",

@@ -36,7 +36,7 @@ pub(crate) struct Member {
     pub(crate) data: Vec<u8>,
 }
 
-/// The product's image: read once for all tests, and made where nobody has.
+/// The product's image: read once for all tests, and built if it does not exist yet.
 ///
 /// # Errors
 /// When it cannot be made or read.

@@ -11,7 +11,7 @@ use podrole_tests::project;
 
 use crate::archive::Member;
 
-/// What the chart counts on: a pod that runs as somebody else is refused its low port.
+/// What the chart counts on: a pod that runs as another user cannot bind its low port.
 const USER: &str = "65532:65532";
 const BINARIES: [&str; 3] = ["podrole-agent", "podrole-sandbox", "podrole-webhook"];
 /// `cap_net_bind_service=ep`: revision 2, effective; bit 10 permitted, nothing inheritable.
@@ -55,7 +55,7 @@ fn only_the_agent_may_bind_a_low_port() {
 }
 
 #[test]
-fn it_is_nobody_that_the_node_knows() {
+fn it_runs_as_a_user_of_its_own() {
     let image = archive::built().unwrap();
     assert_eq!(image.config["config"]["User"], USER);
     assert!(image.text("etc/passwd").unwrap().contains("podrole:x:65532:65532:"));

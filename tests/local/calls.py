@@ -13,8 +13,8 @@ def refusal(call):
     """Code and status, as boto3 reads them."""
     try:
         call()
-    except ClientError as fault:
-        response = fault.response
+    except ClientError as error:
+        response = error.response
         return {
             "code": response["Error"]["Code"],
             "status": response["ResponseMetadata"]["HTTPStatusCode"],

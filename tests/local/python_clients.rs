@@ -1,4 +1,4 @@
-//! What real clients do, and what they are told when something is wrong.
+//! What real clients do, and which errors they get.
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ fn differences(got: &Value, wanted: &[(&str, Value)]) -> Vec<String> {
 }
 
 fn check(program: &str, wanted: &[(&str, Value)]) -> anyhow::Result<()> {
-    let told = differences(&stage()?.run(program, &[])?, wanted);
-    assert!(told.is_empty(), "{told:#?}");
+    let problems = differences(&stage()?.run(program, &[])?, wanted);
+    assert!(problems.is_empty(), "{problems:#?}");
     Ok(())
 }
 
@@ -128,8 +128,8 @@ fn python_is_refused_as_by_aws() -> anyhow::Result<()> {
             ("s3 a header added", refused("AccessDenied", 403)),
             ("s3 old", refused("RequestTimeTooSkewed", 403)),
             ("s3 expired", refused("ExpiredToken", 400)),
-            ("s3 nobody behind", refused("ServiceUnavailable", 503)),
-            ("secretsmanager nobody behind", refused("ServiceUnavailableException", 503)),
+            ("s3 no upstream", refused("ServiceUnavailable", 503)),
+            ("secretsmanager no upstream", refused("ServiceUnavailableException", 503)),
             ("moto saw none of it", json!([])),
         ],
     )
@@ -154,7 +154,7 @@ fn python_calls_are_signed_again_for_an_emulator_that_looks() -> anyhow::Result<
         // In moto's own words.
         ("as it came", refused("403", 403)),
     ];
-    let told = differences(&stage.run("again.py", &more)?, &wanted);
-    assert!(told.is_empty(), "{told:#?}");
+    let problems = differences(&stage.run("again.py", &more)?, &wanted);
+    assert!(problems.is_empty(), "{problems:#?}");
     Ok(())
 }

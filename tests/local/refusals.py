@@ -37,7 +37,7 @@ CALLS = {
 }
 
 
-def told(service, what, **changes):
+def record(service, what, **changes):
     cases[f"{service} {what}"] = refusal(lambda: CALLS[service](client(service, **changes)))
 
 
@@ -55,19 +55,19 @@ def grant(request, **_):
 
 unsigned = ONCE.merge(Config(signature_version=UNSIGNED))
 for service in ["secretsmanager", "sns", "lambda", "s3"]:
-    told(service, "unsigned", config=unsigned)
-    told(service, "unknown key", aws_access_key_id="ASIAAAAAAAAAAAAAAAAA")
+    record(service, "unsigned", config=unsigned)
+    record(service, "unknown key", aws_access_key_id="ASIAAAAAAAAAAAAAAAAA")
 for service in CALLS:
-    told(service, "wrong secret", aws_secret_access_key="wrong")
+    record(service, "wrong secret", aws_secret_access_key="wrong")
 for service in ["secretsmanager", "s3"]:
-    told(service, "wrong token", aws_session_token="wrong")
-    told(service, "tampered", before=tamper)
-    told(service, "nobody behind", endpoint=os.environ["LONELY"])
+    record(service, "wrong token", aws_session_token="wrong")
+    record(service, "tampered", before=tamper)
+    record(service, "no upstream", endpoint=os.environ["LONELY"])
     with earlier(seconds=1000):
-        told(service, "old")
-told("secretsmanager", "no token", aws_session_token=None)
-told("secretsmanager", "another operation", before=retarget)
-told("s3", "a header added", before=grant)
+        record(service, "old")
+record("secretsmanager", "no token", aws_session_token=None)
+record("secretsmanager", "another operation", before=retarget)
+record("s3", "a header added", before=grant)
 
 # Credentials that live for a second.
 brief = os.environ["BRIEF"]
@@ -77,7 +77,7 @@ with open(os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"]) as token:
     )["Credentials"]
 time.sleep(max(0, given["Expiration"].timestamp() - time.time()) + 0.1)
 for service in ["secretsmanager", "s3"]:
-    told(
+    record(
         service,
         "expired",
         endpoint=brief,

@@ -46,8 +46,8 @@ pub(crate) struct Moto {
 /// What they are, started once.
 pub(crate) fn stage() -> anyhow::Result<&'static Stage> {
     static STAGE: OnceLock<Result<Stage, String>> = OnceLock::new();
-    let stage = STAGE.get_or_init(|| Stage::start().map_err(|fault| format!("{fault:#}")));
-    stage.as_ref().map_err(|fault| anyhow::anyhow!(fault.clone()))
+    let stage = STAGE.get_or_init(|| Stage::start().map_err(|error| format!("{error:#}")));
+    stage.as_ref().map_err(|error| anyhow::anyhow!(error.clone()))
 }
 
 impl Stage {
@@ -65,7 +65,7 @@ impl Stage {
         Ok(Self {
             front: front(&ours, &moto.url)?,
             brief: front(&brief, &moto.url)?,
-            // Port 9 is "discard", and nobody listens there.
+            // Port 9 is "discard", and nothing listens on it.
             lonely: front(&ours, "http://127.0.0.1:9")?,
             sandbox: ours,
             runtime,

@@ -130,7 +130,7 @@ impl Running {
     }
 }
 
-/// A home without any AWS configuration, and nobody at the metadata address.
+/// A home without any AWS configuration, and with no service at the metadata address.
 pub(crate) fn bare(home: &Path) -> Variables {
     let pairs =
         [("HOME", home.display().to_string()), ("AWS_EC2_METADATA_DISABLED", "true".into())];

@@ -38,7 +38,7 @@ async fn at(host: &str, sdk: Sdk, stage: &Stage) -> anyhow::Result<Outcome> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a06_without_a_token_nobody_asks_aws() {
+async fn a06_without_a_token_aws_is_not_called() {
     row("A6 an empty token file", async |sdk, stage| {
         let pod = stage.pod(Way::Container, "")?;
         let used = sdk.once(&CALLER, &pod.variables).await?;

@@ -28,6 +28,6 @@ async fn python_what_moto_answers_the_sandbox_answers_alike() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told, json!({"calls": 3, "faults": []}));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result, json!({"calls": 3, "differences": []}));
 }

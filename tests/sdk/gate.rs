@@ -1,4 +1,4 @@
-//! What stands before a server: it counts the requests that matter, and spoils some by script.
+//! A gate before a server: it counts the requests that matter, and spoils some as a test says.
 
 use std::{
     collections::VecDeque,
@@ -162,7 +162,7 @@ async fn read(request: Request, action: &str) -> (Request, Option<String>) {
     (Request::from_parts(parts, Body::from(body)), token)
 }
 
-/// The same credentials at their end: whoever uses them asks again the next time.
+/// The same credentials, about to expire: a client that uses them asks again the next time.
 async fn dying(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, BODY).await.unwrap_or_default();

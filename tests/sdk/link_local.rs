@@ -41,9 +41,9 @@ async fn in_a_network_of_its_own(test: &str) {
         .output();
     let output = child.await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let fault = String::from_utf8_lossy(&output.stderr);
+    let error_output = String::from_utf8_lossy(&output.stderr);
     println!("{text}");
-    assert!(output.status.success() && text.contains("1 passed"), "{text} {fault}");
+    assert!(output.status.success() && text.contains("1 passed"), "{text} {error_output}");
 }
 
 fn is_the_child() -> bool {

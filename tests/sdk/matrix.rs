@@ -80,7 +80,7 @@ async fn each_sdk_goes_from_its_role_to_the_next() {
 
 async fn cell(stage: &Stage, case: Case, way: Way, sdk: Sdk) -> Cell {
     let outcome = run(stage, case, way, sdk).await;
-    let outcome = outcome.unwrap_or_else(|fault| Outcome::Fail(format!("{fault:#}")));
+    let outcome = outcome.unwrap_or_else(|error| Outcome::Fail(format!("{error:#}")));
     Cell { row: format!("{case}, {way}"), column: sdk.to_string(), outcome }
 }
 

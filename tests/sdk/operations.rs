@@ -47,7 +47,7 @@ async fn each_operation_answers_and_denies_as_aws_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_fault_of_a_signer_is_told_as_by_aws() {
+async fn each_signing_error_is_the_one_of_aws() {
     let world = World::start().await.unwrap();
     let mut all = Vec::new();
     for signer in signers(&world).await.unwrap() {
@@ -176,7 +176,7 @@ fn eks_rows(world: &World) -> anyhow::Result<Vec<Row>> {
 
 fn cell(sdk: Sdk, row: &Row, used: anyhow::Result<Use>) -> Cell {
     let outcome = match used {
-        Err(fault) => Outcome::Fail(format!("{fault:#}")),
+        Err(error) => Outcome::Fail(format!("{error:#}")),
         Ok(used) => Outcome::of(is_due(sdk, row, &used), || format!("{used:?}")),
     };
     Cell { row: row.name.to_owned(), column: sdk.to_string(), outcome }

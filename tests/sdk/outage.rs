@@ -23,9 +23,9 @@ async fn denied(sdk: Sdk, stage: &Stage) -> anyhow::Result<Outcome> {
     let pod = stage.pod(Way::Container, &stage.token(STRANGER)?)?;
     let used = sdk.once(&CALLER, &pod.variables).await?;
     let (asked, sts) = (stage.agent.requests(), stage.sts.requests());
-    let told = used.error.as_ref().map(|error| error.message.clone()).unwrap_or_default();
+    let message = used.error.as_ref().map(|error| error.message.clone()).unwrap_or_default();
     // These two show the body; the others' users have the log and the metrics.
-    let shown = !matches!(sdk, Sdk::Python | Sdk::Go) || told.contains("in its trust policy");
+    let shown = !matches!(sdk, Sdk::Python | Sdk::Go) || message.contains("in its trust policy");
     // A denial is remembered for 2 s, and SDKs that try again do so over 3; on an idle machine
     // that is all it takes.
     let right = used.error.is_some() && shown && asked <= 10 && sts <= 2 && used.ms < 5000;
@@ -94,7 +94,7 @@ async fn a13_a_slower_sts_is_asked_once_while_the_sdk_asks_again() {
 
 /// A thousand at once, and nothing of them is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a14_a_stalled_sts_holds_nobody() {
+async fn a14_a_stalled_sts_blocks_no_caller() {
     let stage = Stage::start().await.unwrap();
     let token = stage.token(crate::stage::APP).unwrap();
     stage.sts.spoil_all(Fault::Stalled);
@@ -105,8 +105,8 @@ async fn a14_a_stalled_sts_holds_nobody() {
         assert_eq!(answer.status, 503, "{answer:?}");
         assert!(answer.took < Duration::from_secs(3), "{answer:?}");
     }
-    assert_eq!(stage.sts.requests(), 1, "one fetch for all who wait");
-    // What is left: that fetch, its connection's two ends, and whoever watches over them.
+    assert_eq!(stage.sts.requests(), 1, "one fetch for all waiting callers");
+    // What is left: that fetch, its connection's two ends, and the tasks that watch them.
     let metrics = tokio::runtime::Handle::current().metrics();
     for _ in 0..100 {
         if metrics.num_alive_tasks() < before + 10 {

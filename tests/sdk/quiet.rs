@@ -41,8 +41,8 @@ impl<'a> MakeWriter<'a> for Lines {
 /// Set where this test has a process to itself.
 const ALONE: &str = "PODROLE_ALONE";
 
-/// Other tests' threads meet the same lines without a log, and tracing may remember that nobody wants those: so what is
-/// read here is written in a process of its own.
+/// Other tests' threads meet the same lines without a log, and tracing may remember that no
+/// subscriber wants them. So what is read here is written in a process of its own.
 #[tokio::test]
 async fn a22_no_row_leaves_a_secret_in_the_log() {
     if std::env::var_os(ALONE).is_some() {

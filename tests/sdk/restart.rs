@@ -27,7 +27,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The agent is gone: nobody listens.
+    /// The agent is gone: nothing listens.
     fn kill_agent(&self) {
         let mut runs = self.agent_runs.lock().unwrap_or_else(PoisonError::into_inner);
         *runs = Running { socket: None, _end: CancellationToken::new().drop_guard() };
@@ -57,7 +57,7 @@ async fn asking(sdk: Sdk, stage: &Stage) -> anyhow::Result<(crate::client::Runni
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a17_an_agent_is_replaced_and_nobody_notices() {
+async fn a17_no_client_notices_that_an_agent_is_replaced() {
     row("A17 replaced, ten times", async |sdk, stage| {
         let (mut running, first) = asking(sdk, stage).await?;
         let mut used = vec![first];
@@ -117,7 +117,7 @@ async fn a19_half_an_answer_is_none() {
             let (first, later) = (running.answer().await?, running.again().await?);
             let ours = Some(Way::Container.arn());
             // Go's first SDK does not ask again after a reset, nor its second and Java's after half
-            // an answer; nobody uses what is not whole.
+            // an answer; no SDK uses half an answer.
             let gives_up = match fault {
                 Fault::Half => matches!(sdk, Sdk::Go | Sdk::Java),
                 _ => sdk == Sdk::Go1,

@@ -28,7 +28,7 @@ where
         check(sdk, &stage).await
     };
     let cells = stream::iter(Sdk::wanted()).map(async |sdk| {
-        let outcome = cell(sdk).await.unwrap_or_else(|fault| Outcome::Fail(format!("{fault:#}")));
+        let outcome = cell(sdk).await.unwrap_or_else(|error| Outcome::Fail(format!("{error:#}")));
         Cell { row: name.to_owned(), column: sdk.to_string(), outcome }
     });
     let cells: Vec<_> = cells.buffered(Sdk::wanted().len().max(1)).collect().await;

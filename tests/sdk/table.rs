@@ -23,17 +23,17 @@ impl Outcome {
     }
 }
 
-/// Prints the table, past the test harness, which would swallow it; then fails with the faults.
+/// Prints the table, past the test harness, which would swallow it; then panics if a cell failed.
 pub(crate) fn judge(title: &str, cells: &[Cell]) {
     let mut out = std::io::stdout().lock();
-    // What is told is not what is tested.
+    // What is only reported is not tested.
     let _ = out.write_all(table(title, cells).as_bytes());
     drop(out);
-    let faults: Vec<_> = cells.iter().filter_map(fault).collect();
-    assert!(faults.is_empty(), "\n  {}\n", faults.join("\n  "));
+    let failures: Vec<_> = cells.iter().filter_map(failure).collect();
+    assert!(failures.is_empty(), "\n  {}\n", failures.join("\n  "));
 }
 
-fn fault(cell: &Cell) -> Option<String> {
+fn failure(cell: &Cell) -> Option<String> {
     match &cell.outcome {
         Outcome::Fail(why) => Some(format!("{}, {}: {why}", cell.row, cell.column)),
         _ => None,

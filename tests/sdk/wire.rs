@@ -118,7 +118,7 @@ async fn a08_the_body_is_what_every_sdk_reads() {
         text("Expiration"),
     );
     assert_eq!(answer.body, golden);
-    // 2026-11-21T23:00:00Z, to the second; W8: an hour of life unless somebody asks otherwise.
+    // 2026-11-21T23:00:00Z, to the second; W8: an hour of life unless the request says otherwise.
     let ends = text("Expiration");
     assert_eq!((ends.len(), &ends[10..11], &ends[19..]), (20, "T", "Z"), "{ends}");
     let ends: jiff::Timestamp = ends.parse().unwrap();

@@ -104,7 +104,7 @@ impl Cluster {
         &self.url
     }
 
-    /// The PEM file of the CA that its certificate stands on.
+    /// The PEM file of the CA that signed its certificate.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.shared.first.join(files::CA)

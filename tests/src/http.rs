@@ -32,7 +32,7 @@ pub async fn get(
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// What the agent answers to who asks for credentials with this token.
+/// The agent's answer to a request for credentials with this token.
 ///
 /// # Errors
 /// When it does not answer, or not in JSON.
@@ -44,7 +44,7 @@ pub async fn credentials(agent: SocketAddr, token: &str) -> anyhow::Result<(u16,
 /// Asks until the answer has this status, and gives its body.
 ///
 /// # Errors
-/// When it has another for as long as `patience`; the last one is told.
+/// If it is another one for as long as `patience`; the message has the last one.
 pub async fn credentials_until(
     agent: SocketAddr,
     token: &str,

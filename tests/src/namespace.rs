@@ -30,7 +30,7 @@ pub struct TestNamespace<'a> {
 }
 
 impl Cluster {
-    /// Makes a namespace with `labels`, whose name begins with `prefix` and is nobody else's.
+    /// Creates a namespace with `labels` and a unique name that begins with `prefix`.
     ///
     /// # Errors
     /// What the API server says.

@@ -81,7 +81,7 @@ impl Drop for Process {
     }
 }
 
-/// Keeps a folder of guarded processes beyond their end, for the person who looks for the fault.
+/// Keeps a folder of guarded processes beyond their end, so that a person can look for the error.
 pub fn keep(folder: &Path) {
     // Best effort: this runs while a test is failing, and must not hide why.
     let _ = File::create(folder.join(KEEP));

@@ -42,7 +42,7 @@ pub fn fill(
     Ok(configuration)
 }
 
-/// What stands after the host in the service or the URL that is written there.
+/// The path of the service or of the URL.
 fn path(written: &WebhookClientConfig) -> String {
     let of_service = written.service.as_ref().and_then(|it| it.path.clone());
     let of_url = || {

@@ -1,4 +1,4 @@
-//! Waiting for what is to come: it is looked for again and again, and not for ever.
+//! Waits for a condition by polling, with a time limit.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::{Instant, sleep};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Looks until something is there.
+/// Polls until `look` returns a value.
 ///
 /// # Errors
-/// When it is not there within `patience`; what failed in the last look is told.
+/// If it is not there within `patience`; the message has the last look's error.
 pub async fn found<T>(
     what: &str,
     patience: Duration,
@@ -18,19 +18,19 @@ pub async fn found<T>(
 ) -> anyhow::Result<T> {
     let begun = Instant::now();
     loop {
-        let fault = match look().await {
+        let error = match look().await {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => String::new(),
-            Err(fault) => format!(": {fault:#}"),
+            Err(error) => format!(": {error:#}"),
         };
         if begun.elapsed() > patience {
-            bail!("waited {} s for {what}{fault}", patience.as_secs());
+            bail!("waited {} s for {what}{error}", patience.as_secs());
         }
         sleep(LOOK_EVERY).await;
     }
 }
 
-/// Looks until it is so.
+/// Polls until `so` returns true.
 ///
 /// # Errors
 /// As [`found`].
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_is_given_and_what_does_not_is_told_with_the_last_fault() {
+    async fn a_result_is_returned_and_a_timeout_has_the_last_error() {
         let looks = Cell::new(0);
         let third = async || {
             looks.set(looks.get() + 1);

@@ -15,7 +15,7 @@ use tokio::time::{Duration, sleep};
 
 use super::{CONFIGURATION, REQUIRED};
 
-/// Nobody listens there.
+/// Nothing listens on this port.
 const NOWHERE: &str = "https://127.0.0.1:1";
 
 #[tokio::test]
@@ -31,7 +31,10 @@ async fn static_pods_are_not_blocked_where_identity_is_required() {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert!(namespace.dry_run(plain_pod("plain", "app")).await.is_err(), "nobody was asked");
+    assert!(
+        namespace.dry_run(plain_pod("plain", "app")).await.is_err(),
+        "the webhook was not called"
+    );
     // As the kubelet reports a pod of its own files.
     let mirror = json!({"metadata": {"name": "static", "annotations":
             {"kubernetes.io/config.mirror": "1", "example.org/a": "b"}},
@@ -47,7 +50,7 @@ async fn pods_of_kube_system_and_our_own_are_not_blocked_whatever_their_label() 
     let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION)).unwrap();
     let webhooks = Api::<MutatingWebhookConfiguration>::all(client.clone());
     // The last one is there to see that the API server acts on these registrations.
-    for name in ["kube-system", "podrole", "podrole-agent", "somebody-else"] {
+    for name in ["kube-system", "podrole", "podrole-agent", "another-namespace"] {
         let namespace: Namespace =
             serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         // kube-system may be there.
@@ -69,12 +72,12 @@ async fn pods_of_kube_system_and_our_own_are_not_blocked_whatever_their_label() 
         Api::<Pod>::namespaced(client.clone(), name).create(&params, &pod).await
     };
     for _ in 0..200 {
-        if make("somebody-else").await.is_err() {
+        if make("another-namespace").await.is_err() {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert!(make("somebody-else").await.is_err(), "nobody was asked");
+    assert!(make("another-namespace").await.is_err(), "the webhook was not called");
     for name in ["kube-system", "podrole", "podrole-agent"] {
         let made = make(name).await;
         assert!(made.is_ok(), "{name}: {made:?}");

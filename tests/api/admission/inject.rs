@@ -23,7 +23,7 @@ async fn the_clusters_service_accounts_decide() {
     let kubeconfig = kubeconfig.display().to_string();
     let arguments = ["inject", "-f", &file, "--kubeconfig", &kubeconfig, "--why"];
     let podrole = project::binary("podrole").unwrap();
-    let told = output(&podrole, &arguments, &[]).await.unwrap();
-    assert!(told.contains(&format!("web-identity as {arn}")), "{told}");
-    assert!(told.contains("no role"), "{told}");
+    let output_text = output(&podrole, &arguments, &[]).await.unwrap();
+    assert!(output_text.contains(&format!("web-identity as {arn}")), "{output_text}");
+    assert!(output_text.contains("no role"), "{output_text}");
 }

@@ -14,7 +14,7 @@ use crate::{daemons, http};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ours for a namespace, under another name; nobody listens there.
+/// Our configuration for one namespace, under another name. Nothing listens at its address.
 fn configuration(name: &str, namespace: &TestNamespace<'_>) -> MutatingWebhookConfiguration {
     let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION)).unwrap();
     let filled = registration::fill(&yaml, "https://127.0.0.1:1", b"", namespace.name());
@@ -42,17 +42,17 @@ async fn unregister_deletes_ours_and_is_content_when_they_are_gone() {
     let arguments = ["unregister", "--name", &name, "--kubeconfig", &kubeconfig];
     let webhook = project::binary("podrole-webhook").unwrap();
     for word in ["deleted", "did not exist"] {
-        let told = daemons::output(&webhook, &arguments, &[]).await.unwrap();
+        let printed = daemons::output(&webhook, &arguments, &[]).await.unwrap();
         let lines = ["Mutating", "Validating"]
             .map(|kind| format!("{kind}WebhookConfiguration {name}: {word}"));
-        assert_eq!(told, lines.join("\n"));
+        assert_eq!(printed, lines.join("\n"));
         assert!(mutating.get_opt(&name).await.unwrap().is_none());
         assert!(validating.get_opt(&name).await.unwrap().is_none());
     }
     assert!(mutating.get_opt(&other).await.unwrap().is_some(), "another's is gone, too");
     let nowhere = ["unregister", "--kube-api", "http://127.0.0.1:1"];
-    let fault = daemons::output(&webhook, &nowhere, &[]).await.unwrap_err().to_string();
-    assert!(fault.contains("could not delete MutatingWebhookConfiguration podrole"), "{fault}");
+    let error = daemons::output(&webhook, &nowhere, &[]).await.unwrap_err().to_string();
+    assert!(error.contains("could not delete MutatingWebhookConfiguration podrole"), "{error}");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     );
     match later {
         // It was gone before it was ready.
-        Err(fault) => assert!(fault.to_string().contains(&sentence), "{fault}"),
+        Err(error) => assert!(error.to_string().contains(&sentence), "{error}"),
         Ok(later) => {
             let ended = async || Ok(later.daemon.has_ended());
             wait::until("the later one's end", PATIENCE, ended).await.unwrap();
@@ -92,10 +92,10 @@ async fn another_podrole_for_the_same_namespaces_ends_the_one_that_came_later() 
     }
 
     let first = daemons::webhook(cluster, &[&flag(&names[0])]).await.unwrap();
-    // Its certificate is from files, and nobody has put their CA there.
+    // Its certificate is from files, and their CA is not in the configuration.
     let unverified = "API servers cannot call";
-    let told = async || Ok(first.daemon.log().contains(unverified));
-    wait::until(unverified, PATIENCE, told).await.unwrap();
+    let logged = async || Ok(first.daemon.log().contains(unverified));
+    wait::until(unverified, PATIENCE, logged).await.unwrap();
     for line in [r#"{kind="podrole"} 1"#, r#"{kind="eks"} 1"#] {
         let line = format!("podrole_webhook_conflicts{line}");
         let shown = async || {

@@ -41,18 +41,18 @@ async fn a_restricted_pod_stays_allowed() {
     let container = ("podrole.io/credentials", "container");
     namespace.service_account("container", &[named, container, secret]).await.unwrap();
 
-    let mut told = String::new();
+    let mut message = String::new();
     for _ in 0..100 {
-        told = namespace
+        message = namespace
             .dry_run(plain_pod("plain", "web"))
             .await
             .map_or_else(|it| format!("{it:#}"), |_| String::new());
-        if told.contains("violates PodSecurity") {
+        if message.contains("violates PodSecurity") {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert!(told.contains("violates PodSecurity"), "the level is not enforced: {told}");
+    assert!(message.contains("violates PodSecurity"), "the level is not enforced: {message}");
     for (account, variable) in [
         ("web", "AWS_WEB_IDENTITY_TOKEN_FILE"),
         ("container", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),

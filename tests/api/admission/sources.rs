@@ -104,8 +104,8 @@ async fn a_guard_rail_warns_where_enabled_and_refuses_where_required() {
         let made = namespace.pod(plain_pod("refused", "app")).await;
         match made {
             Ok(pod) => assert!(!refuses && variables(&pod).is_empty()),
-            Err(fault) => {
-                assert!(refuses && fault.to_string().contains("podrole.io/permitted-roles"));
+            Err(error) => {
+                assert!(refuses && error.to_string().contains("podrole.io/permitted-roles"));
             }
         }
         guard("arn:aws:iam::*:role/shop-*").await;

@@ -58,15 +58,15 @@ async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
     register(&namespace, &webhook).await;
     let bad = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata":
         {"name": "bad", "annotations": {"eks.amazonaws.com/role-arn": "my-role"}}});
-    let mut told = (0, String::new());
+    let mut warned = (0, String::new());
     for _ in 0..200 {
-        told = apply(&namespace, "/api/v1", "serviceaccounts", &bad).await;
-        if !told.1.is_empty() {
+        warned = apply(&namespace, "/api/v1", "serviceaccounts", &bad).await;
+        if !warned.1.is_empty() {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
-    assert!(told.0 == 201 && told.1.contains("my-role"), "{told:?}");
+    assert!(warned.0 == 201 && warned.1.contains("my-role"), "{warned:?}");
 
     let arn = role();
     namespace.service_account("app", &[("eks.amazonaws.com/role-arn", &arn)]).await.unwrap();
@@ -77,6 +77,6 @@ async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "web"},
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}});
-    let told = apply(&namespace, "/apis/apps/v1", "deployments", &deployment).await;
-    assert!(told.0 == 201 && told.1.contains("AWS_PROFILE"), "{told:?}");
+    let warned = apply(&namespace, "/apis/apps/v1", "deployments", &deployment).await;
+    assert!(warned.0 == 201 && warned.1.contains("AWS_PROFILE"), "{warned:?}");
 }

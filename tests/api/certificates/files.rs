@@ -17,7 +17,7 @@ use crate::{
 
 /// Another CA signs from one moment to the next: the harshest that cert-manager can do.
 #[tokio::test]
-async fn a_new_pair_in_the_files_is_served_and_its_end_is_told() {
+async fn a_new_pair_in_the_files_is_served_and_its_expiry_is_reported() {
     let cluster = Cluster::shared().await.unwrap();
     let webhook = daemons::webhook(cluster, &["--certificates=files"]).await.unwrap();
     let namespace = cluster.namespace("files", &[("podrole.io/injection", "enabled")]).await;

@@ -1,4 +1,5 @@
-//! The API server goes away: who is known is served, who is not is told so, and a restart verifies.
+//! The API server goes away: known ServiceAccounts get credentials, unknown ones get an error, and
+//! a restarted agent still verifies tokens.
 
 use std::{path::Path, time::Duration};
 
@@ -77,7 +78,7 @@ async fn known_pods_are_served_and_unknown_ones_by_their_tokens_node_alone() {
     assert_eq!((status, &body["code"]), (400, &json!("InvalidToken")), "{body}");
     let (status, body) = http::credentials(again.address, &known).await.unwrap();
     assert_eq!((status, &body["code"]), (503, &json!("TryAgain")), "{body}");
-    wire.mend();
+    wire.restore();
     for (token, status) in [(&known, 200), (&stranger, 403)] {
         http::credentials_until(again.address, token, status, PATIENCE).await.unwrap();
     }

@@ -31,7 +31,7 @@ async fn a_deleted_pods_token_is_good_for_sts_and_not_for_the_agent() {
     assert_eq!(ask_sts(&stage, &token).await.unwrap(), 200, "{}", stage.sandbox.log());
 }
 
-/// The status of STS's answer to whoever has the token.
+/// The status of STS's answer to a caller with the token.
 async fn ask_sts(stage: &Stage, token: &str) -> anyhow::Result<u16> {
     let call = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=app";
     let path = format!("/?{call}&RoleArn={}&WebIdentityToken={token}", role());

@@ -146,8 +146,8 @@ impl Stage {
     async fn until(&self, token: &str, wanted: u16) -> Value {
         let patience = std::time::Duration::from_secs(5);
         let body = http::credentials_until(self.agent.address, token, wanted, patience).await;
-        body.unwrap_or_else(|fault| {
-            panic!("{fault:#}\n{}\n{}", self.agent.log(), self.sandbox.log())
+        body.unwrap_or_else(|error| {
+            panic!("{error:#}\n{}\n{}", self.agent.log(), self.sandbox.log())
         })
     }
 

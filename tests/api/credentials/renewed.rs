@@ -50,7 +50,7 @@ async fn token(namespace: &TestNamespace<'_>, name: &str) -> String {
     namespace.bound_token(&pod, AUDIENCE, 3600).await.unwrap()
 }
 
-/// The same token with the name of a key that nobody has.
+/// The same token with the ID of a key that does not exist.
 fn forged(token: &str, number: usize) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let (_, rest) = token.split_once('.').unwrap();
@@ -93,7 +93,8 @@ async fn a_new_issuer_and_a_new_key_are_learned_and_an_old_key_is_forgotten() {
     wire.lead_to(&second).unwrap();
     http::credentials_until(agent.address, &of_second, 200, PATIENCE).await.unwrap();
     assert_eq!(http::credentials(agent.address, &of_first).await.unwrap().0, 200);
-    // A pod that nobody has seen yet has a token of the old issuer; and so for an agent that starts now.
+    // A pod that the agent has not seen yet has a token of the old issuer. An agent that starts
+    // now accepts it too.
     let late = token(&namespace, "late").await;
     http::credentials_until(agent.address, &late, 200, PATIENCE).await.unwrap();
     let again = start().await;

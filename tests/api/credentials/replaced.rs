@@ -62,8 +62,8 @@ async fn start(folder: &Path, name: &str, port: u16, sts: SocketAddr) -> anyhow:
 impl Agent {
     async fn end(mut self) {
         let pid = self.child.id().unwrap().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        assert!(told.success());
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+        assert!(killed.success());
         assert!(self.child.wait().await.unwrap().success());
     }
 }

@@ -60,7 +60,7 @@ async fn a_guard_rail_of_the_namespace_holds_at_the_next_request_but_few() {
 }
 
 #[tokio::test]
-async fn a_token_from_another_address_than_its_pods_is_told_or_refused() {
+async fn a_token_from_an_address_that_is_not_its_pods_is_reported_or_refused() {
     let stage = Stage::start("peer").await.unwrap();
     stage.service_account("app", "container").await.unwrap();
     let cluster = Cluster::shared().await.unwrap();
@@ -115,7 +115,7 @@ async fn a_final_refusal_is_an_event_on_the_pod_and_only_one() {
 
 /// No webhook is registered for these namespaces.
 #[tokio::test]
-async fn a_pod_that_should_have_been_injected_is_told_of_once() {
+async fn a_pod_that_should_have_been_injected_is_reported_once() {
     let cluster = Cluster::shared().await.unwrap();
     let node = "node-missed";
     make_node(cluster, node).await.unwrap();
@@ -133,13 +133,13 @@ async fn a_pod_that_should_have_been_injected_is_told_of_once() {
     let named = named.each_ref().map(|(name, value)| (*name, value.as_str()));
     for namespace in [&labelled, &plain] {
         namespace.service_account("app", &named).await.unwrap();
-        namespace.service_account("nobody", &[]).await.unwrap();
+        namespace.service_account("no-role", &[]).await.unwrap();
     }
     let before = make(&labelled, "before", "app", "").await;
     let agent = daemons::agent(cluster, &sandbox, node).await.unwrap();
     let others = [
         make(&plain, "unlabelled", "app", "").await,
-        make(&labelled, "nobody", "nobody", "").await,
+        make(&labelled, "no-role", "no-role", "").await,
         make(&labelled, "opted-out", "app", "disabled").await,
     ];
     let after = make(&labelled, "after", "app", "").await;

@@ -1,4 +1,4 @@
-//! What keeps an agent from starting: one line with the mend, and the end.
+//! Errors that keep an agent from starting: it prints one line with the fix, and exits.
 
 use std::{process::Stdio, time::Duration};
 
@@ -18,14 +18,14 @@ async fn fails(flags: &[&str]) -> String {
     let ended = ended.expect("it goes on running").unwrap();
     assert_eq!(ended.status.code(), Some(1), "{flags:?}");
     let said = String::from_utf8(ended.stderr).unwrap();
-    let mut told = said.lines().filter_map(|line| line.strip_prefix("podrole-agent: "));
-    let (one, more) = (told.next().map(str::to_owned), told.next());
+    let mut errors = said.lines().filter_map(|line| line.strip_prefix("podrole-agent: "));
+    let (one, more) = (errors.next().map(str::to_owned), errors.next());
     assert_eq!(more, None, "{said}");
     one.unwrap_or_else(|| panic!("it did not say why: {said}"))
 }
 
 #[tokio::test]
-async fn what_is_missing_or_taken_is_said_with_its_mend() {
+async fn the_error_for_a_missing_or_taken_resource_says_how_to_fix_it() {
     let stage = Stage::start("start").await.unwrap();
     let port = format!("--port={}", stage.agent.address.port());
     let here = ["--bind-hosts=127.0.0.1", "--region=eu-west-1"];

@@ -45,14 +45,14 @@ public final class Whoami {
 
     private void use() {
         long started = System.nanoTime();
-        String told;
+        String result;
         try {
-            told = "\"arn\":" + Json.quoted(ask());
+            result = "\"arn\":" + Json.quoted(ask());
         } catch (Exception error) {
-            told = "\"error\":" + told(error);
+            result = "\"error\":" + errorJson(error);
         }
         long ms = (System.nanoTime() - started) / 1_000_000;
-        System.out.println("{" + told + ",\"ms\":" + ms + "}");
+        System.out.println("{" + result + ",\"ms\":" + ms + "}");
     }
 
     private String ask() throws Exception {
@@ -84,15 +84,15 @@ public final class Whoami {
         }
     }
 
-    private static String told(Exception error) {
-        String told = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
+    private static String errorJson(Exception error) {
+        String json = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
         if (error instanceof AwsServiceException) {
             AwsServiceException aws = (AwsServiceException) error;
             if (aws.awsErrorDetails() != null) {
-                told += ",\"code\":" + Json.quoted(aws.awsErrorDetails().errorCode());
+                json += ",\"code\":" + Json.quoted(aws.awsErrorDetails().errorCode());
             }
-            told += ",\"status\":" + aws.statusCode();
+            json += ",\"status\":" + aws.statusCode();
         }
-        return told + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
+        return json + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
     }
 }

@@ -42,7 +42,7 @@ async function ask([command, RoleArn, more]) {
   }
 }
 
-function told(error) {
+function describe(error) {
   return {
     class: error.constructor.name,
     code: error.Code ?? error.name,
@@ -57,7 +57,7 @@ async function use(words) {
   try {
     line = { arn: await ask(words) };
   } catch (error) {
-    line = { error: told(error) };
+    line = { error: describe(error) };
   }
   line.ms = Math.round(performance.now() - started);
   console.log(JSON.stringify(line));

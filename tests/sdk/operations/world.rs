@@ -144,7 +144,7 @@ fn config(issuer: &Issuer) -> anyhow::Result<Config> {
                         "Action": "eks-auth:AssumeRoleForPodIdentity",
                         "Resource": "*",
                     },
-                    // Nobody can be denied to know who they are.
+                    // No policy can deny GetCallerIdentity.
                     {"Effect": "Deny", "Action": "sts:GetCallerIdentity", "Resource": "*"},
                 ]}},
             }},

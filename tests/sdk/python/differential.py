@@ -2,7 +2,7 @@
 
 usage: differential.py SANDBOX_URL TOKEN_FILE ROLE NEXT_ROLE
 
-Prints one line of JSON: {"calls": how many were compared, "faults": [what differs]}.
+Prints one line of JSON: {"calls": how many were compared, "differences": [what differs]}.
 """
 
 import datetime
@@ -91,8 +91,8 @@ def main():
     ours = dict(answers(endpoint, token, *roles))
     with mock_aws():
         theirs = dict(answers(None, token, *roles))
-    faults = [fault for name in theirs for fault in compare(name, theirs[name], ours[name])]
-    print(json.dumps({"calls": len(theirs), "faults": faults}))
+    differences = [one for name in theirs for one in compare(name, theirs[name], ours[name])]
+    print(json.dumps({"calls": len(theirs), "differences": differences}))
 
 
 main()

@@ -48,7 +48,7 @@ def ask(command, role="", more=""):
     raise SystemExit(__doc__)
 
 
-def told(error):
+def describe(error):
     response = getattr(error, "response", {})
     return {
         "class": type(error).__name__,
@@ -63,7 +63,7 @@ def use(words):
     try:
         line = {"arn": ask(*words)}
     except Exception as error:  # whatever an application would see
-        line = {"error": told(error)}
+        line = {"error": describe(error)}
     line["ms"] = round((time.monotonic() - started) * 1000)
     print(json.dumps(line), flush=True)
 

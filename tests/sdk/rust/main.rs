@@ -68,30 +68,30 @@ async fn ask(
     let mut line = match words[..] {
         ["caller-identity"] => {
             let answer = sts.get_caller_identity().send().await;
-            told(answer.map(|answer| answer.arn))
+            describe(answer.map(|answer| answer.arn))
         }
         ["session-token"] => {
             let answer = sts.get_session_token().send().await;
             let key = answer.map(|answer| answer.credentials.map(|key| key.access_key_id));
-            told(key.map(|key| key.and_then(|key| key.get(..4).map(str::to_owned))))
+            describe(key.map(|key| key.and_then(|key| key.get(..4).map(str::to_owned))))
         }
         ["pod-identity", cluster, file] => {
             let token = std::fs::read_to_string(file)?;
             let call = eks.assume_role_for_pod_identity().cluster_name(cluster).token(token);
             let answer = call.send().await;
-            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+            describe(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
         }
         ["assume-role", role, ref policy @ ..] => {
             let call = sts.assume_role().role_arn(role).role_session_name(session);
             let call = call.set_policy(policy.first().map(ToString::to_string));
             let answer = call.send().await;
-            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+            describe(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
         }
         ["web-identity", role, file] => {
             let call = sts.assume_role_with_web_identity().role_session_name(session);
             let call = call.web_identity_token(std::fs::read_to_string(file)?);
             let answer = call.role_arn(role).send().await;
-            told(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
+            describe(answer.map(|answer| answer.assumed_role_user.map(|user| user.arn)))
         }
         _ => {
             bail!("the usage is in tests/sdk/rust/main.rs")
@@ -102,18 +102,18 @@ async fn ask(
     Ok(())
 }
 
-fn told<E>(answer: Result<Option<String>, SdkError<E, HttpResponse>>) -> Value
+fn describe<E>(answer: Result<Option<String>, SdkError<E, HttpResponse>>) -> Value
 where
     E: Error + 'static,
 {
     match answer {
         Ok(arn) => json!({"arn": arn}),
-        Err(fault) => {
-            let status = fault.raw_response().map(|raw| raw.status().as_u16());
-            let mut error = json!({"status": status, "message": chain(&fault)});
-            let mut causes = std::iter::successors(Some(&fault as &dyn Error), |it| (*it).source());
+        Err(cause) => {
+            let status = cause.raw_response().map(|raw| raw.status().as_u16());
+            let mut error = json!({"status": status, "message": chain(&cause)});
+            let mut causes = std::iter::successors(Some(&cause as &dyn Error), |it| (*it).source());
             let (class, code) =
-                causes.find_map(aws_error).unwrap_or_else(|| (variant(&fault), None));
+                causes.find_map(aws_error).unwrap_or_else(|| (variant(&cause), None));
             (error["class"], error["code"]) = (json!(class), json!(code));
             json!({"error": error})
         }
@@ -121,15 +121,15 @@ where
 }
 
 /// The variant and AWS's code, where this link of the chain is AWS's answer.
-fn aws_error(fault: &(dyn Error + 'static)) -> Option<(String, Option<String>)> {
+fn aws_error(error: &(dyn Error + 'static)) -> Option<(String, Option<String>)> {
     fn read<E: Debug + ProvideErrorMetadata>(error: &E) -> (String, Option<String>) {
         (variant(error), error.code().map(str::to_owned))
     }
-    let web_identity = fault.downcast_ref::<WebIdentityError>().map(read);
-    let assume_role = || fault.downcast_ref::<AssumeRoleError>().map(read);
-    let identity = || fault.downcast_ref::<GetCallerIdentityError>().map(read);
-    let session = || fault.downcast_ref::<GetSessionTokenError>().map(read);
-    let pod = || fault.downcast_ref::<PodIdentityError>().map(read);
+    let web_identity = error.downcast_ref::<WebIdentityError>().map(read);
+    let assume_role = || error.downcast_ref::<AssumeRoleError>().map(read);
+    let identity = || error.downcast_ref::<GetCallerIdentityError>().map(read);
+    let session = || error.downcast_ref::<GetSessionTokenError>().map(read);
+    let pod = || error.downcast_ref::<PodIdentityError>().map(read);
     web_identity.or_else(assume_role).or_else(identity).or_else(session).or_else(pod)
 }
 
@@ -139,11 +139,11 @@ fn variant(value: &impl Debug) -> String {
     debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
-fn chain(fault: &dyn Error) -> String {
-    let (mut told, mut cause) = (fault.to_string(), fault.source());
-    while let Some(fault) = cause {
-        let _ = write!(told, ": {fault}");
-        cause = fault.source();
+fn chain(error: &dyn Error) -> String {
+    let (mut message, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let _ = write!(message, ": {error}");
+        cause = error.source();
     }
-    told
+    message
 }

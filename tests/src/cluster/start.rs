@@ -35,7 +35,7 @@ async fn ready_one(launch: impl Fn() -> anyhow::Result<Cluster>) -> anyhow::Resu
     let mut tries = 1;
     loop {
         let cluster = launch()?;
-        let Err(fault) = until_ready(&cluster).await else {
+        let Err(error) = until_ready(&cluster).await else {
             return Ok(cluster);
         };
         if tries < TRIES && cluster.lost_a_port() {
@@ -43,7 +43,7 @@ async fn ready_one(launch: impl Fn() -> anyhow::Result<Cluster>) -> anyhow::Resu
             continue;
         }
         cluster.keep_logs();
-        return Err(fault);
+        return Err(error);
     }
 }
 
@@ -111,7 +111,7 @@ fn api(
     Ok(cluster)
 }
 
-/// Admission plugins are the defaults, as in a cluster that nobody has tuned.
+/// Admission plugins are the defaults, as in a cluster with default settings.
 fn api_command(
     binaries: &Path,
     folder: &Path,
@@ -126,7 +126,7 @@ fn api_command(
         .args(["--secure-port", &port.to_string()])
         .args(["--service-cluster-ip-range", "10.250.0.0/16"])
         .args(["--authorization-mode", "RBAC"])
-        .args(["--endpoint-reconciler-type", "none"]) // nobody looks it up through a Service
+        .args(["--endpoint-reconciler-type", "none"]) // no client finds it through a Service
         .arg("--allow-privileged=true");
     for issuer in issuers {
         api.args(["--service-account-issuer", issuer]);
@@ -144,15 +144,15 @@ fn api_command(
 async fn until_ready(cluster: &Cluster) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let fault = match ready(cluster).await {
+        let error = match ready(cluster).await {
             Ok(()) => return Ok(()),
-            Err(fault) => fault,
+            Err(error) => error,
         };
         if let Some((name, process)) = cluster.processes().find(|(_, it)| it.has_ended()) {
             bail!("{name} ended early: {}", last_line(&process.log()));
         }
         if Instant::now() > deadline {
-            return Err(fault).context(format!("the API server was not ready in {PATIENCE:?}"));
+            return Err(error).context(format!("the API server was not ready in {PATIENCE:?}"));
         }
         sleep(Duration::from_millis(100)).await;
     }

@@ -12,8 +12,8 @@ import (
 
 const usage = "usage: whoami caller-identity | session-token | assume-role ROLE [POLICY] | web-identity ROLE TOKEN_FILE"
 
-// Told is an SDK's error.
-type Told struct {
+// SDKError is an SDK's error.
+type SDKError struct {
 	Class   string `json:"class"`
 	Code    string `json:"code,omitempty"`
 	Status  int    `json:"status,omitempty"`
@@ -21,9 +21,9 @@ type Told struct {
 }
 
 type line struct {
-	Arn   string `json:"arn,omitempty"`
-	Error *Told  `json:"error,omitempty"`
-	Ms    int64  `json:"ms"`
+	Arn   string    `json:"arn,omitempty"`
+	Error *SDKError `json:"error,omitempty"`
+	Ms    int64     `json:"ms"`
 }
 
 // Needed ends the program where no question was given.
@@ -36,7 +36,7 @@ func Needed() {
 
 // Ask puts the question of the command line, and one more for each line on standard input: an empty
 // one asks the same again, another has the next question's words with tabs between.
-func Ask(ask func(words []string) (string, error), tell func(error) *Told) {
+func Ask(ask func(words []string) (string, error), tell func(error) *SDKError) {
 	words := os.Args[1:]
 	once(words, ask, tell)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
@@ -47,7 +47,7 @@ func Ask(ask func(words []string) (string, error), tell func(error) *Told) {
 	}
 }
 
-func once(words []string, ask func([]string) (string, error), tell func(error) *Told) {
+func once(words []string, ask func([]string) (string, error), tell func(error) *SDKError) {
 	started := time.Now()
 	arn, err := ask(words)
 	answer := line{Arn: arn, Ms: time.Since(started).Milliseconds()}

@@ -67,9 +67,9 @@ func ask(client *sts.STS, words []string) (string, error) {
 	return "", fmt.Errorf("no command %s", words[0])
 }
 
-// A provider wraps what STS said; that is told.
-func tell(err error) *question.Told {
-	answer := &question.Told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
+// A provider wraps STS's error; the wrapped one is reported.
+func tell(err error) *question.SDKError {
+	answer := &question.SDKError{Class: fmt.Sprintf("%T", err), Message: err.Error()}
 	for err != nil {
 		known, ok := err.(awserr.Error)
 		if !ok {

@@ -73,8 +73,8 @@ func ask(ctx context.Context, client *sts.Client, words []string) (string, error
 	return "", fmt.Errorf("no command %s", words[0])
 }
 
-func tell(err error) *question.Told {
-	answer := &question.Told{Class: fmt.Sprintf("%T", err), Message: err.Error()}
+func tell(err error) *question.SDKError {
+	answer := &question.SDKError{Class: fmt.Sprintf("%T", err), Message: err.Error()}
 	var modelled smithy.APIError
 	if errors.As(err, &modelled) {
 		answer.Class, answer.Code = fmt.Sprintf("%T", modelled), modelled.ErrorCode()
