@@ -8,34 +8,25 @@
 
 mod cached;
 mod error;
+mod facts;
 mod lookup;
 mod lookup_error;
 mod session;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use podrole_identity::{AssociationList, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{AssociationList, ServiceAccountRef};
 
 use crate::token::Caller;
 pub use cached::Cached;
 pub use error::ResolveError;
+pub use facts::ServiceAccountFacts;
 pub use lookup::{
     Found, Lookup, LookupMap, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
 };
 pub use lookup_error::LookupError;
 pub use podrole_identity::NamespaceFacts;
 pub use session::{Asked, Decision, Sessions, check_permitted};
-
-/// What is known of a ServiceAccount.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceAccountFacts {
-    /// Its UID; one that was deleted and created again has another.
-    pub uid: String,
-    /// Its annotations.
-    pub annotations: ServiceAccountAnnotations,
-    /// Its `resourceVersion`, which any change changes.
-    pub version: String,
-}
 
 /// The session to request from AWS.
 ///

@@ -14,7 +14,7 @@ use podrole_identity::{
     ServiceAccountRef,
 };
 
-use super::one_line;
+use super::one_line::one_line;
 use crate::resolve::{Found, Lookup, LookupError, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.

@@ -8,7 +8,7 @@ use crate::{
 };
 use podrole_identity::{
     AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange, GrantRules,
-    Partition, PermittedRoles, RoleArn,
+    Partition, PermittedRoles, RoleArn, ServiceAccountAnnotations,
 };
 
 mod account;
