@@ -71,7 +71,7 @@ pub struct Args {
     pub max_cache_size: u64,
 
     /// What the sessions that are kept may weigh, in bytes
-    #[arg(long, default_value_t = crate::extras::MAX_BYTES, value_name = "BYTES")]
+    #[arg(long, default_value_t = crate::config::MAX_BYTES, value_name = "BYTES")]
     pub max_cache_bytes: usize,
 
     /// An audience that tokens may have; repeatable with web-identity [default: the exchange's own]

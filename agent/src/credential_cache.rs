@@ -220,7 +220,7 @@ impl CredentialCache {
         let mut named = HashSet::new();
         expiries.retain(|(_, service_account)| named.insert(service_account.clone()));
         expiries.truncate(most);
-        expiries.into_iter().map(|(expires, account)| (account, expires)).collect()
+        expiries.into_iter().map(|(expires, service_account)| (service_account, expires)).collect()
     }
 
     fn entry(&self, key: &CacheKey) -> Arc<Entry> {

@@ -53,15 +53,15 @@ impl Notices {
 
     /// Reports a pod that should have a credential provider and has none.
     pub fn not_injected(&self, pod: &AddedPod) {
-        let account = &pod.service_account;
+        let service_account = &pod.service_account;
         self.send(&pod.uid, NOT_INJECTED, || Notice {
-            namespace: account.namespace().to_owned(),
+            namespace: service_account.namespace().to_owned(),
             pod: pod.name.clone(),
             uid: pod.uid.clone(),
             action: "Inject",
             reason: NOT_INJECTED,
             message: format!(
-                "ServiceAccount {account} has a role, but this pod has no credential provider for it: \
+                "ServiceAccount {service_account} has a role, but this pod has no credential provider for it: \
                  either podrole-webhook was not called when the pod was created, or the \
                  ServiceAccount got its role later; create the pod again"
             ),

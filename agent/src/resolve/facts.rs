@@ -2,13 +2,13 @@
 
 use podrole_identity::ServiceAccountAnnotations;
 
-/// What is known of a ServiceAccount.
+/// What is known about a ServiceAccount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccountFacts {
-    /// Its UID; one that was deleted and created again has another.
+    /// Its UID. A ServiceAccount that is deleted and created again gets another one.
     pub uid: String,
     /// Its annotations.
     pub annotations: ServiceAccountAnnotations,
-    /// Its `resourceVersion`, which any change changes.
+    /// Its `resourceVersion`, which each change replaces.
     pub version: String,
 }
