@@ -12,7 +12,7 @@ use podrole_identity::ServiceAccountRef;
 
 use super::{LookupError, NamespaceFacts, ServiceAccountFacts};
 
-/// What a look-up ends with: none when there is no such thing.
+/// The result of a look-up; `None` if the object does not exist.
 pub type LookupResult<V> = Result<Option<Arc<V>>, LookupError>;
 
 /// Looks up values by name.

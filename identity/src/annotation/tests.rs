@@ -32,8 +32,8 @@ fn every_annotation_of_a_service_account_is_read() {
 fn a_value_that_is_not_a_role_is_reported_and_not_used() {
     let read = read(&[("eks.amazonaws.com/role-arn", "my-role")]);
     assert_eq!(read.role, None);
-    let told = read.bad_role.unwrap().to_string();
-    assert!(told.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{told}");
+    let problem = read.bad_role.unwrap().to_string();
+    assert!(problem.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{problem}");
 }
 
 #[test]
@@ -79,6 +79,6 @@ fn annotations_are_read_with_the_given_prefix_only() {
 #[test]
 fn a_problem_fits_a_line_and_has_no_control_characters() {
     let value = format!("\u{1b}[31m{}\n", "x".repeat(300));
-    let told = Problem::new("k", &value, "bad").to_string();
-    assert!(told.len() < 120 && !told.chars().any(char::is_control), "{told}");
+    let problem = Problem::new("k", &value, "bad").to_string();
+    assert!(problem.len() < 120 && !problem.chars().any(char::is_control), "{problem}");
 }

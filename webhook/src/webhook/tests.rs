@@ -8,9 +8,9 @@ use crate::InMemory;
 use crate::{review::Answer, review_bytes};
 
 /// Fails every look-up.
-struct Nobody(LookupError);
+struct FailingLookups(LookupError);
 
-impl ServiceAccounts for Nobody {
+impl ServiceAccounts for FailingLookups {
     async fn find(
         &self,
         _account: &ServiceAccountRef,
@@ -90,7 +90,7 @@ async fn who_names_no_role_is_admitted_everywhere() {
 async fn undecided(error: Option<LookupError>, body: &Value, word: &str) {
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
         let answer = match error {
-            Some(error) => ask(Nobody(error), injection, body).await,
+            Some(error) => ask(FailingLookups(error), injection, body).await,
             None => ask(service_accounts(), injection, body).await,
         };
         assert_eq!((reason(&answer), answer.response.allowed), (word, allowed), "{body}");
@@ -135,7 +135,7 @@ async fn what_cannot_be_read_is_told_or_refused() {
     }
     let bad = json!({"spec": {"containers": "hunter2", "serviceAccountName": "app"}});
     let answer = ask(service_accounts(), Injection::Enabled, &review(&bad)).await;
-    assert!(!format!("{answer:?}").contains("hunter2"), "the pod is told in the answer");
+    assert!(!format!("{answer:?}").contains("hunter2"), "the answer contains the pod");
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_guard_rail_is_told_or_refuses_and_a_namespace_that_is_not_known_is_no
     }
     let other =
         ask(NoNamespace(service_accounts()), Injection::Required, &review(&pod("other"))).await;
-    assert_eq!(reason(&other), "no_role", "who has no role needs no guard-rail");
+    assert_eq!(reason(&other), "no_role", "a pod without a role needs no guard-rail");
 }
 
 /// Knows ServiceAccounts and no namespace.
@@ -206,7 +206,7 @@ async fn other_objects_are_none_of_ours() {
     let mut review = review(&pod("app"));
     review["request"]["operation"] = json!("UPDATE");
     for injection in [Injection::Enabled, Injection::Required] {
-        let answer = ask(Nobody(LookupError::Failed), injection, &review).await;
+        let answer = ask(FailingLookups(LookupError::Failed), injection, &review).await;
         assert_eq!((reason(&answer), answer.response.allowed), ("not_applicable", true));
     }
 }
