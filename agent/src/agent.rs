@@ -1,55 +1,29 @@
-//! Decides a request: who the caller is, whether its pod is alive, which role it may assume, and
-//! with which credentials it is answered.
+//! Answers a request for credentials: verifies the caller, checks that its pod is alive, decides
+//! its role and gets the credentials.
 
 mod pod_added;
 
 use std::{net::IpAddr, sync::Arc};
 
 use axum::body::Bytes;
-use podrole_identity::SessionNameTemplate;
 
 use crate::{
     audit,
     bearer_token::{BearerToken, PresentedToken},
     clock::Clock,
+    config::{AgentConfig, AgentOptions},
     credential_cache::{Bounds, CacheKey, CredentialCache, CredentialRequest},
     exchange::ExchangeClient,
-    extras::Extras,
     fast_path::{CachedAnswer, FastPath, InputVersions},
     hosts::Hosts,
-    keys::JwksCache,
     metrics::Metrics,
     node::{Liveness, PodFacts},
     peer::PeerVerdict,
     refusal::Refusal,
-    resolve::{self, Asked, Decision, NamespaceFacts, ResolveError, ServiceAccounts},
-    token::{Caller, Rules},
+    resolve::{self, Decision, NamespaceFacts, RequestFacts, ResolveError, ServiceAccounts},
+    token::Caller,
     verify::{Verdict, Verifier},
 };
-
-/// What an agent is made of. The daemon passes a cluster and AWS, a test passes maps.
-pub struct Parts {
-    /// The keys that tokens are verified with.
-    pub keys: JwksCache,
-    /// What tokens must claim.
-    pub rules: Rules,
-    /// Where ServiceAccounts are looked up.
-    pub service_accounts: Arc<ServiceAccounts>,
-    /// Whether pods are alive.
-    pub liveness: Liveness,
-    /// How credentials are fetched.
-    pub exchange: Arc<dyn ExchangeClient>,
-    /// The names of sessions.
-    pub session_name: SessionNameTemplate,
-    /// How many sessions are cached.
-    pub max_sessions: u64,
-    /// The host names that requests may ask for.
-    pub hosts: Hosts,
-    /// The counters.
-    pub metrics: Metrics,
-    /// The time.
-    pub clock: Clock,
-}
 
 /// The agent. Its tasks end when the last [`Arc`] of it is dropped.
 pub struct Agent {
@@ -59,7 +33,7 @@ pub struct Agent {
     liveness: Liveness,
     exchange: Arc<dyn ExchangeClient>,
     endpoint: Arc<str>,
-    extras: Extras,
+    options: AgentOptions,
     cache: CredentialCache,
     hosts: Hosts,
     metrics: Metrics,
@@ -67,38 +41,32 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent of these parts, without associations, guard-rails and limits.
+    /// An agent with an empty cache. Must be called in a runtime.
     #[must_use]
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let extras = Extras::plain(parts.exchange.kind(), &parts.session_name, &parts.rules);
-        Self::with(parts, extras)
-    }
-
-    /// An agent of these parts.
-    #[must_use]
-    pub fn with(parts: Parts, extras: Extras) -> Arc<Self> {
+    pub fn new(config: AgentConfig) -> Arc<Self> {
+        let AgentConfig { exchange, liveness, clock, metrics, options, .. } = config;
         let cache = CredentialCache::new(
-            Arc::clone(&parts.exchange),
-            parts.liveness.clone(),
-            parts.clock.clone(),
-            parts.metrics.clone(),
+            Arc::clone(&exchange),
+            liveness.clone(),
+            clock.clone(),
+            metrics.clone(),
             Bounds {
-                entries: usize::try_from(parts.max_sessions).unwrap_or(usize::MAX),
-                bytes: extras.max_bytes,
+                entries: usize::try_from(options.max_sessions).unwrap_or(usize::MAX),
+                bytes: options.max_bytes,
             },
         );
         Arc::new(Self {
             fast_path: FastPath::new(),
-            verifier: Verifier::new(parts.keys, parts.rules),
-            service_accounts: parts.service_accounts,
-            liveness: parts.liveness,
-            endpoint: parts.exchange.endpoint().into(),
-            exchange: parts.exchange,
-            extras,
+            verifier: Verifier::new(config.keys, config.rules),
+            service_accounts: config.service_accounts,
+            liveness,
+            endpoint: exchange.endpoint().into(),
+            exchange,
+            options,
             cache,
-            hosts: parts.hosts,
-            metrics: parts.metrics,
-            clock: parts.clock,
+            hosts: config.hosts,
+            metrics,
+            clock,
         })
     }
 
@@ -126,7 +94,7 @@ impl Agent {
     ) -> Result<Bytes, Refusal> {
         let verdict = self.verifier.verify(token, self.clock.now()).await?;
         let served = self.serve(&verdict, token, peer).await;
-        if let (Err(refusal), Some(notices)) = (&served, &self.extras.notices) {
+        if let (Err(refusal), Some(notices)) = (&served, &self.options.notices) {
             notices.refused(&verdict.caller, refusal);
         }
         served
@@ -139,7 +107,7 @@ impl Agent {
         peer: Option<IpAddr>,
     ) -> Result<Bytes, Refusal> {
         let (caller, now) = (&verdict.caller, self.clock.now());
-        let bucket = self.extras.limit.bucket(&caller.pod_uid, now);
+        let bucket = self.options.limit.bucket(&caller.pod_uid, now);
         if bucket.as_ref().is_some_and(|bucket| !bucket.take(now)) {
             return Err(Refusal::TooManyRequests);
         }
@@ -180,7 +148,7 @@ impl Agent {
     /// changes.
     fn input_versions(&self, keys: u64) -> Option<InputVersions> {
         let pods = self.liveness.changes()?;
-        Some(InputVersions { pods, associations: self.extras.associations.changes(), keys })
+        Some(InputVersions { pods, associations: self.options.associations.changes(), keys })
     }
 
     /// Until when the caller's ServiceAccount and namespace are not looked up again, or `None` if
@@ -188,8 +156,8 @@ impl Agent {
     fn lookups_fresh_until(&self, caller: &Caller) -> Option<jiff::Timestamp> {
         let service_account = &caller.service_account;
         let namespace = service_account.namespace().to_owned();
-        let known = self.service_accounts.stands(service_account)?;
-        Some(known.min(self.extras.namespaces.stands(&namespace)?))
+        let known = self.service_accounts.fresh_until(service_account)?;
+        Some(known.min(self.options.namespaces.fresh_until(&namespace)?))
     }
 
     /// Forgets what is cached for a pod that ended.
@@ -220,7 +188,7 @@ impl Agent {
         let Some(peer) = peer else {
             return Ok(PeerVerdict::Accepted);
         };
-        let verdict = self.extras.peers.check(peer, caller, pod);
+        let verdict = self.options.peers.check(peer, caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
             let service_account = &caller.service_account;
@@ -237,28 +205,30 @@ impl Agent {
         if refused { Err(Refusal::ForeignPeer) } else { Ok(verdict) }
     }
 
-    /// The session that the caller may have, its namespace, and the version of what led there.
+    /// The session that the caller may have, its namespace, and the version of the facts behind both.
     async fn decide(
         &self,
         caller: &Caller,
     ) -> Result<(Decision, Arc<NamespaceFacts>, u64), ResolveError> {
-        let account = &caller.service_account;
-        let name = account.namespace().to_owned();
+        let service_account = &caller.service_account;
+        let name = service_account.namespace().to_owned();
         // Both at once: if the API server does not answer, the request waits for one timeout.
-        let (facts, namespace) =
-            tokio::join!(self.service_accounts.find(account), self.extras.namespaces.find(&name));
+        let (facts, namespace) = tokio::join!(
+            self.service_accounts.find(service_account),
+            self.options.namespaces.find(&name)
+        );
         let (facts, namespace) = (facts?, namespace?);
         let namespace = namespace.ok_or(ResolveError::NoNamespace(name))?;
-        let list = self.extras.associations.current().ok_or(ResolveError::NoList)?;
-        let asked = Asked {
+        let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
+        let request = RequestFacts {
             caller,
-            account: facts.as_deref(),
-            association: list.find(account),
+            service_account: facts.as_deref(),
+            association: list.find(service_account),
             namespace: &namespace,
         };
-        let decision = resolve::decide(&asked, &self.extras.sessions)?;
+        let decision = resolve::decide(&request, &self.options.sessions)?;
         let state = facts.as_ref().map(|facts| facts.version.as_str()).unwrap_or_default();
-        let version = resolve::version(&list, account, state);
+        let version = resolve::version(&list, service_account, state);
         Ok((decision, namespace, version))
     }
 

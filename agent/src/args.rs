@@ -1,4 +1,4 @@
-//! The flags, and what they mean together.
+//! The flags, their checks and what follows from them.
 
 mod check;
 mod print;
@@ -10,44 +10,45 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use podrole_identity::{Audience, ServiceAccountRef, SessionNameTemplate};
-use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
+use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::LogArgs};
 
 pub use check::ArgsError;
 pub use print::configuration;
 
 use crate::peer::VerifyPeer;
 
-/// What libraries may log, whatever `--log` says: below this they print what they send and get.
+/// Limits what libraries log, whatever `--log` says: at lower levels they print requests and answers,
+/// with tokens and keys.
 pub(crate) const QUIET: &str = "aws_smithy_runtime=info,aws_smithy_runtime_api=info,\
      aws_sdk_sts=info,aws_runtime=info,aws_sigv4=info,h2=info,hyper=info,hyper_util=info,tower=info";
 
-/// The node agent: trades pods' tokens for AWS credentials and serves them to SDKs.
+/// Exchanges pods' tokens for AWS credentials and serves them to SDKs.
 ///
-/// Flags that EKS's Pod Identity Agent has too keep its names and meanings.
+/// Flags that EKS's Pod Identity Agent has too keep their names and meanings.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "podrole-agent", version, args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// Something else than serving
+    /// What to do instead of serving
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Print the configuration in force as YAML, with where each value comes from, and exit
-    #[arg(long)]
-    pub print_config: bool,
+    #[allow(missing_docs, reason = "its own field has the help text")]
+    #[command(flatten)]
+    pub print: PrintConfigArgs,
 
     /// Which role a ServiceAccount gets
     #[command(flatten)]
     pub grant: GrantArgs,
 
-    /// The agent's own credentials may come from a web identity
+    /// Allow the agent's source credentials to come from a web identity
     #[arg(long)]
     pub agent_web_identity: bool,
 
-    /// The port that SDKs ask
+    /// The port that serves credentials
     #[arg(short, long, default_value_t = 80)]
     pub port: u16,
 
-    /// The addresses that SDKs ask; an IPv6 one that the node does not have is left out
+    /// The addresses that serve credentials; an IPv6 address that the node does not have is skipped
     #[arg(
         short,
         long,
@@ -66,79 +67,79 @@ pub struct Args {
     #[arg(long, default_value_t = 2705)]
     pub metrics_port: u16,
 
-    /// How many sessions are kept; the least recently used goes first
+    /// How many sessions to cache; the least recently used one is evicted
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_cache_size: u64,
 
-    /// What the sessions that are kept may weigh, in bytes
-    #[arg(long, default_value_t = crate::extras::MAX_BYTES, value_name = "BYTES")]
+    /// How much memory cached sessions may use, in bytes
+    #[arg(long, default_value_t = crate::config::MAX_BYTES, value_name = "BYTES")]
     pub max_cache_bytes: usize,
 
-    /// An audience that tokens may have; repeatable with web-identity [default: the exchange's own]
+    /// An audience to accept; repeatable with web-identity [default: the exchange's own]
     #[arg(long)]
     pub audience: Vec<Audience>,
 
-    /// An issuer that is believed; repeatable, for migrations [default: the one that the API server names, and for a day those that it named before]
+    /// An issuer to accept; repeatable, for migrations [default: the one that the API server names, and for a day those that it named before]
     #[arg(long, value_name = "URL")]
     pub issuer: Vec<String>,
 
-    /// Where the keys that sign tokens are read
+    /// Where to read the keys that tokens are signed with
     #[arg(long, default_value = "api-server", value_name = "SOURCE")]
     pub keys_from: KeysFrom,
 
-    /// Another STS than the region's
+    /// The URL of STS, in place of the region's
     #[arg(long, value_name = "URL")]
     pub sts_endpoint_url: Option<String>,
 
-    /// Another EKS Auth than the region's
+    /// The URL of EKS Auth, in place of the region's
     #[arg(long, value_name = "URL", visible_alias = "endpoint")]
     pub eks_auth_endpoint_url: Option<String>,
 
-    /// Endpoints with FIPS 140 cryptography
+    /// Use AWS endpoints with FIPS 140 cryptography
     #[arg(long, env = "AWS_USE_FIPS_ENDPOINT", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "true|false")]
     pub use_fips: bool,
 
-    /// Endpoints that have IPv6 too
+    /// Use AWS endpoints with both IPv4 and IPv6
     #[arg(long, env = "AWS_USE_DUALSTACK_ENDPOINT", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "true|false")]
     pub use_dual_stack: bool,
 
-    /// Certificates to believe beside the system's, as PEM
+    /// CA certificates to trust besides the system's, as PEM
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
 
-    /// Requests a second for each pod; 0 sets no limit
+    /// How many requests per second a pod may send; 0 sets no limit
     #[arg(long, default_value_t = 50, value_name = "NUMBER")]
     pub pod_requests_per_second: u32,
 
-    /// Connections at once from one address; 0 sets no limit
+    /// How many connections one address may have open; 0 sets no limit
     #[arg(long, default_value_t = 128, value_name = "NUMBER")]
     pub connections_per_peer: usize,
 
-    /// Whether a request must come from its token's pod
+    /// Whether a request must come from the address of its token's pod
     #[arg(long, default_value = "warn", value_name = "off|warn|enforce")]
     pub verify_peer: VerifyPeer,
 
-    /// ServiceAccounts (namespace/name) whose pods may ask through others; repeatable
-    #[arg(long, value_name = "ACCOUNT")]
+    /// A ServiceAccount whose pods may send requests through other pods; repeatable
+    #[arg(long, value_name = "NAMESPACE/NAME")]
     pub verify_peer_exempt: Vec<ServiceAccountRef>,
 
-    /// Where the keys that sign tokens are kept, for a start without the API server
+    /// Where to store the keys that tokens are signed with, for a start without the API server
     #[arg(long, value_name = "FILE")]
     pub keys_cache: Option<PathBuf>,
 
-    /// A Unix socket, on the node, over which a successor gets our listening sockets
+    /// A Unix socket on the node, over which the next agent takes over the listening sockets
     #[arg(long, value_name = "FILE")]
     pub handover: Option<PathBuf>,
 
-    /// A Unix socket in the pod's own folder that `podrole-agent health` asks
+    /// A Unix socket in the agent's pod, which `podrole-agent health` calls
     #[arg(long, value_name = "FILE")]
     pub health_socket: Option<PathBuf>,
 
-    /// The node that the agent serves
+    /// The name of the agent's node
     #[arg(long, env = "NODE_NAME")]
     pub node_name: Option<String>,
 
-    /// Whether a token's pod must be alive and on this node; `off` is for loopback only
+    /// Whether a token's pod must run on this node; `off` is allowed on loopback only
     #[arg(long, default_value = "on", value_name = "on|off")]
     pub pod_liveness: PodLiveness,
 
@@ -146,25 +147,25 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// What sessions are called; places: {pod.namespace}, {serviceaccount.name}, {pod.name}
+    /// The name of sessions; placeholders: {pod.namespace}, {serviceaccount.name}, {pod.name}
     #[arg(long, default_value = "{pod.namespace}.{serviceaccount.name}", value_name = "TEMPLATE")]
     pub session_name: SessionNameTemplate,
 
-    /// Logs
+    /// The logs
     #[command(flatten)]
     pub logs: LogArgs,
 }
 
-/// What else the program does.
+/// What the program does instead of serving.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Asks the agent of this pod whether it is ready
+    /// Check whether the agent in this pod is ready
     Health {
         /// The agent's --health-socket
         #[arg(long, value_name = "FILE")]
         socket: PathBuf,
     },
-    /// Puts the addresses that SDKs ask on the node, and puts them back when they vanish
+    /// Add the addresses that serve credentials to the node, and add them again if they disappear
     Setup {
         /// The addresses
         #[arg(
@@ -176,10 +177,10 @@ pub enum Command {
             value_name = "ADDRESS"
         )]
         bind_hosts: Vec<IpAddr>,
-        /// Does it once and ends
+        /// Add them once and exit
         #[arg(long)]
         once: bool,
-        /// Makes this folder on the node, for --handover and --keys-cache, the --owner's alone
+        /// Create this directory on the node for --handover and --keys-cache, accessible to --owner only
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
         /// The user that the agent runs as
@@ -188,7 +189,7 @@ pub enum Command {
     },
 }
 
-/// Where the keys that sign tokens are read.
+/// Where to read the keys that tokens are signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KeysFrom {
     /// The API server's /openid/v1/jwks
@@ -197,22 +198,22 @@ pub enum KeysFrom {
     Issuer,
 }
 
-/// Whether a token's pod must be alive and here.
+/// Whether a token's pod must run on this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PodLiveness {
-    /// The pod is looked up
+    /// Look up the pod
     On,
-    /// The token alone is believed
+    /// Trust the token alone
     Off,
 }
 
-fn read_host(text: &str) -> Result<IpAddr, String> {
+fn read_host(text: &str) -> Result<IpAddr, &'static str> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let parsed = bare.unwrap_or(text).parse();
-    parsed.map_err(|_| "it is no IP address (169.254.170.23, [fd00:ec2::23], 127.0.0.1)".to_owned())
+    parsed.map_err(|_| "it is not an IP address, like 169.254.170.23 or [fd00:ec2::23]")
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 mod events;
 mod objects;
+mod one_line;
 mod pods;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -21,9 +21,10 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     events::Notice,
-    node::{AddedPod, Pods},
     resolve::{Lookup, NamespaceFacts, ServiceAccountFacts},
 };
+use one_line::one_line;
+pub use pods::NodesPods;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the API server's timeout of a watch, so that only a dead connection is closed.
@@ -33,16 +34,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(305);
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-}
-
-/// The pods of one node, from a watch.
-pub struct NodesPods {
-    /// The pods, to look up.
-    pub pods: Arc<dyn Pods>,
-    /// Each pod once, when it is first seen.
-    pub added: mpsc::UnboundedReceiver<AddedPod>,
-    /// The UIDs of pods that ended.
-    pub gone: mpsc::UnboundedReceiver<String>,
 }
 
 /// Why there is no client of the API server.
@@ -147,10 +138,4 @@ async fn read_kubeconfig(path: &Path) -> Result<Config, ConnectError> {
     let file = Kubeconfig::read_from(path).map_err(failed)?;
     let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
     config.map_err(failed)
-}
-
-fn one_line(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}"));
-    let text = format!("{error}{}", cause.unwrap_or_default());
-    text.replace(char::is_control, " ").chars().take(300).collect()
 }

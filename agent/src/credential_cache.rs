@@ -17,6 +17,7 @@ mod fetch;
 mod in_flight;
 mod key;
 mod negative_cache;
+mod refresh_queue;
 mod refresher;
 mod request;
 mod schedule;
@@ -46,7 +47,7 @@ use entry::Entry;
 pub(crate) use entry::EntrySnapshot;
 use in_flight::{InFlight, join};
 pub use key::{Bounds, CacheKey};
-use refresher::Due;
+use refresh_queue::Due;
 pub use request::CredentialRequest;
 pub use schedule::refresh_at;
 pub use served::{Served, ServedFrom};
@@ -96,7 +97,13 @@ impl CredentialCache {
             throttle: Throttle::default(),
             due,
         });
-        tokio::spawn(refresher::run(Arc::downgrade(&inner), dues));
+        // The task must not keep the cache alive: it ends when the cache drops `due`.
+        let weak = Arc::downgrade(&inner);
+        tokio::spawn(refresh_queue::run(dues, move |entry| {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).check(entry);
+            }
+        }));
         Self(inner)
     }
 
@@ -213,7 +220,7 @@ impl CredentialCache {
         let mut named = HashSet::new();
         expiries.retain(|(_, service_account)| named.insert(service_account.clone()));
         expiries.truncate(most);
-        expiries.into_iter().map(|(expires, account)| (account, expires)).collect()
+        expiries.into_iter().map(|(expires, service_account)| (service_account, expires)).collect()
     }
 
     fn entry(&self, key: &CacheKey) -> Arc<Entry> {

@@ -3,12 +3,15 @@
 //! Best effort and few: one Event for a pod and reason in ten minutes, and none if the queue is
 //! full or the cluster does not permit it.
 
+mod notice;
+
 use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
 use crate::{node::AddedPod, refusal::Refusal, token::Caller};
+pub use notice::Notice;
 
 /// How long the same Event is not written again.
 const PAUSE: Duration = Duration::from_mins(10);
@@ -16,23 +19,6 @@ const REMEMBERED: u64 = 4096;
 const QUEUE: usize = 64;
 /// The reason on a pod that should have a credential provider and has none.
 const NOT_INJECTED: &str = "NotInjected";
-
-/// One Event to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// The pod's namespace.
-    pub namespace: String,
-    /// The pod's name.
-    pub pod: String,
-    /// The pod's UID.
-    pub uid: String,
-    /// The Event's action.
-    pub action: &'static str,
-    /// The Event's reason, for programs.
-    pub reason: &'static str,
-    /// What is wrong and how to fix it.
-    pub message: String,
-}
 
 /// The sending end of the queue of notices. Clones remember what each other sent.
 #[derive(Clone)]
@@ -67,15 +53,15 @@ impl Notices {
 
     /// Reports a pod that should have a credential provider and has none.
     pub fn not_injected(&self, pod: &AddedPod) {
-        let account = &pod.service_account;
+        let service_account = &pod.service_account;
         self.send(&pod.uid, NOT_INJECTED, || Notice {
-            namespace: account.namespace().to_owned(),
+            namespace: service_account.namespace().to_owned(),
             pod: pod.name.clone(),
             uid: pod.uid.clone(),
             action: "Inject",
             reason: NOT_INJECTED,
             message: format!(
-                "ServiceAccount {account} has a role, but this pod has no credential provider for it: \
+                "ServiceAccount {service_account} has a role, but this pod has no credential provider for it: \
                  either podrole-webhook was not called when the pod was created, or the \
                  ServiceAccount got its role later; create the pod again"
             ),

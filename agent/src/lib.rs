@@ -23,10 +23,10 @@ pub mod audit;
 pub mod bearer_token;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod credential_cache;
 pub mod events;
 pub mod exchange;
-pub mod extras;
 mod fast_path;
 pub mod handover;
 pub mod health_socket;
@@ -54,9 +54,9 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
-pub use agent::{Agent, Parts};
+pub use agent::Agent;
 pub use args::{Args, ArgsError, Command, configuration};
-pub use extras::Extras;
+pub use config::{AgentConfig, AgentOptions};
 pub use http::router;
 pub use refusal::Refusal;
 pub use run::{run, setup};

@@ -1,13 +1,13 @@
-//! The node agent's process: the cryptography library, flags and logs; the rest is in the library.
+//! The node agent's process. It sets up cryptography, flags and logs, and calls the library.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
 use podrole_agent::{
     Args, ArgsError, Command, configuration, health_socket, host_dir,
     secret::{WIPING, Wiping},
 };
+use podrole_runtime::config;
 
 /// The HTTP library and the SDKs copy tokens and keys. These copies are wiped when they are freed.
 #[global_allocator]
@@ -29,9 +29,8 @@ fn print(configuration: Result<String, ArgsError>) -> ExitCode {
 #[tokio::main]
 async fn main() -> ExitCode {
     podrole_runtime::crypto::install();
-    let matches = Args::command().get_matches();
-    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if args.print_config {
+    let (args, matches) = config::parse::<Args>();
+    if args.print.print_config {
         return print(configuration(&args, &matches));
     }
     let started = podrole_runtime::logging::init(&args.log_args()).map_err(anyhow::Error::msg);

@@ -1,4 +1,4 @@
-//! The session that a caller's pod may have, by what the cluster says now.
+//! The session that a caller's pod may have, decided from the current state of the cluster.
 //!
 //! ```text
 //!   association list ──┐
@@ -8,55 +8,46 @@
 
 mod cached;
 mod error;
+mod facts;
 mod lookup;
 mod lookup_error;
 mod session;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use podrole_identity::{AssociationList, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{AssociationList, ServiceAccountRef};
 
 use crate::token::Caller;
 pub use cached::Cached;
 pub use error::ResolveError;
+pub use facts::ServiceAccountFacts;
 pub use lookup::{
-    Found, Lookup, LookupMap, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
+    Lookup, LookupMap, LookupResult, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
 };
 pub use lookup_error::LookupError;
 pub use podrole_identity::NamespaceFacts;
-pub use session::{Asked, Decision, Sessions, check_permitted};
-
-/// What is known of a ServiceAccount.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceAccountFacts {
-    /// Its UID; one that was deleted and created again has another.
-    pub uid: String,
-    /// Its annotations.
-    pub annotations: ServiceAccountAnnotations,
-    /// Its `resourceVersion`, which any change changes.
-    pub version: String,
-}
+pub use session::{Decision, RequestFacts, Sessions, check_permitted};
 
 /// The session to request from AWS.
 ///
 /// # Errors
 /// If the ServiceAccount is not the one that the token was issued for, or it has no role that can
 /// be used, or the token has another audience.
-pub fn decide(asked: &Asked<'_>, sessions: &Sessions) -> Result<Decision, ResolveError> {
-    let account = check_account(asked.caller, asked.account, sessions)?;
-    session::session(asked, account, sessions)
+pub fn decide(request: &RequestFacts<'_>, sessions: &Sessions) -> Result<Decision, ResolveError> {
+    let facts = check_service_account(request.caller, request.service_account, sessions)?;
+    session::session(request, facts, sessions)
 }
 
-/// The ServiceAccount must be the token's, and the token must be for the agent.
-fn check_account<'a>(
+/// Checks that the ServiceAccount is the token's, and that the token is for the agent.
+fn check_service_account<'a>(
     caller: &Caller,
     facts: Option<&'a ServiceAccountFacts>,
     sessions: &Sessions,
 ) -> Result<&'a ServiceAccountFacts, ResolveError> {
     let service_account = || caller.service_account.clone();
-    let facts = facts.ok_or_else(|| ResolveError::NoAccount(service_account()))?;
+    let facts = facts.ok_or_else(|| ResolveError::NoServiceAccount(service_account()))?;
     if facts.uid != caller.service_account_uid {
-        return Err(ResolveError::OtherAccount(service_account()));
+        return Err(ResolveError::ReplacedServiceAccount(service_account()));
     }
     let own = facts.annotations.audience.as_ref();
     let is_own = |audience: &String| own.is_some_and(|own| own.as_str() == audience);
@@ -67,8 +58,8 @@ fn check_account<'a>(
     Ok(facts)
 }
 
-/// The state of what is known of a ServiceAccount, as a hash: errors that depend on it are
-/// remembered only as long as it does not change.
+/// A hash of everything known about a ServiceAccount. The negative cache drops an error as soon as
+/// the hash changes, so that a fix takes effect with the next request.
 #[must_use]
 pub(crate) fn version(
     list: &AssociationList,

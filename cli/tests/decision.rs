@@ -12,7 +12,7 @@ use std::sync::{
 
 use jiff::Timestamp;
 use podrole_agent::{
-    resolve::{Asked, ResolveError, ServiceAccountFacts, Sessions, decide},
+    resolve::{RequestFacts, ResolveError, ServiceAccountFacts, Sessions, decide},
     token::Caller,
 };
 use podrole_identity::{
@@ -182,7 +182,7 @@ impl World {
             listed_audience: true,
             expires: Timestamp::MAX,
         };
-        let account = ServiceAccountFacts {
+        let service_account = ServiceAccountFacts {
             uid: "uid".to_owned(),
             annotations: self.annotation_rules.read(self.annotations.clone()),
             version: String::new(),
@@ -192,9 +192,9 @@ impl World {
             permitted: PermittedRoles::read(self.permitted.as_deref()),
             injection: Some(Injection::Enabled),
         };
-        let asked = Asked {
+        let request = RequestFacts {
             caller: &caller,
-            account: Some(&account),
+            service_account: Some(&service_account),
             association: list.find(&caller.service_account),
             namespace: &namespace,
         };
@@ -203,7 +203,7 @@ impl World {
             session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
             audience: self.rules.exchange.audience(),
         };
-        let decision = decide(&asked, &sessions)?;
+        let decision = decide(&request, &sessions)?;
         Ok(decision.session.steps)
     }
 }

@@ -1,4 +1,4 @@
-//! Annotations on ServiceAccounts and pods: EKS's own, and ours beside them.
+//! Annotations on ServiceAccounts and pods: EKS's and podrole's.
 
 mod reader;
 
@@ -8,80 +8,86 @@ use crate::{
     Audience, ContainerList, CredentialProvider, OptInAnnotations, RoleArn, Secrets,
     TokenExpiration,
 };
-pub(crate) use reader::{Reader, read_bool};
+pub(crate) use reader::{AnnotationReader, read_bool};
 
-/// Says on a ServiceAccount which way its pods go: `web-identity` or `container`.
+/// The annotation of a ServiceAccount that sets its pods' credential provider: `web-identity` or
+/// `container`.
 pub const CREDENTIALS_ANNOTATION: &str = "podrole.io/credentials";
-/// Names the only containers that are given anything.
+/// The annotation that lists the only containers to inject into.
 pub const INCLUDE_CONTAINERS_ANNOTATION: &str = "podrole.io/include-containers";
-/// The label that EKS puts on pods of the container path; its value is `enabled`.
+/// The label that EKS sets to `enabled` on pods that use Pod Identity.
 pub const EKS_POD_IDENTITY_LABEL: &str = "eks.amazonaws.com/pod-identity";
 
-/// Kubernetes' own: pods of such a ServiceAccount may mount no Secrets but those that it lists.
+/// Kubernetes' annotation: if it is true, pods of the ServiceAccount may mount only the Secrets that
+/// the ServiceAccount lists.
 pub const ENFORCE_MOUNTABLE_SECRETS_ANNOTATION: &str = "kubernetes.io/enforce-mountable-secrets";
 
-/// Annotations as Kubernetes keeps them.
+/// An object's annotations, by key.
 pub type Annotations = BTreeMap<String, String>;
 
-/// What stands before the slash of EKS's annotations: `eks.amazonaws.com` unless a cluster says
-/// otherwise.
+/// The prefix of EKS's annotations, before the slash. The default is `eks.amazonaws.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationPrefix(String);
 
-/// A value that could not be used as it stands, for the person who wrote it.
+/// A text is not an annotation prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an annotation prefix is a DNS name, like eks.amazonaws.com")]
+pub struct AnnotationPrefixError(());
+
+/// An annotation whose value cannot be used as written. Its author sees it as an admission warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The annotation's whole key.
     pub annotation: String,
-    /// Its value, cut to what fits a line.
+    /// Its value, cut to 40 characters.
     pub value: String,
-    /// What is wrong with it, or what is used instead.
+    /// What is wrong with the value, or what is used instead.
     pub error: String,
 }
 
-/// What a ServiceAccount says of its pods' identity.
+/// A ServiceAccount's annotations about the identity of its pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceAccountAnnotations {
-    /// The role, where one is named and is one.
+    /// The role, if the annotation's value is a role's ARN.
     pub role: Option<RoleArn>,
-    /// Set when a role is named that is none: nothing may then be injected.
+    /// Set if the role annotation is not a role's ARN. No credentials may be injected then.
     pub bad_role: Option<Problem>,
-    /// The token's audience, where the ServiceAccount has its own.
+    /// The token's audience, if the ServiceAccount sets one.
     pub audience: Option<Audience>,
-    /// Whether SDKs shall ask the region's STS.
+    /// Whether SDKs call the region's STS.
     pub sts_regional_endpoints: Option<bool>,
-    /// The token's life.
+    /// How long tokens are valid.
     pub token_expiration: Option<TokenExpiration>,
-    /// The way its pods go.
+    /// The credential provider of its pods.
     pub credentials: Option<CredentialProvider>,
-    /// Containers that are left alone.
+    /// Containers that nothing is injected into.
     pub skip_containers: ContainerList,
-    /// The only containers that are given anything, unless empty.
+    /// The only containers to inject into; if empty, all of them.
     pub include_containers: ContainerList,
-    /// What is added to containers beside the identity.
+    /// What else to add to containers.
     pub opt_in: OptInAnnotations,
-    /// Secrets for the containers.
+    /// Secrets to mount into containers or set as variables.
     pub secrets: Secrets,
-    /// Whether the API server would refuse Secrets that the ServiceAccount does not list.
+    /// Whether the API server rejects pods that use Secrets that the ServiceAccount does not list.
     pub enforces_mountable_secrets: bool,
-    /// All that was said and could not be used, `bad_role` apart.
+    /// Every value that cannot be used, except `bad_role`.
     pub problems: Vec<Problem>,
 }
 
-/// What a pod says for itself.
+/// A pod's own annotations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodAnnotations {
-    /// The token's life; it goes before the ServiceAccount's.
+    /// How long tokens are valid; takes precedence over the ServiceAccount's.
     pub token_expiration: Option<TokenExpiration>,
-    /// Containers that are left alone.
+    /// Containers that nothing is injected into.
     pub skip_containers: ContainerList,
-    /// The only containers that are given anything, unless empty.
+    /// The only containers to inject into; if empty, all of them.
     pub include_containers: ContainerList,
-    /// What is added to containers beside the identity; it goes before the ServiceAccount's.
+    /// What else to add to containers; takes precedence over the ServiceAccount's.
     pub opt_in: OptInAnnotations,
-    /// Secrets for the containers; for one alias they go before the ServiceAccount's.
+    /// Secrets for containers; for the same alias they replace the ServiceAccount's.
     pub secrets: Secrets,
-    /// All that was said and could not be used.
+    /// Every value that cannot be used.
     pub problems: Vec<Problem>,
 }
 
@@ -92,12 +98,12 @@ impl Default for AnnotationPrefix {
 }
 
 impl FromStr for AnnotationPrefix {
-    type Err = String;
+    type Err = AnnotationPrefixError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, AnnotationPrefixError> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         if text.is_empty() || text.len() > 253 || !text.bytes().all(legal) {
-            return Err("an annotation prefix is a DNS name, like eks.amazonaws.com".to_owned());
+            return Err(AnnotationPrefixError(()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -128,10 +134,10 @@ impl fmt::Display for Problem {
 }
 
 impl ServiceAccountAnnotations {
-    /// Reads what `annotations` say. Never fails: what cannot be used is told in `problems`.
+    /// Reads annotations. Never fails: values that cannot be used are listed in `problems`.
     #[must_use]
     pub fn read(annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
-        let mut reader = Reader::new(annotations, prefix);
+        let mut reader = AnnotationReader::new(annotations, prefix);
         let role_key = prefix.key("role-arn");
         let named = annotations.get(&role_key).filter(|value| !value.is_empty());
         let (role, bad_role) = match named.map(|value| value.parse::<RoleArn>()) {
@@ -159,13 +165,13 @@ impl ServiceAccountAnnotations {
 }
 
 impl ServiceAccountAnnotations {
-    /// Whether it says nothing at all.
+    /// Whether no annotation says anything.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether it names a role, be it one or not.
+    /// Whether the role annotation is set, to a role's ARN or not.
     #[must_use]
     pub fn names_role(&self) -> bool {
         self.role.is_some() || self.bad_role.is_some()
@@ -173,10 +179,10 @@ impl ServiceAccountAnnotations {
 }
 
 impl PodAnnotations {
-    /// Reads what `annotations` say. Never fails: what cannot be used is told in `problems`.
+    /// Reads annotations. Never fails: values that cannot be used are listed in `problems`.
     #[must_use]
     pub fn read(annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
-        let mut reader = Reader::new(annotations, prefix);
+        let mut reader = AnnotationReader::new(annotations, prefix);
         Self {
             token_expiration: reader.token_expiration(),
             skip_containers: reader.containers(&prefix.key("skip-containers")),

@@ -2,9 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-/// The ARN of an IAM role, checked.
-///
-/// Source of the form: IAM's documented limits. The name has 1 to 64 characters of
+/// The ARN of an IAM role, within IAM's documented limits.
+/// The name has 1 to 64 characters of
 /// `A-Z a-z 0-9 + = , . @ _ -`; the path before it is up to 512 printable ASCII characters.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoleArn {
@@ -13,7 +12,7 @@ pub struct RoleArn {
     name_start: usize,
 }
 
-/// The twelve digits of an AWS account.
+/// The 12 digits of an AWS account.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(String);
 
@@ -28,22 +27,22 @@ pub enum ArnError {
     #[error("its partition is not AWS's (aws, aws-cn, aws-us-gov, ...)")]
     Partition,
     /// The service is not `iam`.
-    #[error("it is not of the service iam")]
+    #[error("its service is not iam")]
     Service,
-    /// A region stands where IAM has none.
-    #[error("it names a region, and IAM's ARNs have none")]
+    /// It has a region, which ARNs of IAM do not have.
+    #[error("it has a region, and ARNs of IAM have none")]
     Region,
     /// The account is not twelve digits.
     #[error("its account is not 12 digits")]
     Account,
-    /// It names something else than a role (a user, an instance profile, an assumed role).
-    #[error("it names no role (role/<name> is missing)")]
+    /// It is the ARN of something else: a user, an instance profile, an assumed role.
+    #[error("it is not the ARN of a role (role/<name> is missing)")]
     NotARole,
     /// The role's path has characters that IAM does not allow, or is too long.
     #[error("its role path is not one that IAM allows")]
     Path,
     /// The role's name has characters that IAM does not allow, or is empty or too long.
-    #[error("its role name is not 1 to 64 of A-Z a-z 0-9 + = , . @ _ -")]
+    #[error("its role name is not 1 to 64 characters of A-Z a-z 0-9 + = , . @ _ -")]
     Name,
 }
 
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_name() {
+    fn each_error_has_its_own_variant() {
         for (text, error) in [
             ("", ArnError::NotAnArn),
             ("app", ArnError::NotAnArn),

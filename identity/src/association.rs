@@ -1,57 +1,85 @@
-//! Associations: a ServiceAccount and the role that its pods may become.
+//! Associations between ServiceAccounts and roles.
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use serde::Deserialize;
 
-use crate::{RoleArn, ServiceAccountRef, SessionName};
+use crate::{
+    ArnError, RoleArn, ServiceAccountError, ServiceAccountRef, SessionName, SessionNameError,
+};
 
-/// What stands for one ServiceAccount, with the fields of EKS's own API.
+/// The role of one ServiceAccount, with the fields of EKS's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Association {
-    /// Whose pods it is for.
+    /// The ServiceAccount.
     pub service_account: ServiceAccountRef,
-    /// The role; without one the entry only chooses the container path.
+    /// The role. Without one, the entry only selects the provider `container`.
     pub role: Option<RoleArn>,
-    /// The role to go on to from there, often in another account.
+    /// The role to assume with the first one's credentials, often in another AWS account.
     pub target_role: Option<RoleArn>,
-    /// Sent on the way to the target role.
+    /// The external ID to assume the target role with.
     pub external_id: Option<String>,
-    /// Leaves the session tags out.
+    /// Whether the session has no tags.
     pub disable_session_tags: bool,
     /// A session policy for the last role.
     pub policy: Option<String>,
-    /// The session's life in seconds, 900 to 43200.
+    /// The session's duration in seconds, 900 to 43200.
     pub duration_seconds: Option<u32>,
-    /// A session name of its own.
+    /// The session name, if the association sets one.
     pub session_name: Option<SessionName>,
 }
 
 /// A file in EKS's format: `{"identities":[{"namespace","serviceAccount", ...}]}`.
 ///
-/// Fields that nobody here knows are let be, as EKS's webhook does, so one file serves both.
+/// Unknown fields are ignored, as in EKS's webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssociationList {
     associations: HashMap<ServiceAccountRef, Association>,
-    /// ServiceAccounts with a second entry, which does not count.
+    /// ServiceAccounts with another entry, which is ignored.
     duplicates: Vec<ServiceAccountRef>,
 }
 
-/// Why a list cannot be used. Nothing of a bad list is taken.
+/// Why a list cannot be used. One bad entry makes the whole list unusable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssociationListError {
     /// It is not JSON of the right form.
-    #[error("the association list is not what it should be: {0}")]
+    #[error("the association list is not JSON of the form {{\"identities\":[...]}}: {0}")]
     Form(#[from] serde_json::Error),
-    /// An entry is wrong in itself.
+    /// An entry is not valid.
     #[error("identity {index} of the association list: {error}")]
     Entry {
-        /// The place in the list, from 0.
+        /// The entry's index in the list, from 0.
         index: usize,
-        /// What is wrong there.
-        error: String,
+        /// What is wrong with it.
+        error: AssociationError,
     },
+}
+
+/// Why an entry of a list is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssociationError {
+    /// Namespace or name is not valid.
+    #[error(transparent)]
+    ServiceAccount(#[from] ServiceAccountError),
+    /// A role is not the ARN of one.
+    #[error("{field}: {error}")]
+    Role {
+        /// The field: `roleArn` or `targetRoleArn`.
+        field: &'static str,
+        /// What is wrong with the ARN.
+        error: ArnError,
+    },
+    /// The duration is out of bounds.
+    #[error("durationSeconds: set a number from 900 to 43200")]
+    Duration,
+    /// There is a target role and no role to assume it with.
+    #[error("targetRoleArn: set roleArn too, because the target role is assumed with it")]
+    NoRole,
+    /// The session name is not valid.
+    #[error("sessionName: {0}")]
+    SessionName(#[from] SessionNameError),
 }
 
 #[derive(Deserialize)]
@@ -75,37 +103,36 @@ struct RawAssociation {
 }
 
 impl RawAssociation {
-    fn check(self) -> Result<Association, String> {
-        let role = |arn: Option<String>, field: &str| {
+    fn check(self) -> Result<Association, AssociationError> {
+        let role = |arn: Option<String>, field| {
             let checked = arn.map(|arn| arn.parse::<RoleArn>()).transpose();
-            checked.map_err(|error| format!("{field}: {error}"))
+            checked.map_err(|error| AssociationError::Role { field, error })
         };
         if self.duration_seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
-            return Err("durationSeconds: 900 to 43200 are allowed".to_owned());
+            return Err(AssociationError::Duration);
         }
         if self.target_role_arn.is_some() && self.role_arn.is_none() {
-            return Err("targetRoleArn: it needs a roleArn to start from".to_owned());
+            return Err(AssociationError::NoRole);
         }
         let session_name = self.session_name.map(|name| name.parse()).transpose();
         Ok(Association {
-            service_account: ServiceAccountRef::new(&self.namespace, &self.service_account)
-                .map_err(|error| error.to_string())?,
+            service_account: ServiceAccountRef::new(&self.namespace, &self.service_account)?,
             role: role(self.role_arn, "roleArn")?,
             target_role: role(self.target_role_arn, "targetRoleArn")?,
             external_id: self.external_id,
             disable_session_tags: self.disable_session_tags,
             policy: self.policy,
             duration_seconds: self.duration_seconds,
-            session_name: session_name.map_err(|error| format!("sessionName: {error}"))?,
+            session_name: session_name?,
         })
     }
 }
 
 impl AssociationList {
-    /// Reads a list file's text. An empty file is an empty list, as with EKS's webhook.
+    /// Parses a list. An empty text is an empty list, as in EKS's webhook.
     ///
     /// # Errors
-    /// When it is not JSON of the right form or an entry is wrong; the error says which.
+    /// If it is not JSON of this form, or an entry is not valid.
     pub fn read(text: &str) -> Result<Self, AssociationListError> {
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -125,25 +152,25 @@ impl AssociationList {
         Ok(list)
     }
 
-    /// What stands for a ServiceAccount. Of two entries for one, the first counts.
+    /// The entry of a ServiceAccount; the first one if there are several.
     #[must_use]
-    pub fn find(&self, account: &ServiceAccountRef) -> Option<&Association> {
-        self.associations.get(account)
+    pub fn find(&self, service_account: &ServiceAccountRef) -> Option<&Association> {
+        self.associations.get(service_account)
     }
 
-    /// ServiceAccounts that have more than one entry: the first counts.
+    /// ServiceAccounts with more than one entry, of which the first is used.
     #[must_use]
     pub fn duplicates(&self) -> &[ServiceAccountRef] {
         &self.duplicates
     }
 
-    /// How many ServiceAccounts it names.
+    /// The number of ServiceAccounts in it.
     #[must_use]
     pub fn len(&self) -> usize {
         self.associations.len()
     }
 
-    /// Whether it names none.
+    /// Whether it has no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.associations.is_empty()
@@ -171,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_counts() {
+    fn the_first_of_two_entries_is_used() {
         let entry = |role: &str| {
             format!(
                 r#"{{"namespace":"shop","serviceAccount":"app","roleArn":"arn:aws:iam::111122223333:role/{role}"}}"#
@@ -186,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_entry_is_named() {
+    fn an_error_names_the_entry_and_the_field() {
         for (fields, word) in [
             (r#""roleArn":"app""#, "roleArn"),
             (r#""targetRoleArn":"arn:aws:iam::111122223333:role/t""#, "targetRoleArn"),
@@ -195,8 +222,8 @@ mod tests {
         ] {
             let text =
                 format!(r#"{{"identities":[{{"namespace":"s","serviceAccount":"a",{fields}}}]}}"#);
-            let told = AssociationList::read(&text).unwrap_err().to_string();
-            assert!(told.contains("identity 0") && told.contains(word), "{told}");
+            let error = AssociationList::read(&text).unwrap_err().to_string();
+            assert!(error.contains("identity 0") && error.contains(word), "{error}");
         }
         assert!(AssociationList::read("[]").is_err());
         assert!(AssociationList::read("").unwrap().is_empty());

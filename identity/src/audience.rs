@@ -1,4 +1,4 @@
-//! Whom a token is for, and how the agent trades it.
+//! The audience of tokens, and how the agent exchanges them for credentials.
 
 use std::{fmt, str::FromStr};
 
@@ -9,21 +9,21 @@ pub const STS_AUDIENCE: &str = "sts.amazonaws.com";
 /// The audience of EKS Pod Identity.
 pub const POD_IDENTITY_AUDIENCE: &str = "pods.eks.amazonaws.com";
 
-/// The audience of a projected token: never empty, because the API server would then put its own
-/// audience in, which STS refuses.
+/// The audience of a projected token. It is never empty: the API server would then use its own
+/// audience, which STS rejects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Audience(String);
 
-/// Why a text is no audience.
+/// Why a text is not an audience.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AudienceError {
-    /// It is empty or only blanks.
+    /// It is empty or only whitespace.
     #[error("an audience cannot be empty")]
     Empty,
-    /// Blanks or control characters are in it.
-    #[error("an audience has no blanks in it")]
+    /// It has whitespace or control characters.
+    #[error("an audience cannot contain whitespace")]
     Blank,
 }
 
@@ -31,18 +31,23 @@ pub enum AudienceError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exchange {
-    /// AssumeRoleWithWebIdentity with the pod's own token: the agent holds no power at all.
+    /// AssumeRoleWithWebIdentity with the pod's own token. The agent needs no AWS permissions.
     #[default]
     WebIdentity,
-    /// AssumeRole with the node's credentials and EKS's six session tags.
+    /// AssumeRole with the agent's source credentials and EKS's six session tags.
     AssumeRole,
     /// AssumeRoleForPodIdentity at EKS Auth.
     EksAuth,
 }
 
+/// A text is not the name of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an exchange is web-identity, assume-role or eks-auth")]
+pub struct UnknownExchange(());
+
 impl Exchange {
-    /// The audience that container credentials' tokens carry under this exchange: STS takes only
-    /// what the OIDC provider lists, and EKS Auth only its own.
+    /// The audience of tokens for the agent. STS accepts only an audience that the OIDC provider
+    /// lists, and EKS Auth only its own.
     #[must_use]
     pub fn audience(self) -> Audience {
         match self {
@@ -53,7 +58,7 @@ impl Exchange {
 }
 
 impl Audience {
-    /// The audience as it stands in a token.
+    /// The audience as in the token's `aud` claim.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -101,14 +106,14 @@ impl fmt::Display for Audience {
 }
 
 impl FromStr for Exchange {
-    type Err = String;
+    type Err = UnknownExchange;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownExchange> {
         match text {
             "web-identity" => Ok(Self::WebIdentity),
             "assume-role" => Ok(Self::AssumeRole),
             "eks-auth" => Ok(Self::EksAuth),
-            _ => Err("an exchange is web-identity, assume-role or eks-auth".to_owned()),
+            _ => Err(UnknownExchange(())),
         }
     }
 }
@@ -128,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_audience_is_refused() {
+    fn an_empty_audience_is_rejected() {
         assert_eq!("".parse::<Audience>(), Err(AudienceError::Empty));
         assert_eq!(" \t".parse::<Audience>(), Err(AudienceError::Empty));
         assert_eq!("a b".parse::<Audience>(), Err(AudienceError::Blank));
@@ -143,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_reads_what_it_prints() {
+    fn an_exchange_parses_what_it_prints() {
         for exchange in [Exchange::WebIdentity, Exchange::AssumeRole, Exchange::EksAuth] {
             assert_eq!(exchange.to_string().parse(), Ok(exchange));
         }

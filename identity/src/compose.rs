@@ -1,4 +1,4 @@
-//! Role ARNs out of bare role names, for clusters whose ServiceAccounts name only those.
+//! Role ARNs from bare role names, for clusters whose ServiceAccounts have only those.
 
 use crate::{AccountId, AnnotationPrefix, Annotations, Partition, ServiceAccountAnnotations};
 
@@ -8,7 +8,7 @@ use crate::{AccountId, AnnotationPrefix, Annotations, Partition, ServiceAccountA
 pub struct AnnotationRules {
     /// The prefix of EKS's annotations.
     pub prefix: AnnotationPrefix,
-    /// Completes bare role names to ARNs, if the cluster allows them.
+    /// Composes ARNs from bare role names, if the cluster allows them.
     pub composer: Option<RoleComposer>,
 }
 
@@ -17,41 +17,42 @@ impl AnnotationRules {
     #[must_use]
     pub fn read(&self, mut annotations: Annotations) -> ServiceAccountAnnotations {
         if let Some(composer) = &self.composer {
-            composer.complete(&mut annotations, &self.prefix);
+            composer.compose_annotation(&mut annotations, &self.prefix);
         }
         ServiceAccountAnnotations::read(&annotations, &self.prefix)
     }
 }
 
-/// Writes a bare role name as an ARN of one account.
+/// Turns bare role names into ARNs of one AWS account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleComposer {
-    account: AccountId,
+    aws_account: AccountId,
     partition: String,
 }
 
 impl RoleComposer {
-    /// A composer for an account. Without a partition it is the region's, and without both `aws`.
+    /// A composer for an AWS account. The default of the partition is the region's, or `aws` without
+    /// a region.
     #[must_use]
-    pub fn new(account: AccountId, partition: Option<&str>, region: Option<&str>) -> Self {
+    pub fn new(aws_account: AccountId, partition: Option<&str>, region: Option<&str>) -> Self {
         let partition =
             partition.unwrap_or_else(|| Partition::of_region(region.unwrap_or_default()).as_str());
-        Self { account, partition: partition.to_owned() }
+        Self { aws_account, partition: partition.to_owned() }
     }
 
-    /// The ARN that `text` names: itself where it is one, else that of the role `text`, which may
-    /// have a path before its name.
+    /// Returns `text` if it is an ARN, and otherwise the ARN of the role of that name. The name may
+    /// have a path.
     #[must_use]
     pub fn compose(&self, text: &str) -> String {
         if text.is_empty() || text.contains("arn:") {
             return text.to_owned();
         }
-        let Self { account, partition } = self;
-        format!("arn:{partition}:iam::{account}:role/{}", text.trim_start_matches('/'))
+        let Self { aws_account, partition } = self;
+        format!("arn:{partition}:iam::{aws_account}:role/{}", text.trim_start_matches('/'))
     }
 
-    /// Composes the `role-arn` among a ServiceAccount's annotations, before they are read.
-    pub fn complete(&self, annotations: &mut Annotations, prefix: &AnnotationPrefix) {
+    /// Replaces a bare name in a ServiceAccount's annotation `role-arn`.
+    pub fn compose_annotation(&self, annotations: &mut Annotations, prefix: &AnnotationPrefix) {
         if let Some(role) = annotations.get_mut(&prefix.key("role-arn")) {
             *role = self.compose(role);
         }
@@ -100,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_roles_annotation_is_completed() {
+    fn only_the_role_annotation_is_composed() {
         let prefix: AnnotationPrefix = "example.org".parse().unwrap();
         let pairs = [("example.org/role-arn", "app"), ("eks.amazonaws.com/role-arn", "other")];
         let mut annotations: Annotations =
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        composer(None, None).complete(&mut annotations, &prefix);
+        composer(None, None).compose_annotation(&mut annotations, &prefix);
         assert_eq!(annotations["example.org/role-arn"], "arn:aws:iam::111122223333:role/app");
         assert_eq!(annotations["eks.amazonaws.com/role-arn"], "other");
     }

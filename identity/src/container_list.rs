@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-/// Container names from `skip-containers` and its kind: divided by commas, blanks and quotes
-/// around a name dropped.
+/// Container names in an annotation like `skip-containers`: separated by commas or newlines, without
+/// the whitespace and quotes around a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerList(BTreeSet<String>);
 
 impl ContainerList {
-    /// Reads an annotation's value. An empty one names nobody.
+    /// Parses an annotation's value.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let names = text.split([',', '\n']);
@@ -16,19 +16,19 @@ impl ContainerList {
         Self(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Whether a container is named.
+    /// Whether a container is in the list.
     #[must_use]
     pub fn names(&self, container: &str) -> bool {
         self.0.contains(container)
     }
 
-    /// Whether nobody is named.
+    /// Whether the list has no names.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The names that are in one of the two lists.
+    /// The names of both lists.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_quotes_and_empty_places_do_not_count() {
+    fn whitespace_quotes_and_empty_names_are_ignored() {
         let list = ContainerList::read(" a, \"b\" ,\tc\n,,d");
         for name in ["a", "b", "c", "d"] {
             assert!(list.names(name), "{name}");

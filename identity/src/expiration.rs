@@ -1,18 +1,23 @@
-//! How long a projected token lives.
+//! How long a projected token is valid.
 
-/// The shortest life that the API server gives a projected token, in seconds.
+/// The shortest validity of a projected token that the API server allows, in seconds.
 pub const MIN_TOKEN_EXPIRATION_SECONDS: u32 = 600;
-/// The longest life that EKS allows a projected token, in seconds: a day.
+/// The longest validity of a projected token that EKS allows, in seconds: a day.
 pub const MAX_TOKEN_EXPIRATION_SECONDS: u32 = 86_400;
-/// The life of a token where nobody says otherwise, in seconds.
+/// The default validity of a token, in seconds.
 pub const DEFAULT_TOKEN_EXPIRATION_SECONDS: u32 = 86_400;
 
-/// The life of a projected token: 600 to 86400 seconds.
+/// How long a projected token is valid: 600 to 86400 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenExpiration(u32);
 
+/// A text is not a number of seconds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not a whole number of seconds")]
+pub struct TokenExpirationError(());
+
 impl TokenExpiration {
-    /// Seconds, moved into what is allowed.
+    /// Clamps a number of seconds to the allowed range.
     #[must_use]
     pub fn clamped(seconds: i64) -> Self {
         let (min, max) = (MIN_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS);
@@ -20,21 +25,20 @@ impl TokenExpiration {
         Self(seconds.unwrap_or(DEFAULT_TOKEN_EXPIRATION_SECONDS))
     }
 
-    /// Reads an annotation's value: base-10 seconds. `Ok` has the life and, where it had to be
-    /// moved, what to tell; `Err` says why it cannot be read at all.
+    /// Parses an annotation's value, in seconds. If it had to be clamped, the second value is a
+    /// warning that says so.
     ///
     /// # Errors
-    /// When it is no whole number.
-    pub fn read(text: &str) -> Result<(Self, Option<String>), String> {
-        let seconds: i64 =
-            text.parse().map_err(|_| "it is no whole number of seconds".to_owned())?;
+    /// If it is not a whole number.
+    pub fn read(text: &str) -> Result<(Self, Option<String>), TokenExpirationError> {
+        let seconds: i64 = text.parse().map_err(|_| TokenExpirationError(()))?;
         let clamped = Self::clamped(seconds);
-        let moved = (i64::from(clamped.0) != seconds)
-            .then(|| format!("{} is used, as 600 to 86400 s are allowed", clamped.0));
-        Ok((clamped, moved))
+        let warning = (i64::from(clamped.0) != seconds)
+            .then(|| format!("{} is used instead; set a number from 600 to 86400", clamped.0));
+        Ok((clamped, warning))
     }
 
-    /// The life in seconds.
+    /// The number of seconds.
     #[must_use]
     pub fn seconds(self) -> u32 {
         self.0
@@ -52,8 +56,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_is_kept_within_what_is_allowed() {
-        for (text, seconds, moved) in [
+    fn an_expiration_is_clamped_to_the_allowed_range() {
+        for (text, seconds, is_clamped) in [
             ("3600", 3600, false),
             ("+3600", 3600, false),
             ("600", 600, false),
@@ -64,13 +68,13 @@ mod tests {
             ("86401", 86400, true),
             ("999999999999", 86400, true),
         ] {
-            let (life, told) = TokenExpiration::read(text).unwrap();
-            assert_eq!((life.seconds(), told.is_some()), (seconds, moved), "{text}");
+            let (expiration, warning) = TokenExpiration::read(text).unwrap();
+            assert_eq!((expiration.seconds(), warning.is_some()), (seconds, is_clamped), "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn a_text_that_is_not_a_number_is_rejected() {
         for text in ["", "abc", " 3600", "3600.5", "1e4", "99999999999999999999"] {
             assert!(TokenExpiration::read(text).is_err(), "{text}");
         }

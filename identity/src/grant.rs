@@ -9,95 +9,21 @@
 //! A fact that is not known (not synced, look-up failed) is not a fact: the caller answers
 //! "unknown" and does not call [`grant`] with a guess.
 
+mod choice;
 mod denial;
-mod explain;
+mod explanation;
+mod reason;
 mod roles;
 mod source;
+mod types;
 
-use crate::{
-    ClusterId, CredentialProvider, Exchange, NamespaceFacts, Partition, RoleArn, ServiceAccountRef,
-    SessionName,
-};
-pub use denial::{Denial, DenialReason};
-pub use explain::{Considered, Explanation, SourceOutcome, explain};
-use source::{Choice, choose};
+use crate::{CredentialProvider, Exchange};
+use choice::{Choice, choose};
+pub use denial::Denial;
+pub use explanation::{Considered, Explanation, SourceOutcome, explain};
+pub use reason::DenialReason;
 pub use source::{Source, Sources};
-
-/// The cluster-wide settings of the decision. Both daemons get them from the same flags.
-///
-/// The default is that of the flags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantRules {
-    /// How the agent exchanges a pod's token for credentials.
-    pub exchange: Exchange,
-    /// The partition whose AWS the agent calls; `None` if no region is configured, and then the
-    /// roles' partitions are not compared.
-    pub partition: Option<Partition>,
-    /// The provider of annotated ServiceAccounts that do not choose one.
-    pub default_provider: CredentialProvider,
-    /// Whether, with the exchange `assume-role`, annotations may name roles in namespaces with a
-    /// guard-rail.
-    pub annotation_roles: bool,
-    /// Whether sessions of the exchange `assume-role` carry EKS's session tags.
-    pub session_tags: bool,
-    /// The cluster, for session tags and external IDs.
-    pub cluster: Option<ClusterId>,
-}
-
-impl Default for GrantRules {
-    fn default() -> Self {
-        Self {
-            exchange: Exchange::default(),
-            partition: None,
-            default_provider: CredentialProvider::default(),
-            annotation_roles: false,
-            session_tags: true,
-            cluster: None,
-        }
-    }
-}
-
-/// Everything known about one ServiceAccount.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The ServiceAccount.
-    pub service_account: &'a ServiceAccountRef,
-    /// What each source says about it.
-    pub sources: Sources<'a>,
-    /// Its namespace.
-    pub namespace: &'a NamespaceFacts,
-    /// The provider, if it is settled: a request at the agent's address has chosen `container`.
-    pub provider: Option<CredentialProvider>,
-}
-
-/// A role, with all that the patch and the session need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Which source decided.
-    pub source: Source,
-    /// How containers get the credentials.
-    pub provider: CredentialProvider,
-    /// The roles to assume, one after the other. Empty with the exchange `eks-auth` and the
-    /// provider `container`, because EKS then chooses the role.
-    pub steps: Vec<RoleStep>,
-    /// The session name, if the association sets one.
-    pub session_name: Option<SessionName>,
-    /// Whether the session carries EKS's session tags.
-    pub session_tags: bool,
-}
-
-/// One AssumeRole of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RoleStep {
-    /// The role.
-    pub role: RoleArn,
-    /// The external ID to send.
-    pub external_id: Option<String>,
-    /// The session policy to send.
-    pub policy: Option<String>,
-    /// The session's duration in seconds; `None` leaves it to AWS.
-    pub duration_seconds: Option<u32>,
-}
+pub use types::{Facts, Grant, GrantRules, RoleStep};
 
 /// The role of a ServiceAccount's pods; `None` if no source names the ServiceAccount.
 ///
@@ -134,14 +60,6 @@ fn decided_by_eks(choice: &Choice<'_>) -> Grant {
         steps: Vec::new(),
         session_name: None,
         session_tags: false,
-    }
-}
-
-impl Grant {
-    /// The role that the pods' credentials are of; `None` if EKS chooses it.
-    #[must_use]
-    pub fn role(&self) -> Option<&RoleArn> {
-        self.steps.last().map(|step| &step.role)
     }
 }
 

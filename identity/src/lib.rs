@@ -1,16 +1,17 @@
-//! The vocabulary that podrole's two halves share.
+//! What podrole's webhook and agent must agree on.
 //!
-//! The webhook writes into a pod what the agent later serves, and this crate is that promise:
-//! the names, annotations, paths, variables and formats that both must spell alike. It is pure:
-//! no clock, no I/O, no Kubernetes client, no AWS client. Each type refuses what it cannot be.
+//! The webhook writes into a pod what the agent later serves. Both use this crate's names,
+//! annotations, paths, variables and formats, and its decision which role a ServiceAccount gets. The
+//! crate is pure: no clock, no I/O, no Kubernetes client, no AWS client. Each type can hold valid
+//! values only.
 //!
 //! ```text
 //!   ServiceAccount annotations ─┐                       ┌─► variables, volume, mount (webhook)
-//!                               ├─► role, path, life ──►┤
+//!                               ├─► role, provider   ──►┤
 //!   association ────────────────┘                       └─► session, audience, answer (agent)
 //! ```
 //!
-//! Names and defaults are those of EKS, so that workloads do not notice the difference.
+//! Names and defaults are those of EKS, so that workloads run unchanged.
 #![forbid(unsafe_code)]
 
 mod annotation;
@@ -34,19 +35,21 @@ mod session_name;
 pub mod variable;
 
 pub use annotation::{
-    AnnotationPrefix, Annotations, CREDENTIALS_ANNOTATION, EKS_POD_IDENTITY_LABEL,
-    ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION, PodAnnotations, Problem,
-    ServiceAccountAnnotations,
+    AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
+    EKS_POD_IDENTITY_LABEL, ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION,
+    PodAnnotations, Problem, ServiceAccountAnnotations,
 };
 pub use arn::{AccountId, ArnError, RoleArn};
-pub use association::{Association, AssociationList, AssociationListError};
-pub use audience::{Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE};
+pub use association::{Association, AssociationError, AssociationList, AssociationListError};
+pub use audience::{
+    Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE, UnknownExchange,
+};
 pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
-    TokenExpiration,
+    TokenExpiration, TokenExpirationError,
 };
 pub use grant::{
     Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, RoleStep, Source,
@@ -64,10 +67,14 @@ pub use partition::Partition;
 pub use permitted_roles::{
     PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
 };
-pub use provider::{CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume};
+pub use provider::{
+    CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume, UnknownCredentialProvider,
+};
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
 };
 pub use secret::{DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretItem, Secrets};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
-pub use session_name::{SessionName, SessionNameError, SessionNameTemplate};
+pub use session_name::{
+    SessionName, SessionNameError, SessionNameTemplate, SessionNameTemplateError,
+};

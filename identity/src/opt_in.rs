@@ -1,31 +1,31 @@
-//! What podrole adds to containers only where an annotation asks for it.
+//! What podrole adds to containers only if an annotation asks for it.
 
-use crate::{SessionNameTemplate, annotation::Reader, annotation::read_bool};
+use crate::{SessionNameTemplate, annotation::AnnotationReader, annotation::read_bool};
 
-/// Sets the region of a ServiceAccount's or a pod's containers.
+/// Sets the region of containers, on a ServiceAccount or a pod.
 pub const REGION_ANNOTATION: &str = "podrole.io/region";
-/// Sets the role session name of web identity, a template.
+/// Sets the role session name of the provider `web-identity`, as a template.
 pub const SESSION_NAME_ANNOTATION: &str = "podrole.io/session-name";
-/// Keeps SDKs away from the node's metadata service, and so from the node's role.
+/// Keeps SDKs from calling the instance metadata service, and so from using the node's role.
 pub const DISABLE_IMDS_ANNOTATION: &str = "podrole.io/disable-imds";
-/// Sets one endpoint for all of AWS, for emulators.
+/// Sets one endpoint for every AWS service, for emulators.
 pub const ENDPOINT_URL_ANNOTATION: &str = "podrole.io/endpoint-url";
 
-/// The extras that an object asks for.
+/// The opt-in annotations of a ServiceAccount or pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptInAnnotations {
-    /// The region, unless the container knows one.
+    /// The region of containers that do not set one themselves.
     pub region: Option<String>,
-    /// The role session name of web identity.
+    /// The role session name of the provider `web-identity`.
     pub session_name: Option<SessionNameTemplate>,
-    /// Whether SDKs shall not ask the node's metadata service.
+    /// Whether SDKs must not call the instance metadata service.
     pub disable_imds: Option<bool>,
-    /// One endpoint for all of AWS.
+    /// One endpoint for every AWS service.
     pub endpoint_url: Option<String>,
 }
 
 impl OptInAnnotations {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+    pub(crate) fn read(reader: &mut AnnotationReader<'_>) -> Self {
         Self {
             region: reader.read(REGION_ANNOTATION, region),
             session_name: reader.read(SESSION_NAME_ANNOTATION, str::parse),
@@ -34,7 +34,7 @@ impl OptInAnnotations {
         }
     }
 
-    /// These, and what they do not say as in `other`.
+    /// These values, with unset ones taken from `other`.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         let (own, other) = (self.clone(), other.clone());
@@ -50,15 +50,15 @@ impl OptInAnnotations {
 fn region(text: &str) -> Result<String, &'static str> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_region = (1..=32).contains(&text.len()) && text.bytes().all(legal);
-    is_region.then(|| text.to_owned()).ok_or("a region is like eu-west-1")
+    is_region.then(|| text.to_owned()).ok_or("it is not a region, like eu-west-1")
 }
 
-/// The checks stay short of a whole URL's: the SDK reads it, and says so.
+/// Checks only the scheme, host and characters: the SDK parses the whole URL and reports its errors.
 fn endpoint_url(text: &str) -> Result<String, &'static str> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     let legal = host && text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+    legal.then(|| text.to_owned()).ok_or("set a URL that starts with http:// or https://")
 }
 
 #[cfg(test)]
@@ -70,27 +70,27 @@ mod tests {
         let annotations: Annotations =
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let prefix = AnnotationPrefix::default();
-        let mut reader = Reader::new(&annotations, &prefix);
+        let mut reader = AnnotationReader::new(&annotations, &prefix);
         (OptInAnnotations::read(&mut reader), reader.problems)
     }
 
     #[test]
-    fn what_is_asked_for_is_read() {
-        let (extras, problems) = read(&[
+    fn every_opt_in_annotation_is_read() {
+        let (opt_in, problems) = read(&[
             ("podrole.io/region", "eu-west-1"),
             ("podrole.io/session-name", "{pod.namespace}"),
             ("podrole.io/disable-imds", "true"),
             ("podrole.io/endpoint-url", "http://sandbox.podrole:4566"),
         ]);
         assert!(problems.is_empty(), "{problems:?}");
-        assert_eq!(extras.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(extras.session_name, Some("{pod.namespace}".parse().unwrap()));
-        assert_eq!(extras.disable_imds, Some(true));
-        assert_eq!(extras.endpoint_url.as_deref(), Some("http://sandbox.podrole:4566"));
+        assert_eq!(opt_in.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(opt_in.session_name, Some("{pod.namespace}".parse().unwrap()));
+        assert_eq!(opt_in.disable_imds, Some(true));
+        assert_eq!(opt_in.endpoint_url.as_deref(), Some("http://sandbox.podrole:4566"));
     }
 
     #[test]
-    fn bad_values_are_told_and_not_used() {
+    fn bad_values_are_reported_and_not_used() {
         for (key, values) in [
             ("podrole.io/region", &["", "EU-WEST-1", "eu west", "eu-west-1\n"][..]),
             ("podrole.io/session-name", &["", "{pod.uid}"]),
@@ -101,19 +101,19 @@ mod tests {
             ),
         ] {
             for value in values {
-                let (extras, problems) = read(&[(key, value)]);
-                assert_eq!(extras, OptInAnnotations::default(), "{key}={value}");
+                let (opt_in, problems) = read(&[(key, value)]);
+                assert_eq!(opt_in, OptInAnnotations::default(), "{key}={value}");
                 assert_eq!(problems.len(), 1, "{key}={value}");
             }
         }
     }
 
     #[test]
-    fn the_first_who_speaks_decides() {
+    fn the_pods_value_takes_precedence() {
         let (pod, _) = read(&[("podrole.io/region", "eu-west-1")]);
-        let (account, _) =
+        let (service_account, _) =
             read(&[("podrole.io/region", "eu-north-1"), ("podrole.io/disable-imds", "true")]);
-        let both = pod.or(&account);
+        let both = pod.or(&service_account);
         assert_eq!((both.region.as_deref(), both.disable_imds), (Some("eu-west-1"), Some(true)));
     }
 }

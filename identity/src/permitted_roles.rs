@@ -1,15 +1,16 @@
-//! A namespace's guard-rail: the roles that its pods may become, whatever their ServiceAccounts
-//! say.
+//! A namespace's guard-rail: the roles that its pods may get, whatever their ServiceAccounts say.
 
 use crate::{ArnError, RoleArn};
 
-/// The Namespace annotation that holds the guard-rail: ARN patterns, divided by commas or blanks.
+/// The Namespace annotation that holds the guard-rail: ARN patterns, separated by
+/// commas or whitespace.
 pub const PERMITTED_ROLES_ANNOTATION: &str = "podrole.io/permitted-roles";
 
 /// What a namespace permits.
 ///
-/// `*` stands for any characters but `:`, and `?` for one, so that a pattern for one account never
-/// reaches into another. Without the annotation nothing is restricted; an empty one permits none.
+/// `*` matches any characters except `:`, and `?` matches one, so that a pattern for one AWS account
+/// never matches another's roles. Without the annotation every role is permitted; an empty one
+/// permits none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PermittedRoles {
     /// The namespace has no guard-rail.
@@ -17,25 +18,25 @@ pub enum PermittedRoles {
     Any,
     /// Roles that one of these patterns matches.
     Only(Vec<RolePattern>),
-    /// The guard-rail cannot be read, and so permits none.
+    /// The guard-rail cannot be parsed, and therefore permits no role.
     Malformed(PermittedRolesError),
 }
 
-/// An ARN with `*` and `?` in it.
+/// An ARN in which `*` and `?` are wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolePattern(String);
 
-/// Why a guard-rail cannot be read.
+/// Why a guard-rail cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{PERMITTED_ROLES_ANNOTATION}, pattern {place}: {error}")]
+#[error("{PERMITTED_ROLES_ANNOTATION}, pattern {index}: {error}")]
 pub struct PermittedRolesError {
-    /// The pattern's place, from 1.
-    place: usize,
+    /// The pattern's number, from 1.
+    index: usize,
     error: ArnError,
 }
 
 impl PermittedRoles {
-    /// Reads the annotation's value, `None` where there is none.
+    /// Parses the annotation's value; `None` if the namespace does not have the annotation.
     #[must_use]
     pub fn read(annotation: Option<&str>) -> Self {
         let Some(text) = annotation else {
@@ -43,8 +44,8 @@ impl PermittedRoles {
         };
         let patterns = text.split(|c: char| c == ',' || c.is_whitespace());
         let patterns = patterns.filter(|pattern| !pattern.is_empty()).zip(1..);
-        let read = patterns.map(|(pattern, place)| {
-            RolePattern::read(pattern).map_err(|error| PermittedRolesError { place, error })
+        let read = patterns.map(|(pattern, index)| {
+            RolePattern::read(pattern).map_err(|error| PermittedRolesError { index, error })
         });
         match read.collect() {
             Ok(patterns) => Self::Only(patterns),
@@ -52,7 +53,7 @@ impl PermittedRoles {
         }
     }
 
-    /// Whether a role may be become here.
+    /// Whether the namespace's pods may get a role.
     #[must_use]
     pub fn permits(&self, role: &RoleArn) -> bool {
         match self {
@@ -64,8 +65,8 @@ impl PermittedRoles {
 }
 
 impl RolePattern {
-    /// A pattern has the six parts of a role's ARN: since `*` does not cross `:`, one with fewer
-    /// could never match, and its author would not know.
+    /// A pattern must have the six parts of a role's ARN. Because `*` does not match `:`, one with
+    /// fewer could never match, and its author would not notice.
     fn read(text: &str) -> Result<Self, ArnError> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let &["arn", _, service, region, _, resource] = parts.as_slice() else {
@@ -88,8 +89,8 @@ impl RolePattern {
     }
 }
 
-/// Glob matching in linear memory: on a mismatch the last `*` takes one more byte. An earlier one
-/// need never be tried again.
+/// Glob matching without recursion: on a mismatch, the last `*` matches one more byte. Earlier ones
+/// need not be tried again, so the time is at most the product of both lengths.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at_pattern, mut at_text) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_does_not_cross_a_colon() {
+    fn a_star_does_not_match_a_colon() {
         assert!(!matches(b"arn:*/app-1", APP.as_bytes()));
         assert!(!matches(b"a*c", b"a:c") && !matches(b"a?c", b"a:c"));
         assert!(matches(b"a*c", b"abbc") && matches(b"a*:c", b"ab:c"));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_permits_none_and_is_told() {
+    fn a_malformed_guard_rail_permits_nothing_and_is_reported() {
         for (pattern, error) in [
             ("*", ArnError::NotAnArn),
             ("app", ArnError::NotAnArn),
@@ -179,7 +180,7 @@ mod tests {
             let text = format!("{APP}, {pattern}");
             let read = PermittedRoles::read(Some(&text));
             assert!(!read.permits(&APP.parse().unwrap()), "{pattern}");
-            assert_eq!(read, PermittedRoles::Malformed(PermittedRolesError { place: 2, error }));
+            assert_eq!(read, PermittedRoles::Malformed(PermittedRolesError { index: 2, error }));
         }
     }
 

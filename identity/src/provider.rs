@@ -1,4 +1,4 @@
-//! The two ways by which a container gets credentials, and where their tokens stand.
+//! The two credential providers, and where a container finds their tokens.
 
 use std::{fmt, str::FromStr};
 
@@ -6,24 +6,29 @@ use serde::{Deserialize, Serialize};
 
 /// The path that the agent serves.
 pub const CREDENTIALS_PATH: &str = "/v1/credentials";
-/// The URL that the container provider asks, as on EKS.
+/// The URL that the provider `container` calls, as on EKS.
 pub const DEFAULT_FULL_URI: &str = "http://169.254.170.23/v1/credentials";
 
-/// Which of the two ways a container goes. SDKs prefer web identity where they find both, so a
-/// container is given exactly one.
+/// How a container gets credentials. SDKs prefer web identity if both are configured, so podrole
+/// configures exactly one.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialProvider {
-    /// EKS's IRSA: the SDK asks STS itself with the pod's token.
+    /// As with EKS's IRSA, the SDK calls STS with the pod's token.
     #[default]
     WebIdentity,
-    /// EKS's Pod Identity: the SDK asks the agent.
+    /// As with EKS's Pod Identity, the SDK calls the agent.
     Container,
 }
 
-/// Where a path's token stands in a pod. The texts are those of EKS.
+/// A text is not the name of a credential provider.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not web-identity or container")]
+pub struct UnknownCredentialProvider(());
+
+/// Where a provider's token is mounted in a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenVolume {
     /// The volume's name.
@@ -35,7 +40,7 @@ pub struct TokenVolume {
 }
 
 impl CredentialProvider {
-    /// EKS's volume for this path.
+    /// EKS's volume for this provider.
     #[must_use]
     pub fn token_volume(self) -> TokenVolume {
         let (name, mount_path, file) = match self {
@@ -51,7 +56,7 @@ impl CredentialProvider {
         TokenVolume { name: name.into(), mount_path: mount_path.into(), file: file.into() }
     }
 
-    /// The word that metrics, logs and audit annotations use.
+    /// The name in annotations, flags and texts.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,13 +85,13 @@ impl fmt::Display for CredentialProvider {
 }
 
 impl FromStr for CredentialProvider {
-    type Err = String;
+    type Err = UnknownCredentialProvider;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UnknownCredentialProvider> {
         match text {
             "web-identity" => Ok(Self::WebIdentity),
             "container" => Ok(Self::Container),
-            _ => Err("it is neither web-identity nor container".to_owned()),
+            _ => Err(UnknownCredentialProvider(())),
         }
     }
 }
@@ -96,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tokens_stand_where_eks_puts_them() {
+    fn the_token_files_are_those_of_eks() {
         assert_eq!(
             CredentialProvider::WebIdentity.token_volume().token_file(),
             "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
@@ -118,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_reads_what_it_prints() {
-        for path in [CredentialProvider::WebIdentity, CredentialProvider::Container] {
-            assert_eq!(path.to_string().parse(), Ok(path));
+    fn a_provider_parses_what_it_prints() {
+        for provider in [CredentialProvider::WebIdentity, CredentialProvider::Container] {
+            assert_eq!(provider.to_string().parse(), Ok(provider));
         }
         assert!("irsa".parse::<CredentialProvider>().is_err());
     }

@@ -1,7 +1,7 @@
-//! Secrets that an annotation asks into containers: `secret.podrole.io/<alias>`.
+//! Secrets that an annotation adds to containers: `secret.podrole.io/<alias>`.
 //!
-//! The value is a mount path, a JSON object, or a list of these. Whatever the API server would
-//! refuse is refused here, since it would refuse the whole pod for it.
+//! The value is a mount path, a JSON object, or a list of these. What the API server
+//! would reject is rejected here, because it would reject the whole pod.
 
 mod check;
 
@@ -9,35 +9,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::{ContainerList, annotation::Reader};
+use crate::{ContainerList, annotation::AnnotationReader};
 use check::Mode;
 
-/// What stands before an alias. The alias is the Secret's name, unless the value has another.
+/// The prefix of an alias. The alias is the Secret's name, unless the value sets another.
 pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
 
-/// The Secrets that an object asks for, by alias. An empty value asks for nothing, and on a pod
-/// takes back what its ServiceAccount asks.
+/// The Secrets that an object's annotations ask for, by alias. An empty value asks for nothing; on a
+/// pod it cancels the ServiceAccount's value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets(BTreeMap<String, Vec<DesiredSecret>>);
 
-/// One Secret as containers shall see it: as files, as variables, or both.
+/// One Secret to add to containers: as files, as variables, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredSecret {
     /// The Secret's name.
     pub secret_name: String,
-    /// Where its files are mounted.
+    /// Where to mount its files.
     pub mount_path: Option<String>,
-    /// The part of it that is mounted there.
+    /// The part of it to mount there.
     pub sub_path: Option<String>,
-    /// What stands before its keys as names of variables.
+    /// The prefix of the variables that are named after its keys.
     pub env_prefix: Option<String>,
-    /// Whether containers start without it.
+    /// Whether containers start if it does not exist.
     pub optional: bool,
     /// The files' permissions.
     pub mode: Option<u16>,
-    /// The keys that become files, all where empty.
+    /// The keys that become files; if empty, all of them.
     pub items: Vec<SecretItem>,
-    /// The containers that get it, all where empty.
+    /// The containers that get it; if empty, all of them.
     pub containers: ContainerList,
 }
 
@@ -54,7 +54,7 @@ pub struct SecretItem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawWish {
+struct RawSecret {
     secret_name: Option<String>,
     mount_path: Option<String>,
     sub_path: Option<String>,
@@ -77,26 +77,26 @@ struct RawItem {
 }
 
 impl Secrets {
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
-        let keys: Vec<String> = reader.keys_below(SECRET_ANNOTATION_PREFIX);
+    pub(crate) fn read(reader: &mut AnnotationReader<'_>) -> Self {
+        let keys: Vec<String> = reader.keys_with_prefix(SECRET_ANNOTATION_PREFIX);
         let mut secrets = BTreeMap::new();
         for key in keys {
             let alias = key[SECRET_ANNOTATION_PREFIX.len()..].to_owned();
-            // A bad one is told, and takes the ServiceAccount's place on a pod all the same: to
-            // mount another than was asked for would be no better.
-            let wishes = reader.read(&key, |value| wishes(&alias, value));
-            secrets.insert(alias, wishes.unwrap_or_default());
+            // On a pod, a bad value still replaces the ServiceAccount's: mounting another Secret than
+            // the pod asks for would be worse than mounting none.
+            let desired = reader.read(&key, |value| parse(&alias, value));
+            secrets.insert(alias, desired.unwrap_or_default());
         }
         Self(secrets)
     }
 
-    /// Whether no Secret is asked for.
+    /// Whether no Secret is desired.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.values().all(Vec::is_empty)
     }
 
-    /// A pod's own Secrets and its ServiceAccount's; for one alias the pod decides.
+    /// A ServiceAccount's Secrets together with a pod's, which takes precedence for an alias.
     #[must_use]
     pub fn under(&self, pod: &Self) -> Self {
         let mut both = self.0.clone();
@@ -104,32 +104,32 @@ impl Secrets {
         Self(both)
     }
 
-    /// Each wish, with the whole key of its annotation.
-    pub fn wishes(&self) -> impl Iterator<Item = (String, &DesiredSecret)> {
-        self.0.iter().flat_map(|(alias, wishes)| {
-            wishes.iter().map(move |wish| (format!("{SECRET_ANNOTATION_PREFIX}{alias}"), wish))
+    /// Each desired Secret, with the whole key of its annotation.
+    pub fn desired(&self) -> impl Iterator<Item = (String, &DesiredSecret)> {
+        self.0.iter().flat_map(|(alias, all)| {
+            all.iter().map(move |one| (format!("{SECRET_ANNOTATION_PREFIX}{alias}"), one))
         })
     }
 }
 
-fn wishes(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, String> {
+fn parse(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, String> {
     let json = |error: serde_json::Error| {
-        // Without the place in the text: an annotation is one line.
-        let told = error.to_string();
-        told.split(" at line ").next().unwrap_or_default().to_owned()
+        // Without line and column: an annotation is one line.
+        let text = error.to_string();
+        text.split(" at line ").next().unwrap_or_default().to_owned()
     };
     let raw = match value.trim() {
         "" => return Ok(Vec::new()),
         text if text.starts_with('[') => {
-            serde_json::from_str::<Vec<RawWish>>(text).map_err(json)?
+            serde_json::from_str::<Vec<RawSecret>>(text).map_err(json)?
         }
         text if text.starts_with('{') => vec![serde_json::from_str(text).map_err(json)?],
-        path => vec![RawWish::at(path)],
+        path => vec![RawSecret::at(path)],
     };
-    raw.into_iter().map(|wish| wish.check(alias)).collect()
+    raw.into_iter().map(|secret| secret.check(alias)).collect()
 }
 
-impl RawWish {
+impl RawSecret {
     fn at(path: &str) -> Self {
         Self {
             secret_name: None,
@@ -147,10 +147,10 @@ impl RawWish {
         let secret_name = self.secret_name.unwrap_or_else(|| alias.to_owned());
         check::secret_name(&secret_name)?;
         if self.mount_path.is_none() && self.env.is_none() {
-            return Err("it needs a mountPath or an env".to_owned());
+            return Err("set mountPath or env".to_owned());
         }
         if self.mount_path.is_none() && self.sub_path.is_some() {
-            return Err("a subPath needs a mountPath".to_owned());
+            return Err("set mountPath too, because subPath needs it".to_owned());
         }
         self.mount_path.as_deref().map_or(Ok(()), check::mount_path)?;
         self.sub_path.as_deref().map_or(Ok(()), |path| check::below("subPath", path))?;

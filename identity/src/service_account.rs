@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const SUBJECT_PREFIX: &str = "system:serviceaccount:";
 
-/// A ServiceAccount's namespace and name, both checked against Kubernetes' own rules.
+/// A ServiceAccount's namespace and name, both valid by Kubernetes' rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceAccountRef {
@@ -14,7 +14,7 @@ pub struct ServiceAccountRef {
     name: String,
 }
 
-/// Why something is no reference to a ServiceAccount.
+/// Why a text does not name a ServiceAccount.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceAccountError {
@@ -33,12 +33,12 @@ pub enum ServiceAccountError {
 }
 
 impl ServiceAccountRef {
-    /// A reference from its two parts.
+    /// A reference by namespace and name.
     ///
     /// # Errors
-    /// When a part is not what Kubernetes allows.
+    /// If Kubernetes does not allow one of them.
     pub fn new(namespace: &str, name: &str) -> Result<Self, ServiceAccountError> {
-        if !(is_dns_label(namespace)) {
+        if !is_dns_label(namespace) {
             return Err(ServiceAccountError::Namespace);
         }
         if name.len() > 253 || !name.split('.').all(is_subdomain_part) {
@@ -50,7 +50,7 @@ impl ServiceAccountRef {
     /// Reads a token's `sub`: `system:serviceaccount:<namespace>:<name>`.
     ///
     /// # Errors
-    /// When it is the subject of something else.
+    /// If it is not the subject of a ServiceAccount.
     pub fn from_subject(subject: &str) -> Result<Self, ServiceAccountError> {
         let rest = subject.strip_prefix(SUBJECT_PREFIX).ok_or(ServiceAccountError::Subject)?;
         let (namespace, name) = rest.split_once(':').ok_or(ServiceAccountError::Subject)?;
@@ -109,8 +109,8 @@ impl TryFrom<String> for ServiceAccountRef {
 }
 
 impl From<ServiceAccountRef> for String {
-    fn from(account: ServiceAccountRef) -> Self {
-        account.to_string()
+    fn from(service_account: ServiceAccountRef) -> Self {
+        service_account.to_string()
     }
 }
 
@@ -119,15 +119,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_reads_what_it_prints() {
-        let account = ServiceAccountRef::new("shop", "app.v2").unwrap();
-        assert_eq!(account.subject(), "system:serviceaccount:shop:app.v2");
-        assert_eq!(ServiceAccountRef::from_subject(&account.subject()), Ok(account.clone()));
-        assert_eq!("shop/app.v2".parse(), Ok(account));
+    fn a_subject_parses_what_it_prints() {
+        let service_account = ServiceAccountRef::new("shop", "app.v2").unwrap();
+        assert_eq!(service_account.subject(), "system:serviceaccount:shop:app.v2");
+        assert_eq!(
+            ServiceAccountRef::from_subject(&service_account.subject()),
+            Ok(service_account.clone())
+        );
+        assert_eq!("shop/app.v2".parse(), Ok(service_account));
     }
 
     #[test]
-    fn what_kubernetes_refuses_is_refused() {
+    fn names_that_kubernetes_rejects_are_rejected() {
         use ServiceAccountError::{Form, Name, Namespace, Subject};
         for (text, error) in [
             ("shop", Form),

@@ -1,4 +1,4 @@
-//! Role session names: what CloudTrail shows after the role.
+//! Role session names, which CloudTrail shows with the role.
 
 use std::{fmt, str::FromStr};
 
@@ -6,18 +6,36 @@ use crate::ServiceAccountRef;
 
 const MAX_LENGTH: usize = 64;
 
-/// A role session name: 2 to 64 of `A-Z a-z 0-9 _ + = , . @ -` (source: STS's RoleSessionName).
+/// A role session name: 2 to 64 characters of `A-Z a-z 0-9 _ + = , . @ -`, as STS's RoleSessionName.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionName(String);
 
-/// Why a text is no session name.
+/// A text is not a session name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a session name is 2 to 64 of A-Z a-z 0-9 _ + = , . @ -")]
+#[error("a session name is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ -")]
 pub struct SessionNameError(());
 
-/// A session name with places: `{pod.namespace}`, `{serviceaccount.name}`, `{pod.name}`.
+/// A session name with placeholders: `{pod.namespace}`, `{serviceaccount.name}`, `{pod.name}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionNameTemplate(String);
+
+/// Why a text is not a template of session names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionNameTemplateError {
+    /// It is empty or only whitespace.
+    #[error("a session name cannot be empty")]
+    Empty,
+    /// A placeholder is not closed.
+    #[error("a `{{` has no `}}`")]
+    Unclosed,
+    /// A placeholder is not known.
+    #[error(
+        "{{{0}}} is not a placeholder; use {{pod.name}}, {{pod.namespace}} or \
+         {{serviceaccount.name}}"
+    )]
+    Placeholder(String),
+}
 
 impl SessionName {
     /// The name.
@@ -55,22 +73,20 @@ impl Default for SessionNameTemplate {
 }
 
 impl FromStr for SessionNameTemplate {
-    type Err = String;
+    type Err = SessionNameTemplateError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, SessionNameTemplateError> {
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('{') {
-            let (place, behind) = after.split_once('}').ok_or("a `{` has no `}`")?;
-            if !["pod.name", "pod.namespace", "serviceaccount.name"].contains(&place) {
-                return Err(format!(
-                    "{{{place}}} is no place: {{pod.name}}, {{pod.namespace}} and \
-                     {{serviceaccount.name}} are"
-                ));
+            let (placeholder, behind) =
+                after.split_once('}').ok_or(SessionNameTemplateError::Unclosed)?;
+            if !["pod.name", "pod.namespace", "serviceaccount.name"].contains(&placeholder) {
+                return Err(SessionNameTemplateError::Placeholder(placeholder.to_owned()));
             }
             rest = behind;
         }
         if text.trim().is_empty() {
-            return Err("a session name cannot be empty".to_owned());
+            return Err(SessionNameTemplateError::Empty);
         }
         Ok(Self(text.to_owned()))
     }
@@ -83,14 +99,15 @@ impl SessionNameTemplate {
         self.0.contains("{pod.name}")
     }
 
-    /// The name for a pod: what STS does not allow becomes `-`, and 64 characters are kept.
+    /// The name for a pod. Characters that STS does not allow become `-`, and the rest after 64
+    /// characters is cut off.
     #[must_use]
-    pub fn expand(&self, account: &ServiceAccountRef, pod: &str) -> SessionName {
+    pub fn expand(&self, service_account: &ServiceAccountRef, pod: &str) -> SessionName {
         let text = self
             .0
             .replace("{pod.name}", pod)
-            .replace("{pod.namespace}", account.namespace())
-            .replace("{serviceaccount.name}", account.name());
+            .replace("{pod.namespace}", service_account.namespace())
+            .replace("{serviceaccount.name}", service_account.name());
         let legal = text.chars().map(|c| if is_legal(c) { c } else { '-' });
         let mut name: String = legal.take(MAX_LENGTH).collect();
         while name.len() < 2 {
@@ -99,19 +116,19 @@ impl SessionNameTemplate {
         SessionName(name)
     }
 
-    /// The name with `reference` where the pod's name belongs, which is filled in later and has
-    /// `longest` characters at most. `None` where the whole could then be too long for STS.
+    /// The name with `reference` in place of the pod's name, which Kubernetes fills in later and which
+    /// has at most `longest` characters. `None` if the name could then be too long for STS.
     #[must_use]
     pub fn expand_around(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         reference: &str,
         longest: usize,
     ) -> Option<String> {
         let text = self
             .0
-            .replace("{pod.namespace}", account.namespace())
-            .replace("{serviceaccount.name}", account.name());
+            .replace("{pod.namespace}", service_account.namespace())
+            .replace("{serviceaccount.name}", service_account.name());
         let legal = |piece: &str| -> String {
             piece.chars().map(|c| if is_legal(c) { c } else { '-' }).collect()
         };
@@ -127,22 +144,22 @@ mod tests {
     use super::*;
 
     fn expand(template: &str) -> String {
-        let account = ServiceAccountRef::new("shop", "app").unwrap();
+        let service_account = ServiceAccountRef::new("shop", "app").unwrap();
         let template: SessionNameTemplate = template.parse().unwrap();
-        template.expand(&account, "app-7c9").to_string()
+        template.expand(&service_account, "app-7c9").to_string()
     }
 
     #[test]
-    fn places_are_filled() {
-        let account = ServiceAccountRef::new("shop", "app").unwrap();
+    fn placeholders_are_replaced() {
+        let service_account = ServiceAccountRef::new("shop", "app").unwrap();
         let default = SessionNameTemplate::default();
-        assert_eq!(default.expand(&account, "x").as_str(), "shop.app");
+        assert_eq!(default.expand(&service_account, "x").as_str(), "shop.app");
         assert!(!default.mentions_the_pod());
         assert_eq!(expand("{pod.name}@{pod.namespace}"), "app-7c9@shop");
     }
 
     #[test]
-    fn a_name_is_always_one_that_sts_takes() {
+    fn an_expanded_name_is_valid_for_sts() {
         assert_eq!(expand("a b/c"), "a-b-c");
         assert_eq!(expand("x"), "x-");
         assert_eq!(expand(&"long".repeat(40)).len(), 64);
@@ -152,11 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pods_name_that_comes_later_must_fit() {
-        let account = ServiceAccountRef::new("shop", "app").unwrap();
+    fn a_reference_to_the_pods_name_is_used_only_if_every_name_fits() {
+        let service_account = ServiceAccountRef::new("shop", "app").unwrap();
         let around = |template: &str, longest| {
             let template: SessionNameTemplate = template.parse().unwrap();
-            template.expand_around(&account, "$(NAME)", longest)
+            template.expand_around(&service_account, "$(NAME)", longest)
         };
         assert_eq!(around("{pod.namespace}/{pod.name}", 59).as_deref(), Some("shop-$(NAME)"));
         assert_eq!(around("{pod.namespace}/{pod.name}", 60), None);
@@ -164,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_places_are_refused() {
+    fn unknown_placeholders_are_rejected() {
         for text in ["", " ", "{pod}", "{pod.uid}", "{pod.name"] {
             assert!(text.parse::<SessionNameTemplate>().is_err(), "{text}");
         }

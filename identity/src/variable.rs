@@ -1,14 +1,14 @@
 //! The environment variables that AWS SDKs read, by their names.
 
-/// The role that the web-identity provider assumes.
+/// The role that the provider `web-identity` assumes.
 pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
-/// The file that holds the web-identity token.
+/// The file of the web identity token.
 pub const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-/// The URL that the container provider asks.
+/// The URL that the provider `container` calls.
 pub const CONTAINER_FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-/// The file whose content the container provider sends as `Authorization`.
+/// The file whose content the provider `container` sends as `Authorization`.
 pub const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-/// Which STS hosts an older SDK asks: `regional` or `legacy`.
+/// Which STS endpoints older SDKs call: `regional` or `legacy`.
 pub const STS_REGIONAL_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 /// The region, as most SDKs read it.
 pub const REGION: &str = "AWS_REGION";
@@ -16,12 +16,12 @@ pub const REGION: &str = "AWS_REGION";
 pub const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// One endpoint for every service, for emulators.
 pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-/// What web identity's session is called.
+/// The role session name of web identity.
 pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
-/// `true` keeps SDKs from asking the node's metadata service.
+/// `true` keeps SDKs from calling the instance metadata service.
 pub const EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
-/// Any of these in a container says that its user decided where its credentials come from.
+/// A container that sets one of these chooses itself where its credentials come from.
 ///
 /// The four container variables are among them because SDKs disagree on which of two wins.
 pub const USER_DECIDED: [&str; 11] = [

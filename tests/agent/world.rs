@@ -9,7 +9,7 @@ use axum::{
 };
 use jiff::{SignedDuration, Timestamp};
 use podrole_agent::{
-    Agent, Parts,
+    Agent, AgentConfig, AgentOptions,
     clock::Clock,
     exchange::{sts::Endpoint, web_identity::WebIdentity},
     hosts::Hosts,
@@ -21,9 +21,7 @@ use podrole_agent::{
     resolve::{ServiceAccountFacts, ServiceAccountMap},
     token::Rules,
 };
-use podrole_identity::{
-    AnnotationPrefix, Exchange, ServiceAccountAnnotations, SessionNameTemplate,
-};
+use podrole_identity::{AnnotationPrefix, Exchange, ServiceAccountAnnotations};
 use podrole_runtime::serve::{Limits, Server};
 use podrole_sandbox::{Config, Issuer, NodeRef, PodRef, Sandbox, TokenRequest};
 use podrole_tests::trust;
@@ -75,7 +73,7 @@ impl World {
         let sandbox = Sandbox::new(change(config())).with_issuer(issuer.clone());
         let sts = Wire::to(sandbox.router(), clock.clone());
         let (metrics, pods) = (Metrics::default(), PodMap::default());
-        let agent = Agent::new(parts(&issuer, &sts, &clock, &metrics, &pods));
+        let agent = Agent::new(agent_config(&issuer, &sts, &clock, &metrics, &pods));
         let world = Self { sts, clock, pods, issuer, agent: router(agent), metrics };
         world.run_pod("pod-uid", NODE);
         world
@@ -169,25 +167,32 @@ pub(crate) fn wanted() -> TokenRequest {
     }
 }
 
-fn parts(issuer: &Issuer, sts: &Wire, clock: &Clock, metrics: &Metrics, pods: &PodMap) -> Parts {
+fn agent_config(
+    issuer: &Issuer,
+    sts: &Wire,
+    clock: &Clock,
+    metrics: &Metrics,
+    pods: &PodMap,
+) -> AgentConfig {
     let jwks = serde_json::to_vec(&issuer.jwks()).unwrap();
     let keys = Keys::read(&jwks, None, clock.now()).unwrap();
     let place = Endpoint { region: REGION.to_owned(), ..Endpoint::default() };
-    Parts {
+    let rules = Rules {
+        issuers: vec![ISSUER.to_owned()],
+        audiences: vec![Exchange::WebIdentity.audience()],
+        own_audiences: false,
+    };
+    let options = AgentOptions::standalone(Exchange::WebIdentity, &rules);
+    AgentConfig {
         keys: JwksCache::new(KeySource::Static(keys), clock.clone()),
-        rules: Rules {
-            issuers: vec![ISSUER.to_owned()],
-            audiences: vec![Exchange::WebIdentity.audience()],
-            own_audiences: false,
-        },
+        rules,
         service_accounts: Arc::new(accounts()),
         liveness: Liveness::on(Arc::new(pods.clone()), NODE),
         exchange: Arc::new(WebIdentity::at(&place, &HttpClients::through(sts.client()))),
-        session_name: SessionNameTemplate::default(),
-        max_sessions: 100,
         hosts: Hosts::bound_to(&["127.0.0.1".parse().unwrap()]),
         metrics: metrics.clone(),
         clock: clock.clone(),
+        options,
     }
 }
 

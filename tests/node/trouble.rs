@@ -17,7 +17,7 @@ const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
 
 /// What is wrong with an agent, its flags, its user, and what its log must say.
 const AGENTS: [(&str, &[&str], i64, &str); 3] = [
-    ("no-region", &[], 65532, "no AWS region: give --region"),
+    ("no-region", &[], 65532, "no AWS region; set --region"),
     ("address-taken", &["--region=us-east-1"], 0, "stop the process that uses this one"),
     (
         "issuer-unreachable",

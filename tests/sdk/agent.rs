@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use podrole_agent::{
-    Agent, Parts,
+    Agent, AgentConfig, AgentOptions,
     clock::Clock,
     exchange::web_identity::WebIdentity,
     hosts::Hosts,
@@ -15,9 +15,7 @@ use podrole_agent::{
     resolve::{ServiceAccountFacts, ServiceAccountMap},
     token::Rules,
 };
-use podrole_identity::{
-    AnnotationPrefix, Exchange, ServiceAccountAnnotations, ServiceAccountRef, SessionNameTemplate,
-};
+use podrole_identity::{AnnotationPrefix, Exchange, ServiceAccountAnnotations, ServiceAccountRef};
 
 use crate::stage::{REGION, uid};
 
@@ -34,17 +32,18 @@ pub(crate) async fn routes(
     let keys = JwksCache::new(KeySource::Issuers(issuers.clone()), clock.clone());
     keys.refetch().await?;
     let audiences = vec![Exchange::WebIdentity.audience()];
-    Ok(router(Agent::new(Parts {
+    let rules = Rules { issuers, audiences, own_audiences: true };
+    let options = AgentOptions::standalone(Exchange::WebIdentity, &rules);
+    Ok(router(Agent::new(AgentConfig {
         keys,
-        rules: Rules { issuers, audiences, own_audiences: true },
+        rules,
         service_accounts: Arc::new(known(accounts)?),
         liveness: Liveness::off(),
         exchange: Arc::new(WebIdentity::new(REGION, Some(&format!("http://{sts}")))),
-        session_name: SessionNameTemplate::default(),
-        max_sessions: 100,
         hosts: Hosts::bound_to(&[here.ip()]),
         metrics: Metrics::default(),
         clock,
+        options,
     })))
 }
 

@@ -1,4 +1,4 @@
-//! The flags. Where EKS's webhook has the same thing, name and meaning are its own.
+//! The flags. Those that EKS's webhook has too keep their names and meanings.
 
 mod certificates;
 mod check;
@@ -22,7 +22,7 @@ use crate::{
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name};
 
-/// Gives pods the AWS identity that their ServiceAccounts name
+/// Injects AWS credentials into pods, for the roles of their ServiceAccounts
 #[derive(Clone, Debug, Parser)]
 #[command(name = "podrole-webhook", version)]
 pub struct Args {
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
     pub bind_address: IpAddr,
 
-    /// The kubeconfig to use; without it and --kube-api: the pod's own ServiceAccount
+    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
@@ -54,11 +54,11 @@ pub struct Args {
     #[command(flatten)]
     pub grant: GrantArgs,
 
-    /// The audience of web identity's tokens
+    /// The audience of tokens of the provider web-identity
     #[arg(long, default_value = "sts.amazonaws.com", value_name = "AUDIENCE")]
     pub token_audience: Audience,
 
-    /// Where web identity's token is mounted
+    /// Where the token of the provider web-identity is mounted
     #[arg(
         long,
         default_value = "/var/run/secrets/eks.amazonaws.com/serviceaccount",
@@ -67,15 +67,15 @@ pub struct Args {
     )]
     pub token_mount_path: String,
 
-    /// The tokens' life in seconds, moved into 600 to 86400
+    /// How long tokens are valid, in seconds; clamped to 600 to 86400
     #[arg(long, default_value_t = 86_400, value_name = "SECONDS")]
     pub token_expiration: i64,
 
-    /// The region that containers are told, unless they know one
+    /// The region of containers that do not set one
     #[arg(long, value_name = "REGION")]
     pub aws_default_region: Option<String>,
 
-    /// Whether SDKs shall ask the region's STS; true where --aws-default-region is given
+    /// Whether SDKs call the region's STS; true by default if --aws-default-region is set
     #[arg(
         long,
         num_args = 0..=1,
@@ -85,15 +85,15 @@ pub struct Args {
     )]
     pub sts_regional_endpoint: Option<bool>,
 
-    /// One endpoint for all of AWS, for emulators; containers get it as AWS_ENDPOINT_URL
+    /// One endpoint for every AWS service, for emulators; containers get it as AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub endpoint_url: Option<String>,
 
-    /// The audience of the container path's tokens, if it shall not follow the exchange
+    /// The audience of tokens of the provider container [default: the exchange's]
     #[arg(long, value_name = "AUDIENCE")]
     pub container_credentials_audience: Option<Audience>,
 
-    /// Where the container path's token is mounted
+    /// Where the token of the provider container is mounted
     #[arg(
         long,
         default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
@@ -102,24 +102,24 @@ pub struct Args {
     )]
     pub container_credentials_token_mount_path: String,
 
-    /// The name of the container path's volume
+    /// The name of the volume of the provider container
     #[arg(long, default_value = "eks-pod-identity-token", value_parser = name)]
     pub container_credentials_token_volume_name: String,
 
-    /// The name of the container path's token file in its directory
+    /// The file name of the token of the provider container
     #[arg(long, default_value = "eks-pod-identity-token", value_parser = file)]
     pub container_credentials_token_path: String,
 
-    /// The URL at which containers find the agent
+    /// The URL of the agent for containers
     #[arg(long, default_value = DEFAULT_FULL_URI, value_name = "URL", value_parser = http_url)]
     pub container_credentials_full_uri: String,
 
-    /// EKS's own flag for --associations. Clusters that pass it run EKS's agent, so without
-    /// --exchange it means --exchange eks-auth
+    /// EKS's name of --associations. Clusters that set it run EKS's agent, so the default of
+    /// --exchange is then eks-auth
     #[arg(long, value_name = "FILE", conflicts_with = "associations")]
     pub watch_container_credentials_config: Option<PathBuf>,
 
-    /// Whether roles are read out of the ConfigMap pod-identity-webhook, too
+    /// Whether to read roles from the ConfigMap pod-identity-webhook, too
     #[arg(
         long,
         num_args = 0..=1,
@@ -130,12 +130,12 @@ pub struct Args {
     )]
     pub watch_config_map: bool,
 
-    /// The webhook's own namespace: of that ConfigMap, of the CA's Secret and of the Service
+    /// The webhook's namespace, with its ConfigMap, the Secret of its CA and its Service
     #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
     pub namespace: String,
 
-    /// The instance metadata service that is asked for the account of bare role names if
-    /// --aws-account-id is not given
+    /// The instance metadata service, which returns the AWS account of bare role names if
+    /// --aws-account-id is not set
     #[arg(
         long,
         env = "AWS_EC2_METADATA_SERVICE_ENDPOINT",
@@ -145,11 +145,11 @@ pub struct Args {
     )]
     pub instance_metadata_url: String,
 
-    /// The instance's region, once it is known
+    /// The instance's region, after it was read
     #[arg(skip)]
     pub(crate) instance_region: Option<String>,
 
-    /// How long reviews are still taken after SIGTERM, until the API server knows, in seconds
+    /// How long to accept reviews after SIGTERM, in seconds, until every API server has noticed
     #[arg(long, default_value_t = 15, value_name = "SECONDS")]
     pub shutdown_delay: u64,
 
@@ -159,7 +159,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// What the flags decide for all pods.
+    /// The settings for all pods.
     ///
     /// # Errors
     /// If the cluster's name or ARN does not have its form.
@@ -190,7 +190,7 @@ impl Args {
         })
     }
 
-    /// The exchange in force.
+    /// The exchange in effect.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         let by_list = self.eks_list().map(|_| Exchange::EksAuth);
@@ -202,13 +202,13 @@ impl Args {
         self.grant.associations.as_deref().or(self.eks_list())
     }
 
-    /// EKS's webhook takes an empty path as no path.
+    /// As in EKS's webhook, an empty path counts as unset.
     fn eks_list(&self) -> Option<&Path> {
         let file = self.watch_container_credentials_config.as_deref();
         file.filter(|path| !path.as_os_str().is_empty())
     }
 
-    /// The same with what the EC2 instance says, where bare role names need it.
+    /// Adds the EC2 instance's AWS account and region, if bare role names need them.
     pub(crate) async fn completed(mut self) -> Result<Self, ImdsError> {
         if self.grant.compose_role_arn && self.grant.aws_account_id.is_none() {
             let instance = imds::read(&self.instance_metadata_url).await?;

@@ -204,7 +204,7 @@ impl Cache {
 
 impl WatchedServiceAccounts {
     fn put(&mut self, service_account: ServiceAccountRef, hash: u64, found: &VersionedAnnotations) {
-        if found.annotations.is_silent() {
+        if found.annotations.is_empty() {
             self.annotated.remove(&service_account);
             self.plain.insert(hash);
         } else {

@@ -1,5 +1,4 @@
-//! The command line: to serve, which is what a daemon does without more words, or something that
-//! ends.
+//! The command line: it serves, or runs a subcommand.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -9,7 +8,7 @@ use podrole_runtime::config::{self, PrintConfigArgs};
 
 use crate::{Args, cluster, run::run};
 
-/// Gives pods the AWS identity that their ServiceAccounts name
+/// Injects AWS credentials into pods, for the roles of their ServiceAccounts
 #[derive(Debug, Parser)]
 #[command(name = "podrole-webhook", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -25,17 +24,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Delete our webhook configurations, so that nobody calls us any more; for an uninstall
+    /// Delete podrole's webhook configurations, so that the API server no longer calls the webhook; for
+    /// an uninstall
     Unregister(Unregister),
 }
 
 #[derive(Debug, clap::Args)]
 struct Unregister {
-    /// The name of our MutatingWebhookConfiguration and ValidatingWebhookConfiguration
+    /// The name of podrole's MutatingWebhookConfiguration and ValidatingWebhookConfiguration
     #[arg(long, default_value = "podrole", value_name = "NAME")]
     name: String,
 
-    /// The kubeconfig to use; without it and --kube-api: the pod's own ServiceAccount
+    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
@@ -44,13 +44,14 @@ struct Unregister {
     kube_api: Option<String>,
 }
 
-/// The command line's parser: every flag and task, for documentation.
+/// The parser of the command line, with every flag and subcommand; documentation is generated from
+/// it.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Does what the process's command line says. A failure is one line on standard error.
+/// Runs the process's command line. An error is printed as one line to standard error.
 pub async fn main() -> ExitCode {
     let (cli, matches) = config::parse::<Cli>();
     let done = match cli.task {
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_in_force_is_printed() {
+    fn the_configuration_in_effect_is_printed() {
         Cli::command().debug_assert();
         let text = printed(&[
             "--print-config",
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_takes_its_own_flags_only() {
+    fn a_subcommand_accepts_its_own_flags_only() {
         let parse = |words: &[&str]| Cli::try_parse_from(["podrole-webhook"].iter().chain(words));
         let task = parse(&["unregister", "--name=other"]).unwrap().task;
         assert!(matches!(task, Some(Task::Unregister(it)) if it.name == "other"));

@@ -23,6 +23,7 @@ mod config_map;
 mod conflicts;
 #[cfg(test)]
 mod fuzz;
+mod handle;
 mod imds;
 mod live_reads;
 mod lookup;
@@ -48,9 +49,10 @@ mod webhook;
 
 pub use args::{Args, CertificateArgs, CertificateSource};
 pub use command::{command, main};
+pub use handle::{review_bytes, validate_bytes};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
 pub use service_accounts::{InMemory, LookupError, ServiceAccounts};
 pub use settings::Settings;
-pub use webhook::{DEFAULT_PATIENCE, Webhook, review_bytes, validate_bytes};
+pub use webhook::{DEFAULT_PATIENCE, Webhook};

@@ -1,68 +1,68 @@
-//! What becomes of a pod, and why.
+//! The result of a review, with its reason.
 
 use json_patch::PatchOperation;
 
-/// What becomes of a pod. Every outcome has a reason, which the log, the metric and the audit
-/// annotation share.
+/// The result of a review. Each has a reason, which is the same in the log, the metric and the audit
+/// annotation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It is admitted with additions.
+    /// The pod is admitted with a patch.
     Patch {
         /// RFC 6902 operations; never empty.
         operations: Vec<PatchOperation>,
-        /// What the pod's author should know.
+        /// Warnings for the pod's author.
         warnings: Vec<String>,
     },
-    /// It is admitted as it is.
+    /// The pod is admitted unchanged.
     Skip {
         /// Why.
         reason: Reason,
-        /// What the pod's author should know.
+        /// Warnings for the pod's author.
         warnings: Vec<String>,
     },
-    /// It is not admitted.
+    /// The pod is rejected.
     Refuse {
         /// Why.
         reason: Reason,
-        /// The same for the pod's author, with the mend.
+        /// The reason for the pod's author, with how to fix it.
         message: String,
     },
 }
 
-/// Why a pod got what it got.
+/// Why a pod was patched, skipped or rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It was given its identity.
+    /// Its credential provider was injected.
     Injected,
-    /// Its ServiceAccount names no role, or there is no such ServiceAccount.
+    /// Its ServiceAccount has no role or does not exist.
     NoRole,
-    /// It has all that it should have, or its annotations keep every container out.
+    /// It has everything already, or its annotations exclude every container.
     NothingToAdd,
     /// Its containers have credentials of their own.
     LeftAlone,
-    /// A volume of the token's name is something else.
+    /// It has another volume with the name of the token's.
     VolumeTaken,
     /// Its label opts out.
     OptedOut,
     /// The review is not about the creation of a pod.
     NotApplicable,
-    /// A source names a role that cannot be used; the label says why, as in the resolver.
+    /// A source names a role that cannot be used; the value is the denial's label.
     Denied(&'static str),
-    /// Its author was told what to know of it, if anything.
+    /// Not a pod: its author got the warnings, if any.
     Checked,
-    /// The review or the pod in it is not what it should be.
+    /// The review or its pod cannot be parsed.
     Unreadable,
-    /// The pod that is given ephemeral containers is not what it should be.
+    /// The pod of a review of ephemeral containers cannot be parsed.
     DebugUnreadable,
-    /// What says who pods are has not all been read yet.
+    /// ServiceAccounts or associations are not loaded yet.
     Unsynced,
     /// Its ServiceAccount could not be looked up.
     LookupFailed,
 }
 
 impl Reason {
-    /// The word that log, metric and audit annotation use.
+    /// The name in the log, the metric and the audit annotation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl Reason {
         }
     }
 
-    /// Whether a pod that must have its identity is refused for this.
+    /// Whether a pod is rejected for this in a namespace that requires injection.
     fn refuses(self) -> bool {
         match self {
             Self::Denied(_) | Self::Unreadable | Self::Unsynced | Self::LookupFailed => true,
@@ -100,13 +100,13 @@ impl Reason {
 }
 
 impl Outcome {
-    /// The pod stays as it is, and there is nothing to say.
+    /// Admits the pod unchanged, without a warning.
     #[must_use]
     pub fn skip(reason: Reason) -> Self {
         Self::Skip { reason, warnings: Vec::new() }
     }
 
-    /// What the author should know.
+    /// The warnings for the author.
     #[must_use]
     pub fn warnings(self) -> Vec<String> {
         match self {
@@ -115,7 +115,7 @@ impl Outcome {
         }
     }
 
-    /// The pod stays as it is, with one warning.
+    /// Admits the pod unchanged, with one warning.
     #[must_use]
     pub fn skip_with(reason: Reason, warning: impl Into<String>) -> Self {
         Self::Skip { reason, warnings: vec![warning.into()] }
@@ -130,7 +130,7 @@ impl Outcome {
         }
     }
 
-    /// The word that the log and the metric use.
+    /// The name in the log and the metric.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome where identity is required: what could not be decided is refused.
+    /// The outcome in a namespace that requires injection: a pod that could not be decided is rejected.
     #[must_use]
     pub fn required(self) -> Self {
         match self {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_identity_is_required_only_the_undecided_is_refused() {
+    fn only_undecided_pods_are_rejected_where_injection_is_required() {
         for reason in
             [Reason::Denied("bad_role"), Reason::Unreadable, Reason::Unsynced, Reason::LookupFailed]
         {

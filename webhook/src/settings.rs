@@ -1,12 +1,12 @@
-//! What the cluster's administrator decided, for all pods.
+//! The cluster administrator's settings, for all pods.
 
 use podrole_identity::{
     AnnotationRules, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange, GrantRules,
     TokenExpiration, TokenVolume,
 };
 
-/// What holds for every pod unless its ServiceAccount or the pod itself says otherwise. The
-/// default is what EKS's webhook does without flags.
+/// The settings for every pod, unless its ServiceAccount or the pod overrides them. The defaults are
+/// those of EKS's webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How ServiceAccount annotations are read.
@@ -14,23 +14,23 @@ pub struct Settings {
     /// Which role a ServiceAccount gets; the audience of `container` tokens follows from the
     /// exchange in it.
     pub rules: GrantRules,
-    /// The audience of web identity's tokens.
+    /// The audience of tokens of the provider `web-identity`.
     pub audience: Audience,
-    /// The tokens' life.
+    /// How long tokens are valid.
     pub token_expiration: TokenExpiration,
-    /// The region that containers are told, unless they know one.
+    /// The region of containers that do not set one.
     pub region: Option<String>,
-    /// Whether SDKs shall ask the region's STS.
+    /// Whether SDKs call the region's STS.
     pub sts_regional_endpoints: bool,
-    /// One endpoint for all of AWS, for emulators; containers get it as `AWS_ENDPOINT_URL`.
+    /// One endpoint for every AWS service, for emulators; containers get it as `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
-    /// Where web identity's token stands.
+    /// The token volume of the provider `web-identity`.
     pub web_identity_volume: TokenVolume,
-    /// Where the container path's token stands.
+    /// The token volume of the provider `container`.
     pub container_volume: TokenVolume,
-    /// The URL at which containers find the agent.
+    /// The URL of the agent for containers.
     pub container_full_uri: String,
-    /// The audience of the container path's tokens, where it shall not follow the exchange.
+    /// The audience of tokens of the provider `container`; `None` if it follows from the exchange.
     pub container_audience: Option<Audience>,
 }
 
@@ -53,20 +53,20 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Where a path's token stands.
+    /// A provider's token volume.
     #[must_use]
-    pub fn volume(&self, path: CredentialProvider) -> &TokenVolume {
-        match path {
+    pub fn volume(&self, provider: CredentialProvider) -> &TokenVolume {
+        match provider {
             CredentialProvider::WebIdentity => &self.web_identity_volume,
             CredentialProvider::Container => &self.container_volume,
         }
     }
 
-    /// The audience of a path's token. `own` is the ServiceAccount's: it counts wherever the token
-    /// goes to STS, whose OIDC provider may list another audience for it.
+    /// The audience of a provider's token. `own` is the ServiceAccount's, which is used if the token is
+    /// for STS, whose OIDC provider may list another audience than the default.
     #[must_use]
-    pub fn audience_of(&self, path: CredentialProvider, own: Option<&Audience>) -> Audience {
-        match (path, &self.container_audience, self.rules.exchange) {
+    pub fn audience_of(&self, provider: CredentialProvider, own: Option<&Audience>) -> Audience {
+        match (provider, &self.container_audience, self.rules.exchange) {
             (CredentialProvider::WebIdentity, _, _) => own.unwrap_or(&self.audience).clone(),
             (CredentialProvider::Container, Some(audience), _) => audience.clone(),
             (CredentialProvider::Container, None, Exchange::WebIdentity) => {
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_audience_is_the_service_accounts_then_the_flags_then_the_exchanges() {
         use CredentialProvider::{Container, WebIdentity};
-        for (path, exchange, own, fixed, expected) in [
+        for (provider, exchange, own, fixed, expected) in [
             (WebIdentity, Exchange::WebIdentity, None, None, "flag"),
             (WebIdentity, Exchange::EksAuth, Some("own"), None, "own"),
             (Container, Exchange::WebIdentity, None, None, "sts.amazonaws.com"),
@@ -109,7 +109,7 @@ mod tests {
             (Container, Exchange::AssumeRole, Some("own"), None, "pods.eks.amazonaws.com"),
             (Container, Exchange::EksAuth, None, None, "pods.eks.amazonaws.com"),
         ] {
-            assert_eq!(audience(path, exchange, own, fixed), expected, "{path} {exchange}");
+            assert_eq!(audience(provider, exchange, own, fixed), expected, "{provider} {exchange}");
         }
     }
 }

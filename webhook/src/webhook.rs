@@ -1,62 +1,55 @@
-//! One review from its bytes to its answer: read, look up, decide, tell.
+//! Decides what to do with a request: look up the ServiceAccount, find its role, make the patch.
 
+mod decision;
 mod request;
 
 use std::time::Duration;
 
 use podrole_identity::{
-    CredentialProvider, Injection, NamespaceFacts, PermittedRoles, ServiceAccountAnnotations,
-    ServiceAccountRef,
+    Injection, NamespaceFacts, PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef,
 };
 
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
     binding::Binding,
-    metrics::Route,
     mutate::mutate,
     pod::{PodHead, PodView},
-    review::{Answer, Audit, BadReview, Request, Review, Subject},
+    review::{Audit, Request, Subject},
     sources::ConfiguredSources,
-    validate,
 };
-use request::{debug, head, jitter, unknown, unreadable};
+pub(crate) use decision::Decision;
+pub(crate) use request::unreadable;
+use request::{debug, head, jitter, unknown};
 
-/// How long a look-up may take where the API server does not say how long it waits: half of the
-/// timeout that our registration asks for.
+/// How long a look-up may take if the API server does not say how long it waits: half of the
+/// timeout in our registration.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// All that a decision needs beside the review.
+/// Everything that a decision needs besides the review.
 #[derive(Debug)]
 pub struct Webhook<S> {
-    accounts: S,
+    service_accounts: S,
     sources: ConfiguredSources,
     settings: Settings,
     metrics: Metrics,
 }
 
-/// A pod that is to be created, read as far as the first look goes.
+/// A pod to create. Only its head is parsed until there is something to inject.
 struct NewPod<'a> {
     head: PodHead<'a>,
     json: &'a str,
     injection: Injection,
-    /// The review's.
+    /// The review's uid.
     uid: &'a str,
 }
 
-/// A decision, with what is told of it.
-struct Decision {
-    outcome: Outcome,
-    audit: Audit,
-    account: Option<ServiceAccountRef>,
-}
-
 impl<S: ServiceAccounts> Webhook<S> {
-    /// A webhook that looks ServiceAccounts up in `accounts` and counts into `metrics`.
-    pub fn new(accounts: S, settings: Settings, metrics: Metrics) -> Self {
-        Self { accounts, sources: ConfiguredSources::default(), settings, metrics }
+    /// A webhook that looks up ServiceAccounts in `service_accounts`.
+    pub fn new(service_accounts: S, settings: Settings, metrics: Metrics) -> Self {
+        Self { service_accounts, sources: ConfiguredSources::default(), settings, metrics }
     }
 
-    /// The same with sources beside the ServiceAccounts' annotations.
+    /// Adds sources of roles besides the ServiceAccounts' annotations.
     #[must_use]
     pub fn with_sources(self, sources: ConfiguredSources) -> Self {
         Self { sources, ..self }
@@ -75,43 +68,43 @@ impl<S: ServiceAccounts> Webhook<S> {
         namespace: &str,
         patience: Duration,
     ) -> Result<PermittedRoles, LookupError> {
-        self.accounts.permitted_roles(namespace, patience).await
+        self.service_accounts.permitted_roles(namespace, patience).await
     }
 
-    async fn decide(
+    pub(crate) async fn decide(
         &self,
         request: &Request<'_>,
         injection: Injection,
         patience: Duration,
     ) -> Decision {
         match request.subject() {
-            None => Decision::without_account(Outcome::skip(Reason::NotApplicable)),
+            None => Decision::without_service_account(Outcome::skip(Reason::NotApplicable)),
             Some(Subject::EphemeralContainers) => {
-                Decision::without_account(debug(request, injection).unwrap_or_else(|it| it))
+                Decision::without_service_account(debug(request, injection).unwrap_or_else(|it| it))
             }
             Some(Subject::NewPod) => match head(request, injection) {
-                Ok((head, json, account)) => {
+                Ok((head, json, service_account)) => {
                     let pod = NewPod { head, json, injection, uid: &request.uid };
-                    self.decide_pod(&pod, account, patience).await
+                    self.decide_pod(&pod, service_account, patience).await
                 }
-                Err(outcome) => Decision::without_account(outcome),
+                Err(outcome) => Decision::without_service_account(outcome),
             },
         }
     }
 
-    /// A new pod. The rest of it is read only if there is something to give.
+    /// Decides a new pod. Its containers are parsed only if there is something to inject.
     async fn decide_pod(
         &self,
         pod: &NewPod<'_>,
-        account: ServiceAccountRef,
+        service_account: ServiceAccountRef,
         patience: Duration,
     ) -> Decision {
-        let binding = match self.bind(&account, patience).await {
+        let binding = match self.bind(&service_account, patience).await {
             Ok(binding) => binding,
-            Err(error) => return Decision::about(account, unknown(error)),
+            Err(error) => return Decision::about(service_account, unknown(error)),
         };
         if binding.is_idle() && !pod.head.asks_for_secrets() {
-            return Decision::about(account, Outcome::skip(Reason::NoRole));
+            return Decision::about(service_account, Outcome::skip(Reason::NoRole));
         }
         let denial = binding.grant.as_ref().err();
         let outcome = match (denial, PodView::read(pod.json)) {
@@ -124,7 +117,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         };
         let denial = denial.map(|denial| denial.reason.name());
         let audit = Audit { provider: binding.provider(), role: binding.role().cloned(), denial };
-        Decision { outcome, audit, account: Some(account) }
+        Decision { outcome, audit, service_account: Some(service_account) }
     }
 
     /// The role of a ServiceAccount's pods.
@@ -133,14 +126,14 @@ impl<S: ServiceAccounts> Webhook<S> {
     /// If something that could change the decision is not known.
     pub(crate) async fn bind(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
-        let found = self.accounts.find(account, patience).await?;
+        let found = self.service_accounts.find(service_account, patience).await?;
         // Both look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_annotated(account, &found.unwrap_or_default(), left).await
+        self.bind_annotated(service_account, &found.unwrap_or_default(), left).await
     }
 
     /// The same for annotations that are known already.
@@ -149,121 +142,20 @@ impl<S: ServiceAccounts> Webhook<S> {
     /// As [`Self::bind`].
     pub(crate) async fn bind_annotated(
         &self,
-        account: &ServiceAccountRef,
+        service_account: &ServiceAccountRef,
         annotations: &ServiceAccountAnnotations,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
-        let snapshot = self.sources.snapshot(account, annotations)?;
+        let snapshot = self.sources.snapshot(service_account, annotations)?;
         let sources = snapshot.sources();
         let mut namespace = NamespaceFacts::default();
         // Most pods have no role: the guard-rail of their namespace is not looked up.
         if sources.name_it() {
-            namespace.permitted = self.permitted_roles(account.namespace(), patience).await?;
+            namespace.permitted =
+                self.permitted_roles(service_account.namespace(), patience).await?;
         }
-        Ok(Binding::new(account, sources, &namespace, &self.settings.rules))
+        Ok(Binding::new(service_account, sources, &namespace, &self.settings.rules))
     }
-}
-
-impl Decision {
-    fn without_account(outcome: Outcome) -> Self {
-        Self { outcome, audit: Audit::default(), account: None }
-    }
-
-    fn about(account: ServiceAccountRef, outcome: Outcome) -> Self {
-        Self { outcome, audit: Audit::default(), account: Some(account) }
-    }
-
-    fn log(&self, uid: &str) {
-        let account = self.account.as_ref();
-        tracing::info!(
-            uid,
-            namespace = account.map(ServiceAccountRef::namespace),
-            service_account = account.map(ServiceAccountRef::name),
-            outcome = self.outcome.as_str(),
-            reason = self.outcome.reason().as_str(),
-            provider = self.audit.provider.map(CredentialProvider::as_str),
-            denial = self.audit.denial,
-            "review"
-        );
-    }
-}
-
-/// What is asked of the webhook.
-#[derive(Clone, Copy)]
-enum Question {
-    /// What becomes of a pod.
-    Pod(Injection),
-    /// What the author of something else should know.
-    Warnings,
-}
-
-impl Question {
-    fn route(self) -> Route {
-        match self {
-            Self::Pod(Injection::Enabled) => Route::Enabled,
-            Self::Pod(Injection::Required) => Route::Required,
-            Self::Warnings => Route::Validate,
-        }
-    }
-}
-
-/// Decides one review. This is the whole webhook without HTTP.
-///
-/// # Errors
-/// When the body is no AdmissionReview, or has no uid that could be answered to.
-pub async fn review_bytes<S: ServiceAccounts>(
-    webhook: &Webhook<S>,
-    injection: Injection,
-    patience: Duration,
-    body: &[u8],
-) -> Result<Answer, BadReview> {
-    answer(webhook, Question::Pod(injection), patience, body).await
-}
-
-/// Tells the author of a ServiceAccount or of a workload what to know of it; refuses nothing.
-///
-/// # Errors
-/// As [`review_bytes`].
-pub async fn validate_bytes<S: ServiceAccounts>(
-    webhook: &Webhook<S>,
-    patience: Duration,
-    body: &[u8],
-) -> Result<Answer, BadReview> {
-    answer(webhook, Question::Warnings, patience, body).await
-}
-
-async fn answer<S: ServiceAccounts>(
-    webhook: &Webhook<S>,
-    question: Question,
-    patience: Duration,
-    body: &[u8],
-) -> Result<Answer, BadReview> {
-    let (version, uid, mut decision) = match Review::read(body) {
-        Ok(review) => {
-            let request = &review.request;
-            let decision = match question {
-                Question::Pod(injection) => webhook.decide(request, injection, patience).await,
-                Question::Warnings => {
-                    Decision::without_account(validate::check(webhook, request, patience).await)
-                }
-            };
-            (review.version().to_owned(), review.request.uid.into_owned(), decision)
-        }
-        Err(BadReview::Answerable { version, uid, error }) => {
-            (version, uid, Decision::without_account(unreadable(error)))
-        }
-        Err(BadReview::Unanswerable) => {
-            webhook.metrics.rejected(question.route());
-            tracing::info!(outcome = "rejected", reason = Reason::Unreadable.as_str(), "review");
-            return Err(BadReview::Unanswerable);
-        }
-    };
-    if matches!(question, Question::Pod(Injection::Required)) {
-        decision.outcome = decision.outcome.required();
-    }
-    webhook.metrics.reviewed(question.route(), decision.audit.provider, &decision.outcome);
-    decision.log(&uid);
-    Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
 }
 
 #[cfg(test)]

@@ -81,14 +81,14 @@ impl Agent {
         let service_account = &pod.service_account;
         // First the namespace: most pods of a node are in one that does not ask for injection.
         let namespace =
-            self.extras.namespaces.find(&service_account.namespace().to_owned()).await?;
+            self.options.namespaces.find(&service_account.namespace().to_owned()).await?;
         let Some(namespace) = namespace.filter(|it| it.injection.is_some()) else {
             return Ok(());
         };
         let Some(facts) = self.service_accounts.find(service_account).await? else {
             return Ok(());
         };
-        let list = self.extras.associations.current().ok_or(ResolveError::NoList)?;
+        let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
         let sources = Sources {
             association: None,
             listed: list.find(service_account),
@@ -96,7 +96,7 @@ impl Agent {
             role_map: None,
         };
         let known = Facts { service_account, sources, namespace: &namespace, provider: None };
-        if lacks_injection(&known, &self.extras.sessions.rules) {
+        if lacks_injection(&known, &self.options.sessions.rules) {
             self.metrics.pod_not_injected();
             tracing::warn!(
                 namespace = service_account.namespace(),
@@ -104,7 +104,7 @@ impl Agent {
                 service_account = service_account.name(),
                 "a pod was created without its credential provider"
             );
-            if let Some(notices) = &self.extras.notices {
+            if let Some(notices) = &self.options.notices {
                 notices.not_injected(pod);
             }
         }

@@ -1,4 +1,4 @@
-//! Flags held against each other: each error names its mend.
+//! Checks that flags fit together.
 
 use std::net::IpAddr;
 
@@ -7,48 +7,46 @@ use podrole_runtime::logging::LogArgs;
 
 use super::{Args, KeysFrom, PodLiveness, QUIET};
 
-/// Flags that do not go together; each message names the mend.
+/// Flags that do not fit together. Each message says how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgsError {
     /// No region.
-    #[error("no AWS region: give --region, or set AWS_REGION")]
+    #[error("no AWS region; set --region or AWS_REGION")]
     NoRegion,
     /// No node's name.
-    #[error(
-        "no node name: give --node-name, or set NODE_NAME from the downward API (spec.nodeName)"
-    )]
+    #[error("no node name; set --node-name, or NODE_NAME from the downward API (spec.nodeName)")]
     NoNodeName,
-    /// Liveness off where others than this machine can ask.
+    /// Pods are not checked although other machines can send requests.
     #[error(
-        "--pod-liveness off is for loopback only: bind 127.0.0.1 with --bind-hosts, or leave it on"
+        "--pod-liveness off is allowed on loopback only; set --bind-hosts 127.0.0.1, or remove the flag"
     )]
     LivenessOff,
-    /// Session tags without a cluster to name, or EKS Auth without one to ask for.
+    /// Session tags or EKS Auth need the cluster's name.
     #[error("--exchange {0} needs --cluster-name{more}", more = if *.0 == Exchange::AssumeRole { " and --cluster-arn (or --disable-session-tags)" } else { "" })]
     NoCluster(Exchange),
-    /// A cluster's name or ARN that is none.
+    /// The cluster's name or ARN is not valid.
     #[error("--cluster-name and --cluster-arn: {0}")]
     Cluster(#[from] ClusterIdError),
-    /// Roles from nowhere.
+    /// No source of roles is allowed.
     #[error("--exchange assume-role needs --associations FILE, or --allow-annotation-roles")]
     NoRoles,
-    /// More audiences than the exchange's.
-    #[error("--audience is for web-identity: {0} takes tokens for {1} alone")]
+    /// The exchange accepts one audience only.
+    #[error("--audience is for web-identity; {0} accepts tokens for {1} only, so remove the flag")]
     Audience(Exchange, Audience),
-    /// Bare role names of no account.
-    #[error("--compose-role-arn needs --aws-account-id: the account of bare role names")]
+    /// Bare role names have no AWS account.
+    #[error("--compose-role-arn needs --aws-account-id, the AWS account of bare role names")]
     NoAwsAccount,
-    /// Discovery without an issuer to ask.
+    /// There is no issuer to read keys from.
     #[error("--keys-from issuer needs at least one --issuer")]
     NoIssuer,
 }
 
 impl Args {
-    /// Holds the flags against each other.
+    /// Checks that the flags fit together.
     ///
     /// # Errors
-    /// The first that cannot be.
+    /// The first contradiction.
     pub fn check(&self) -> Result<(), ArgsError> {
         self.region()?;
         self.check_exchange()?;
@@ -91,7 +89,7 @@ impl Args {
         Ok(())
     }
 
-    /// The exchange in force.
+    /// The exchange in effect.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         self.grant.exchange.unwrap_or_default()
@@ -105,7 +103,7 @@ impl Args {
         Ok(self.grant.rules(self.exchange(), Some(self.region()?))?)
     }
 
-    /// The flags for logs, with the libraries that handle secrets kept quiet.
+    /// The flags for logs, with limits for libraries that handle secrets.
     #[must_use]
     pub fn log_args(&self) -> LogArgs {
         let log = format!("{},{QUIET}", self.logs.log);
@@ -115,12 +113,12 @@ impl Args {
     /// The region.
     ///
     /// # Errors
-    /// When there is none.
+    /// If none is set.
     pub fn region(&self) -> Result<&str, ArgsError> {
         self.grant.region().ok_or(ArgsError::NoRegion)
     }
 
-    /// The audiences that tokens may have.
+    /// The accepted audiences.
     #[must_use]
     pub fn audiences(&self) -> Vec<Audience> {
         if self.audience.is_empty() {

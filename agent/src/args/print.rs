@@ -5,10 +5,10 @@ use podrole_runtime::config;
 
 use super::{Args, ArgsError};
 
-/// The flags as YAML, with the values in force and where each comes from.
+/// The flags as YAML, with the values in effect and the source of each.
 ///
 /// # Errors
-/// If the flags contradict each other, as at a start.
+/// If the flags contradict each other.
 pub fn configuration(args: &Args, matches: &ArgMatches) -> Result<String, ArgsError> {
     args.check()?;
     let audiences: Vec<String> = args.audiences().iter().map(ToString::to_string).collect();
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_in_force_is_printed() {
+    fn the_configuration_in_effect_is_printed() {
         Args::command().debug_assert();
         let flags = ["podrole-agent", "--print-config", "--region=eu-west-1", "--node-name=n1"];
         let matches = Args::command().get_matches_from(flags);

@@ -10,7 +10,7 @@ fn check(flags: &[&str]) -> Result<(), ArgsError> {
 }
 
 #[test]
-fn what_does_not_go_together_is_said() {
+fn flags_that_contradict_each_other_are_rejected() {
     let node = ["--node-name", "n1"];
     assert_eq!(check(&node), Ok(()));
     assert_eq!(check(&["--node-name", ""]), Err(ArgsError::NoNodeName));
@@ -33,7 +33,7 @@ fn what_does_not_go_together_is_said() {
 }
 
 #[test]
-fn the_audience_follows_the_exchange_unless_it_is_given() {
+fn the_audience_follows_from_the_exchange_unless_it_is_set() {
     let args = Args::try_parse_from(["podrole-agent"]).unwrap();
     assert_eq!(args.audiences(), [Audience::sts()]);
     let args = Args::try_parse_from(["podrole-agent", "--audience", "a", "--audience", "b"]);
@@ -48,7 +48,7 @@ const NODE: [&str; 2] = ["--node-name", "n1"];
 const ARN: &str = "arn:aws:eks:eu-west-1:111122223333:cluster/shop";
 
 #[test]
-fn the_agents_own_power_is_used_for_a_named_cluster_alone() {
+fn the_agents_own_credentials_need_a_named_cluster() {
     let ask = |kind: &'static str, more: &[&'static str]| {
         check(&[&NODE[..], &["--exchange", kind], more].concat())
     };
@@ -73,7 +73,7 @@ fn the_agents_own_power_is_used_for_a_named_cluster_alone() {
 }
 
 #[test]
-fn the_other_exchanges_take_their_own_audience_alone() {
+fn the_other_exchanges_accept_their_own_audience_only() {
     let other = ["--exchange", "eks-auth", "--cluster-name", "shop", "--audience"];
     let eks = [&NODE[..], &other, &["pods.eks.amazonaws.com"]].concat();
     assert_eq!(check(&eks), Ok(()));
@@ -83,7 +83,7 @@ fn the_other_exchanges_take_their_own_audience_alone() {
 }
 
 #[test]
-fn bare_role_names_need_an_account() {
+fn bare_role_names_need_an_aws_account() {
     let composed = [&NODE[..], &["--compose-role-arn"]].concat();
     assert_eq!(check(&composed), Err(ArgsError::NoAwsAccount));
     let account = [&composed[..], &["--aws-account-id", "111122223333"]].concat();
@@ -91,7 +91,7 @@ fn bare_role_names_need_an_account() {
 }
 
 #[test]
-fn endpoints_are_chosen_by_flag() {
+fn flags_choose_the_endpoints() {
     let read = |flags: &[&str]| {
         let all = ["podrole-agent"].iter().chain(flags);
         let args = Args::try_parse_from(all).unwrap();

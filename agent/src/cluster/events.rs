@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::one_line;
+use super::one_line::one_line;
 use crate::events::Notice;
 
 const TIMEOUT: Duration = Duration::from_secs(2);

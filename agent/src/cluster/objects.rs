@@ -14,8 +14,8 @@ use podrole_identity::{
     ServiceAccountRef,
 };
 
-use super::one_line;
-use crate::resolve::{Found, Lookup, LookupError, NamespaceFacts, ServiceAccountFacts};
+use super::one_line::one_line;
+use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.
 pub(super) struct LiveServiceAccounts {
@@ -33,9 +33,11 @@ impl LiveServiceAccounts {
         Self { client: client.clone(), rules }
     }
 
-    async fn look(&self, account: &ServiceAccountRef) -> Found<ServiceAccountFacts> {
-        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), account.namespace());
-        let found = api.get_opt(account.name()).await.map_err(|error| lookup_error(&error))?;
+    async fn look(&self, service_account: &ServiceAccountRef) -> LookupResult<ServiceAccountFacts> {
+        let api: Api<ServiceAccount> =
+            Api::namespaced(self.client.clone(), service_account.namespace());
+        let found =
+            api.get_opt(service_account.name()).await.map_err(|error| lookup_error(&error))?;
         Ok(found.map(|found| {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
@@ -52,7 +54,7 @@ impl LiveNamespaces {
         Self { api: Api::all(client.clone()) }
     }
 
-    async fn look(&self, name: &str) -> Found<NamespaceFacts> {
+    async fn look(&self, name: &str) -> LookupResult<NamespaceFacts> {
         let found = self.api.get_metadata_opt(name).await.map_err(|error| lookup_error(&error))?;
         Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
@@ -81,14 +83,14 @@ fn lookup_error(error: &kube::Error) -> LookupError {
 impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {
     fn find<'a>(
         &'a self,
-        account: &'a ServiceAccountRef,
-    ) -> BoxFuture<'a, Found<ServiceAccountFacts>> {
-        self.look(account).boxed()
+        service_account: &'a ServiceAccountRef,
+    ) -> BoxFuture<'a, LookupResult<ServiceAccountFacts>> {
+        self.look(service_account).boxed()
     }
 }
 
 impl Lookup<String, NamespaceFacts> for LiveNamespaces {
-    fn find<'a>(&'a self, name: &'a String) -> BoxFuture<'a, Found<NamespaceFacts>> {
+    fn find<'a>(&'a self, name: &'a String) -> BoxFuture<'a, LookupResult<NamespaceFacts>> {
         self.look(name).boxed()
     }
 }

@@ -32,9 +32,9 @@ use moka::sync::Cache;
 use podrole_runtime::health::Gate;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{NodesPods, one_line};
+use super::one_line::one_line;
 use crate::{
-    node::{PodFacts, Pods},
+    node::{AddedPod, PodFacts, Pods},
     resolve::LookupError,
     token::Caller,
 };
@@ -44,6 +44,16 @@ use running::{RunningPods, has_ended, uid};
 const POD_TIMEOUT: Duration = Duration::from_millis(300);
 /// A pod that the watch has not seen is looked up at most once in this time.
 const MISS: Duration = Duration::from_secs(1);
+
+/// The pods of one node, from a watch.
+pub struct NodesPods {
+    /// The pods, to look up.
+    pub pods: Arc<dyn Pods>,
+    /// Each pod once, when it is first seen.
+    pub added: mpsc::UnboundedReceiver<AddedPod>,
+    /// The UIDs of pods that ended.
+    pub gone: mpsc::UnboundedReceiver<String>,
+}
 
 /// The watched pods.
 struct WatchedPods {

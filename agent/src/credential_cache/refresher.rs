@@ -1,23 +1,13 @@
 //! One task that refreshes all entries in time and removes those that expired unused.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
-
-use jiff::SignedDuration;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    CacheInner, CredentialCache, entry::Entry, in_flight::join, request::RefreshToken,
+    CredentialCache, entry::Entry, in_flight::join, refresh_queue::Due, request::RefreshToken,
     state::RefreshStep,
 };
 use crate::node::NodeError;
+use jiff::SignedDuration;
 
 /// How often each entry is checked at least: a request changes when its refresh is due, and the
 /// wall clock may be set.
@@ -26,73 +16,15 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const NO_TOKEN: SignedDuration = SignedDuration::from_secs(30);
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// When an entry is checked next.
-pub(super) struct Due {
-    at: Instant,
-    entry: Weak<Entry>,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
-    }
-}
-
-/// Runs until the cache is dropped.
-pub(super) async fn run(cache: Weak<CacheInner>, mut dues: mpsc::UnboundedReceiver<Due>) {
-    let mut queue = BinaryHeap::new();
-    loop {
-        let next = queue.peek().map(|Reverse(Due { at, .. })| *at);
-        tokio::select! {
-            due = dues.recv() => match due {
-                Some(due) => queue.push(Reverse(due)),
-                None => return,
-            },
-            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                let Some(cache) = cache.upgrade().map(CredentialCache) else {
-                    return;
-                };
-                while let Some(due) = pop_due(&mut queue) {
-                    if let Some(entry) = due.entry.upgrade() {
-                        cache.check(entry);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The next entry whose time has come.
-fn pop_due(queue: &mut BinaryHeap<Reverse<Due>>) -> Option<Due> {
-    let due = queue.peek().is_some_and(|Reverse(due)| due.at <= Instant::now());
-    let Reverse(due) = due.then(|| queue.pop()).flatten()?;
-    Some(due)
-}
-
 impl CredentialCache {
     /// Has the refresher check the entry after `wait`.
     pub(super) fn check_after(&self, entry: &Arc<Entry>, wait: SignedDuration) {
         let wait = Duration::try_from(wait).unwrap_or_default().min(MAX_WAIT);
-        let due = Due { at: Instant::now() + wait, entry: Arc::downgrade(entry) };
         // Fails only after the cache was dropped, and the refresher with it.
-        let _ = self.0.due.send(due);
+        let _ = self.0.due.send(Due::after(wait, entry));
     }
 
-    fn check(&self, entry: Arc<Entry>) {
+    pub(super) fn check(&self, entry: Arc<Entry>) {
         let step = entry.lock().check(self.0.clock.now());
         match step {
             RefreshStep::CheckAfter(wait) => {

@@ -6,7 +6,7 @@ use podrole_identity::RoleArn;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AssumedRoleArn<'a> {
     pub(super) partition: &'a str,
-    pub(super) account: &'a str,
+    pub(super) aws_account: &'a str,
     pub(super) role: &'a str,
     pub(super) session: &'a str,
 }
@@ -15,15 +15,15 @@ impl<'a> AssumedRoleArn<'a> {
     /// Parses `arn`, or returns `None` if it is not the ARN of an assumed role.
     pub(super) fn parse(arn: &'a str) -> Option<Self> {
         let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
-        let (account, rest) = rest.split_once(":assumed-role/")?;
+        let (aws_account, rest) = rest.split_once(":assumed-role/")?;
         let (role, session) = rest.split_once('/')?;
         let whole = !role.is_empty() && !session.is_empty() && !session.contains('/');
-        whole.then_some(Self { partition, account, role, session })
+        whole.then_some(Self { partition, aws_account, role, session })
     }
 
     /// The role's ARN without its path.
     pub(super) fn role_arn(&self) -> Option<RoleArn> {
-        format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role).parse().ok()
+        format!("arn:{}:iam::{}:role/{}", self.partition, self.aws_account, self.role).parse().ok()
     }
 }
 

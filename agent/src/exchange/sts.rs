@@ -232,7 +232,7 @@ fn is_of(user: Option<&AssumedRoleUser>, step: &RoleStep) -> bool {
     };
     let role = (step.role.partition(), step.role.account(), step.role.name());
     AssumedRoleArn::parse(user.arn())
-        .is_some_and(|arn| (arn.partition, arn.account, arn.role) == role)
+        .is_some_and(|arn| (arn.partition, arn.aws_account, arn.role) == role)
 }
 
 fn read_error<E: ProvideErrorMetadata>(

@@ -42,8 +42,8 @@ impl Collector for SessionExpiry {
             None,
             prometheus_client::metrics::MetricType::Gauge,
         )?;
-        for (account, expires) in self.agent.cache().expiries(MAX_SERVICE_ACCOUNTS) {
-            let labels = [("service_account", account.to_string())];
+        for (service_account, expires) in self.agent.cache().expiries(MAX_SERVICE_ACCOUNTS) {
+            let labels = [("service_account", service_account.to_string())];
             let left = ConstGauge::new(expires.duration_since(now).as_secs());
             left.encode(metric.encode_family(&labels)?)?;
         }

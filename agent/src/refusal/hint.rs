@@ -14,12 +14,12 @@ pub(super) fn hint(
     caller: &Caller,
     session: &SessionRequest,
 ) -> String {
-    let account = &caller.service_account;
+    let service_account = &caller.service_account;
     match error.kind {
         ErrorKind::Role => role_hint(error.step, kind, caller, session),
         ErrorKind::Token => token_hint(kind, caller, session),
         ErrorKind::NoAssociation => {
-            format!("EKS has no Pod Identity association for ServiceAccount {account}; create one")
+            format!("EKS has no Pod Identity association for ServiceAccount {service_account}; create one")
         }
         ErrorKind::Request => request_hint(error, session),
         ErrorKind::Transient => "AWS is not available right now; retry in a few seconds".to_owned(),
@@ -28,10 +28,10 @@ pub(super) fn hint(
 }
 
 fn role_hint(step: usize, kind: Exchange, caller: &Caller, session: &SessionRequest) -> String {
-    let account = &caller.service_account;
+    let service_account = &caller.service_account;
     let Some(role) = session.role(step) else {
         return format!(
-            "EKS may not assume the role in the association of ServiceAccount {account}; allow \
+            "EKS may not assume the role in the association of ServiceAccount {service_account}; allow \
              sts:AssumeRole and sts:TagSession for the service pods.eks.amazonaws.com in the \
              role's trust policy"
         );
@@ -59,7 +59,7 @@ fn web_identity_policy(caller: &Caller, role: &RoleArn) -> String {
 }
 
 fn node_policy(caller: &Caller, role: &RoleArn, session: &SessionRequest) -> String {
-    let account = &caller.service_account;
+    let service_account = &caller.service_account;
     let tags = session.tags.iter().filter(|tag| !tag.key.starts_with("kubernetes-pod"));
     let tags: Vec<String> =
         tags.map(|tag| format!("aws:RequestTag/{} is {}", tag.key, tag.value)).collect();
@@ -69,7 +69,7 @@ fn node_policy(caller: &Caller, role: &RoleArn, session: &SessionRequest) -> Str
         ("sts:AssumeRole and sts:TagSession", format!(" where {}", tags.join(", ")))
     };
     format!(
-        "AWS does not allow ServiceAccount {account} to assume {role}; create the role, or allow \
+        "AWS does not allow ServiceAccount {service_account} to assume {role}; create the role, or allow \
          {actions} in its trust policy for the principal of this cluster's agent{conditions}; a \
          role that trusts only the service pods.eks.amazonaws.com cannot be used here"
     )
@@ -92,10 +92,10 @@ fn target_policy(
 }
 
 fn token_hint(kind: Exchange, caller: &Caller, session: &SessionRequest) -> String {
-    let account = &caller.service_account;
+    let service_account = &caller.service_account;
     match (kind, session.role(0)) {
         (Exchange::WebIdentity, Some(role)) => format!(
-            "AWS does not accept the token of ServiceAccount {account}; create the OIDC provider {} \
+            "AWS does not accept the token of ServiceAccount {service_account}; create the OIDC provider {} \
              in the AWS account {} with the client ID {}, and publish the issuer's keys where AWS \
              can read them",
             provider(&caller.issuer, role),
@@ -103,7 +103,7 @@ fn token_hint(kind: Exchange, caller: &Caller, session: &SessionRequest) -> Stri
             caller.audiences.join(" or "),
         ),
         _ => format!(
-            "EKS does not accept the token of ServiceAccount {account}; set the agent's \
+            "EKS does not accept the token of ServiceAccount {service_account}; set the agent's \
              --cluster-name to the cluster that issued it, and send the current content of the \
              token file"
         ),
@@ -127,8 +127,8 @@ fn request_hint(error: &ExchangeError, session: &SessionRequest) -> String {
 }
 
 fn provider(issuer: &str, role: &RoleArn) -> String {
-    let (partition, account) = (role.partition(), role.account());
-    format!("arn:{partition}:iam::{account}:oidc-provider/{}", without_scheme(issuer))
+    let (partition, aws_account) = (role.partition(), role.account());
+    format!("arn:{partition}:iam::{aws_account}:oidc-provider/{}", without_scheme(issuer))
 }
 
 fn without_scheme(issuer: &str) -> &str {

@@ -1,4 +1,4 @@
-//! What was looked up a moment ago is not looked up again.
+//! A cache in front of look-ups at the API server.
 
 use std::{
     hash::Hash,
@@ -15,45 +15,47 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     LookupError,
-    lookup::{Found, Lookup},
+    lookup::{Lookup, LookupResult},
 };
 use crate::{
     clock::Clock,
     lru::{LruCache, LruValue},
 };
 
-/// How long an answer stands; what was deleted or changed ends within it, with time to spare of
-/// the 5 s that are promised.
-const FRESH: SignedDuration = SignedDuration::from_secs(4);
-/// How long a cluster that did not answer is left alone when nothing is known.
-const AWAY: SignedDuration = SignedDuration::from_secs(1);
-/// Of a request's 0.8 s, this much may go into asking.
+/// How long an answer is used before the next look-up. The documentation promises that a deleted or
+/// changed object takes effect within 5 s; the rest is for the look-up itself.
+const TTL: SignedDuration = SignedDuration::from_secs(4);
+/// How long an error is remembered if no earlier value is known, so that requests do not load an
+/// API server that does not answer.
+const ERROR_TTL: SignedDuration = SignedDuration::from_secs(1);
+/// How much of a request's 0.8 s a look-up may take.
 const TIMEOUT: Duration = Duration::from_millis(300);
 const MAX_NAMES: usize = 4096;
 
-/// Remembers what `live` said for 4 s, and the last that is known while it cannot be asked.
+/// Caches the answers of `live` for 4 s, and returns the last known value while `live` fails.
 pub struct Cached<L, K, V> {
     live: L,
     clock: Clock,
-    known: LruCache<K, Arc<Name<V>>>,
+    known: LruCache<K, Arc<Entry<V>>>,
 }
 
-/// What is known of a name.
-struct Name<V> {
-    asked: AtomicI64,
-    /// Held while asking, so that who comes meanwhile waits for the same answer.
+/// The cached answer for one name.
+struct Entry<V> {
+    /// When it was last requested, in milliseconds since 1970.
+    last_used: AtomicI64,
+    /// Locked during the look-up, so that concurrent requests wait for the same answer.
     known: Mutex<Option<Known<V>>>,
 }
 
-impl<V> LruValue for Arc<Name<V>> {
+impl<V> LruValue for Arc<Entry<V>> {
     fn last_used(&self) -> i64 {
-        self.asked.load(Relaxed)
+        self.last_used.load(Relaxed)
     }
 }
 
 struct Known<V> {
-    answer: Found<V>,
-    stands_until: Timestamp,
+    answer: LookupResult<V>,
+    fresh_until: Timestamp,
 }
 
 impl<L, K, V> Cached<L, K, V>
@@ -62,40 +64,40 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// A memory before `live`.
+    /// A cache in front of `live`, for at most 4096 names.
     #[must_use]
     pub fn new(live: L, clock: Clock) -> Self {
         Self { live, clock, known: LruCache::with_entries(MAX_NAMES) }
     }
 
-    async fn look(&self, name: &K) -> Found<V> {
+    async fn look(&self, name: &K) -> LookupResult<V> {
         let now = self.clock.now();
-        let place = self.known.get(name).unwrap_or_else(|| {
-            let none = || Arc::new(Name { asked: 0.into(), known: Mutex::new(None) });
+        let entry = self.known.get(name).unwrap_or_else(|| {
+            let none = || Arc::new(Entry { last_used: 0.into(), known: Mutex::new(None) });
             self.known.get_or_insert_with(name, none)
         });
-        place.asked.store(now.as_millisecond(), Relaxed);
-        let mut known = place.known.lock().await;
+        entry.last_used.store(now.as_millisecond(), Relaxed);
+        let mut known = entry.known.lock().await;
         let now = self.clock.now();
-        if let Some(known) = known.as_ref().filter(|known| now < known.stands_until) {
+        if let Some(known) = known.as_ref().filter(|known| now < known.fresh_until) {
             return known.answer.clone();
         }
-        let asked = timeout(TIMEOUT, self.live.find(name)).await;
-        let asked = asked.unwrap_or_else(|_| Err(LookupError("no answer".to_owned())));
+        let result = timeout(TIMEOUT, self.live.find(name)).await;
+        let result = result.unwrap_or_else(|_| Err(LookupError("no answer".to_owned())));
         let before = known.take().map(|known| known.answer);
-        let newer = judge(before, asked, self.clock.now());
+        let newer = next(before, result, self.clock.now());
         known.insert(newer).answer.clone()
     }
 }
 
-/// What is known after asking: the answer, or without one the last that is known.
-fn judge<V>(before: Option<Found<V>>, asked: Found<V>, now: Timestamp) -> Known<V> {
-    let answer = match (asked, before) {
+/// What to cache after a look-up: its answer or, if it failed, the last known value.
+fn next<V>(before: Option<LookupResult<V>>, result: LookupResult<V>, now: Timestamp) -> Known<V> {
+    let answer = match (result, before) {
         (Err(_), Some(Ok(before))) => Ok(before),
-        (asked, _) => asked,
+        (result, _) => result,
     };
-    let stands = if answer.is_ok() { FRESH } else { AWAY };
-    Known { answer, stands_until: now.saturating_add(stands).unwrap_or(now) }
+    let ttl = if answer.is_ok() { TTL } else { ERROR_TTL };
+    Known { answer, fresh_until: now.saturating_add(ttl).unwrap_or(now) }
 }
 
 impl<L, K, V> Lookup<K, V> for Cached<L, K, V>
@@ -104,14 +106,14 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>> {
+    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>> {
         self.look(name).boxed()
     }
 
-    fn stands(&self, name: &K) -> Option<Timestamp> {
-        let place = self.known.get(name)?;
-        let known = place.known.try_lock().ok()?;
-        known.as_ref().map(|known| known.stands_until)
+    fn fresh_until(&self, name: &K) -> Option<Timestamp> {
+        let entry = self.known.get(name)?;
+        let known = entry.known.try_lock().ok()?;
+        known.as_ref().map(|known| known.fresh_until)
     }
 }
 
@@ -122,15 +124,15 @@ mod tests {
     use podrole_identity::ServiceAccountRef;
     use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 
-    type Answer = Found<ServiceAccountFacts>;
-    type Accounts = Cached<Live, ServiceAccountRef, ServiceAccountFacts>;
+    type Answer = LookupResult<ServiceAccountFacts>;
+    type ServiceAccounts = Cached<Live, ServiceAccountRef, ServiceAccountFacts>;
 
     #[derive(Clone, Default)]
     struct Live(Arc<(AtomicUsize, AtomicI64)>);
 
     impl Live {
-        fn away(&self, away: bool) {
-            self.0.1.store(i64::from(away), SeqCst);
+        fn fail(&self, fails: bool) {
+            self.0.1.store(i64::from(fails), SeqCst);
         }
     }
 
@@ -140,7 +142,7 @@ mod tests {
                 let asked = self.0.0.fetch_add(1, SeqCst);
                 tokio::task::yield_now().await;
                 if self.0.1.load(SeqCst) == 1 {
-                    return Err(LookupError("away".to_owned()));
+                    return Err(LookupError("no answer".to_owned()));
                 }
                 Ok(Some(Arc::new(ServiceAccountFacts {
                     uid: asked.to_string(),
@@ -151,7 +153,7 @@ mod tests {
         }
     }
 
-    fn parts() -> (Live, Arc<AtomicI64>, Accounts) {
+    fn parts() -> (Live, Arc<AtomicI64>, ServiceAccounts) {
         let (live, time) = (Live::default(), Arc::new(AtomicI64::new(1_000_000)));
         let ticks = Arc::clone(&time);
         let clock = Clock::new(move || Timestamp::from_second(ticks.load(SeqCst)).unwrap());
@@ -163,32 +165,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_together_asks_once_and_4_s_later_again() {
+    async fn concurrent_requests_share_a_look_up_that_is_repeated_after_4_s() {
         let (live, time, cached) = parts();
-        let account = "shop/app".parse().unwrap();
-        let all = (0..64).map(|_| cached.find(&account));
+        let service_account = "shop/app".parse().unwrap();
+        let all = (0..64).map(|_| cached.find(&service_account));
         for answer in futures::future::join_all(all).await {
             assert_eq!(uid(answer), "0");
         }
         time.fetch_add(3, SeqCst);
-        assert_eq!(uid(cached.find(&account).await), "0");
+        assert_eq!(uid(cached.find(&service_account).await), "0");
         time.fetch_add(1, SeqCst);
-        assert_eq!(uid(cached.find(&account).await), "1");
+        assert_eq!(uid(cached.find(&service_account).await), "1");
         assert_eq!(live.0.0.load(SeqCst), 2);
     }
 
     #[tokio::test]
-    async fn the_last_known_stands_while_the_cluster_is_away() {
+    async fn the_last_known_value_is_used_while_the_api_server_fails() {
         let (live, time, cached) = parts();
         let (known, unknown) = ("shop/app".parse().unwrap(), "shop/other".parse().unwrap());
         assert_eq!(uid(cached.find(&known).await), "0");
-        live.away(true);
+        live.fail(true);
         time.fetch_add(3600, SeqCst);
         assert_eq!(uid(cached.find(&known).await), "0");
         assert!(cached.find(&unknown).await.is_err());
         assert!(cached.find(&unknown).await.is_err());
-        assert_eq!(live.0.0.load(SeqCst), 3, "a cluster that is away is left alone");
-        live.away(false);
+        assert_eq!(live.0.0.load(SeqCst), 3, "a failing API server is not called again at once");
+        live.fail(false);
         time.fetch_add(1, SeqCst);
         assert_eq!(uid(cached.find(&unknown).await), "3");
         time.fetch_add(4, SeqCst);

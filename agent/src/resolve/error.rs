@@ -21,28 +21,26 @@ pub enum ResolveError {
     Denied(#[from] Denial),
     /// The ServiceAccount was deleted.
     #[error("ServiceAccount {0} does not exist; create it and restart the pod")]
-    NoAccount(ServiceAccountRef),
+    NoServiceAccount(ServiceAccountRef),
     /// It was deleted and created again after the token was issued.
     #[error("ServiceAccount {0} was created again after this pod started; restart the pod")]
-    OtherAccount(ServiceAccountRef),
+    ReplacedServiceAccount(ServiceAccountRef),
     /// The token's audience is neither the agent's nor the ServiceAccount's own.
     #[error(
-        "the token has another audience; its volume must ask for the audience {wanted} (or set \
-         the token's own with the annotation eks.amazonaws.com/audience)"
+        "the token has another audience; set the audience of its volume to {wanted}, or set \
+         the ServiceAccount's annotation eks.amazonaws.com/audience to the token's"
     )]
     Audience {
-        /// The audience to ask for.
+        /// The audience to use.
         wanted: String,
     },
     /// A look-up failed.
-    #[error("{0}; it is tried again with the next request")]
+    #[error("{0}; retry in a few seconds")]
     Lookup(#[from] LookupError),
-    /// The namespace does not exist for the API server yet.
-    #[error(
-        "the API server does not know namespace {0} yet; it is tried again with the next request"
-    )]
+    /// The API server does not know the namespace yet.
+    #[error("the API server does not know the namespace {0} yet; retry in a few seconds")]
     NoNamespace(String),
-    /// The association list was never read.
+    /// The association list was not read yet.
     #[error("the association list could not be read yet; see the agent's log on this node")]
     NoList,
 }
@@ -66,8 +64,8 @@ impl ResolveError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => 503,
-            Self::OtherAccount(_) => 403,
-            Self::NoRole { .. } | Self::NoAccount(_) => 404,
+            Self::ReplacedServiceAccount(_) => 403,
+            Self::NoRole { .. } | Self::NoServiceAccount(_) => 404,
             Self::Audience { .. } => 400,
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => 404,
@@ -82,8 +80,8 @@ impl ResolveError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => "TryAgain",
-            Self::OtherAccount(_) => "ServiceAccountReplaced",
-            Self::NoRole { .. } | Self::NoAccount(_) => "NoRole",
+            Self::ReplacedServiceAccount(_) => "ServiceAccountReplaced",
+            Self::NoRole { .. } | Self::NoServiceAccount(_) => "NoRole",
             Self::Audience { .. } => "InvalidToken",
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => "NoRole",
@@ -105,8 +103,8 @@ impl ResolveError {
                 _ => "association",
             },
             Self::NoRole { .. }
-            | Self::NoAccount(_)
-            | Self::OtherAccount(_)
+            | Self::NoServiceAccount(_)
+            | Self::ReplacedServiceAccount(_)
             | Self::Audience { .. } => "service_account",
         }
     }

@@ -1,4 +1,4 @@
-//! Where things are looked up by name.
+//! Looking up objects of the cluster by name.
 
 use std::{
     collections::HashMap,
@@ -12,19 +12,20 @@ use podrole_identity::ServiceAccountRef;
 
 use super::{LookupError, NamespaceFacts, ServiceAccountFacts};
 
-/// What a look-up ends with: none when there is no such thing.
-pub type Found<V> = Result<Option<Arc<V>>, LookupError>;
+/// The result of a look-up; `None` if the object does not exist.
+pub type LookupResult<V> = Result<Option<Arc<V>>, LookupError>;
 
-/// Where values are looked up by name.
+/// Looks up values by name.
 pub trait Lookup<K, V>: Send + Sync + 'static {
-    /// The value as it is now, as far as can be known.
+    /// The current value, or the last known one if the API server does not answer.
     ///
     /// # Errors
-    /// When the cluster cannot be asked and nothing is known from before.
-    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>>;
+    /// If the API server does not answer and no earlier value is known.
+    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>>;
 
-    /// Until when [`Self::find`] says the same; none where it is asked anew each time.
-    fn stands(&self, _: &K) -> Option<Timestamp> {
+    /// Until when [`Self::find`] returns the same value, or `None` if it looks the value up each
+    /// time.
+    fn fresh_until(&self, _: &K) -> Option<Timestamp> {
         None
     }
 }
@@ -34,10 +35,10 @@ pub type ServiceAccounts = dyn Lookup<ServiceAccountRef, ServiceAccountFacts>;
 /// Where namespaces are looked up.
 pub type Namespaces = dyn Lookup<String, NamespaceFacts>;
 
-/// Values from a map, where there is no cluster. Clones are the same map.
+/// Looks up values in a map, for demos and tests. Clones share the map.
 pub struct LookupMap<K, V>(Arc<Mutex<HashMap<K, Arc<V>>>>);
 
-/// ServiceAccounts from a map.
+/// Looks up ServiceAccounts in a map.
 pub type ServiceAccountMap = LookupMap<ServiceAccountRef, ServiceAccountFacts>;
 
 impl<K, V> Clone for LookupMap<K, V> {
@@ -53,13 +54,13 @@ impl<K, V> Default for LookupMap<K, V> {
 }
 
 impl<K: Hash + Eq, V> LookupMap<K, V> {
-    /// Adds a value, or replaces it.
+    /// Adds or replaces a value.
     pub fn insert(&self, name: K, value: V) {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.insert(name, Arc::new(value));
     }
 
-    /// Takes a value away.
+    /// Removes a value.
     pub fn remove(&self, name: &K) {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.remove(name);
@@ -71,22 +72,22 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, Found<V>> {
+    fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ready(Ok(map.get(name).cloned())).boxed()
     }
 }
 
-/// Namespaces without guard-rails, where there is no cluster.
+/// Says of each namespace that it exists and has no guard-rail, for demos and tests.
 #[derive(Default)]
 pub struct Unguarded(Arc<NamespaceFacts>);
 
 impl Lookup<String, NamespaceFacts> for Unguarded {
-    fn find<'a>(&'a self, _: &'a String) -> BoxFuture<'a, Found<NamespaceFacts>> {
+    fn find<'a>(&'a self, _: &'a String) -> BoxFuture<'a, LookupResult<NamespaceFacts>> {
         ready(Ok(Some(Arc::clone(&self.0)))).boxed()
     }
 
-    fn stands(&self, _: &String) -> Option<Timestamp> {
+    fn fresh_until(&self, _: &String) -> Option<Timestamp> {
         Some(Timestamp::MAX)
     }
 }

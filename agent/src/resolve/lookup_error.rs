@@ -1,6 +1,6 @@
-//! What could not be looked up.
+//! A failed look-up.
 
-/// Something is not known just now.
+/// The API server did not answer a look-up, or answered with an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the Kubernetes API server cannot be asked: {0}")]
+#[error("could not read from the Kubernetes API server: {0}")]
 pub struct LookupError(pub String);

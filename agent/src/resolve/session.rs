@@ -1,4 +1,4 @@
-//! The session for a caller whose ServiceAccount is in order. Pure.
+//! The session for a caller whose ServiceAccount was checked. Pure.
 
 use podrole_identity::{
     Association, Audience, CredentialProvider, Denial, Exchange, Facts, GrantRules, NamespaceFacts,
@@ -11,12 +11,12 @@ use crate::{
     token::Caller,
 };
 
-/// What was looked up for a request.
-pub struct Asked<'a> {
-    /// Who asks.
+/// What is known about a request when its session is decided.
+pub struct RequestFacts<'a> {
+    /// The verified caller.
     pub caller: &'a Caller,
     /// The caller's ServiceAccount; `None` if it does not exist.
-    pub account: Option<&'a ServiceAccountFacts>,
+    pub service_account: Option<&'a ServiceAccountFacts>,
     /// Its entry in the association list.
     pub association: Option<&'a Association>,
     /// Its namespace.
@@ -44,22 +44,22 @@ pub struct Decision {
 }
 
 pub(super) fn session(
-    asked: &Asked<'_>,
-    account: &ServiceAccountFacts,
+    request: &RequestFacts<'_>,
+    facts: &ServiceAccountFacts,
     sessions: &Sessions,
 ) -> Result<Decision, ResolveError> {
-    let (caller, rules) = (asked.caller, &sessions.rules);
+    let (caller, rules) = (request.caller, &sessions.rules);
     let service_account = &caller.service_account;
     let sources = Sources {
         association: None,
-        listed: asked.association,
-        annotations: &account.annotations,
+        listed: request.association,
+        annotations: &facts.annotations,
         role_map: None,
     };
     // The request itself shows that the pod uses the provider `container`.
     let provider = Some(CredentialProvider::Container);
-    let facts = Facts { service_account, sources, namespace: asked.namespace, provider };
-    let grant = grant(&facts, rules)?.ok_or_else(|| ResolveError::NoRole {
+    let grant_facts = Facts { service_account, sources, namespace: request.namespace, provider };
+    let grant = grant(&grant_facts, rules)?.ok_or_else(|| ResolveError::NoRole {
         service_account: service_account.clone(),
         exchange: rules.exchange,
     })?;

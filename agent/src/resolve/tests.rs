@@ -8,11 +8,11 @@ use crate::{
 };
 use podrole_identity::{
     AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange, GrantRules,
-    Partition, PermittedRoles, RoleArn,
+    Partition, PermittedRoles, RoleArn, ServiceAccountAnnotations,
 };
 
-mod account;
 mod denied;
+mod service_account;
 mod sessions;
 
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
@@ -62,13 +62,13 @@ fn by_association(
     association: &Association,
 ) -> Result<Decision, ResolveError> {
     let (caller, facts, namespace) = (caller(), facts(&[]), namespace(None));
-    let asked = Asked {
+    let request = RequestFacts {
         caller: &caller,
-        account: Some(&facts),
+        service_account: Some(&facts),
         association: Some(association),
         namespace: &namespace,
     };
-    decide(&asked, sessions)
+    decide(&request, sessions)
 }
 
 /// What a caller gets by annotations alone.
@@ -78,7 +78,15 @@ fn by_annotation(
     namespace: &NamespaceFacts,
 ) -> Result<Decision, ResolveError> {
     let caller = caller();
-    decide(&Asked { caller: &caller, account: Some(facts), association: None, namespace }, sessions)
+    decide(
+        &RequestFacts {
+            caller: &caller,
+            service_account: Some(facts),
+            association: None,
+            namespace,
+        },
+        sessions,
+    )
 }
 
 fn roles(session: &SessionRequest) -> Vec<&str> {

@@ -12,16 +12,16 @@ use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agent::{Agent, Parts},
+    agent::Agent,
     args::{Args, KeysFrom, PodLiveness},
     clock::Clock,
     cluster::{Cluster, NodesPods},
+    config::{AgentConfig, AgentOptions},
     events::Notices,
     exchange::{
         ExchangeClient, assume_role::AssumeRole, eks_auth::EksAuth,
         source_credentials::SourceCredentials, sts::Endpoint, web_identity::WebIdentity,
     },
-    extras::Extras,
     hosts::Hosts,
     http_client::HttpClients,
     keys::{JwksCache, KeySource, KeysFile},
@@ -61,22 +61,22 @@ pub(super) async fn agent(
         }
         None => Latest::from(AssociationList::default()),
     };
-    let extras = extras(args, &cluster, &clock, &addresses, associations)?;
-    let accounts = cluster.service_accounts(args.grant.annotation_rules(Some(args.region()?)));
+    let options = options(args, &cluster, &clock, &addresses, associations)?;
+    let service_accounts =
+        cluster.service_accounts(args.grant.annotation_rules(Some(args.region()?)));
     let own_audiences = args.exchange() == Exchange::WebIdentity;
-    let parts = Parts {
+    let config = AgentConfig {
         keys,
         rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
-        service_accounts: Arc::new(Cached::new(accounts, clock.clone())),
+        service_accounts: Arc::new(Cached::new(service_accounts, clock.clone())),
         liveness,
         exchange,
-        session_name: args.session_name.clone(),
-        max_sessions: args.max_cache_size,
         hosts: Hosts::bound_to(&addresses),
         metrics,
         clock,
+        options,
     };
-    let agent = Agent::with(parts, extras);
+    let agent = Agent::new(config);
     if let Some((NodesPods { added, gone, .. }, _)) = watched {
         tokio::spawn(forget(Arc::clone(&agent), gone));
         let agent = Arc::clone(&agent);
@@ -165,16 +165,16 @@ async fn forget(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
     }
 }
 
-fn extras(
+fn options(
     args: &Args,
     cluster: &Cluster,
     clock: &Clock,
     addresses: &[IpAddr],
     associations: Latest<AssociationList>,
-) -> anyhow::Result<Extras> {
+) -> anyhow::Result<AgentOptions> {
     let (notices, events) = Notices::new();
     cluster.write_events(args.node_name.as_deref().unwrap_or("podrole-agent"), events);
-    Ok(Extras {
+    Ok(AgentOptions {
         associations,
         namespaces: Arc::new(Cached::new(cluster.namespaces(), clock.clone())),
         sessions: sessions(args)?,
@@ -185,6 +185,7 @@ fn extras(
         },
         limit: PodLimit::per_second(args.pod_requests_per_second),
         notices: Some(notices),
+        max_sessions: args.max_cache_size,
         max_bytes: args.max_cache_bytes,
     })
 }

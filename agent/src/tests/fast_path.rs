@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::fixture::{ROLE, RSA, at, claims, credentials, keys, rules};
 use crate::{
-    Agent, Extras, Parts,
+    Agent, AgentConfig, AgentOptions,
     bearer_token::{BearerToken, PresentedToken, tests::bearer},
     clock::Clock,
     exchange::{Credentials, ExchangeClient, ExchangeError, SessionRequest},
@@ -101,25 +101,24 @@ impl Setup {
             {"namespace": "shop", "serviceAccount": "app", "roleArn": ROLE},
         ]});
         let associations = Latest::from(AssociationList::read(&list.to_string()).unwrap());
-        let session_name = "{serviceaccount.name}".parse().unwrap();
-        let mut extras = Extras::plain(Exchange::WebIdentity, &session_name, &rules());
-        extras.associations = associations.clone();
-        extras.namespaces = Arc::new(Cached::new(namespaces.clone(), clock.clone()));
-        extras.limit = PodLimit::per_second(per_second);
-        extras.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };
-        let parts = Parts {
+        let mut options = AgentOptions::standalone(Exchange::WebIdentity, &rules());
+        options.sessions.session_name = "{serviceaccount.name}".parse().unwrap();
+        options.associations = associations.clone();
+        options.namespaces = Arc::new(Cached::new(namespaces.clone(), clock.clone()));
+        options.limit = PodLimit::per_second(per_second);
+        options.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };
+        let config = AgentConfig {
             keys: keys.clone(),
             rules: rules(),
             service_accounts: Arc::new(Cached::new(accounts.clone(), clock.clone())),
             liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
             exchange: Arc::new(HourSessions(clock.clone())),
-            session_name,
-            max_sessions: 10,
             hosts: Hosts::bound_to(&[]),
             metrics: Metrics::default(),
             clock,
+            options,
         };
-        let agent = Agent::with(parts, extras);
+        let agent = Agent::new(config);
         let token = RSA.token("RS256", &claims());
         Self { agent, keys, pods, accounts, namespaces, associations, seconds, token }
     }

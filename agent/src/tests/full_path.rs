@@ -18,7 +18,7 @@ use super::{
     sts::FakeSts,
 };
 use crate::{
-    Agent, Extras, Parts,
+    Agent, AgentConfig, AgentOptions,
     clock::Clock,
     exchange::{ExchangeClient, web_identity::WebIdentity},
     hosts::Hosts,
@@ -45,36 +45,35 @@ pub(crate) async fn world() -> World {
     world_with(exchange, rules(), |_| ()).await
 }
 
-/// A world with this exchange, these rules and changed extras.
+/// A world with this exchange, these rules and changed options.
 pub(crate) async fn world_with(
     exchange: impl FnOnce(&FakeSts) -> Arc<dyn ExchangeClient>,
     rules: Rules,
-    change: impl FnOnce(&mut Extras),
+    change: impl FnOnce(&mut AgentOptions),
 ) -> World {
     podrole_runtime::crypto::install();
     let sts = FakeSts::start().await;
     let exchange = exchange(&sts);
-    let session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
-    let mut extras = Extras::plain(exchange.kind(), &session_name, &rules);
-    change(&mut extras);
+    let mut options = AgentOptions::standalone(exchange.kind(), &rules);
+    options.sessions.session_name = "{pod.namespace}.{serviceaccount.name}".parse().unwrap();
+    change(&mut options);
     let limits = Limits { head_bytes: 32 * 1024, ..Limits::default() };
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
     let address = server.address();
     let (pods, accounts) = (PodMap::default(), ServiceAccountMap::default());
     let clock = Clock::default();
-    let parts = Parts {
+    let config = AgentConfig {
         keys: JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
         rules,
         service_accounts: Arc::new(accounts.clone()),
         liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
         exchange,
-        session_name,
-        max_sessions: 100,
         hosts: Hosts::bound_to(&[address.ip()]),
         metrics: Metrics::default(),
         clock,
+        options,
     };
-    let agent = Agent::with(parts, extras);
+    let agent = Agent::new(config);
     tokio::spawn(server.run(CredentialsService::of(&agent), CancellationToken::new()));
     let world = World { sts, address, agent, pods, accounts };
     world.set_pod(false);

@@ -68,9 +68,9 @@ async fn a_pod_without_a_provider_is_reported_once() {
     let web = |sts: &FakeSts| {
         Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
     };
-    let world = world_with(web, rules(), |extras| {
-        extras.namespaces = Arc::new(known);
-        extras.notices = Some(notices);
+    let world = world_with(web, rules(), |options| {
+        options.namespaces = Arc::new(known);
+        options.notices = Some(notices);
     });
     let world = world.await;
     let uninjected = |uid| pod("shop/app", uid, PodProvider::None);

@@ -62,10 +62,10 @@ pub(super) async fn assume_role(fields: Value) -> (World, Health) {
         let exchange = AssumeRole::at(&endpoint(sts.url()), &HttpClients::default(), own);
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
-    let world = world_with(exchange, pod_identity_rules(), |extras| {
-        extras.associations = list(&fields);
-        extras.sessions.rules.cluster = Some(ClusterId::new("shop-1", CLUSTER).unwrap());
-        extras.sessions.rules.session_tags = true;
+    let world = world_with(exchange, pod_identity_rules(), |options| {
+        options.associations = list(&fields);
+        options.sessions.rules.cluster = Some(ClusterId::new("shop-1", CLUSTER).unwrap());
+        options.sessions.rules.session_tags = true;
     });
     (world.await, health)
 }
@@ -128,7 +128,7 @@ async fn if_the_target_role_refuses_the_first_roles_credentials_are_not_served()
         Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
     };
     let fields = json!({"targetRoleArn": TARGET, "externalId": "x"});
-    let web_world = world_with(web, rules(), |extras| extras.associations = list(&fields)).await;
+    let web_world = world_with(web, rules(), |options| options.associations = list(&fields)).await;
     for (world, token) in [(&own_world, pods_token(&own_world)), (&web_world, web_world.token())] {
         world.sts.fails_at("role%2Ftarget", 403, "AccessDenied");
         let (status, body) = world.ask(&token).await;
@@ -184,7 +184,7 @@ async fn a_changed_association_forgets_remembered_errors() {
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
     let shared = associations.clone();
-    let world = world_with(exchange, pod_identity_rules(), |extras| extras.associations = shared);
+    let world = world_with(exchange, pod_identity_rules(), |options| options.associations = shared);
     let world = world.await;
     world.sts.fails_with(403, "AccessDenied");
     let token = pods_token(&world);
@@ -206,7 +206,7 @@ async fn an_unknown_namespace_permits_nothing() {
     let web = |sts: &FakeSts| {
         Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
     };
-    let world = world_with(web, rules(), |extras| extras.namespaces = Arc::new(known)).await;
+    let world = world_with(web, rules(), |options| options.namespaces = Arc::new(known)).await;
     let token = world.token();
     assert_eq!(world.ask(&token).await.0, 503);
     let permits = |value| NamespaceFacts {

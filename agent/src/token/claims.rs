@@ -81,7 +81,7 @@ pub(super) fn check(
     let subject = claims.sub.ok_or(TokenError::Missing("sub"))?;
     let kubernetes = claims.kubernetes;
     let kubernetes = kubernetes.ok_or(TokenError::Missing("kubernetes.io"))?;
-    let (service_account, service_account_uid) = check_account(&subject, &kubernetes)?;
+    let (service_account, service_account_uid) = check_service_account(&subject, &kubernetes)?;
     let pod = kubernetes.pod.ok_or(TokenError::NoPod)?;
     if !is_object_name(&pod.name) || pod.uid.is_empty() {
         return Err(TokenError::NoPod);
@@ -141,22 +141,23 @@ fn check_audiences(audiences: &[String], rules: &Rules) -> Result<bool, TokenErr
 }
 
 /// `sub` and the `kubernetes.io` claims must name the same ServiceAccount.
-fn check_account(
+fn check_service_account(
     subject: &str,
     kubernetes: &KubernetesClaims,
 ) -> Result<(ServiceAccountRef, String), TokenError> {
-    let account = ServiceAccountRef::from_subject(subject).map_err(|_| TokenError::Subject)?;
+    let service_account =
+        ServiceAccountRef::from_subject(subject).map_err(|_| TokenError::Subject)?;
     let named = kubernetes.serviceaccount.as_ref();
     let named = named.ok_or(TokenError::Missing("kubernetes.io/serviceaccount"))?;
-    let same = kubernetes.namespace.as_deref() == Some(account.namespace())
-        && named.name == account.name();
+    let same = kubernetes.namespace.as_deref() == Some(service_account.namespace())
+        && named.name == service_account.name();
     if !same {
         return Err(TokenError::Subject);
     }
     if named.uid.is_empty() {
         return Err(TokenError::Missing("kubernetes.io/serviceaccount/uid"));
     }
-    Ok((account, named.uid.clone()))
+    Ok((service_account, named.uid.clone()))
 }
 
 /// Whether the name can be part of an API server's path: a pod is looked up by it.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use podrole_agent::{
-    Agent, Parts,
+    Agent, AgentConfig, AgentOptions,
     clock::Clock,
     exchange::web_identity::WebIdentity,
     hosts::Hosts,
@@ -13,7 +13,7 @@ use podrole_agent::{
     node::Liveness,
     token::Rules,
 };
-use podrole_identity::{Exchange, SessionNameTemplate};
+use podrole_identity::Exchange;
 use podrole_sandbox::Issuer;
 
 use super::{Failure, cloud::REGION, service_accounts::DemoServiceAccounts};
@@ -34,18 +34,18 @@ pub(crate) async fn router(
         .map_err(|error| Failure::bug("fetching the issuer's keys for the agent", &error))?;
     let rules =
         Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
+    let options = AgentOptions::standalone(Exchange::WebIdentity, &rules);
     let endpoint = format!("http://{sts}");
-    Ok(http::router(Agent::new(Parts {
+    Ok(http::router(Agent::new(AgentConfig {
         keys,
         rules,
         service_accounts: Arc::new(service_accounts.for_agent()),
         // The demo's pods exist in no cluster, so their liveness cannot be checked.
         liveness: Liveness::off(),
         exchange: Arc::new(WebIdentity::new(REGION, Some(&endpoint))),
-        session_name: SessionNameTemplate::default(),
-        max_sessions: 100,
         hosts: Hosts::bound_to(&[here.ip()]),
         metrics: Metrics::default(),
         clock,
+        options,
     })))
 }

@@ -1,29 +1,29 @@
-//! Reads annotations one by one.
+//! Reads one annotation after the other.
 
 use std::fmt;
 
 use super::{AnnotationPrefix, Annotations, Problem};
 use crate::{ContainerList, TokenExpiration};
 
-/// Reads annotations one by one and gathers what could not be used.
-pub(crate) struct Reader<'a> {
+/// Reads one annotation after the other and collects the values that cannot be used.
+pub(crate) struct AnnotationReader<'a> {
     annotations: &'a Annotations,
     prefix: &'a AnnotationPrefix,
     pub(crate) problems: Vec<Problem>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> AnnotationReader<'a> {
     pub(crate) fn new(annotations: &'a Annotations, prefix: &'a AnnotationPrefix) -> Self {
         Self { annotations, prefix, problems: Vec::new() }
     }
 
-    /// The keys that begin with `beginning`.
-    pub(crate) fn keys_below(&self, beginning: &str) -> Vec<String> {
+    /// The keys that start with `prefix`.
+    pub(crate) fn keys_with_prefix(&self, prefix: &str) -> Vec<String> {
         let keys = self.annotations.keys();
-        keys.filter(|key| key.starts_with(beginning)).cloned().collect()
+        keys.filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
-    /// The value under `key`, read; a bad one is a problem and otherwise as if absent.
+    /// The parsed value of `key`. A value that cannot be parsed becomes a problem and counts as absent.
     pub(crate) fn read<T, E: fmt::Display>(
         &mut self,
         key: &str,
@@ -35,11 +35,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn token_expiration(&mut self) -> Option<TokenExpiration> {
         let key = self.prefix.key("token-expiration");
-        let (life, moved) = self.read(&key, TokenExpiration::read)?;
-        if let (Some(moved), Some(value)) = (moved, self.annotations.get(&key)) {
-            self.problems.push(Problem::new(&key, value, moved));
+        let (expiration, clamped) = self.read(&key, TokenExpiration::read)?;
+        if let (Some(clamped), Some(value)) = (clamped, self.annotations.get(&key)) {
+            self.problems.push(Problem::new(&key, value, clamped));
         }
-        Some(life)
+        Some(expiration)
     }
 
     pub(super) fn containers(&self, key: &str) -> ContainerList {
@@ -47,11 +47,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The words that Go's strconv takes for a boolean, as EKS's webhook does.
+/// Reads the boolean values of Go's `strconv.ParseBool`, which EKS's webhook uses.
 pub(crate) fn read_bool(text: &str) -> Result<bool, &'static str> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err("it is neither true nor false"),
+        _ => Err("it is not true or false"),
     }
 }

@@ -1,4 +1,4 @@
-//! What annotations say, and what they cannot.
+//! Values that are read, and values that are reported.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn read(pairs: &[(&str, &str)]) -> ServiceAccountAnnotations {
 }
 
 #[test]
-fn all_of_a_service_account_is_read() {
+fn every_annotation_of_a_service_account_is_read() {
     let read = read(&[
         ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/app"),
         ("eks.amazonaws.com/audience", "my.audience"),
@@ -29,21 +29,21 @@ fn all_of_a_service_account_is_read() {
 }
 
 #[test]
-fn a_role_that_is_none_is_told_and_not_used() {
+fn a_value_that_is_not_a_role_is_reported_and_not_used() {
     let read = read(&[("eks.amazonaws.com/role-arn", "my-role")]);
     assert_eq!(read.role, None);
-    let told = read.bad_role.unwrap().to_string();
-    assert!(told.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{told}");
+    let problem = read.bad_role.unwrap().to_string();
+    assert!(problem.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{problem}");
 }
 
 #[test]
-fn an_empty_role_is_no_role() {
+fn an_empty_role_counts_as_absent() {
     let read = read(&[("eks.amazonaws.com/role-arn", "")]);
     assert_eq!(read, ServiceAccountAnnotations::default());
 }
 
 #[test]
-fn bad_values_fall_back_and_are_told() {
+fn bad_values_are_reported_and_count_as_absent() {
     let read = read(&[
         ("eks.amazonaws.com/audience", ""),
         ("eks.amazonaws.com/sts-regional-endpoints", "yes"),
@@ -58,14 +58,14 @@ fn bad_values_fall_back_and_are_told() {
 }
 
 #[test]
-fn a_life_out_of_bounds_is_moved_and_told() {
+fn an_expiration_out_of_bounds_is_clamped_and_reported() {
     let read = read(&[("eks.amazonaws.com/token-expiration", "60")]);
     assert_eq!(read.token_expiration.unwrap().seconds(), 600);
     assert_eq!(read.problems.len(), 1);
 }
 
 #[test]
-fn another_prefix_is_another_annotation() {
+fn annotations_are_read_with_the_given_prefix_only() {
     let prefix: AnnotationPrefix = "example.org".parse().unwrap();
     let annotations =
         [("example.org/token-expiration".to_owned(), "700".to_owned())].into_iter().collect();
@@ -79,6 +79,6 @@ fn another_prefix_is_another_annotation() {
 #[test]
 fn a_problem_fits_a_line_and_has_no_control_characters() {
     let value = format!("\u{1b}[31m{}\n", "x".repeat(300));
-    let told = Problem::new("k", &value, "bad").to_string();
-    assert!(told.len() < 120 && !told.chars().any(char::is_control), "{told}");
+    let problem = Problem::new("k", &value, "bad").to_string();
+    assert!(problem.len() < 120 && !problem.chars().any(char::is_control), "{problem}");
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     DenialReason, Facts, GrantRules, RoleStep,
-    source::{Choice, NamedRole},
+    choice::{Choice, NamedRole},
 };
 use crate::{Association, CredentialProvider, Exchange, PermittedRoles, RoleArn};
 

@@ -5,6 +5,7 @@ use crate::{
     AnnotationPrefix, AnnotationRules, Annotations, Association, AssociationList, PermittedRoles,
     RoleComposer, RoleMap, ServiceAccountAnnotations,
 };
+use crate::{ClusterId, NamespaceFacts, Partition};
 
 const OWN: (&str, &str) = ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/own");
 const CONTAINER: (&str, &str) = ("podrole.io/credentials", "container");

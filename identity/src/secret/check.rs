@@ -1,12 +1,12 @@
-//! What the API server allows in a Secret's volume and mount. Places like `{pod.name}` count as
-//! the names that they stand for.
+//! What the API server allows in a Secret's volume and mount. Placeholders like `{pod.name}` are
+//! checked as if they were replaced.
 
 use serde::Deserialize;
 
-/// The places that may stand in item keys and in paths.
-const PLACES: [&str; 3] = ["{pod.name}", "{pod.namespace}", "{serviceaccount.name}"];
+/// The placeholders that item keys and paths may contain.
+const PLACEHOLDERS: [&str; 3] = ["{pod.name}", "{pod.namespace}", "{serviceaccount.name}"];
 
-/// Permissions: a number as Kubernetes has it, or octal digits in quotes.
+/// File permissions: a number as in Kubernetes, or octal digits in quotes.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "RawMode")]
 pub(super) struct Mode(u16);
@@ -27,7 +27,7 @@ impl TryFrom<RawMode> for Mode {
             RawMode::Octal(text) => u16::from_str_radix(&text, 8).ok(),
         };
         let legal = bits.filter(|bits| *bits <= 0o777);
-        legal.map(Self).ok_or("a mode is octal digits in quotes, like \"0440\"")
+        legal.map(Self).ok_or("write the mode as octal digits in quotes, like \"0440\"")
     }
 }
 
@@ -37,9 +37,10 @@ impl Mode {
     }
 }
 
-/// With a letter for each place: all that they stand for are made of letters, digits, `-` and `.`.
+/// Replaces each placeholder by a letter. Their values consist of letters, digits, `-` and `.`, so
+/// this is as legal as any value.
 fn filled(text: &str) -> String {
-    PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, "x"))
+    PLACEHOLDERS.iter().fold(text.to_owned(), |text, placeholder| text.replace(placeholder, "x"))
 }
 
 pub(super) fn secret_name(name: &str) -> Result<(), String> {
@@ -55,10 +56,10 @@ pub(super) fn secret_name(name: &str) -> Result<(), String> {
 pub(super) fn mount_path(path: &str) -> Result<(), String> {
     let path = filled(path);
     if !path.starts_with('/') {
-        return Err("the mount path must begin with a slash".to_owned());
+        return Err("the mount path must start with a slash".to_owned());
     }
     if path.split('/').any(|part| part == "..") {
-        return Err("the mount path must not climb (..)".to_owned());
+        return Err("the mount path must not contain .. as a part".to_owned());
     }
     if path.split('/').all(|part| part.is_empty() || part == ".") {
         return Err("the mount path must not be the root".to_owned());
@@ -67,15 +68,15 @@ pub(super) fn mount_path(path: &str) -> Result<(), String> {
     plain(&path, legal, "the mount path")
 }
 
-/// A path that must stay below where it starts.
+/// Checks a relative path that must not leave its directory.
 pub(super) fn below(what: &str, path: &str) -> Result<(), String> {
     let path = filled(path);
     if path.is_empty() || path.starts_with('/') {
-        return Err(format!("{what} must be a path without a slash before it"));
+        return Err(format!("{what} must be a path that does not start with a slash"));
     }
-    // Names that begin with `..` are the kubelet's own.
+    // The kubelet uses names that start with `..` itself.
     if path.starts_with("..") || path.split('/').any(|part| part == "..") {
-        return Err(format!("{what} must not climb (..)"));
+        return Err(format!("{what} must not contain .. as a part or start with it"));
     }
     let legal = path.len() <= 4096 && !path.chars().any(|c| c == ':' || c.is_control());
     plain(&path, legal, what)
@@ -83,7 +84,7 @@ pub(super) fn below(what: &str, path: &str) -> Result<(), String> {
 
 fn plain(path: &str, legal: bool, what: &str) -> Result<(), String> {
     if path.contains(['{', '}']) {
-        return Err(format!("{what} has a place other than {}", PLACES.join(", ")));
+        return Err(format!("{what} has a placeholder other than {}", PLACEHOLDERS.join(", ")));
     }
     legal.then_some(()).ok_or_else(|| format!("{what} has a colon or is too long"))
 }
@@ -100,5 +101,7 @@ pub(super) fn env_prefix(prefix: &str) -> Result<(), String> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let digit = prefix.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
     let is_prefix = prefix.len() <= 253 && prefix.bytes().all(legal) && !digit;
-    is_prefix.then_some(()).ok_or_else(|| "env is a beginning of variables, like DB_".to_owned())
+    is_prefix
+        .then_some(())
+        .ok_or_else(|| "env must be a prefix of variable names, like DB_".to_owned())
 }

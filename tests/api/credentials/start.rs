@@ -36,9 +36,9 @@ async fn the_error_for_a_missing_or_taken_resource_says_how_to_fix_it() {
     let said = fails(&["--bind-hosts=192.0.2.1", here[1], "--port=0"]).await;
     assert!(said.contains("no interface of this machine has this address"), "{said}");
     let said = fails(&[here[0], "--port=0"]).await;
-    assert_eq!(said, "no AWS region: give --region, or set AWS_REGION");
+    assert_eq!(said, "no AWS region; set --region or AWS_REGION");
     let said = fails(&[here[0], here[1], "--port=0", "--exchange=assume-role"]).await;
     assert!(said.contains("needs --cluster-name"), "{said}");
     let said = fails(&["--bind-hosts=0.0.0.0", here[1], "--pod-liveness=off"]).await;
-    assert!(said.contains("--pod-liveness off is for loopback only"), "{said}");
+    assert!(said.contains("--pod-liveness off is allowed on loopback only"), "{said}");
 }

@@ -12,7 +12,7 @@ pub struct CertificateArgs {
     #[arg(long, default_value = "files", value_name = "SOURCE")]
     pub certificates: CertificateSource,
 
-    /// The serving certificate, PEM; read again when it changes
+    /// The serving certificate, PEM; reloaded when it changes
     #[arg(long, default_value = "/etc/webhook/certs/tls.crt", value_name = "FILE")]
     pub tls_cert: PathBuf,
 
@@ -24,15 +24,15 @@ pub struct CertificateArgs {
     #[arg(long, default_value = "podrole-webhook-ca", value_name = "NAME")]
     pub ca_secret: String,
 
-    /// With `own`: the Service in --namespace by which the API server calls
+    /// With `own`: the Service in --namespace that the API server calls
     #[arg(long, default_value = "podrole-webhook", value_name = "NAME")]
     pub service_name: String,
 
-    /// With `own`: another name by which the API server calls, the host of a URL; repeatable
+    /// With `own`: another host name in the URL that the API server calls; repeatable
     #[arg(long, value_name = "HOST")]
     pub tls_name: Vec<String>,
 
-    /// With `own`: the webhook configurations whose caBundle is kept right
+    /// With `own`: the webhook configurations whose caBundle to maintain
     #[arg(long, default_value = "podrole", value_name = "NAME")]
     pub webhook_configuration: String,
 }
@@ -40,14 +40,14 @@ pub struct CertificateArgs {
 /// Where the serving certificate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CertificateSource {
-    /// From --tls-cert and --tls-key, as cert-manager or a mounted Secret leaves them
+    /// Read --tls-cert and --tls-key, as written by cert-manager or mounted from a Secret
     Files,
-    /// From a CA of podrole's own that the replicas share; the caBundle is kept right too
+    /// Issue it from podrole's own CA, which the replicas share, and maintain the caBundle
     Own,
 }
 
 impl CertificateArgs {
-    /// What `own` needs to know, for a webhook in `namespace`.
+    /// The configuration of `own`, for a webhook in `namespace`.
     #[must_use]
     pub fn place(&self, namespace: &str) -> RotatorConfig {
         let service = format!("{}.{namespace}.svc", self.service_name);

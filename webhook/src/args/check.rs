@@ -1,8 +1,8 @@
-//! What would be refused in every pod is refused here once.
+//! Rejects values at the start that the API server would reject in every pod.
 
 pub(super) fn absolute(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
-    legal.then(|| text.to_owned()).ok_or("write an absolute path without a colon")
+    legal.then(|| text.to_owned()).ok_or("set an absolute path without a colon")
 }
 
 pub(super) fn name(text: &str) -> Result<String, &'static str> {
@@ -16,10 +16,10 @@ pub(super) fn name(text: &str) -> Result<String, &'static str> {
 
 pub(super) fn file(text: &str) -> Result<String, &'static str> {
     let legal = !text.is_empty() && !text.contains('/') && !text.contains("..");
-    legal.then(|| text.to_owned()).ok_or("write a file name without a slash")
+    legal.then(|| text.to_owned()).ok_or("set a file name without a slash")
 }
 
 pub(super) fn http_url(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with("http://") || text.starts_with("https://");
-    legal.then(|| text.to_owned()).ok_or("write a URL that begins with http:// or https://")
+    legal.then(|| text.to_owned()).ok_or("set a URL that starts with http:// or https://")
 }

@@ -9,13 +9,13 @@ fn settings(flags: &[&str]) -> Settings {
 }
 
 #[test]
-fn without_flags_it_is_ekss_webhook() {
+fn the_defaults_are_those_of_ekss_webhook() {
     Args::command().debug_assert();
     assert_eq!(settings(&[]), Settings::default());
 }
 
 #[test]
-fn a_region_brings_its_sts_unless_told_otherwise() {
+fn a_region_enables_its_sts_unless_a_flag_disables_it() {
     for (flags, regional) in [
         (&["--aws-default-region=eu-west-1"][..], true),
         (&["--aws-default-region=eu-west-1", "--sts-regional-endpoint=false"], false),
@@ -27,7 +27,7 @@ fn a_region_brings_its_sts_unless_told_otherwise() {
 }
 
 #[test]
-fn bare_roles_are_composed_only_where_the_flag_says_so() {
+fn bare_roles_are_composed_only_with_the_flag() {
     let composer = |flags: &[&str]| settings(flags).annotations.composer;
     let account = "--aws-account-id=111122223333";
     assert_eq!(composer(&[account]), None);
@@ -42,13 +42,13 @@ fn bare_roles_are_composed_only_where_the_flag_says_so() {
 }
 
 #[tokio::test]
-async fn without_an_account_bare_roles_are_of_the_instances_and_it_must_be_known() {
+async fn the_default_aws_account_of_bare_roles_is_the_instances() {
     let parse = |flags: &[&str]| Args::try_parse_from(["w"].iter().chain(flags)).unwrap();
     let nowhere = "--instance-metadata-url=http://127.0.0.1:1";
     let args = parse(&["--compose-role-arn", nowhere]).completed().await;
     assert!(args.unwrap_err().to_string().contains("give --aws-account-id"));
     let known = parse(&["--compose-role-arn", "--aws-account-id=111122223333", nowhere]);
-    assert!(known.completed().await.is_ok(), "nobody had to be asked");
+    assert!(known.completed().await.is_ok(), "the metadata service is not called");
     let mut args = parse(&["--compose-role-arn", "--aws-account-id=111122223333"]);
     args.instance_region = Some("cn-north-1".to_owned());
     let composed = args.settings().unwrap().annotations.composer.unwrap().compose("app");
@@ -56,7 +56,7 @@ async fn without_an_account_bare_roles_are_of_the_instances_and_it_must_be_known
 }
 
 #[test]
-fn flags_that_would_break_every_pod_are_refused() {
+fn flags_that_would_break_every_pod_are_rejected() {
     for flag in [
         "--token-mount-path=var/run",
         "--token-mount-path=/a:b",

@@ -58,7 +58,7 @@ impl<'a> SecretPlan<'a> {
             return plan;
         }
         let placeholders = Placeholders::new(pod.name(), &binding.service_account);
-        for (annotation, desired) in secrets.wishes() {
+        for (annotation, desired) in secrets.desired() {
             match files(desired, &placeholders, pod) {
                 Ok(files) => plan.planned.push(PlannedSecret { annotation, desired, files }),
                 Err(error) => plan.warnings.push(format!("{annotation}: {error}")),

@@ -43,7 +43,7 @@ pub(super) fn debug(request: &Request<'_>, injection: Injection) -> Result<Outco
     Ok(mutate_ephemeral(&pod, &old))
 }
 
-pub(super) fn unreadable(error: &str) -> Outcome {
+pub(crate) fn unreadable(error: &str) -> Outcome {
     Outcome::skip_with(Reason::Unreadable, format!("no credentials added: {error}"))
 }
 

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::InMemory;
+use crate::{review::Answer, review_bytes};
 
 /// Fails every look-up.
-struct Nobody(LookupError);
+struct FailingLookups(LookupError);
 
-impl ServiceAccounts for Nobody {
+impl ServiceAccounts for FailingLookups {
     async fn find(
         &self,
         _account: &ServiceAccountRef,
@@ -27,15 +28,16 @@ impl ServiceAccounts for Nobody {
     }
 }
 
-fn accounts() -> InMemory {
-    let accounts = [("shop/app", "arn:aws:iam::111122223333:role/app"), ("shop/bad", "app")];
-    let accounts = accounts.into_iter().map(|(account, role)| {
+fn service_accounts() -> InMemory {
+    let service_accounts =
+        [("shop/app", "arn:aws:iam::111122223333:role/app"), ("shop/bad", "app")];
+    let service_accounts = service_accounts.into_iter().map(|(account, role)| {
         let role = ("eks.amazonaws.com/role-arn".to_owned(), role.to_owned());
         let annotations: Annotations = [role].into_iter().collect();
         let said = Settings::default().annotations.read(annotations);
         (account.parse().unwrap(), said)
     });
-    accounts.collect()
+    service_accounts.collect()
 }
 
 fn pod(account: &str) -> Value {
@@ -49,8 +51,8 @@ fn review(object: &Value) -> Value {
         "operation": "CREATE", "namespace": "shop", "object": object}})
 }
 
-async fn ask(accounts: impl ServiceAccounts, injection: Injection, body: &Value) -> Answer {
-    let webhook = Webhook::new(accounts, Settings::default(), Metrics::default());
+async fn ask(service_accounts: impl ServiceAccounts, injection: Injection, body: &Value) -> Answer {
+    let webhook = Webhook::new(service_accounts, Settings::default(), Metrics::default());
     let body = body.to_string();
     let asked = review_bytes(&webhook, injection, DEFAULT_PATIENCE, body.as_bytes());
     asked.await.unwrap()
@@ -62,7 +64,7 @@ fn reason(answer: &Answer) -> &str {
 
 #[tokio::test]
 async fn a_pod_gets_its_role_by_the_reviews_namespace() {
-    let answer = ask(accounts(), Injection::Enabled, &review(&pod("app"))).await;
+    let answer = ask(service_accounts(), Injection::Enabled, &review(&pod("app"))).await;
     assert_eq!((reason(&answer), answer.response.allowed), ("injected", true));
     assert_eq!(answer.response.uid, "u-1");
     let audit = &answer.response.audit_annotations;
@@ -77,7 +79,7 @@ async fn a_pod_gets_its_role_by_the_reviews_namespace() {
 async fn who_names_no_role_is_admitted_everywhere() {
     for injection in [Injection::Enabled, Injection::Required] {
         for account in ["other", ""] {
-            let answer = ask(accounts(), injection, &review(&pod(account))).await;
+            let answer = ask(service_accounts(), injection, &review(&pod(account))).await;
             assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
             assert_eq!(answer.response.warnings, Vec::<String>::new());
         }
@@ -88,8 +90,8 @@ async fn who_names_no_role_is_admitted_everywhere() {
 async fn undecided(error: Option<LookupError>, body: &Value, word: &str) {
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
         let answer = match error {
-            Some(error) => ask(Nobody(error), injection, body).await,
-            None => ask(accounts(), injection, body).await,
+            Some(error) => ask(FailingLookups(error), injection, body).await,
+            None => ask(service_accounts(), injection, body).await,
         };
         assert_eq!((reason(&answer), answer.response.allowed), (word, allowed), "{body}");
         assert_eq!(answer.response.patch, None);
@@ -132,22 +134,23 @@ async fn what_cannot_be_read_is_told_or_refused() {
         undecided(None, &body, "unreadable").await;
     }
     let bad = json!({"spec": {"containers": "hunter2", "serviceAccountName": "app"}});
-    let answer = ask(accounts(), Injection::Enabled, &review(&bad)).await;
-    assert!(!format!("{answer:?}").contains("hunter2"), "the pod is told in the answer");
+    let answer = ask(service_accounts(), Injection::Enabled, &review(&bad)).await;
+    assert!(!format!("{answer:?}").contains("hunter2"), "the answer contains the pod");
 }
 
 #[tokio::test]
 async fn of_a_pod_without_an_identity_nothing_more_is_read() {
     let body = review(&json!({"spec": {"containers": "hunter2"}}));
     for injection in [Injection::Enabled, Injection::Required] {
-        let answer = ask(accounts(), injection, &body).await;
+        let answer = ask(service_accounts(), injection, &body).await;
         assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
     }
 }
 
 #[tokio::test]
 async fn a_guard_rail_is_told_or_refuses_and_a_namespace_that_is_not_known_is_no_yes() {
-    let guarded = |text| accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
+    let guarded =
+        |text| service_accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
     let body = review(&pod("app"));
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
         let answer = ask(guarded("arn:aws:iam::*:role/other"), injection, &body).await;
@@ -155,11 +158,12 @@ async fn a_guard_rail_is_told_or_refuses_and_a_namespace_that_is_not_known_is_no
         assert_eq!(answer.response.patch, None);
         let answer = ask(guarded("arn:aws:iam::*:role/app"), injection, &body).await;
         assert_eq!(reason(&answer), "injected");
-        let answer = ask(NoNamespace(accounts()), injection, &body).await;
+        let answer = ask(NoNamespace(service_accounts()), injection, &body).await;
         assert_eq!((reason(&answer), answer.response.allowed), ("lookup_failed", allowed));
     }
-    let other = ask(NoNamespace(accounts()), Injection::Required, &review(&pod("other"))).await;
-    assert_eq!(reason(&other), "no_role", "who has no role needs no guard-rail");
+    let other =
+        ask(NoNamespace(service_accounts()), Injection::Required, &review(&pod("other"))).await;
+    assert_eq!(reason(&other), "no_role", "a pod without a role needs no guard-rail");
 }
 
 /// Knows ServiceAccounts and no namespace.
@@ -191,7 +195,7 @@ async fn a_label_opts_out_where_identity_is_not_required() {
         for (injection, word) in
             [(Injection::Enabled, "opted_out"), (Injection::Required, "injected")]
         {
-            let answer = ask(accounts(), injection, &review(&pod)).await;
+            let answer = ask(service_accounts(), injection, &review(&pod)).await;
             assert_eq!(reason(&answer), word, "{label}");
         }
     }
@@ -202,7 +206,7 @@ async fn other_objects_are_none_of_ours() {
     let mut review = review(&pod("app"));
     review["request"]["operation"] = json!("UPDATE");
     for injection in [Injection::Enabled, Injection::Required] {
-        let answer = ask(Nobody(LookupError::Failed), injection, &review).await;
+        let answer = ask(FailingLookups(LookupError::Failed), injection, &review).await;
         assert_eq!((reason(&answer), answer.response.allowed), ("not_applicable", true));
     }
 }
@@ -210,7 +214,7 @@ async fn other_objects_are_none_of_ours() {
 #[tokio::test]
 async fn each_review_is_counted_once_by_path_outcome_and_reason() {
     let metrics = Metrics::default();
-    let webhook = Webhook::new(accounts(), Settings::default(), metrics.clone());
+    let webhook = Webhook::new(service_accounts(), Settings::default(), metrics.clone());
     let bodies = [review(&pod("app")), review(&pod("bad")), json!("hunter2")];
     for body in bodies {
         let body = body.to_string();

@@ -86,9 +86,9 @@ pub(super) fn read(
 /// Credentials for another ServiceAccount must not be served, even if a proxy or EKS Auth itself
 /// mixed up the responses.
 fn must_be_for(success: &AssumeRoleOutput, caller: &Caller) -> Result<(), ExchangeError> {
-    let account = &caller.service_account;
-    let same = success.subject.namespace == account.namespace()
-        && success.subject.service_account == account.name()
+    let service_account = &caller.service_account;
+    let same = success.subject.namespace == service_account.namespace()
+        && success.subject.service_account == service_account.name()
         && caller.audiences.contains(&success.audience);
     let message = "EKS Auth returned credentials for another ServiceAccount; discarding them";
     same.then_some(()).ok_or_else(|| ExchangeError::transient("WrongSubject", message))

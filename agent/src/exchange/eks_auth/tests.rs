@@ -84,8 +84,8 @@ async fn world() -> (World, Eks, Guards) {
     let world = world_with(
         |_| Arc::new(exchange),
         pod_identity_rules(),
-        |extras| {
-            extras.namespaces = Arc::new(known);
+        |options| {
+            options.namespaces = Arc::new(known);
         },
     );
     (world.await, eks, guards)

@@ -1,8 +1,9 @@
 //! The decision with its reasons: every source, and why it did not decide.
 
 use super::{
-    Denial, Facts, Grant, GrantRules, Source, grant,
-    source::{choose, config_map_counts},
+    Denial, Facts, Grant, GrantRules, Source,
+    choice::{choose, config_map_counts},
+    grant,
 };
 
 /// A decision and what led to it.

@@ -11,8 +11,9 @@ fn check_as(
     facts: Option<&ServiceAccountFacts>,
 ) -> Result<Decision, ResolveError> {
     let namespace = namespace(None);
-    let asked = Asked { caller, account: facts, association: None, namespace: &namespace };
-    decide(&asked, &sessions(Exchange::WebIdentity))
+    let request =
+        RequestFacts { caller, service_account: facts, association: None, namespace: &namespace };
+    decide(&request, &sessions(Exchange::WebIdentity))
 }
 
 #[test]
@@ -30,7 +31,7 @@ fn without_a_role_there_is_none() {
     let exchange = Exchange::WebIdentity;
     let no_role = ResolveError::NoRole { service_account: service_account.clone(), exchange };
     assert_eq!(check(&facts(&[])), Err(no_role));
-    assert_eq!(check_as(&caller(), None), Err(ResolveError::NoAccount(service_account)));
+    assert_eq!(check_as(&caller(), None), Err(ResolveError::NoServiceAccount(service_account)));
 }
 
 #[test]
@@ -43,8 +44,8 @@ fn a_role_that_is_none_names_the_annotation() {
 fn a_service_account_that_was_made_again_inherits_nothing() {
     let mut facts = facts(&[("role-arn", ROLE)]);
     facts.uid = "another".to_owned();
-    let account = caller().service_account;
-    assert_eq!(check(&facts), Err(ResolveError::OtherAccount(account)));
+    let service_account = caller().service_account;
+    assert_eq!(check(&facts), Err(ResolveError::ReplacedServiceAccount(service_account)));
 }
 
 #[test]

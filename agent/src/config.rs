@@ -1,0 +1,93 @@
+//! What an agent is built from. The daemon passes a cluster and AWS, a test passes maps.
+
+use std::sync::Arc;
+
+use podrole_identity::{AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate};
+use podrole_runtime::latest::Latest;
+
+use crate::{
+    clock::Clock,
+    events::Notices,
+    exchange::ExchangeClient,
+    hosts::Hosts,
+    keys::JwksCache,
+    limit::PodLimit,
+    metrics::Metrics,
+    node::Liveness,
+    peer::{PeerCheck, VerifyPeer},
+    resolve::{Namespaces, ServiceAccounts, Sessions, Unguarded},
+    token::Rules,
+};
+
+/// The default of [`AgentOptions::max_bytes`].
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// What an agent reads from and calls, and its options.
+pub struct AgentConfig {
+    /// The keys that tokens are verified with.
+    pub keys: JwksCache,
+    /// What tokens must claim.
+    pub rules: Rules,
+    /// Where ServiceAccounts are looked up.
+    pub service_accounts: Arc<ServiceAccounts>,
+    /// Whether pods are alive.
+    pub liveness: Liveness,
+    /// How credentials are fetched.
+    pub exchange: Arc<dyn ExchangeClient>,
+    /// The values of the `Host` header that requests may carry.
+    pub hosts: Hosts,
+    /// The agent's metrics.
+    pub metrics: Metrics,
+    /// The time that tokens and credentials are compared with.
+    pub clock: Clock,
+    /// What the cluster's administrator chooses.
+    pub options: AgentOptions,
+}
+
+/// Associations, guard-rails, session names and limits.
+pub struct AgentOptions {
+    /// Roles of ServiceAccounts besides those in their annotations.
+    pub associations: Latest<AssociationList>,
+    /// Where namespaces, and with them guard-rails, are looked up.
+    pub namespaces: Arc<Namespaces>,
+    /// How sessions are made.
+    pub sessions: Sessions,
+    /// Whether a request must come from the address of its token's pod.
+    pub peers: PeerCheck,
+    /// How often a pod may request credentials.
+    pub limit: PodLimit,
+    /// Where final refusals are reported as Events, if at all.
+    pub notices: Option<Notices>,
+    /// How many sessions are cached at most.
+    pub max_sessions: u64,
+    /// The memory that cached sessions may take, in bytes.
+    pub max_bytes: usize,
+}
+
+impl AgentOptions {
+    /// Options for an agent without a cluster: no associations, no guard-rails, no limit for pods,
+    /// and a cache of 100 sessions.
+    #[must_use]
+    pub fn standalone(exchange: Exchange, rules: &Rules) -> Self {
+        let audience = rules.audiences.first().cloned().unwrap_or_else(|| exchange.audience());
+        Self {
+            associations: Latest::from(AssociationList::default()),
+            namespaces: Arc::new(Unguarded::default()),
+            sessions: Sessions {
+                rules: GrantRules {
+                    exchange,
+                    partition: Some(Partition::of_region("")),
+                    session_tags: false,
+                    ..GrantRules::default()
+                },
+                session_name: SessionNameTemplate::default(),
+                audience,
+            },
+            peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
+            limit: PodLimit::per_second(0),
+            notices: None,
+            max_sessions: 100,
+            max_bytes: MAX_BYTES,
+        }
+    }
+}

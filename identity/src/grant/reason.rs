@@ -1,0 +1,67 @@
+//! Why a role cannot be used, for programs.
+
+use crate::{Partition, PermittedRolesError, Problem, RoleArn};
+
+/// Why a role cannot be used. The first that applies, in this order, is reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DenialReason {
+    /// The exchange `assume-role` takes roles from associations, and only an annotation names one.
+    NoAssociation,
+    /// The annotation's value is not the ARN of a role.
+    BadRole(Box<Problem>),
+    /// With `web-identity` a pod can call STS itself, without the session policy.
+    PolicyNotEnforceable,
+    /// EKS allows a session policy only without session tags.
+    PolicyWithTags,
+    /// The session policy is not a JSON object.
+    MalformedPolicy,
+    /// A target role needs an external ID, and EKS's form of it needs the cluster's ARN.
+    NoExternalId,
+    /// The role is of another partition than the one whose AWS the agent calls.
+    WrongPartition {
+        /// The role.
+        role: RoleArn,
+        /// The partition that the agent calls.
+        partition: Partition,
+    },
+    /// The namespace's guard-rail does not permit the role.
+    NotPermitted {
+        /// The role.
+        role: RoleArn,
+        /// Set if the guard-rail cannot be read and therefore permits no role.
+        malformed: Option<PermittedRolesError>,
+    },
+}
+
+impl DenialReason {
+    /// The name for programs: conditions, JSON and docs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoAssociation => "NoAssociation",
+            Self::BadRole(_) => "BadRole",
+            Self::PolicyNotEnforceable => "PolicyNotEnforceable",
+            Self::PolicyWithTags => "PolicyWithTags",
+            Self::MalformedPolicy => "MalformedPolicy",
+            Self::NoExternalId => "NoExternalID",
+            Self::WrongPartition { .. } => "WrongPartition",
+            Self::NotPermitted { .. } => "NotPermitted",
+        }
+    }
+
+    /// The same for log fields and metric labels.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NoAssociation => "no_association",
+            Self::BadRole(_) => "bad_role",
+            Self::PolicyNotEnforceable => "policy_not_enforceable",
+            Self::PolicyWithTags => "policy_with_tags",
+            Self::MalformedPolicy => "malformed_policy",
+            Self::NoExternalId => "no_external_id",
+            Self::WrongPartition { .. } => "wrong_partition",
+            Self::NotPermitted { .. } => "not_permitted",
+        }
+    }
+}
