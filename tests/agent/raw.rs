@@ -16,7 +16,7 @@ pub(crate) async fn send(address: SocketAddr, request: &[u8]) -> String {
 }
 
 pub(crate) async fn send_on(mut stream: TcpStream, request: &[u8]) -> String {
-    // Who is refused early may be reset while sending.
+    // A client that is refused early may be reset while it sends.
     let _ = stream.write_all(request).await;
     let mut answers = Vec::new();
     let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answers)).await;

@@ -55,7 +55,7 @@ async fn start(cluster: &Cluster, namespace: &TestNamespace<'static>) -> anyhow:
     Ok(InCluster { plain, tls, process, folder })
 }
 
-/// Whom the SDK for Rust becomes with a token at this endpoint, or what it raises.
+/// The ARN that the SDK for Rust gets with a token at this endpoint, or its error.
 async fn become_role(ca: &Path, endpoint: &str, token: &str) -> anyhow::Result<String> {
     let file = tempfile::NamedTempFile::new()?;
     fs::write(file.path(), token)?;

@@ -67,7 +67,7 @@ impl Rules {
         let problem = |package: &Package| {
             let expression = match Expression::parse_mode(&package.licence, ParseMode::LAX) {
                 Ok(expression) => expression,
-                Err(_) => return Some("is no SPDX expression"),
+                Err(_) => return Some("is not an SPDX expression"),
             };
             let allowed =
                 expression.evaluate(|wanted| self.licences.iter().any(|it| it.satisfies(wanted)));

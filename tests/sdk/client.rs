@@ -14,7 +14,7 @@ use tokio::{
 /// Longer than any SDK tries.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The command that asks who one is.
+/// The command that asks for the caller's identity.
 pub(crate) const CALLER: [&str; 1] = ["caller-identity"];
 
 /// Variables of a container.

@@ -98,7 +98,8 @@ async fn w09_the_next_refresh_sends_the_token_that_is_then_on_disk() {
     .await;
 }
 
-/// The kubelet writes none. These SDKs do not send what no header may hold; who strips it is served.
+/// The kubelet writes no newline. A header cannot hold one, so these SDKs do not send such a token.
+/// An SDK that strips the newline gets credentials.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w10_a_token_with_a_newline_is_no_token() {
     row_of("W10 a newline in the token file", Plan::default(), async |sdk, stage| {

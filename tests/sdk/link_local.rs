@@ -79,7 +79,7 @@ async fn in_the_child_a02_by_ipv6() {
     }
 }
 
-/// A proxy that only counts who comes.
+/// A proxy that only counts its connections.
 async fn recorder() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, seen) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());

@@ -18,7 +18,7 @@ use crate::{
 /// AWS's code and status.
 type Refused = (&'static str, u16);
 
-/// A question, and what is due: whom it names, or a refusal.
+/// A question and the expected answer: an ARN, or an error.
 struct Row {
     name: &'static str,
     command: Vec<String>,

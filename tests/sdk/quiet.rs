@@ -88,7 +88,7 @@ async fn all_is_logged_but_secrets() {
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains("credentials fetched"), "nothing was logged");
     assert!(hidden.iter().all(|secret| secret.len() > 20));
-    // Who wrote it, and not what.
+    // Only the writer of the line, because its text has the secret.
     let leaky = |line: &&str| hidden.iter().any(|secret| line.contains(secret.as_str()));
     let writer = |line: &str| line.split(' ').take(4).collect::<Vec<_>>().join(" ");
     let leaks: std::collections::BTreeSet<_> = text.lines().filter(leaky).map(writer).collect();

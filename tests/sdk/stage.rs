@@ -187,7 +187,7 @@ impl Stage {
 }
 
 impl Way {
-    /// Who a pod of [`APP`] becomes.
+    /// The ARN of a pod of [`APP`].
     pub(crate) fn arn(self) -> String {
         let session = match self {
             Self::Call => "whoami",

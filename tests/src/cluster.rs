@@ -46,7 +46,7 @@ impl Cluster {
     /// The one that all tests of this binary share; the first to ask starts it, in about 7 s.
     ///
     /// # Errors
-    /// When there is no kube-apiserver to be had, or it does not come up; the message says where
+    /// If there is no kube-apiserver to be had, or it does not come up; the message says where
     /// its log is.
     pub async fn shared() -> anyhow::Result<&'static Self> {
         static SHARED: OnceCell<Cluster> = OnceCell::const_new();
@@ -56,7 +56,7 @@ impl Cluster {
     /// One of one's own, whose tokens name `issuer`.
     ///
     /// # Errors
-    /// As [`Cluster::shared`].
+    /// The same as [`Cluster::shared`].
     pub async fn start(issuer: &str) -> anyhow::Result<Self> {
         podrole_runtime::crypto::install();
         start::start(issuer).await
@@ -66,7 +66,7 @@ impl Cluster {
     /// key, in the name of `issuer`, and takes those of its predecessor's own issuer and key too.
     ///
     /// # Errors
-    /// As [`Cluster::shared`].
+    /// The same as [`Cluster::shared`].
     pub async fn successor(&self, issuer: &str) -> anyhow::Result<Self> {
         start::successor(self, issuer).await
     }
@@ -75,7 +75,7 @@ impl Cluster {
     /// that it was made in.
     ///
     /// # Errors
-    /// When the kubeconfig is gone.
+    /// If the kubeconfig is gone.
     pub async fn client(&self) -> anyhow::Result<Client> {
         let file = Kubeconfig::read_from(self.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
@@ -91,7 +91,7 @@ impl Cluster {
     /// Writes a kubeconfig that acts with `token`, a ServiceAccount's perhaps.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn kubeconfig_with(&self, name: &str, token: &str) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(format!("{name}.kubeconfig"));
         files::write_kubeconfig(&path, &self.url, &self.ca_file(), token)?;
@@ -119,7 +119,7 @@ impl Cluster {
     /// The keys that its tokens are signed with, as it publishes them.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If it does not answer.
     pub async fn jwks(&self) -> anyhow::Result<serde_json::Value> {
         let request = http::Request::get("/openid/v1/jwks").body(Vec::new())?;
         let answer = self.client().await?.request_text(request).await?;

@@ -13,7 +13,7 @@ use crate::wait;
 /// The status and the body of `GET path`; `authorization` is sent as it is.
 ///
 /// # Errors
-/// When there is no whole answer.
+/// If the answer is not complete.
 pub async fn get(
     address: SocketAddr,
     path: &str,
@@ -35,7 +35,7 @@ pub async fn get(
 /// The agent's answer to a request for credentials with this token.
 ///
 /// # Errors
-/// When it does not answer, or not in JSON.
+/// If it does not answer, or not in JSON.
 pub async fn credentials(agent: SocketAddr, token: &str) -> anyhow::Result<(u16, Value)> {
     let (status, body) = get(agent, "/v1/credentials", Some(token)).await?;
     Ok((status, serde_json::from_str(&body)?))

@@ -79,7 +79,7 @@ impl TestNamespace<'_> {
     /// The same namespace, by another API server of its cluster.
     ///
     /// # Errors
-    /// When that one's kubeconfig is gone.
+    /// If that one's kubeconfig is gone.
     pub async fn by<'a>(&self, cluster: &'a Cluster) -> anyhow::Result<TestNamespace<'a>> {
         Ok(TestNamespace { cluster, client: cluster.client().await?, name: self.name.clone() })
     }
@@ -108,7 +108,7 @@ impl TestNamespace<'_> {
     /// Makes a pod of `manifest` (JSON as kubectl would send it) and gives it as it was stored.
     ///
     /// # Errors
-    /// When it is no pod, and what the API server says.
+    /// If the manifest is not a pod, or if the API server rejects it.
     pub async fn pod(&self, manifest: Value) -> anyhow::Result<Pod> {
         self.send(manifest, &PostParams::default()).await
     }
@@ -116,14 +116,14 @@ impl TestNamespace<'_> {
     /// What the pod of `manifest` would be if it were made: admission runs, nothing is stored.
     ///
     /// # Errors
-    /// As [`TestNamespace::pod`].
+    /// The same as [`TestNamespace::pod`].
     pub async fn dry_run(&self, manifest: Value) -> anyhow::Result<Pod> {
         let params = PostParams { dry_run: true, ..PostParams::default() };
         self.send(manifest, &params).await
     }
 
     async fn send(&self, manifest: Value, params: &PostParams) -> anyhow::Result<Pod> {
-        let pod: Pod = serde_json::from_value(manifest).context("the manifest is no pod")?;
+        let pod: Pod = serde_json::from_value(manifest).context("the manifest is not a pod")?;
         let api = Api::<Pod>::namespaced(self.client(), &self.name);
         Ok(api.create(params, &pod).await?)
     }
@@ -132,7 +132,7 @@ impl TestNamespace<'_> {
     /// does; it lives `seconds` (600 at least, says Kubernetes).
     ///
     /// # Errors
-    /// When the pod names no ServiceAccount, and what the API server says.
+    /// If the pod names no ServiceAccount, and what the API server says.
     pub async fn bound_token(
         &self,
         pod: &Pod,

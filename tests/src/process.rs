@@ -39,7 +39,7 @@ impl Process {
     /// the process has ended, unless [`keep`] was called on it.
     ///
     /// # Errors
-    /// When the log cannot be written or there is no `sh`.
+    /// If the log cannot be written or there is no `sh`.
     pub fn start(name: &str, folder: &Path, command: &Command) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let ended = folder.join(format!("{name}.ended"));

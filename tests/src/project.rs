@@ -17,7 +17,7 @@ pub fn root() -> &'static Path {
 /// The files that git tracks or would track, relative to the root; those that are there.
 ///
 /// # Errors
-/// When git does not answer.
+/// If git does not answer.
 pub fn files() -> anyhow::Result<Vec<PathBuf>> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "-co", "--exclude-standard"])
@@ -41,7 +41,7 @@ pub fn files() -> anyhow::Result<Vec<PathBuf>> {
 /// test.
 ///
 /// # Errors
-/// When it is not there; the message says how to build it.
+/// If it is not there; the message says how to build it.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let beside = || {
         let test = std::env::current_exe().ok()?;
@@ -73,7 +73,7 @@ pub fn folder_from(script: &str) -> anyhow::Result<PathBuf> {
 /// Where what is made once is kept: `$PODROLE_CACHE`, else `podrole` in the user's cache.
 ///
 /// # Errors
-/// When the user has neither a cache nor a home.
+/// If the user has neither a cache nor a home.
 pub fn cache() -> anyhow::Result<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     folder("PODROLE_CACHE")

@@ -18,7 +18,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// all else (rules, selectors, match conditions) stays as it is written.
 ///
 /// # Errors
-/// When the text is no MutatingWebhookConfiguration.
+/// If the text is not a MutatingWebhookConfiguration.
 pub fn fill(
     yaml: &str,
     base: &str,
@@ -26,7 +26,7 @@ pub fn fill(
     name: &str,
 ) -> anyhow::Result<MutatingWebhookConfiguration> {
     let mut configuration: MutatingWebhookConfiguration =
-        serde_saphyr::from_str(yaml).context("it is no MutatingWebhookConfiguration")?;
+        serde_saphyr::from_str(yaml).context("it is not a MutatingWebhookConfiguration")?;
     configuration.metadata.name = Some(format!("podrole-{name}"));
     for webhook in configuration.webhooks.iter_mut().flatten() {
         let path = path(&webhook.client_config);
@@ -57,7 +57,7 @@ impl TestNamespace<'_> {
     /// needs a moment to hear of it: ask [`TestNamespace::dry_run`] until the pod is changed.
     ///
     /// # Errors
-    /// When the text is no such configuration, and what the API server says.
+    /// If the text is not such a configuration, or if the API server rejects it.
     pub async fn register_webhook(
         &self,
         yaml: &str,

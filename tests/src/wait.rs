@@ -33,7 +33,7 @@ pub async fn found<T>(
 /// Polls until `so` returns true.
 ///
 /// # Errors
-/// As [`found`].
+/// The same as [`found`].
 pub async fn until(
     what: &str,
     patience: Duration,

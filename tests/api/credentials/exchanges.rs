@@ -151,7 +151,7 @@ impl Stage {
         })
     }
 
-    /// Who the credentials say that their bearer is.
+    /// The ARN of the credentials, as STS returns it.
     async fn whoami(&self, credentials: &Value) -> String {
         let variable = |name: &str, value: &Value| {
             (name.to_owned(), value.as_str().unwrap_or_default().to_owned())

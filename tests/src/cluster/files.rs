@@ -20,7 +20,7 @@ pub(super) const TOKENS: &str = "tokens.csv";
 /// Writes the key pair that ServiceAccount tokens are signed with.
 ///
 /// # Errors
-/// When a key cannot be made or a file not be written.
+/// If a key cannot be made or a file not be written.
 pub(super) fn write_keys(folder: &Path) -> anyhow::Result<()> {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)
         .context("cannot make the key that signs tokens")?;
@@ -31,7 +31,7 @@ pub(super) fn write_keys(folder: &Path) -> anyhow::Result<()> {
 /// Writes the administrator's token.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub(super) fn write_user(folder: &Path, token: &str) -> anyhow::Result<()> {
     let user = format!("{token},admin,admin,\"system:masters\"\n");
     write_private(&folder.join(TOKENS), &user)
@@ -40,7 +40,7 @@ pub(super) fn write_user(folder: &Path, token: &str) -> anyhow::Result<()> {
 /// Writes a kubeconfig with one server and one user.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub(super) fn write_kubeconfig(
     path: &Path,
     url: &str,
@@ -61,7 +61,7 @@ pub(super) fn write_kubeconfig(
 /// 32 random hexadecimal digits.
 ///
 /// # Errors
-/// When the system has no randomness.
+/// If the system has no randomness.
 pub(super) fn random_token() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     aws_lc_rs::rand::fill(&mut bytes).ok().context("no random bytes")?;
