@@ -10,7 +10,8 @@ mod whoami;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use podrole_runtime::config;
 
 /// AWS IAM roles for pods on any Kubernetes cluster
 #[derive(Parser)]
@@ -31,7 +32,15 @@ enum Command {
 
 fn main() -> ExitCode {
     podrole_runtime::crypto::install();
-    let command = Podrole::parse().command;
+    let (Podrole { command }, matches) = config::parse::<Podrole>();
+    if let Command::Sandbox(args) = &command
+        && args.print.print_config
+        && let Some((name, matches)) = matches.subcommand()
+        && let Some(sandbox) = Podrole::command().find_subcommand(name)
+    {
+        print!("{}", config::yaml(sandbox, matches, &[]));
+        return ExitCode::SUCCESS;
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
+use podrole_runtime::config;
 use podrole_sandbox::{SandboxArgs, run};
 
 /// A small AWS STS and IAM that checks signatures, tokens and policies, for laptops, kind clusters and CI
@@ -15,7 +16,12 @@ struct Program {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Program::parse().args).await {
+    let (program, matches) = config::parse::<Program>();
+    if program.args.print.print_config {
+        print!("{}", config::yaml(&Program::command(), &matches, &[]));
+        return ExitCode::SUCCESS;
+    }
+    match run(program.args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("podrole-sandbox: {error:#}");

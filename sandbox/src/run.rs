@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use podrole_runtime::{
+    config::PrintConfigArgs,
     logging::{self, LogArgs},
     shutdown,
 };
@@ -70,6 +71,10 @@ pub struct SandboxArgs {
     /// The flags for logs
     #[command(flatten)]
     pub log: LogArgs,
+
+    /// The flag `--print-config`, which the program handles before it calls [`run`]
+    #[command(flatten)]
+    pub print: PrintConfigArgs,
 }
 
 /// Runs a sandbox until the process gets a signal to stop.
