@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use podrole_identity::{AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate};
+use podrole_identity::{
+    AnnotationPrefix, AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate,
+};
 use podrole_runtime::latest::Latest;
 
 use crate::{
@@ -81,6 +83,7 @@ impl AgentOptions {
                     ..GrantRules::default()
                 },
                 session_name: SessionNameTemplate::default(),
+                annotation_prefix: AnnotationPrefix::default(),
                 audience,
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },

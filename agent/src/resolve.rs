@@ -53,7 +53,8 @@ fn check_service_account<'a>(
     let is_own = |audience: &String| own.is_some_and(|own| own.as_str() == audience);
     if !caller.listed_audience && !caller.audiences.iter().any(is_own) {
         let wanted = own.unwrap_or(&sessions.audience).to_string();
-        return Err(ResolveError::Audience { wanted });
+        let annotation = sessions.annotation_prefix.key("audience");
+        return Err(ResolveError::Audience { wanted, annotation });
     }
     Ok(facts)
 }

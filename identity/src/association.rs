@@ -44,8 +44,16 @@ pub struct AssociationList {
 #[non_exhaustive]
 pub enum AssociationListError {
     /// It is not JSON of the right form.
-    #[error("the association list is not JSON of the form {{\"identities\":[...]}}: {0}")]
-    Form(#[from] serde_json::Error),
+    #[error(
+        "the association list is not JSON of the form {{\"identities\":[{{\"namespace\":...,\
+         \"serviceAccount\":...}}]}} (line {line}, column {column})"
+    )]
+    Form {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
     /// An entry is not valid.
     #[error("identity {index} of the association list: {error}")]
     Entry {
@@ -74,9 +82,12 @@ pub enum AssociationError {
     /// The duration is out of bounds.
     #[error("durationSeconds: set a number from 900 to 43200")]
     Duration,
-    /// There is a target role and no role to assume it with.
-    #[error("targetRoleArn: set roleArn too, because the target role is assumed with it")]
-    NoRole,
+    /// A field for the role, and no role.
+    #[error("{0}: set roleArn too; without it an entry only selects the provider")]
+    NoRole(&'static str),
+    /// The external ID is not one that STS accepts.
+    #[error("externalId: it has 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -")]
+    ExternalId,
     /// The session name is not valid.
     #[error("sessionName: {0}")]
     SessionName(#[from] SessionNameError),
@@ -95,14 +106,40 @@ struct RawAssociation {
     role_arn: Option<String>,
     target_role_arn: Option<String>,
     external_id: Option<String>,
-    #[serde(default)]
-    disable_session_tags: bool,
+    disable_session_tags: Option<bool>,
     policy: Option<String>,
     duration_seconds: Option<u32>,
     session_name: Option<String>,
 }
 
 impl RawAssociation {
+    /// Go and templates write an unset text as an empty one. A policy is the exception: an empty
+    /// one is not "no policy", which would widen the session.
+    fn without_empty_texts(self) -> Self {
+        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Self {
+            role_arn: text(self.role_arn),
+            target_role_arn: text(self.target_role_arn),
+            external_id: text(self.external_id),
+            session_name: text(self.session_name),
+            ..self
+        }
+    }
+
+    /// The first field that says something about a role.
+    fn role_field(&self) -> Option<&'static str> {
+        [
+            ("targetRoleArn", self.target_role_arn.is_some()),
+            ("externalId", self.external_id.is_some()),
+            ("disableSessionTags", self.disable_session_tags == Some(true)),
+            ("policy", self.policy.is_some()),
+            ("durationSeconds", self.duration_seconds.is_some()),
+            ("sessionName", self.session_name.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(field, is_set)| is_set.then_some(field))
+    }
+
     fn check(self) -> Result<Association, AssociationError> {
         let role = |arn: Option<String>, field| {
             let checked = arn.map(|arn| arn.parse::<RoleArn>()).transpose();
@@ -111,8 +148,11 @@ impl RawAssociation {
         if self.duration_seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
             return Err(AssociationError::Duration);
         }
-        if self.target_role_arn.is_some() && self.role_arn.is_none() {
-            return Err(AssociationError::NoRole);
+        if let Some(field) = self.role_field().filter(|_| self.role_arn.is_none()) {
+            return Err(AssociationError::NoRole(field));
+        }
+        if !self.external_id.as_deref().is_none_or(is_external_id) {
+            return Err(AssociationError::ExternalId);
         }
         let session_name = self.session_name.map(|name| name.parse()).transpose();
         Ok(Association {
@@ -120,12 +160,18 @@ impl RawAssociation {
             role: role(self.role_arn, "roleArn")?,
             target_role: role(self.target_role_arn, "targetRoleArn")?,
             external_id: self.external_id,
-            disable_session_tags: self.disable_session_tags,
+            disable_session_tags: self.disable_session_tags.unwrap_or_default(),
             policy: self.policy,
             duration_seconds: self.duration_seconds,
             session_name: session_name?,
         })
     }
+}
+
+/// Source: the pattern and the bounds of STS's ExternalId.
+fn is_external_id(text: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+    (2..=1224).contains(&text.len()) && text.bytes().all(is_legal)
 }
 
 impl AssociationList {
@@ -137,10 +183,13 @@ impl AssociationList {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        let raw: RawList = serde_json::from_str(text)?;
+        // The parser's own text quotes values, and the file may be another one, with secrets.
+        let raw: RawList = serde_json::from_str(text).map_err(|error| {
+            AssociationListError::Form { line: error.line(), column: error.column() }
+        })?;
         let mut list = Self::default();
         for (index, entry) in raw.identities.into_iter().enumerate() {
-            let checked = entry.check();
+            let checked = entry.without_empty_texts().check();
             let checked = checked.map_err(|error| AssociationListError::Entry { index, error })?;
             match list.associations.entry(checked.service_account.clone()) {
                 Entry::Vacant(vacant) => {
@@ -198,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_text_is_an_absent_one() {
+        let text = r#"{"identities":[{"namespace":"shop","serviceAccount":"app","roleArn":"",
+            "targetRoleArn":"","externalId":"","sessionName":"","disableSessionTags":null}]}"#;
+        let list = AssociationList::read(text).unwrap();
+        let entry = list.find(&account("shop/app")).unwrap();
+        assert_eq!((&entry.role, &entry.target_role, &entry.external_id), (&None, &None, &None));
+    }
+
+    #[test]
     fn the_first_of_two_entries_is_used() {
         let entry = |role: &str| {
             format!(
@@ -218,6 +276,10 @@ mod tests {
             (r#""roleArn":"app""#, "roleArn"),
             (r#""targetRoleArn":"arn:aws:iam::111122223333:role/t""#, "targetRoleArn"),
             (r#""durationSeconds":60"#, "durationSeconds"),
+            (r#""durationSeconds":900"#, "durationSeconds: set roleArn"),
+            (r#""policy":"{}""#, "policy: set roleArn"),
+            (r#""disableSessionTags":true"#, "disableSessionTags: set roleArn"),
+            (r#""roleArn":"arn:aws:iam::111122223333:role/t","externalId":"a b""#, "externalId"),
             (r#""sessionName":"a b""#, "sessionName"),
         ] {
             let text =
@@ -226,6 +288,8 @@ mod tests {
             assert!(error.contains("identity 0") && error.contains(word), "{error}");
         }
         assert!(AssociationList::read("[]").is_err());
+        let secret = AssociationList::read(r#""hunter2""#).unwrap_err().to_string();
+        assert!(!secret.contains("hunter2") && secret.contains("line 1"), "{secret}");
         assert!(AssociationList::read("").unwrap().is_empty());
     }
 }

@@ -22,9 +22,9 @@ const ANY: &str = "*";
 /// The ConfigMap's entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleMap {
-    exact: HashMap<ServiceAccountRef, RoleEntry>,
+    exact: HashMap<ServiceAccountRef, Result<RoleEntry, RoleEntryError>>,
     /// By name alone, for entries of any namespace.
-    any_namespace: HashMap<String, RoleEntry>,
+    any_namespace: HashMap<String, Result<RoleEntry, RoleEntryError>>,
 }
 
 /// The entry of one ServiceAccount.
@@ -88,7 +88,9 @@ impl fmt::Display for RoleMapProblem {
 }
 
 impl RoleMap {
-    /// Reads the JSON. Entries that cannot be used are left out and returned; the others count.
+    /// Reads the JSON. Errors of entries are returned beside the map. An entry that names a
+    /// ServiceAccount but cannot be used stays in the map as its error: otherwise a typing error
+    /// in the entry of one ServiceAccount would select the broader one for any namespace.
     ///
     /// # Errors
     /// If the text is not a JSON object.
@@ -114,23 +116,29 @@ impl RoleMap {
         composer: Option<&RoleComposer>,
     ) -> Result<(), RoleEntryError> {
         let (namespace, name) = key.split_once('/').ok_or(RoleEntryError::Key)?;
-        let entry = RoleEntry::read(value, composer)?;
         // `*` is not a legal namespace: any legal one serves to check the name.
         let checked = if namespace == ANY { "any" } else { namespace };
         let service_account = ServiceAccountRef::new(checked, name)?;
+        let entry = RoleEntry::read(value, composer);
+        let problem = entry.as_ref().err().cloned();
         if namespace == ANY {
             self.any_namespace.insert(name.to_owned(), entry);
         } else {
             self.exact.insert(service_account, entry);
         }
-        Ok(())
+        problem.map_or(Ok(()), Err)
     }
 
-    /// The entry of a ServiceAccount: its own, else the one for its name in any namespace.
+    /// The entry of a ServiceAccount, or why it cannot be used: its own, else the one for its name
+    /// in any namespace.
     #[must_use]
-    pub fn find(&self, service_account: &ServiceAccountRef) -> Option<&RoleEntry> {
+    pub fn find(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> Option<Result<&RoleEntry, &RoleEntryError>> {
         let own = self.exact.get(service_account);
-        own.or_else(|| self.any_namespace.get(service_account.name()))
+        let found = own.or_else(|| self.any_namespace.get(service_account.name()));
+        found.map(Result::as_ref)
     }
 }
 

@@ -117,7 +117,7 @@ pub struct Args {
     /// EKS's name of --associations. Clusters that set it run EKS's agent, so the default of
     /// --exchange is then eks-auth
     #[arg(long, value_name = "FILE", conflicts_with = "associations")]
-    pub watch_container_credentials_config: Option<PathBuf>,
+    pub watch_container_credentials_config: Option<String>,
 
     /// Whether to read roles from the ConfigMap pod-identity-webhook, too
     #[arg(
@@ -205,7 +205,7 @@ impl Args {
     /// As in EKS's webhook, an empty path counts as unset.
     fn eks_list(&self) -> Option<&Path> {
         let file = self.watch_container_credentials_config.as_deref();
-        file.filter(|path| !path.as_os_str().is_empty())
+        file.filter(|path| !path.is_empty()).map(Path::new)
     }
 
     /// Adds the EC2 instance's AWS account and region, if bare role names need them.

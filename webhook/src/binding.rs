@@ -32,7 +32,9 @@ impl Binding {
             Err(denial) => Some(denial.source),
         };
         let mut annotations = sources.annotations.clone();
-        if let Some(entry) = sources.role_map.filter(|_| decides == Some(Source::ConfigMap)) {
+        if let Some(entry) =
+            sources.role_map.and_then(Result::ok).filter(|_| decides == Some(Source::ConfigMap))
+        {
             complete(&mut annotations, entry);
         }
         Self { service_account: service_account.clone(), grant, annotations }

@@ -24,9 +24,6 @@ pub(crate) fn update(
         Err(error) => {
             tracing::error!(%error, "could not read the ConfigMap {ROLE_MAP_NAME}; keeping its last good content");
             metrics.source_errors(Source::ConfigMap, 1);
-            if roles.current().is_none() {
-                roles.set(RoleMap::default());
-            }
         }
     }
 }
@@ -36,7 +33,7 @@ mod tests {
     use super::*;
 
     fn role_of(map: &RoleMap) -> Option<String> {
-        map.find(&"shop/app".parse().unwrap()).map(|entry| entry.role.name().to_owned())
+        map.find(&"shop/app".parse().unwrap())?.ok().map(|entry| entry.role.name().to_owned())
     }
 
     #[test]
@@ -44,7 +41,7 @@ mod tests {
         let (roles, metrics) = (Latest::default(), Metrics::default());
         let text = r#"{"shop/app":{"RoleARN":"arn:aws:iam::111122223333:role/a"}}"#;
         update(&roles, Some("{"), None, &metrics);
-        assert_eq!(*roles.current().unwrap(), RoleMap::default());
+        assert!(roles.current().is_none(), "roles that were never read are unknown, not absent");
         update(&roles, Some(text), None, &metrics);
         for bad in ["{", "[]", "7"] {
             update(&roles, Some(bad), None, &metrics);

@@ -51,7 +51,11 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
         plan.add_container(ContainerPatch::new(list, index, container));
     }
     let problems = annotations.problems.iter().chain(&binding.annotations.problems);
-    plan.finish(problems.map(ToString::to_string))
+    let outcome = plan.finish(problems.map(ToString::to_string));
+    match &binding.grant {
+        Ok(_) => outcome,
+        Err(denial) => outcome.warn_first(denial.summary()),
+    }
 }
 
 /// The containers that the annotations of the pod and its ServiceAccount select, each with its list

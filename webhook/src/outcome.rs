@@ -140,6 +140,19 @@ impl Outcome {
         }
     }
 
+    /// The same with one more warning, in front of the others. A pod that has everything already
+    /// had it on its first pass.
+    #[must_use]
+    pub(crate) fn warn_first(mut self, warning: String) -> Self {
+        match &mut self {
+            Self::Skip { reason: Reason::NothingToAdd, .. } | Self::Refuse { .. } => {}
+            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => {
+                warnings.insert(0, warning);
+            }
+        }
+        self
+    }
+
     /// The outcome in a namespace that requires injection: a pod that could not be decided is rejected.
     #[must_use]
     pub fn required(self) -> Self {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use podrole_identity::{
-    Association, AssociationList, RoleEntry, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
-    Sources,
+    Association, AssociationList, RoleEntry, RoleEntryError, RoleMap, ServiceAccountAnnotations,
+    ServiceAccountRef, Sources,
 };
 use podrole_runtime::latest::Latest;
 
@@ -40,8 +40,9 @@ impl ConfiguredSources {
         let list = self.associations.as_ref().map(|it| it.current().ok_or(LookupError::Unsynced));
         let mut snapshot =
             Snapshot { service_account, annotations, list: list.transpose()?, map: None };
-        // The ConfigMap comes last: what an earlier source decides does not wait for it.
-        if let Some(map) = self.config_map.as_ref().filter(|_| !snapshot.names_a_role()) {
+        // The ConfigMap comes last: what an earlier source decides does not wait for it, nor does a
+        // ServiceAccount on the list, whose provider the ConfigMap cannot serve.
+        if let Some(map) = self.config_map.as_ref().filter(|_| !snapshot.decides_earlier()) {
             snapshot.map = Some(map.current().ok_or(LookupError::Unsynced)?);
         }
         Ok(snapshot)
@@ -62,12 +63,12 @@ impl Snapshot<'_> {
         self.list.as_ref()?.find(self.service_account)
     }
 
-    fn entry(&self) -> Option<&RoleEntry> {
+    fn entry(&self) -> Option<Result<&RoleEntry, &RoleEntryError>> {
         self.map.as_ref()?.find(self.service_account)
     }
 
-    fn names_a_role(&self) -> bool {
-        self.annotations.names_role() || self.listed().is_some_and(|it| it.role.is_some())
+    fn decides_earlier(&self) -> bool {
+        self.annotations.names_role() || self.listed().is_some()
     }
 }
 

@@ -68,8 +68,11 @@ fn session(kind: Exchange) -> SessionRequest {
 #[test]
 fn each_refusal_has_its_status_and_code() {
     let account = || caller().service_account;
-    let no_role =
-        || ResolveError::NoRole { service_account: account(), exchange: Exchange::WebIdentity };
+    let no_role = || ResolveError::NoRole {
+        service_account: account(),
+        exchange: Exchange::WebIdentity,
+        annotation: "a".to_owned(),
+    };
     let away = || LookupError("away".to_owned());
     for (refusal, status, code) in [
         (Refusal::Token(TokenError::Expired.into()), 400, "InvalidToken"),
@@ -85,7 +88,14 @@ fn each_refusal_has_its_status_and_code() {
             403,
             "ServiceAccountReplaced",
         ),
-        (Refusal::Resolve(ResolveError::Audience { wanted: "a".to_owned() }), 400, "InvalidToken"),
+        (
+            Refusal::Resolve(ResolveError::Audience {
+                wanted: "a".to_owned(),
+                annotation: "b".to_owned(),
+            }),
+            400,
+            "InvalidToken",
+        ),
         (Refusal::Resolve(ResolveError::Lookup(away())), 503, "TryAgain"),
         (exchange(ErrorKind::NoAssociation), 404, "NoRole"),
         (exchange(ErrorKind::Role), 403, "AccessDenied"),

@@ -9,12 +9,14 @@ use super::LookupError;
 #[non_exhaustive]
 pub enum ResolveError {
     /// No source names the ServiceAccount.
-    #[error("{}", no_role(.service_account, *.exchange))]
+    #[error("{}", no_role(.service_account, *.exchange, .annotation))]
     NoRole {
         /// The ServiceAccount.
         service_account: ServiceAccountRef,
         /// The exchange, which decides where a role can come from.
         exchange: Exchange,
+        /// The annotation that names roles.
+        annotation: String,
     },
     /// A source names it, and the role cannot be used.
     #[error(transparent)]
@@ -28,11 +30,13 @@ pub enum ResolveError {
     /// The token's audience is neither the agent's nor the ServiceAccount's own.
     #[error(
         "the token has another audience; set the audience of its volume to {wanted}, or set \
-         the ServiceAccount's annotation eks.amazonaws.com/audience to the token's"
+         the ServiceAccount's annotation {annotation} to the token's"
     )]
     Audience {
         /// The audience to use.
         wanted: String,
+        /// The annotation that names an audience.
+        annotation: String,
     },
     /// A look-up failed.
     #[error("{0}; retry in a few seconds")]
@@ -45,15 +49,15 @@ pub enum ResolveError {
     NoList,
 }
 
-fn no_role(service_account: &ServiceAccountRef, exchange: Exchange) -> String {
+fn no_role(service_account: &ServiceAccountRef, exchange: Exchange, annotation: &str) -> String {
     match exchange {
         Exchange::AssumeRole => format!(
             "ServiceAccount {service_account} has no association with a role; ask the cluster's \
              administrator to add one to the association list"
         ),
         Exchange::WebIdentity | Exchange::EksAuth => format!(
-            "ServiceAccount {service_account} names no role; annotate it with \
-             eks.amazonaws.com/role-arn, or add it to the association list"
+            "ServiceAccount {service_account} names no role; annotate it with {annotation}, or give \
+             it an entry with roleArn in the association list"
         ),
     }
 }

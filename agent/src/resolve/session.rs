@@ -1,8 +1,8 @@
 //! The session for a caller whose ServiceAccount was checked. Pure.
 
 use podrole_identity::{
-    Association, Audience, CredentialProvider, Denial, Exchange, Facts, GrantRules, NamespaceFacts,
-    RoleArn, SessionNameTemplate, Sources, grant,
+    AnnotationPrefix, Association, Audience, CredentialProvider, Denial, Exchange, Facts,
+    GrantRules, NamespaceFacts, RoleArn, SessionNameTemplate, Sources, grant,
 };
 
 use super::{ResolveError, ServiceAccountFacts};
@@ -30,6 +30,8 @@ pub struct Sessions {
     pub rules: GrantRules,
     /// The name of sessions whose association sets none.
     pub session_name: SessionNameTemplate,
+    /// The prefix of EKS's annotations, for error messages.
+    pub annotation_prefix: AnnotationPrefix,
     /// The audience that error messages ask for.
     pub audience: Audience,
 }
@@ -62,6 +64,7 @@ pub(super) fn session(
     let grant = grant(&grant_facts, rules)?.ok_or_else(|| ResolveError::NoRole {
         service_account: service_account.clone(),
         exchange: rules.exchange,
+        annotation: sessions.annotation_prefix.key("role-arn"),
     })?;
     let named_for_pod = grant.session_name.is_none() && sessions.session_name.mentions_the_pod();
     let session_name = grant

@@ -27,6 +27,7 @@ fn sessions(exchange: Exchange) -> Sessions {
             ..GrantRules::default()
         },
         session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
+        annotation_prefix: AnnotationPrefix::default(),
         audience: exchange.audience(),
     }
 }

@@ -194,6 +194,7 @@ fn sessions(args: &Args) -> anyhow::Result<Sessions> {
     Ok(Sessions {
         rules: args.rules()?,
         session_name: args.session_name.clone(),
+        annotation_prefix: args.grant.annotation_prefix.clone(),
         audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange().audience()),
     })
 }

@@ -127,7 +127,7 @@ async fn if_the_target_role_refuses_the_first_roles_credentials_are_not_served()
     let web = |sts: &FakeSts| {
         Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
     };
-    let fields = json!({"targetRoleArn": TARGET, "externalId": "x"});
+    let fields = json!({"targetRoleArn": TARGET, "externalId": "the-id"});
     let web_world = world_with(web, rules(), |options| options.associations = list(&fields)).await;
     for (world, token) in [(&own_world, pods_token(&own_world)), (&web_world, web_world.token())] {
         world.sts.fails_at("role%2Ftarget", 403, "AccessDenied");

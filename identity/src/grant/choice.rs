@@ -1,7 +1,7 @@
 //! Which source decides.
 
 use super::{Facts, GrantRules, Source};
-use crate::{Association, CredentialProvider, Exchange, Problem, RoleArn};
+use crate::{Association, CredentialProvider, Exchange, Problem, RoleArn, RoleEntryError};
 
 /// The source that decides, and what it says.
 pub(super) struct Choice<'a> {
@@ -13,7 +13,7 @@ pub(super) struct Choice<'a> {
 pub(super) enum NamedRole<'a> {
     Association(&'a Association, &'a RoleArn),
     Annotation(Result<&'a RoleArn, &'a Problem>),
-    ConfigMap(&'a RoleArn),
+    ConfigMap(Result<&'a RoleArn, &'a RoleEntryError>),
     /// EKS chooses one.
     Eks,
 }
@@ -48,7 +48,7 @@ pub(super) fn choose<'a>(facts: &Facts<'a>, rules: &GrantRules) -> Option<Choice
     }
     if let Some(entry) = sources.role_map.filter(|_| config_map_counts(facts)) {
         let provider = CredentialProvider::WebIdentity;
-        let role = NamedRole::ConfigMap(&entry.role);
+        let role = NamedRole::ConfigMap(entry.map(|entry| &entry.role));
         return Some(Choice { source: Source::ConfigMap, provider, role });
     }
     // An entry without a role, or a request at the agent, is enough for EKS to decide.

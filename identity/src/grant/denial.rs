@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{DenialReason, Source, roles};
 use crate::{
-    CredentialProvider, Exchange, NamespaceFacts, PERMITTED_ROLES_ANNOTATION, RoleArn,
-    ServiceAccountRef,
+    CredentialProvider, Exchange, NamespaceFacts, PERMITTED_ROLES_ANNOTATION, ROLE_MAP_NAME,
+    RoleArn, ServiceAccountRef,
 };
 
 /// How long a warning may be: the API server cuts longer ones, kubectl shows one on one line.
@@ -53,6 +53,7 @@ impl Denial {
                     .to_owned()
             }
             DenialReason::BadRole(problem) => problem.to_string(),
+            DenialReason::BadEntry(error) => format!("entry of ConfigMap {ROLE_MAP_NAME}: {error}"),
             DenialReason::PolicyNotEnforceable => {
                 "the association's policy cannot be enforced with exchange web-identity; remove it"
                     .to_owned()
@@ -103,6 +104,11 @@ impl fmt::Display for Denial {
                 f,
                 "the role of ServiceAccount {service_account} cannot be used; correct its \
                  annotation {problem}"
+            ),
+            DenialReason::BadEntry(error) => write!(
+                f,
+                "the role of ServiceAccount {service_account} cannot be used; correct its entry in \
+                 the ConfigMap {ROLE_MAP_NAME}: {error}"
             ),
             DenialReason::PolicyNotEnforceable => write!(
                 f,

@@ -1,6 +1,6 @@
 //! Why a role cannot be used, for programs.
 
-use crate::{Partition, PermittedRolesError, Problem, RoleArn};
+use crate::{Partition, PermittedRolesError, Problem, RoleArn, RoleEntryError};
 
 /// Why a role cannot be used. The first that applies, in this order, is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum DenialReason {
     NoAssociation,
     /// The annotation's value is not the ARN of a role.
     BadRole(Box<Problem>),
+    /// The ConfigMap's entry cannot be used.
+    BadEntry(RoleEntryError),
     /// With `web-identity` a pod can call STS itself, without the session policy.
     PolicyNotEnforceable,
     /// EKS allows a session policy only without session tags.
@@ -40,7 +42,7 @@ impl DenialReason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoAssociation => "NoAssociation",
-            Self::BadRole(_) => "BadRole",
+            Self::BadRole(_) | Self::BadEntry(_) => "BadRole",
             Self::PolicyNotEnforceable => "PolicyNotEnforceable",
             Self::PolicyWithTags => "PolicyWithTags",
             Self::MalformedPolicy => "MalformedPolicy",
@@ -55,7 +57,7 @@ impl DenialReason {
     pub fn label(&self) -> &'static str {
         match self {
             Self::NoAssociation => "no_association",
-            Self::BadRole(_) => "bad_role",
+            Self::BadRole(_) | Self::BadEntry(_) => "bad_role",
             Self::PolicyNotEnforceable => "policy_not_enforceable",
             Self::PolicyWithTags => "policy_with_tags",
             Self::MalformedPolicy => "malformed_policy",

@@ -20,7 +20,9 @@ pub(super) fn steps(
     let steps = match choice.role {
         NamedRole::Association(association, role) => associated(association, role, choice, rules)?,
         NamedRole::Annotation(role) => vec![step(annotated(role, choice, facts, rules)?)],
-        NamedRole::ConfigMap(role) => vec![step(role)],
+        NamedRole::ConfigMap(role) => {
+            vec![step(role.map_err(|error| DenialReason::BadEntry(error.clone()))?)]
+        }
         NamedRole::Eks => Vec::new(),
     };
     if choice.provider == CredentialProvider::Container {

@@ -1,7 +1,8 @@
 //! The sources of roles, and what each says about a ServiceAccount.
 
 use crate::{
-    Association, CredentialProvider, RoleArn, ServiceAccountAnnotations, role_map::RoleEntry,
+    Association, CredentialProvider, RoleArn, ServiceAccountAnnotations,
+    role_map::{RoleEntry, RoleEntryError},
 };
 
 /// Where a role comes from, in the order in which the sources are asked.
@@ -31,8 +32,8 @@ pub struct Sources<'a> {
     pub listed: Option<&'a Association>,
     /// Its annotations.
     pub annotations: &'a ServiceAccountAnnotations,
-    /// Its entry in the ConfigMap of roles.
-    pub role_map: Option<&'a RoleEntry>,
+    /// Its entry in the ConfigMap of roles, or why that cannot be used.
+    pub role_map: Option<Result<&'a RoleEntry, &'a RoleEntryError>>,
 }
 
 impl Source {

@@ -268,6 +268,18 @@ fn a_guard_rail_covers_every_role_of_a_chain_and_both_providers() {
 }
 
 #[test]
+fn a_bad_entry_of_the_config_map_is_a_denial() {
+    let text = r#"{"shop/app":{"RoleARN":"x"}}"#;
+    let role_map = RoleMap::read(text, None).unwrap().0;
+    let world = World { role_map, ..World::default() };
+    assert_eq!(world.reason(&web()), "BadRole");
+    let denial = world.grant(&web()).unwrap_err();
+    assert_eq!(denial.provider, CredentialProvider::WebIdentity);
+    assert!(denial.to_string().contains("ConfigMap pod-identity-webhook"), "{denial}");
+    assert!(!denial.to_string().contains("annotation"), "{denial}");
+}
+
+#[test]
 fn a_bare_role_is_composed_before_it_is_judged() {
     let composer = RoleComposer::new("111122223333".parse().unwrap(), None, None);
     let reading = AnnotationRules { composer: Some(composer), ..AnnotationRules::default() };

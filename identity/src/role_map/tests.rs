@@ -8,7 +8,7 @@ fn read(text: &str) -> (RoleMap, Vec<String>) {
 }
 
 fn role_of(map: &RoleMap, account: &str) -> Option<String> {
-    map.find(&account.parse().unwrap()).map(|entry| entry.role.name().to_owned())
+    map.find(&account.parse().unwrap())?.ok().map(|entry| entry.role.name().to_owned())
 }
 
 #[test]
@@ -19,11 +19,11 @@ fn the_format_of_kops_is_read() {
            "*/logs":{"rolearn":"arn:aws:iam::111122223333:role/logs","TokenExpiration":0}}"#,
     );
     assert!(problems.is_empty(), "{problems:?}");
-    let app = map.find(&"shop/app".parse().unwrap()).unwrap();
+    let app = map.find(&"shop/app".parse().unwrap()).unwrap().unwrap();
     assert_eq!(app.audience.as_ref().unwrap().as_str(), "amazonaws.com");
     assert_eq!(app.sts_regional_endpoints, Some(true));
     assert_eq!(app.token_expiration.unwrap().seconds(), 3600);
-    let logs = map.find(&"any-where/logs".parse().unwrap()).unwrap();
+    let logs = map.find(&"any-where/logs".parse().unwrap()).unwrap().unwrap();
     assert_eq!((logs.role.name(), logs.token_expiration), ("logs", None));
     assert_eq!(role_of(&map, "other/app"), None);
 }
@@ -78,7 +78,7 @@ fn a_bad_key_or_value_is_reported_and_the_others_count() {
 fn a_lifetime_out_of_bounds_is_clamped() {
     let (map, _) =
         read(r#"{"a/b":{"RoleARN":"arn:aws:iam::111122223333:role/a","TokenExpiration":10}}"#);
-    let entry = map.find(&"a/b".parse().unwrap()).unwrap();
+    let entry = map.find(&"a/b".parse().unwrap()).unwrap().unwrap();
     assert_eq!(entry.token_expiration.unwrap().seconds(), 600);
 }
 
@@ -89,4 +89,13 @@ fn a_bare_role_is_composed_where_the_flag_says_so() {
     let (map, problems) = RoleMap::read(text, Some(&composer)).unwrap();
     assert!(problems.is_empty());
     assert_eq!(role_of(&map, "shop/app").as_deref(), Some("app"));
+}
+
+#[test]
+fn a_bad_entry_does_not_select_the_broader_one() {
+    let arn = r#"{"RoleARN":"arn:aws:iam::111122223333:role/broad"}"#;
+    let (map, problems) = read(&format!(r#"{{"shop/app":{{"RoleARN":"x"}},"*/app":{arn}}}"#));
+    assert_eq!(problems.len(), 1);
+    assert!(map.find(&"shop/app".parse().unwrap()).unwrap().is_err());
+    assert!(map.find(&"dev/app".parse().unwrap()).unwrap().is_ok());
 }

@@ -1,8 +1,8 @@
 //! The identity that the containers of one pod should have, computed once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialProvider, Denial, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations,
-    PodAnnotations, SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
+    Audience, CredentialProvider, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations, PodAnnotations,
+    SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl DesiredIdentity {
             settings: groups,
             audience: audience.to_string(),
             expiration_seconds: spread(provider, seconds, jitter),
-            warning: binding.grant.as_ref().err().map(Denial::summary).or(warning),
+            warning,
         }
     }
 

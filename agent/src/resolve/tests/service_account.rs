@@ -29,7 +29,11 @@ fn the_annotation_names_the_role() {
 fn without_a_role_there_is_none() {
     let service_account = caller().service_account;
     let exchange = Exchange::WebIdentity;
-    let no_role = ResolveError::NoRole { service_account: service_account.clone(), exchange };
+    let no_role = ResolveError::NoRole {
+        service_account: service_account.clone(),
+        exchange,
+        annotation: "eks.amazonaws.com/role-arn".to_owned(),
+    };
     assert_eq!(check(&facts(&[])), Err(no_role));
     assert_eq!(check_as(&caller(), None), Err(ResolveError::NoServiceAccount(service_account)));
 }
@@ -58,7 +62,13 @@ fn another_audience_must_be_the_service_accounts_own() {
     for (audience, wanted) in [("", "sts.amazonaws.com"), ("other", "other")] {
         let facts = facts(&[("role-arn", ROLE), ("audience", audience)]);
         let wanted = wanted.to_owned();
-        assert_eq!(check_as(&caller, Some(&facts)), Err(ResolveError::Audience { wanted }));
+        assert_eq!(
+            check_as(&caller, Some(&facts)),
+            Err(ResolveError::Audience {
+                wanted,
+                annotation: "eks.amazonaws.com/audience".to_owned()
+            })
+        );
     }
 }
 
