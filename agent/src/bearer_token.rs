@@ -85,7 +85,7 @@ impl<'a> PresentedToken<'a> {
 }
 
 impl BearerToken {
-    /// Stands in for the token of a pod that has not asked yet.
+    /// A placeholder for the token of a pod that has not asked yet.
     pub(crate) fn absent() -> Self {
         Self { text: Secret::new(String::new()), hash: TokenHash::default() }
     }

@@ -224,7 +224,7 @@ fn chain(
     chain.or_else("the instance's role", instance)
 }
 
-/// Stands in for the container provider, so that a profile that names it gets a clear error.
+/// Replaces the container provider, so that a profile that names it gets a clear error.
 #[derive(Debug)]
 struct RefusedProvider;
 

@@ -192,7 +192,7 @@ async fn a_changed_association_forgets_remembered_errors() {
     world.sts.works_again();
     assert_eq!(world.ask(&token).await.0, 403, "it is remembered");
     // The cache's key stays the same; only the association's text changed.
-    let renamed = list(&json!({"externalId": "of no use without a target"}));
+    let renamed = list(&json!({"externalId": "ignored-without-a-target"}));
     associations.set(AssociationList::clone(&renamed.current().unwrap()));
     assert_eq!(world.ask(&token).await.0, 200);
     associations.set(AssociationList::default());
