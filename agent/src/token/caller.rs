@@ -20,7 +20,7 @@ pub struct Caller {
     pub issuer: String,
     /// The token's audiences: sorted, without duplicates, never empty.
     pub audiences: Vec<String>,
-    /// Whether one of them is in [`Rules::audiences`]. If not, the token is accepted only if the
+    /// Whether one of them is in [`super::Rules::audiences`]. If not, the token is accepted only if the
     /// ServiceAccount's annotation names one, which [`crate::resolve::decide`] checks.
     pub listed_audience: bool,
     /// When the token expires.
