@@ -101,7 +101,7 @@ fn an_error_has_line_and_reason() {
         ("\"111122223333\"", "\"1111\"", 3, "12 digits"),
         ("[sts.amazonaws.com]", "[\"\"]", 7, "audience"),
         ("url: https://", "url: ftp://", 6, "https://"),
-        ("role/team/app", "user/app", 19, "names no role"),
+        ("role/team/app", "user/app", 19, "not the ARN of a role"),
         ("user/team/node", "role/node", 10, "is not the ARN of a user"),
         ("AKIAIOSFODNN7EXAMPLE", "AKIA", 12, "not an access key id"),
         ("secret:", "password:", 12, "password"),
