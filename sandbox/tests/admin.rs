@@ -82,7 +82,7 @@ impl Fixture {
 
     /// The status and the error code, or OK.
     async fn outcome(&self, token: &str, role: &str) -> (String, String) {
-        told(&self.assume(token, role, "").await)
+        outcome_of(&self.assume(token, role, "").await)
     }
 
     async fn fault(&self, rule: &str) {
@@ -96,7 +96,7 @@ impl Fixture {
     }
 }
 
-fn told(answer: &str) -> (String, String) {
+fn outcome_of(answer: &str) -> (String, String) {
     let status = answer.split(' ').nth(1).unwrap_or("none").to_owned();
     let code = answer.split_once("<Code>").map(|(_, rest)| rest.split('<').next().unwrap());
     (status, code.unwrap_or("OK").to_owned())
@@ -161,7 +161,7 @@ async fn each_kind_of_fault_is_injected() {
 
     fixture.fault(r#"{"status": 503, "message": "away"}"#).await;
     let answer = fixture.assume(&token, ROLE, "").await;
-    assert_eq!(told(&answer), is("503", "ServiceUnavailable"));
+    assert_eq!(outcome_of(&answer), is("503", "ServiceUnavailable"));
     assert!(answer.contains("<Message>away</Message>"), "{answer}");
     let path = "/clusters/shop/assume-role-for-pod-identity";
     let json = fixture.ask("POST", path, "content-type: application/json\r\n", "{}").await;
@@ -197,10 +197,10 @@ async fn each_kind_of_fault_is_injected() {
 
     fixture.fault("clockSkew=2h").await;
     let late = fixture.assume(&token, ROLE, "").await;
-    assert_eq!(told(&late), is("400", "ExpiredTokenException"));
+    assert_eq!(outcome_of(&late), is("400", "ExpiredTokenException"));
     assert_eq!(late.matches("\r\ndate: ").count(), 1, "{late}");
     let good = fixture.assume(&token, ROLE, "x-podrole-fault: code=AccessDenied\r\n").await;
-    assert_eq!(told(&good), is("403", "AccessDenied"));
+    assert_eq!(outcome_of(&good), is("403", "AccessDenied"));
     fixture.no_faults().await;
     assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
     assert_eq!(fixture.sandbox.calls()["AssumeRoleWithWebIdentity"], 12);
@@ -211,9 +211,9 @@ async fn a_fault_in_a_header_only_applies_to_that_request() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     let spoiled = fixture.assume(&token, ROLE, "x-podrole-fault: code=Throttling\r\n").await;
-    assert_eq!(told(&spoiled), is("400", "Throttling"));
+    assert_eq!(outcome_of(&spoiled), is("400", "Throttling"));
     let other = "x-podrole-fault: operation=GetCallerIdentity,code=Throttling\r\n";
-    assert_eq!(told(&fixture.assume(&token, ROLE, other).await), is("200", "OK"));
+    assert_eq!(outcome_of(&fixture.assume(&token, ROLE, other).await), is("200", "OK"));
     assert_eq!(fixture.outcome(&token, ROLE).await, is("200", "OK"));
     let unreadable = fixture.assume(&token, ROLE, "x-podrole-fault: nonsense\r\n").await;
     assert!(unreadable.starts_with("HTTP/1.1 400") && unreadable.contains("x-podrole-fault"));

@@ -38,7 +38,7 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = listener.local_addr().unwrap().to_string();
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    for (args, mend) in [
+    for (args, hint) in [
         (&["--config", "/none.yaml"][..], "--config"),
         (&["--config", manifest], "line "),
         (&["--config", EXAMPLE], "--issuer-url"),
@@ -62,7 +62,7 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
         ),
     ] {
         let line = refused(args);
-        assert!(line.contains(mend), "{args:?}: {line}");
+        assert!(line.contains(hint), "{args:?}: {line}");
         assert_eq!(line.trim_end().lines().count(), 1, "{line}");
     }
     let usage = refused(&["--config", EXAMPLE, "--credential-life", "soon"]);

@@ -54,10 +54,10 @@ impl Cargo {
         if let Some(error) = self.does_not_build(test)? {
             return Ok(Some(error));
         }
-        let (status, told) = self.cargo("", test, PATIENCE)?;
+        let (status, output) = self.cargo("", test, PATIENCE)?;
         Ok(if status.is_none_or(|status| !status.success()) {
             Some(format!("without a mutation `cargo test {test}` fails"))
-        } else if passed(&told) == 0 {
+        } else if passed(&output) == 0 {
             Some(format!("`cargo test {test}` runs no test"))
         } else {
             None
@@ -69,18 +69,18 @@ impl Cargo {
         if let Some(error) = self.does_not_build(test)? {
             return Ok(Outcome::Invalid(error));
         }
-        let (status, told) = self.cargo("", test, PATIENCE)?;
+        let (status, output) = self.cargo("", test, PATIENCE)?;
         Ok(match status {
             None => Outcome::Caught,
             Some(status) if status.success() => Outcome::Missed,
-            Some(_) if told.contains("test result: FAILED") => Outcome::Caught,
-            Some(_) => Outcome::Invalid(format!("no test failed, but: {}", last_line(&told))),
+            Some(_) if output.contains("test result: FAILED") => Outcome::Caught,
+            Some(_) => Outcome::Invalid(format!("no test failed, but: {}", last_line(&output))),
         })
     }
 
     fn does_not_build(&self, test: &str) -> anyhow::Result<Option<String>> {
-        let (status, told) = self.cargo("--no-run", test, BUILD_PATIENCE)?;
-        let error = told.lines().find(|line| line.starts_with("error"));
+        let (status, output) = self.cargo("--no-run", test, BUILD_PATIENCE)?;
+        let error = output.lines().find(|line| line.starts_with("error"));
         let reason = || format!("it does not compile: {}", error.unwrap_or("cargo was cut"));
         Ok(status.is_none_or(|it| !it.success()).then(reason))
     }
@@ -135,13 +135,13 @@ fn read(log: &Path) -> anyhow::Result<String> {
 }
 
 /// The tests that passed, by cargo's own lines.
-fn passed(told: &str) -> u64 {
-    let results = told.lines().filter(|line| line.starts_with("test result:"));
+fn passed(output: &str) -> u64 {
+    let results = output.lines().filter(|line| line.starts_with("test result:"));
     results.filter_map(|line| line.split_once(". ")?.1.split(' ').next()?.parse::<u64>().ok()).sum()
 }
 
-fn last_line(told: &str) -> &str {
-    told.trim_end().lines().last().unwrap_or("nothing was said")
+fn last_line(output: &str) -> &str {
+    output.trim_end().lines().last().unwrap_or("nothing was said")
 }
 
 #[cfg(test)]
@@ -150,8 +150,9 @@ mod tests {
 
     #[test]
     fn passed_tests_are_counted_over_all_binaries() {
-        let told = "test result: ok. 4 passed; 0 failed\nx\ntest result: ok. 38 passed; 0 failed\n";
-        assert_eq!(passed(told), 42);
+        let output =
+            "test result: ok. 4 passed; 0 failed\nx\ntest result: ok. 38 passed; 0 failed\n";
+        assert_eq!(passed(output), 42);
         assert_eq!(passed("running 0 tests\n"), 0);
     }
 

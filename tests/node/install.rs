@@ -15,7 +15,7 @@ use crate::{
     stage::{self, AGENT, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
-/// What the sandbox stands in front of.
+/// What the sandbox forwards to.
 const MOTO: &str = include_str!("manifests/moto.yaml");
 const RELEASE: &str = "podrole";
 /// What the example runs, which no registry brings here: our image with the CLI has its name.

@@ -20,7 +20,7 @@ pub(crate) struct Made {
     pub(crate) refused: Vec<String>,
 }
 
-/// Makes 20 pods a second, which nobody schedules, until `during` ends; it must not fail.
+/// Makes 20 pods a second, which no scheduler places, until `during` ends; it must not fail.
 pub(crate) async fn pods_meanwhile<T>(
     stage: &Stage,
     namespace: &str,
@@ -118,7 +118,7 @@ while not os.path.exists("/tmp/stop"):
 print(json.dumps({"outcomes": outcomes, "slowest_ms": round(slowest * 1000)}), flush=True)
 "#;
 
-/// A pod that asks the agent 200 times a second on new connections, until it is told to stop.
+/// A pod that asks the agent 200 times a second on new connections, until it is asked to stop.
 pub(crate) struct Asker<'a> {
     stage: &'a Stage,
     namespace: &'a str,

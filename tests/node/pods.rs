@@ -36,7 +36,7 @@ pub(crate) fn pod(name: &str, service_account: &str, containers: &[Value]) -> Va
 /// A pod of the ServiceAccount `app` for which no scheduler looks: what admission made of it is all that counts.
 pub(crate) fn unscheduled(name: &str) -> Value {
     let mut pod = pod(name, "app", &[container("app", "busybox", &["true"])]);
-    pod["spec"]["schedulerName"] = "nobody".into();
+    pod["spec"]["schedulerName"] = "none".into();
     pod
 }
 

@@ -1,6 +1,6 @@
 //! AWS's SDKs and their like, each in a real pod, by both ways and by neither.
 //!
-//! A container of the table runs `/whoami SDK`: GetCallerIdentity by that SDK's default chain, told in one line of JSON. By web
+//! A container of the table runs `/whoami SDK`: GetCallerIdentity by that SDK's default chain, printed as a line of JSON. By web
 //! identity it asks `https://sts.us-east-1.amazonaws.com`, which the cluster's DNS knows as the sandbox, whose CA the pod mounts.
 
 use std::{collections::BTreeMap, env, fs};
@@ -157,7 +157,7 @@ async fn asked(
 
 fn asking(sdk: &Sdk, way: &str) -> Value {
     let whoami = ["/whoami", sdk.name];
-    // C++ takes AWS_ENDPOINT_URL for a host's name, and asks nobody.
+    // C++ takes AWS_ENDPOINT_URL for a host's name, and sends no request.
     let unset = ["env", "-u", "AWS_ENDPOINT_URL", "/whoami", sdk.name];
     let command = if sdk.s3 && way == "web-identity" { &unset[..] } else { &whoami[..] };
     let mut container = container(sdk.name, sdk.image, command);

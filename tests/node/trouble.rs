@@ -1,4 +1,4 @@
-//! What may be wrong at install or start: each is found there, and said in a sentence with its mend.
+//! What may be wrong at install or start: each is detected there, and reported in a sentence with its fix.
 
 use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
@@ -12,7 +12,7 @@ use crate::{
     stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
 
-/// As EKS registers its own, for pods of every namespace; nobody answers.
+/// As EKS registers its own, for pods of every namespace; no process answers.
 const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
 
 /// What is wrong with an agent, its flags, its user, and what its log must say.
@@ -79,7 +79,7 @@ async fn agent(stage: &Stage, name: &str, flags: &[&str], user: i64, sentence: &
     Ok(format!("{name}: {}", said?))
 }
 
-/// The first line of a log that says `sentence`, without what stands around its words.
+/// The first line of a log that says `sentence`, without the text around it.
 async fn said(stage: &Stage, namespace: &str, pod: &str, container: &str, sentence: &str) -> Seen {
     let find = async || {
         let log = stage.log(namespace, pod, container).await?;

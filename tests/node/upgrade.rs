@@ -1,4 +1,4 @@
-//! Replaced under load: nobody notices.
+//! Replaced under load: no pod notices.
 
 use crate::{
     install,

@@ -12,7 +12,7 @@ const CONFIG: &str = include_str!("fixture.yaml");
 const CLUSTER: &str = "http://oidc.example/cluster";
 const NOW: i64 = 1_777_636_800;
 const NODE: (&str, &str) = ("AKIANODE000000000000", "node-secret");
-const NOBODY: (&str, &str) = ("AKIANOBODY0000000000", "nobody-secret");
+const UNPRIVILEGED: (&str, &str) = ("AKIAUNPRIVILEGED0000", "unprivileged-secret");
 
 fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
@@ -150,7 +150,7 @@ fn a_target_role_is_assumed_from_the_associations_role() {
     assert!(session.identity.arn.starts_with("arn:aws:sts::444455556666:assumed-role/target/eks-"));
     assert_eq!(answer.body["credentials"]["expiration"], NOW + 59 * 60);
     assert_eq!(session.attributes.tags.len(), 6, "the tags went along");
-    assert_eq!(fixture.sandbox.sessions().len(), 1, "nobody has the credentials in between");
+    assert_eq!(fixture.sandbox.sessions().len(), 1, "no caller has the credentials in between");
     // The target must allow sts:TagSession if there are tags.
     assert_eq!(refusal(&fixture.ask("far-tagged")), ("AccessDeniedException", 400));
     assert!(fixture.reason().contains("sts:TagSession"), "{}", fixture.reason());
@@ -221,7 +221,7 @@ fn the_caller_needs_permission_and_the_cluster_must_exist() {
     let unreadable = ("InvalidRequestException", 400);
     for (name, who, region, cluster, body, wanted) in [
         ("good", NODE, here, shop, &*good, ("none", 200)),
-        ("without a policy", NOBODY, here, shop, &good, denied),
+        ("without a policy", UNPRIVILEGED, here, shop, &good, denied),
         ("another region", NODE, "us-east-1", shop, &good, denied),
         ("no such cluster", NODE, here, "none", &good, ("ResourceNotFoundException", 404)),
         ("no cluster's name", NODE, here, "-shop", &good, parameter),

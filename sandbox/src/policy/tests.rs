@@ -118,7 +118,7 @@ fn unknown_elements_are_malformed() {
         ("{\"a\": \"b\"}", "{\"a\": \"b\"}, \"StringEquals\": {\"a\": \"c\"}", "occurs twice"),
         ("\"b\"", "\"${aws:username\"", "policy variable"),
         ("\"b\"", "\"${username}\"", "policy variable"),
-        ("\"b\"", "\"${aws:username, nobody}\"", "policy variable"),
+        ("\"b\"", "\"${aws:username, unknown}\"", "policy variable"),
         ("\"b\"", "{\"c\": \"d\"}", "a string or a list of strings"),
         ("\"Statement\"", "\"Statements\"", "Statements"),
         ("{\"Version\"", "[\"Version\"", "line 1"),

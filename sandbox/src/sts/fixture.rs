@@ -20,7 +20,7 @@ use crate::{call::Call, config::Config, sessions::Sessions};
 const CONFIG: &str = include_str!("fixture.yaml");
 
 pub(crate) const NODE: &str = "AKIANODE000000000000";
-pub(crate) const NOBODY: &str = "AKIANOBODY0000000000";
+pub(crate) const UNPRIVILEGED: &str = "AKIAUNPRIVILEGED0000";
 
 pub(crate) struct Fixture {
     pub(crate) config: Config,

@@ -119,13 +119,14 @@ async fn passed_on_and_rejected_calls_are_recorded() {
     assert_eq!(status, 503);
     ask(router, Request::builder().uri("/a/b").body("".into()).unwrap()).await;
     let decisions = sandbox.decisions();
-    let told: Vec<_> = decisions.iter().map(|one| (&*one.operation, one.code.as_deref())).collect();
+    let outcomes: Vec<_> =
+        decisions.iter().map(|one| (&*one.operation, one.code.as_deref())).collect();
     let wanted = [
         ("s3.PUT", None),
         ("s3.PUT", Some("ServiceUnavailable")),
         ("unsigned.GET", Some("AccessDenied")),
     ];
-    assert_eq!(told, wanted);
+    assert_eq!(outcomes, wanted);
     assert!(decisions[0].reason.ends_with("arn:aws:iam::111122223333:user/jo"));
 }
 

@@ -11,7 +11,7 @@ run() { # ARGUMENTS of the recipe
   esac
 }
 
-need() { # COMMAND MEND
+need() { # COMMAND HINT
   command -v "$1" >/dev/null && return
   echo "no $1: $2" >&2
   exit 1

@@ -1,4 +1,4 @@
-use crate::sts::fixture::{Fixture, NOBODY, NODE, Refusal, a, b, now};
+use crate::sts::fixture::{Fixture, NODE, Refusal, UNPRIVILEGED, a, b, now};
 
 fn code(answer: Result<super::GrantedSession, Refusal>) -> Option<(&'static str, u16)> {
     answer.err().map(|(code, status, _)| (code, status))
@@ -16,15 +16,15 @@ const WRONG_VALUE: Option<(&str, u16)> = Some(("InvalidParameterValue", 400));
 fn trust_and_identity_policies_decide_together() {
     let fixture = Fixture::new();
     for (name, key, role, refusal) in [
-        ("named, without a policy", NOBODY, a("named"), None),
-        ("named is somebody else", NODE, a("named"), DENIED),
+        ("named, without a policy", UNPRIVILEGED, a("named"), None),
+        ("another user is named", NODE, a("named"), DENIED),
         ("delegated, with a grant", NODE, a("delegated"), None),
-        ("delegated, without a grant", NOBODY, a("delegated"), DENIED),
+        ("delegated, without a grant", UNPRIVILEGED, a("delegated"), DENIED),
         ("named, and denied explicitly", NODE, a("forbidden"), DENIED),
         ("another account, with a grant", NODE, b("account"), None),
-        ("another account, without a grant", NOBODY, b("account"), DENIED),
+        ("another account, without a grant", UNPRIVILEGED, b("account"), DENIED),
         ("named by another account, with a grant", NODE, b("users"), None),
-        ("named by another account, without a grant", NOBODY, b("users"), DENIED),
+        ("named by another account, without a grant", UNPRIVILEGED, b("users"), DENIED),
         ("no such role", NODE, a("none"), DENIED),
         ("no such account", NODE, "arn:aws:iam::777788889999:role/none".to_owned(), DENIED),
     ] {
@@ -35,13 +35,13 @@ fn trust_and_identity_policies_decide_together() {
 #[test]
 fn missing_and_denied_roles_have_the_same_error() {
     let fixture = Fixture::new();
-    let told = |role: &str| {
+    let message = |role: &str| {
         let (_, _, text) = fixture.ask(NODE, &a(role), &[]).unwrap_err();
         text.split(" | ").next().unwrap().replace(&a(role), "<role>")
     };
-    assert_eq!(told("none"), told("named"));
+    assert_eq!(message("none"), message("named"));
     assert_eq!(
-        told("none"),
+        message("none"),
         "User: arn:aws:iam::111122223333:user/team/node is not authorized to perform: \
          sts:AssumeRole on resource: <role>"
     );
@@ -51,8 +51,8 @@ fn missing_and_denied_roles_have_the_same_error() {
 fn the_log_says_which_policy_was_missing() {
     let fixture = Fixture::new();
     let ask = |key, role: &str| why(fixture.ask(key, role, &[]));
-    assert!(ask(NOBODY, &a("delegated")).contains("the trust policy only names the account"));
-    assert!(ask(NOBODY, &b("users")).contains("the role is in another account"));
+    assert!(ask(UNPRIVILEGED, &a("delegated")).contains("the trust policy only names the account"));
+    assert!(ask(UNPRIVILEGED, &b("users")).contains("the role is in another account"));
     assert!(ask(NODE, &a("forbidden")).contains("\"Never\" denies it explicitly"));
     assert!(ask(NODE, &a("named")).contains("its Principal does not name"));
     assert!(ask(NODE, &a("delegated")).starts_with("yes: statement 1 of the trust policy and"));
@@ -100,8 +100,8 @@ fn a_sessions_length_is_limited_by_role_and_role_chaining() {
     let mut fixture = Fixture::new();
     let base = fixture.go(NODE, &a("base"), &[]);
     for (name, key, role, seconds, refusal) in [
-        ("the role's most", NOBODY, a("named"), "7200", None),
-        ("more than the role's most", NOBODY, a("named"), "7201", INVALID),
+        ("the role's most", UNPRIVILEGED, a("named"), "7200", None),
+        ("more than the role's most", UNPRIVILEGED, a("named"), "7201", INVALID),
         ("a user's own twelve hours", NODE, a("base"), "43200", None),
         ("an hour in a chain", &*base, a("of-base"), "3600", None),
         ("more than an hour in a chain", &*base, a("of-base"), "3601", INVALID),
@@ -272,7 +272,9 @@ fn a_session_policy_is_an_identity_policy() {
 fn a_source_identity_is_inherited() {
     let mut fixture = Fixture::new();
     let alice = ("SourceIdentity", "alice");
-    assert!(why(fixture.ask(NOBODY, &a("named"), &[alice])).contains("sts:SetSourceIdentity"));
+    assert!(
+        why(fixture.ask(UNPRIVILEGED, &a("named"), &[alice])).contains("sts:SetSourceIdentity")
+    );
     let first = fixture.go(NODE, &a("base"), &[alice]);
     let context = format!("{:?}", fixture.caller(&first).context(now()));
     assert!(context.contains(r#""aws:sourceidentity": ["alice"]"#), "{context}");

@@ -187,8 +187,8 @@ fn each_error_of_a_call_has_awss_code() {
             "Incorrect token audience",
         ),
     ] {
-        let (told, number, text) = ask(&wrong).unwrap_err();
-        assert_eq!((told, number), (code, status), "{name}");
+        let (error, number, text) = ask(&wrong).unwrap_err();
+        assert_eq!((error, number), (code, status), "{name}");
         assert!(text.starts_with(message), "{name}: {text}");
     }
 }

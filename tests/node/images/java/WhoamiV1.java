@@ -25,23 +25,23 @@ public final class WhoamiV1 {
 
     private static void use(AWSSecurityTokenService sts) {
         long started = System.nanoTime();
-        String told;
+        String line;
         try {
             String arn = sts.getCallerIdentity(new GetCallerIdentityRequest()).getArn();
-            told = "\"arn\":" + Json.quoted(arn);
+            line = "\"arn\":" + Json.quoted(arn);
         } catch (Exception error) {
-            told = "\"error\":" + told(error);
+            line = "\"error\":" + json(error);
         }
         long ms = (System.nanoTime() - started) / 1_000_000;
-        System.out.println("{" + told + ",\"ms\":" + ms + "}");
+        System.out.println("{" + line + ",\"ms\":" + ms + "}");
     }
 
-    private static String told(Exception error) {
-        String told = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
+    private static String json(Exception error) {
+        String line = "{\"class\":" + Json.quoted(error.getClass().getSimpleName());
         if (error instanceof AmazonServiceException) {
             AmazonServiceException aws = (AmazonServiceException) error;
-            told += ",\"code\":" + Json.quoted(aws.getErrorCode()) + ",\"status\":" + aws.getStatusCode();
+            line += ",\"code\":" + Json.quoted(aws.getErrorCode()) + ",\"status\":" + aws.getStatusCode();
         }
-        return told + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
+        return line + ",\"message\":" + Json.quoted(error.getMessage()) + "}";
     }
 }

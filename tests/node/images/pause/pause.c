@@ -1,4 +1,4 @@
-/* Holds a pod's namespaces until it is told to go, and buries what its processes leave behind. */
+/* Holds a pod's namespaces until it is signalled to stop, and buries what its processes leave behind. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

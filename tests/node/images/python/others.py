@@ -68,7 +68,7 @@ def obstore():
         try:
             store.list().collect()
         except (FileNotFoundError, BaseError) as error:
-            # Nobody made the bucket, and who asked was known.
+            # The bucket does not exist, and the caller was known.
             if not isinstance(error, FileNotFoundError) and "404" not in str(error):
                 raise
 
@@ -103,7 +103,7 @@ def passed_on(sandbox):
     return [one for one in decisions if one["operation"].startswith("s3.") and one["allowed"]]
 
 
-def told(error):
+def described(error):
     answer = getattr(error, "response", None)
     answer = answer if isinstance(answer, dict) else {}
     code = answer.get("Error", {}).get("Code")
@@ -123,7 +123,7 @@ def use(ask):
     try:
         line = {"arn": ask()}
     except Exception as error:  # whatever an application would see
-        line = {"error": told(error)}
+        line = {"error": described(error)}
     line["ms"] = round((time.monotonic() - started) * 1000)
     print(json.dumps(line), flush=True)
 

@@ -8,7 +8,7 @@ require "json"
 $stdout.sync = true
 STS = Aws::STS::Client.new
 
-def told(error)
+def described(error)
   answer = { class: error.class.name, message: error.message }
   if error.is_a?(Aws::Errors::ServiceError)
     answer[:code] = error.code
@@ -22,7 +22,7 @@ def use
   line = begin
     { arn: STS.get_caller_identity.arn }
   rescue StandardError => e # whatever an application would see
-    { error: told(e) }
+    { error: described(e) }
   end
   line[:ms] = ((Process.clock_gettime(Process::CLOCK_MONOTONIC) - started) * 1000).round
   puts JSON.generate(line)

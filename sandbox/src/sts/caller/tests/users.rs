@@ -37,7 +37,12 @@ fn a_user_signs_with_its_own_key() {
     assert_eq!((caller.region.as_str(), caller.is_temporary()), ("eu-west-1", false));
     for (name, key, service, error) in [
         ("another secret", key("other", None), "sts", SignatureError::Mismatch),
-        ("a token of somebody", key("node-secret", Some("x")), "sts", SignatureError::SessionToken),
+        (
+            "a session token with a long-term key",
+            key("node-secret", Some("x")),
+            "sts",
+            SignatureError::SessionToken,
+        ),
         ("another service", key("node-secret", None), "iam", SignatureError::Service),
     ] {
         assert_eq!(ask(&accounts, &sessions, key, service).err(), Some(error), "{name}");
