@@ -113,12 +113,12 @@ async fn not_to_know_is_not_no_role() {
 }
 
 #[tokio::test]
-async fn a_bad_role_is_told_or_refused() {
+async fn a_bad_role_is_warned_of_or_refused() {
     undecided(None, &review(&pod("bad")), "bad_role").await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_or_refused() {
+async fn an_unreadable_pod_is_warned_of_or_refused() {
     let mut wrong_version = review(&pod("app"));
     wrong_version["apiVersion"] = json!("admission.k8s.io/v2");
     let mut no_namespace = review(&pod("app"));
@@ -148,7 +148,7 @@ async fn of_a_pod_without_an_identity_nothing_more_is_read() {
 }
 
 #[tokio::test]
-async fn a_guard_rail_is_told_or_refuses_and_a_namespace_that_is_not_known_is_no_yes() {
+async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing() {
     let guarded =
         |text| service_accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
     let body = review(&pod("app"));
