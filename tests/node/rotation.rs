@@ -92,16 +92,19 @@ pub(crate) async fn rewritten(stage: &Stage) -> Seen {
     for (name, _) in WAYS {
         before.push(token(stage, name).await?);
     }
-    stage.cluster("stop", &["kubelet"]).await?;
-    stage.cluster("start", &["kubelet"]).await?;
+    let mut restarts = restart_kubelet(stage).await?;
     let restarted = Instant::now();
     let mut seen = Vec::new();
     for ((name, way), first) in WAYS.iter().zip(&before) {
         // An exec fails until the kubelet answers again.
-        stage::until(&format!("another token in pod {name}"), 150, async || {
-            Ok(token(stage, name).await.is_ok_and(|token| token != *first))
-        })
-        .await?;
+        let another = async || Ok(token(stage, name).await.is_ok_and(|token| token != *first));
+        let what = format!("another token in pod {name}");
+        // Once in four runs a kubelet that was killed wrote no token within 150 s. What is shown
+        // here is what a new token does, so the kubelet may be restarted again; the output says it.
+        while let Err(error) = stage::until(&what, 90, another).await {
+            ensure!(restarts < 3, "{error:#}, after {restarts} restarts of the kubelet");
+            restarts += restart_kubelet(stage).await?;
+        }
         let written = restarted.elapsed().as_secs();
         for (sdk, _) in SDKS {
             let words = ["-n", "rotation", "exec", name, "-c", sdk, "--", "/whoami", sdk];
@@ -116,9 +119,16 @@ pub(crate) async fn rewritten(stage: &Stage) -> Seen {
         seen.push(format!("{way}: another token after {written} s"));
     }
     Ok(format!(
-        "the kubelet restarted, no call failed; only `./test all` lets the first token expire: {}",
+        "{restarts} restarts of the kubelet, no call failed; only `./test all` lets the first token expire: {}",
         seen.join("; ")
     ))
+}
+
+/// Kills the kubelet and starts it; the number of restarts.
+async fn restart_kubelet(stage: &Stage) -> anyhow::Result<usize> {
+    stage.cluster("stop", &["kubelet"]).await?;
+    stage.cluster("start", &["kubelet"]).await?;
+    Ok(1)
 }
 
 /// How many calls of a container have gone well; an error if one has failed.
