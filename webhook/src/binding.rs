@@ -2,8 +2,10 @@
 
 use podrole_identity::{
     CredentialProvider, Denial, Facts, Grant, GrantRules, NamespaceFacts, RoleArn, RoleEntry,
-    ServiceAccountAnnotations, ServiceAccountRef, Source, Sources, grant,
+    ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
 };
+
+use crate::sources::Snapshot;
 
 /// All that is known of a pod's ServiceAccount when the pod is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,23 +20,22 @@ pub struct Binding {
 
 impl Binding {
     /// Decides by the rules that the agent decides by.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         service_account: &ServiceAccountRef,
-        sources: Sources<'_>,
+        mut annotations: ServiceAccountAnnotations,
+        snapshot: &Snapshot,
         namespace: &NamespaceFacts,
         rules: &GrantRules,
     ) -> Self {
+        let sources = snapshot.sources(service_account, &annotations);
         let facts = Facts { service_account, sources, namespace, provider: None };
         let grant = grant(&facts, rules);
         let decides = match &grant {
             Ok(grant) => grant.as_ref().map(|grant| grant.source),
             Err(denial) => Some(denial.source),
         };
-        let mut annotations = sources.annotations.clone();
-        if let Some(entry) =
-            sources.role_map.and_then(Result::ok).filter(|_| decides == Some(Source::ConfigMap))
-        {
+        let entry = snapshot.entry(service_account).and_then(Result::ok);
+        if let Some(entry) = entry.filter(|_| decides == Some(Source::ConfigMap)) {
             complete(&mut annotations, entry);
         }
         Self { service_account: service_account.clone(), grant, annotations }

@@ -19,56 +19,61 @@ pub struct ConfiguredSources {
     pub config_map: Option<Latest<RoleMap>>,
 }
 
-/// What the sources said about one ServiceAccount at one time.
-pub(crate) struct Snapshot<'a> {
-    service_account: &'a ServiceAccountRef,
-    annotations: &'a ServiceAccountAnnotations,
-    list: Option<Arc<AssociationList>>,
-    map: Option<Arc<RoleMap>>,
+/// The sources at one time, as far as they can decide about one ServiceAccount.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    pub(crate) list: Option<Arc<AssociationList>>,
+    pub(crate) map: Option<Arc<RoleMap>>,
 }
 
 impl ConfiguredSources {
-    /// What the sources say now.
+    /// The sources as they are now.
     ///
     /// # Errors
     /// If a source that could decide has not been read yet.
-    pub(crate) fn snapshot<'a>(
+    pub(crate) fn snapshot(
         &self,
-        service_account: &'a ServiceAccountRef,
-        annotations: &'a ServiceAccountAnnotations,
-    ) -> Result<Snapshot<'a>, LookupError> {
+        service_account: &ServiceAccountRef,
+        annotations: &ServiceAccountAnnotations,
+    ) -> Result<Snapshot, LookupError> {
         let list = self.associations.as_ref().map(|it| it.current().ok_or(LookupError::Unsynced));
-        let mut snapshot =
-            Snapshot { service_account, annotations, list: list.transpose()?, map: None };
+        let mut snapshot = Snapshot { list: list.transpose()?, map: None };
+        let decides_earlier =
+            annotations.names_role() || snapshot.listed(service_account).is_some();
         // The ConfigMap comes last: what an earlier source decides does not wait for it, nor does a
         // ServiceAccount on the list, whose provider the ConfigMap cannot serve.
-        if let Some(map) = self.config_map.as_ref().filter(|_| !snapshot.decides_earlier()) {
+        if let Some(map) = self.config_map.as_ref().filter(|_| !decides_earlier) {
             snapshot.map = Some(map.current().ok_or(LookupError::Unsynced)?);
         }
         Ok(snapshot)
     }
 }
 
-impl Snapshot<'_> {
-    pub(crate) fn sources(&self) -> Sources<'_> {
+impl Snapshot {
+    /// What each source says about a ServiceAccount.
+    pub(crate) fn sources<'a>(
+        &'a self,
+        service_account: &ServiceAccountRef,
+        annotations: &'a ServiceAccountAnnotations,
+    ) -> Sources<'a> {
         Sources {
             association: None,
-            listed: self.listed(),
-            annotations: self.annotations,
-            role_map: self.entry(),
+            listed: self.listed(service_account),
+            annotations,
+            role_map: self.entry(service_account),
         }
     }
 
-    fn listed(&self) -> Option<&Association> {
-        self.list.as_ref()?.find(self.service_account)
+    fn listed(&self, service_account: &ServiceAccountRef) -> Option<&Association> {
+        self.list.as_ref()?.find(service_account)
     }
 
-    fn entry(&self) -> Option<Result<&RoleEntry, &RoleEntryError>> {
-        self.map.as_ref()?.find(self.service_account)
-    }
-
-    fn decides_earlier(&self) -> bool {
-        self.annotations.names_role() || self.listed().is_some()
+    /// The entry of the ConfigMap, or why it cannot be used.
+    pub(crate) fn entry(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> Option<Result<&RoleEntry, &RoleEntryError>> {
+        self.map.as_ref()?.find(service_account)
     }
 }
 

@@ -79,10 +79,11 @@ async fn service_account<S: ServiceAccounts>(
     let mut warnings = unknown_annotations(&annotations, &role_key);
     let annotations = webhook.settings().annotations.read(annotations);
     let problems: Vec<String> = annotations.problems.iter().map(ToString::to_string).collect();
-    let denied = match webhook.bind_annotated(&service_account, &annotations, patience).await {
+    let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
+    let denied = match webhook.bind_annotated(&service_account, annotations, patience).await {
         Ok(binding) => binding.grant.err().map(|denial| denial.summary()),
         // Without the other facts, what is wrong in the annotation itself is still known.
-        Err(_) => annotations.bad_role.as_ref().map(ToString::to_string),
+        Err(_) => bad_role,
     };
     warnings.splice(0..0, denied);
     warnings.extend(problems);

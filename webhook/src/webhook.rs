@@ -5,9 +5,7 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{
-    Injection, NamespaceFacts, PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef,
-};
+use podrole_identity::{Injection, NamespaceFacts, ServiceAccountAnnotations, ServiceAccountRef};
 
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
@@ -61,14 +59,6 @@ impl<S: ServiceAccounts> Webhook<S> {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    pub(crate) async fn permitted_roles(
-        &self,
-        namespace: &str,
-        patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        self.service_accounts.permitted_roles(namespace, patience).await
     }
 
     pub(crate) async fn decide(
@@ -133,7 +123,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         let found = self.service_accounts.find(service_account, patience).await?;
         // Both look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_annotated(service_account, &found.unwrap_or_default(), left).await
+        self.bind_annotated(service_account, found.unwrap_or_default(), left).await
     }
 
     /// The same for annotations that are known already.
@@ -143,18 +133,19 @@ impl<S: ServiceAccounts> Webhook<S> {
     pub(crate) async fn bind_annotated(
         &self,
         service_account: &ServiceAccountRef,
-        annotations: &ServiceAccountAnnotations,
+        annotations: ServiceAccountAnnotations,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
-        let snapshot = self.sources.snapshot(service_account, annotations)?;
-        let sources = snapshot.sources();
+        let snapshot = self.sources.snapshot(service_account, &annotations)?;
         let mut namespace = NamespaceFacts::default();
         // Most pods have no role: the guard-rail of their namespace is not looked up.
-        if sources.name_it() {
-            namespace.permitted =
-                self.permitted_roles(service_account.namespace(), patience).await?;
+        if snapshot.sources(service_account, &annotations).name_it() {
+            let permitted =
+                self.service_accounts.permitted_roles(service_account.namespace(), patience);
+            namespace.permitted = permitted.await?;
         }
-        Ok(Binding::new(service_account, sources, &namespace, &self.settings.rules))
+        let rules = &self.settings.rules;
+        Ok(Binding::new(service_account, annotations, &snapshot, &namespace, rules))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a binding keeps of a decision. The decision itself is tested in the identity crate.
 
+use std::sync::Arc;
+
 use podrole_identity::{AnnotationRules, Annotations, RoleMap};
 
 use super::*;
@@ -11,14 +13,9 @@ fn binding(pairs: &[(&str, &str)], map: &RoleMap) -> Binding {
     let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let annotations = AnnotationRules::default().read(pairs.collect::<Annotations>());
     let service_account = "shop/app".parse().unwrap();
-    let sources = Sources {
-        association: None,
-        listed: None,
-        annotations: &annotations,
-        role_map: map.find(&service_account),
-    };
+    let snapshot = Snapshot { list: None, map: Some(Arc::new(map.clone())) };
     let rules = Settings::default().rules;
-    Binding::new(&service_account, sources, &NamespaceFacts::default(), &rules)
+    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), &rules)
 }
 
 fn annotated(pairs: &[(&str, &str)]) -> Binding {

@@ -8,10 +8,11 @@ mod reference;
 mod rules;
 mod secrets;
 
-use podrole_identity::{AnnotationRules, Annotations, GrantRules, NamespaceFacts, Sources};
+use podrole_identity::{AnnotationRules, Annotations, GrantRules, NamespaceFacts};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::sources::Snapshot;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 const ROLE_KEY: &str = "eks.amazonaws.com/role-arn";
@@ -29,10 +30,9 @@ fn bind(annotations: &Annotations) -> Binding {
 
 fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
     let annotations = AnnotationRules::default().read(annotations.clone());
-    let sources =
-        Sources { association: None, listed: None, annotations: &annotations, role_map: None };
     let service_account = "shop/app".parse().unwrap();
-    Binding::new(&service_account, sources, &NamespaceFacts::default(), rules)
+    let snapshot = Snapshot::default();
+    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), rules)
 }
 
 fn container_provider() -> Binding {
