@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use podrole_identity::{Exchange, Facts, Sources};
+use podrole_identity::{Exchange, Facts};
 use tokio::{sync::mpsc, time::sleep};
 
 use super::Agent;
@@ -89,12 +89,7 @@ impl Agent {
             return Ok(());
         };
         let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
-        let sources = Sources {
-            association: None,
-            listed: list.find(service_account),
-            annotations: &facts.annotations,
-            role_map: None,
-        };
+        let sources = facts.sources(list.find(service_account));
         let known = Facts { service_account, sources, namespace: &namespace, provider: None };
         if lacks_injection(&known, &self.options.sessions.rules) {
             self.metrics.pod_not_injected();

@@ -1,6 +1,6 @@
 //! What a look-up of a ServiceAccount returns.
 
-use podrole_identity::ServiceAccountAnnotations;
+use podrole_identity::{Association, ServiceAccountAnnotations, Sources};
 
 /// What is known about a ServiceAccount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +11,12 @@ pub struct ServiceAccountFacts {
     pub annotations: ServiceAccountAnnotations,
     /// Its `resourceVersion`, which each change replaces.
     pub version: String,
+}
+
+impl ServiceAccountFacts {
+    /// What the sources that an agent reads say about the ServiceAccount. `listed` is its entry in
+    /// the association list; agents do not read the ConfigMap.
+    pub(crate) fn sources<'a>(&'a self, listed: Option<&'a Association>) -> Sources<'a> {
+        Sources { association: None, listed, annotations: &self.annotations, role_map: None }
+    }
 }

@@ -2,7 +2,7 @@
 
 use podrole_identity::{
     AnnotationPrefix, Association, Audience, CredentialProvider, Denial, Exchange, Facts,
-    GrantRules, NamespaceFacts, RoleArn, SessionNameTemplate, Sources, grant,
+    GrantRules, NamespaceFacts, RoleArn, SessionNameTemplate, grant,
 };
 
 use super::{ResolveError, ServiceAccountFacts};
@@ -52,12 +52,7 @@ pub(super) fn session(
 ) -> Result<Decision, ResolveError> {
     let (caller, rules) = (request.caller, &sessions.rules);
     let service_account = &caller.service_account;
-    let sources = Sources {
-        association: None,
-        listed: request.association,
-        annotations: &facts.annotations,
-        role_map: None,
-    };
+    let sources = facts.sources(request.association);
     // The request itself shows that the pod uses the provider `container`.
     let provider = Some(CredentialProvider::Container);
     let grant_facts = Facts { service_account, sources, namespace: request.namespace, provider };
