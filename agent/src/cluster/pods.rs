@@ -191,19 +191,8 @@ impl Pods for WatchedPods {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::json;
+    use super::{running::tests::pod, *};
     use std::net::IpAddr;
-
-    fn pod(name: &str, uid: &str) -> Pod {
-        let metadata = json!({"name": name, "namespace": "shop", "uid": uid});
-        serde_json::from_value(json!({
-            "metadata": metadata,
-            "spec": {"nodeName": "n1", "hostNetwork": true, "containers": []},
-            "status": {"phase": "Running", "podIPs": [{"ip": "10.1.2.3"}, {"ip": "fd00::3"}]},
-        }))
-        .unwrap()
-    }
 
     #[test]
     fn stripping_keeps_what_the_agent_uses() {

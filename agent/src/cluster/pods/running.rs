@@ -65,11 +65,11 @@ pub(super) fn uid(pod: &Pod) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(name: &str, uid: &str) -> Pod {
+    pub(in crate::cluster::pods) fn pod(name: &str, uid: &str) -> Pod {
         let metadata = json!({"name": name, "namespace": "shop", "uid": uid});
         serde_json::from_value(json!({
             "metadata": metadata,
