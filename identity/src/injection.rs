@@ -7,9 +7,9 @@ pub const INJECTION_LABEL: &str = "podrole.io/injection";
 /// The label's value on a namespace whose pods are injected.
 pub const INJECTION_ENABLED: &str = "enabled";
 /// The label's value on a namespace whose pods are refused if their identity cannot be decided.
-pub const INJECTION_REQUIRED: &str = "required";
+const REQUIRED: &str = "required";
 /// The label's value on a pod, or on a namespace of a cluster that injects everywhere, to opt out.
-pub const INJECTION_DISABLED: &str = "disabled";
+const DISABLED: &str = "disabled";
 
 /// EKS's label that keeps its webhook away from a pod, with any value.
 pub const EKS_SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
@@ -38,7 +38,7 @@ impl Injection {
     pub fn of_namespace(label: Option<&str>) -> Option<Self> {
         match label {
             Some(INJECTION_ENABLED) => Some(Self::Enabled),
-            Some(INJECTION_REQUIRED) => Some(Self::Required),
+            Some(REQUIRED) => Some(Self::Required),
             _ => None,
         }
     }
@@ -48,7 +48,7 @@ impl Injection {
 /// name.
 #[must_use]
 pub fn pod_opts_out<'a>(label: impl Fn(&str) -> Option<&'a str>) -> bool {
-    label(EKS_SKIP_LABEL).is_some() || label(INJECTION_LABEL) == Some(INJECTION_DISABLED)
+    label(EKS_SKIP_LABEL).is_some() || label(INJECTION_LABEL) == Some(DISABLED)
 }
 
 #[cfg(test)]

@@ -56,8 +56,7 @@ pub use grant::{
     SourceOutcome, Sources, explain, grant,
 };
 pub use injection::{
-    EKS_SKIP_LABEL, INJECTION_DISABLED, INJECTION_ENABLED, INJECTION_LABEL, INJECTION_REQUIRED,
-    Injection, NamespaceFacts, pod_opts_out,
+    EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, NamespaceFacts, pod_opts_out,
 };
 pub use opt_in::{
     DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,

@@ -3,7 +3,8 @@
 use std::{io::Read as _, path::Path, process::ExitCode};
 
 use podrole_identity::{
-    AnnotationPrefix, CredentialProvider, INJECTION_LABEL, Injection, ServiceAccountAnnotations,
+    AnnotationPrefix, CredentialProvider, INJECTION_ENABLED, INJECTION_LABEL, Injection,
+    ServiceAccountAnnotations,
 };
 
 use super::{
@@ -107,7 +108,7 @@ fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Resu
     let Some(labels) = manifests.namespaces.get(namespace) else {
         report.note(&format!(
             "the files do not contain Namespace {namespace}; assuming the label \
-             {INJECTION_LABEL}=enabled"
+             {INJECTION_LABEL}={INJECTION_ENABLED}"
         ));
         return Ok(());
     };
@@ -116,7 +117,7 @@ fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Resu
         None => Err(Failure::new(
             format!("checking the namespace of {workload}"),
             format!("{namespace} has not opted in, so the API server would not call the webhook"),
-            &format!("kubectl label namespace {namespace} {INJECTION_LABEL}=enabled"),
+            &format!("kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"),
         )),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
-use podrole_identity::{INJECTION_LABEL, Injection};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection};
 use podrole_webhook::{DEFAULT_PATIENCE, ServiceAccounts, Webhook, review_bytes};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ impl ReviewedPod {
             (Some(_), None) => {
                 reviewed.headline = format!(
                     "not injected: its namespace has not opted in (kubectl label namespace {namespace} \
-                     {INJECTION_LABEL}=enabled)"
+                     {INJECTION_LABEL}={INJECTION_ENABLED})"
                 );
                 return Ok(reviewed);
             }
