@@ -10,14 +10,14 @@ use crate::{followed_file::Following, health::Gate, latest::Latest};
 
 /// Follows the list in `path` until `shutdown`. A missing file is an error; an empty file is an
 /// empty list.
-#[must_use]
-pub fn follow(
+pub async fn follow(
     path: PathBuf,
     errors: Gauge,
     first_read: Gate,
     shutdown: CancellationToken,
 ) -> Latest<AssociationList> {
-    Following { path, what: "the association list", parse, errors, first_read }.start(shutdown)
+    let following = Following { path, what: "the association list", parse, errors, first_read };
+    following.start(shutdown).await
 }
 
 fn parse(text: &str) -> Result<AssociationList, AssociationListError> {

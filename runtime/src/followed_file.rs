@@ -12,7 +12,7 @@ use std::{
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     sync::oneshot,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,15 +46,23 @@ pub struct Following<T, E> {
 impl<T: Send + Sync + 'static, E: Display + 'static> Following<T, E> {
     /// Follows the file until `shutdown`. It is read once before this function returns, so that a
     /// good file is known before the first request.
-    pub fn start(self, shutdown: CancellationToken) -> Latest<T> {
+    pub async fn start(self, shutdown: CancellationToken) -> Latest<T> {
         let latest = Latest::default();
-        let mut reader = Reader { following: self, latest: latest.clone(), seen: None };
-        let (send, first) = std::sync::mpsc::channel();
-        let path = reader.following.path.clone();
-        read_in_a_thread(path, move |content| drop(send.send(content)));
-        let first = first.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(no_answer()));
-        reader.take(&first);
-        tokio::spawn(reader.follow(shutdown));
+        let mut reader =
+            Reader { following: self, latest: latest.clone(), seen: None, pending: None };
+        reader.read_once().await;
+        tokio::spawn(async move {
+            loop {
+                let next = async {
+                    sleep(BETWEEN_READS).await;
+                    reader.read_once().await;
+                };
+                tokio::select! {
+                    () = next => {}
+                    () = shutdown.cancelled() => return,
+                }
+            }
+        });
         latest
     }
 }
@@ -64,37 +72,22 @@ struct Reader<T, E> {
     latest: Latest<T>,
     /// The hash of the newest content or error, so that each is parsed and logged once.
     seen: Option<u64>,
+    /// A read that has not answered yet. It is waited for, so that a dead file system costs one
+    /// thread.
+    pending: Option<oneshot::Receiver<Content>>,
 }
 
 impl<T, E: Display> Reader<T, E> {
-    async fn follow(mut self, shutdown: CancellationToken) {
-        let mut ticks = interval(BETWEEN_READS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A read that hangs is waited for, so that a dead file system costs one thread.
-        let mut reading: Option<oneshot::Receiver<Content>> = None;
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = shutdown.cancelled() => return,
+    async fn read_once(&mut self) {
+        let pending = self.pending.get_or_insert_with(|| read_in_a_thread(&self.following.path));
+        let content = match timeout(PATIENCE, pending).await {
+            Ok(answer) => {
+                self.pending = None;
+                answer.unwrap_or_else(|_| Err(no_answer()))
             }
-            let path = self.following.path.clone();
-            let pending = reading.get_or_insert_with(|| {
-                let (send, content) = oneshot::channel();
-                read_in_a_thread(path, move |read| drop(send.send(read)));
-                content
-            });
-            let content = tokio::select! {
-                content = timeout(PATIENCE, pending) => content,
-                () = shutdown.cancelled() => return,
-            };
-            match content {
-                Ok(content) => {
-                    reading = None;
-                    self.take(&content.unwrap_or_else(|_| Err(no_answer())));
-                }
-                Err(_) => self.take(&Err(no_answer())),
-            }
-        }
+            Err(_) => Err(no_answer()),
+        };
+        self.take(&content);
     }
 
     fn take(&mut self, content: &Content) {
@@ -126,9 +119,12 @@ impl<T, E: Display> Reader<T, E> {
 
 /// Reads in a thread of its own. A thread of the runtime must not be held by a file on a dead
 /// network mount, and one of its blocking pool would hold up the end of the process.
-fn read_in_a_thread(path: PathBuf, send: impl FnOnce(Content) + Send + 'static) {
+fn read_in_a_thread(path: &Path) -> oneshot::Receiver<Content> {
+    let (send, content) = oneshot::channel();
+    let path = path.to_owned();
     // Without a thread the sender is dropped, which the receiver takes for no answer.
-    drop(thread::Builder::new().name("file".to_owned()).spawn(move || send(read(&path))));
+    drop(thread::Builder::new().name("file".to_owned()).spawn(move || send.send(read(&path))));
+    content
 }
 
 fn no_answer() -> String {

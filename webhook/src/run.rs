@@ -62,7 +62,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     let reading = settings.annotations.clone();
-    let sources = sources(&args, &client, &reading, &health, &metrics, &stop);
+    let sources = sources(&args, &client, &reading, &health, &metrics, &stop).await;
     let service_accounts =
         cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
     let (own, monitor_metrics) = (args.certificates.webhook_configuration.clone(), metrics.clone());
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Follows the sources that the flags ask for. Each has a gate of its own.
-fn sources(
+async fn sources(
     args: &Args,
     client: &cluster::Client,
     reading: &AnnotationRules,
@@ -109,10 +109,14 @@ fn sources(
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> ConfiguredSources {
-    let associations = args.associations().map(|path| {
-        let (path, errors) = (path.to_owned(), metrics.source_errors_gauge(Source::ListFile));
-        association_list::follow(path, errors, health.gate("the association list"), stop.clone())
-    });
+    let associations = match args.associations() {
+        Some(path) => {
+            let (path, errors) = (path.to_owned(), metrics.source_errors_gauge(Source::ListFile));
+            let read = health.gate("the association list");
+            Some(association_list::follow(path, errors, read, stop.clone()).await)
+        }
+        None => None,
+    };
     let config_map = args.watch_config_map.then(|| {
         let listed = health.gate("the ConfigMap of roles");
         let (client, reading, metrics) = (client.clone(), reading.clone(), metrics.clone());

@@ -57,7 +57,7 @@ pub(super) async fn agent(
     let associations = match args.grant.associations.clone() {
         Some(file) => {
             let read = health.gate("the association list");
-            association_list::follow(file, metrics.list_errors(), read, shutdown.clone())
+            association_list::follow(file, metrics.list_errors(), read, shutdown.clone()).await
         }
         None => Latest::from(AssociationList::default()),
     };

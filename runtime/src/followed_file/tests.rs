@@ -21,7 +21,7 @@ fn parse(text: &str) -> Result<i64, std::num::ParseIntError> {
 }
 
 /// Follows the file `number`, which `prepare` may have made.
-fn follow(prepare: impl FnOnce(&Path)) -> Followed {
+async fn follow(prepare: impl FnOnce(&Path)) -> Followed {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     let (errors, stop) = (Gauge::default(), CancellationToken::new());
@@ -33,7 +33,7 @@ fn follow(prepare: impl FnOnce(&Path)) -> Followed {
         errors: errors.clone(),
         first_read: first_read.clone(),
     };
-    let file = following.start(stop.clone());
+    let file = following.start(stop.clone()).await;
     Followed { folder, file, errors, first_read, _stop: stop.drop_guard() }
 }
 
@@ -59,7 +59,7 @@ impl Followed {
 
 #[tokio::test]
 async fn a_good_file_is_known_at_once_and_the_last_good_content_stays() {
-    let followed = follow(|folder| std::fs::write(folder.join("number"), "1").unwrap());
+    let followed = follow(|folder| std::fs::write(folder.join("number"), "1").unwrap()).await;
     assert_eq!((followed.current(), followed.first_read.is_open()), (Some(1), true));
     followed.write("2");
     followed.until(2, 0).await;
@@ -74,7 +74,7 @@ async fn a_good_file_is_known_at_once_and_the_last_good_content_stays() {
 
 #[tokio::test]
 async fn a_missing_file_is_an_error_and_an_empty_one_is_not() {
-    let followed = follow(|_| {});
+    let followed = follow(|_| {}).await;
     assert_eq!((followed.current(), followed.errors.get()), (None, 1));
     assert!(!followed.first_read.is_open());
     followed.write("1");
@@ -93,7 +93,8 @@ async fn a_pipe_without_a_writer_holds_nothing_up() {
     let followed = follow(|folder| {
         let made = std::process::Command::new("mkfifo").arg(folder.join("number")).status();
         assert!(made.unwrap().success());
-    });
+    })
+    .await;
     assert_eq!((followed.current(), followed.errors.get()), (None, 1));
     std::fs::remove_file(followed.folder.path().join("number")).unwrap();
     followed.write("1");
@@ -109,7 +110,8 @@ async fn a_swap_of_symbolic_links_as_the_kubelet_does_it_is_seen() {
         }
         symlink("one", folder.join("..data")).unwrap();
         symlink("..data/number", folder.join("number")).unwrap();
-    });
+    })
+    .await;
     assert_eq!(followed.current(), Some(1));
     let folder = followed.folder.path();
     symlink("two", folder.join("..new")).unwrap();
