@@ -16,7 +16,7 @@ pub(crate) fn update(
     match RoleMap::read(text.unwrap_or("{}"), composer) {
         Ok((map, problems)) => {
             for problem in &problems {
-                tracing::warn!(%problem, "could not use an entry of the ConfigMap {ROLE_MAP_NAME}; leaving it out");
+                tracing::warn!(%problem, "could not use an entry of the ConfigMap {ROLE_MAP_NAME}; granting no role for it");
             }
             metrics.source_errors(Source::ConfigMap, problems.len());
             roles.set(map);
