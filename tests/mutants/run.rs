@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use podrole_tests::project;
 use tokio::time::Instant;
 
 /// A mutation may make a test wait for ever; that is a catch, but not before this.
@@ -104,6 +105,8 @@ impl Cargo {
             .args(flag.split_whitespace().chain(test.split_whitespace()))
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)
+            // A linked test was compiled in the original, and would read its scripts.
+            .env(project::ROOT, &self.root)
             .stderr(out.try_clone()?)
             .stdout(out)
             .process_group(0)

@@ -3,15 +3,23 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use anyhow::{Context as _, ensure};
 
-/// The repository's root.
+/// The variable that says where the repository is, where that is not the folder it was compiled in.
+pub const ROOT: &str = "PODROLE_ROOT";
+
+/// The repository's root: `$PODROLE_ROOT`, else where this was compiled.
 #[must_use]
 pub fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    static ROOT_PATH: LazyLock<PathBuf> = LazyLock::new(|| {
+        let compiled_in = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let compiled_root = || compiled_in.parent().unwrap_or(compiled_in).to_owned();
+        std::env::var_os(ROOT).map_or_else(compiled_root, PathBuf::from)
+    });
+    &ROOT_PATH
 }
 
 /// The files that git tracks or would track, relative to the root; those that are there.
