@@ -78,7 +78,7 @@ impl Agent {
         peer: Option<IpAddr>,
     ) -> Option<Bytes> {
         let inputs = self.input_versions(self.verifier.withdrawals())?;
-        let body = self.fast_path.find(token, peer, &inputs, self.clock.now())?;
+        let body = self.fast_path.find(token, peer, &inputs, &self.clock)?;
         self.metrics.cache_lookup(true);
         Some(body)
     }
@@ -113,10 +113,12 @@ impl Agent {
         }
         // Read before anything is looked up, so that a change meanwhile outdates the answer.
         let inputs = self.input_versions(verdict.withdrawals);
-        let until = self.lookups_fresh_until(caller).map(|until| until.min(verdict.ends()));
-        let pod = self.liveness.check(caller, now).await?;
+        let fresh_until = self.lookups_fresh_until(caller);
+        // At once: if the API server is slow, the request waits for one look-up.
+        let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
+        let pod = pod?;
         let peer_verdict = self.check_peer(caller, pod.as_ref(), peer)?;
-        let (decision, namespace, version) = self.decide(caller).await?;
+        let (decision, namespace, version) = decided?;
         let key = self.cache_key(caller, decision);
         let request = CredentialRequest { token, caller, version };
         let served = self.cache.get(&key, request).await;
@@ -130,13 +132,14 @@ impl Agent {
         // address than the pod's is counted and logged.
         let repeatable =
             peer_verdict == PeerVerdict::Accepted && pod.is_none_or(|pod| pod.gone_at.is_none());
-        let answer = served.snapshot.zip(inputs.zip(until).filter(|_| repeatable));
+        let answer = served.snapshot.zip(inputs.zip(fresh_until).filter(|_| repeatable));
         let last_used = now.as_millisecond();
-        let answer = answer.map(|(session, (inputs, until))| CachedAnswer {
+        let answer = answer.map(|(session, (inputs, fresh_until))| CachedAnswer {
             session,
             peer,
             inputs,
-            until,
+            ends: verdict.ends(),
+            fresh_until,
             bucket,
             last_used: last_used.into(),
         });
@@ -151,7 +154,7 @@ impl Agent {
         Some(InputVersions { pods, associations: self.options.associations.changes(), keys })
     }
 
-    /// Until when the caller's ServiceAccount and namespace are not looked up again, or `None` if
+    /// Until when the caller's ServiceAccount and namespace are not looked up again, by [`Clock::steady`], or `None` if
     /// each request looks them up.
     fn lookups_fresh_until(&self, caller: &Caller) -> Option<jiff::Timestamp> {
         let service_account = &caller.service_account;
@@ -212,7 +215,6 @@ impl Agent {
     ) -> Result<(Decision, Arc<NamespaceFacts>, u64), ResolveError> {
         let service_account = &caller.service_account;
         let name = service_account.namespace().to_owned();
-        // Both at once: if the API server does not answer, the request waits for one timeout.
         let (facts, namespace) = tokio::join!(
             self.service_accounts.find(service_account),
             self.options.namespaces.find(&name)

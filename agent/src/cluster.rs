@@ -1,61 +1,35 @@
 //! The Kubernetes API. Only this file and those under it name its client.
 
+mod access;
+mod connect;
 mod events;
 mod objects;
 mod one_line;
 mod pods;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
-};
+use kube::Client;
 use podrole_identity::{AnnotationRules, ServiceAccountRef};
-use podrole_runtime::health::Gate;
+use podrole_runtime::health::Health;
 use serde::Deserialize;
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
+    clock::Clock,
     events::Notice,
     resolve::{Lookup, NamespaceFacts, ServiceAccountFacts},
 };
+pub use connect::ConnectError;
 use one_line::one_line;
 pub use pods::NodesPods;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than the API server's timeout of a watch, so that only a dead connection is closed.
-const READ_TIMEOUT: Duration = Duration::from_secs(305);
 
 /// A client of the API server. Clones share its connections.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-}
-
-/// Why there is no client of the API server.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// No usual configuration exists.
-    #[error(
-        "no cluster is configured; run in a pod with a ServiceAccount, or set --kubeconfig FILE"
-    )]
-    NotConfigured,
-    /// The kubeconfig file cannot be used.
-    #[error("--kubeconfig {}: {error}", path.display())]
-    Kubeconfig {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: KubeconfigError,
-    },
-    /// The configuration is not one that a client can be built from.
-    #[error("could not build the Kubernetes client: {0}")]
-    Client(String),
 }
 
 #[derive(Deserialize)]
@@ -70,13 +44,7 @@ impl Cluster {
     /// # Errors
     /// If there is no configuration or it cannot be read.
     pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
-        let mut config = match kubeconfig {
-            Some(path) => read_kubeconfig(path).await?,
-            None => Config::infer().await.map_err(|_| ConnectError::NotConfigured)?,
-        };
-        config.read_timeout = Some(READ_TIMEOUT);
-        let client = Client::try_from(config);
-        let client = client.map_err(|error| ConnectError::Client(one_line(&error)))?;
+        let client = connect::connect(kubeconfig).await?;
         Ok(Self { client })
     }
 
@@ -105,10 +73,11 @@ impl Cluster {
             .map_err(|_| "the discovery document is not valid".to_owned())
     }
 
-    /// Watches the pods of one node from now on. `listed` opens after the first complete list.
+    /// Watches the pods of one node from now on. The agent is not ready before the first complete list, nor while the
+    /// API server refuses it.
     #[must_use]
-    pub fn pods(&self, node: &str, listed: Gate) -> NodesPods {
-        pods::watch(&self.client, node, listed)
+    pub fn pods(&self, node: &str, clock: &Clock, health: &Health) -> NodesPods {
+        pods::watch(&self.client, node, clock, health)
     }
 
     /// Looks up ServiceAccounts at the API server; put a cache in front of it.
@@ -116,14 +85,15 @@ impl Cluster {
     pub fn service_accounts(
         &self,
         rules: AnnotationRules,
+        health: &Health,
     ) -> impl Lookup<ServiceAccountRef, ServiceAccountFacts> + use<> {
-        objects::LiveServiceAccounts::new(&self.client, rules)
+        objects::LiveServiceAccounts::new(&self.client, rules, health)
     }
 
     /// Looks up namespaces at the API server; put a cache in front of it.
     #[must_use]
-    pub fn namespaces(&self) -> impl Lookup<String, NamespaceFacts> + use<> {
-        objects::LiveNamespaces::new(&self.client)
+    pub fn namespaces(&self, health: &Health) -> impl Lookup<String, NamespaceFacts> + use<> {
+        objects::LiveNamespaces::new(&self.client, health)
     }
 
     /// Writes notices as Events on their pods, until the channel closes.
@@ -131,11 +101,4 @@ impl Cluster {
         let (client, node) = (self.client.clone(), node.to_owned());
         tokio::spawn(async move { events::write(client, &node, notices).await });
     }
-}
-
-async fn read_kubeconfig(path: &Path) -> Result<Config, ConnectError> {
-    let failed = |error| ConnectError::Kubeconfig { path: path.to_owned(), error };
-    let file = Kubeconfig::read_from(path).map_err(failed)?;
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-    config.map_err(failed)
 }

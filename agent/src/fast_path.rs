@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::{
     bearer_token::{PresentedToken, TokenHash},
+    clock::Clock,
     credential_cache::EntrySnapshot,
     limit::Bucket,
     lru::{LruCache, LruValue},
@@ -36,8 +37,10 @@ pub(crate) struct CachedAnswer {
     pub(crate) session: EntrySnapshot,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) inputs: InputVersions,
-    /// When the token expires, or the ServiceAccount or the namespace must be looked up again.
-    pub(crate) until: Timestamp,
+    /// When the token stops being accepted.
+    pub(crate) ends: Timestamp,
+    /// When the ServiceAccount or the namespace must be looked up again, by [`Clock::steady`].
+    pub(crate) fresh_until: Timestamp,
     pub(crate) bucket: Option<Arc<Bucket>>,
     pub(crate) last_used: AtomicI64,
 }
@@ -77,10 +80,12 @@ impl FastPath {
         token: &PresentedToken<'_>,
         peer: Option<IpAddr>,
         inputs: &InputVersions,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Option<Bytes> {
         let answer = self.answers.get(token.hash())?;
-        if answer.peer != peer || !answer.inputs.is_current(inputs) || now >= answer.until {
+        let now = clock.now();
+        let ended = now >= answer.ends || clock.steady() >= answer.fresh_until;
+        if ended || answer.peer != peer || !answer.inputs.is_current(inputs) {
             return None;
         }
         let credentials = answer.session.credentials(now)?;

@@ -49,6 +49,11 @@ pub trait Pods: Send + Sync + 'static {
     fn changes(&self) -> Option<u64> {
         None
     }
+
+    /// Whether new pods become known by themselves: then a token's own word for its pod is not needed, and not taken.
+    fn in_order(&self) -> bool {
+        true
+    }
 }
 
 /// Why a pod is not served.
@@ -95,7 +100,7 @@ pub fn alive(
     Ok(())
 }
 
-/// The check if the pod cannot be looked up: the token must name this node.
+/// The check if the API server is away, so that no pod can be looked up: the token must name this node.
 ///
 /// # Errors
 /// If it names another node, or none.
@@ -154,6 +159,8 @@ impl Liveness {
                 alive(caller, pod.as_ref(), &watched.here, now)?;
                 Ok(pod)
             }
+            Err(error @ LookupError::Forbidden(_)) => Err(error.into()),
+            Err(error) if watched.pods.in_order() => Err(error.into()),
             Err(error) => without_cluster(caller, &watched.here, error).map(|()| None),
         }
     }

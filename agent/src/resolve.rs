@@ -18,7 +18,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use podrole_identity::{AssociationList, ServiceAccountRef};
 
 use crate::token::Caller;
-pub use cached::Cached;
+pub use cached::{Cached, WatchSlots};
 pub use error::ResolveError;
 pub use facts::ServiceAccountFacts;
 pub use lookup::{

@@ -6,6 +6,7 @@ mod exchanges;
 mod renewed;
 mod replaced;
 mod said;
+mod slow;
 mod start;
 
 use std::path::Path;

@@ -137,7 +137,8 @@ pub(crate) async fn sandbox_of(config: &Value) -> anyhow::Result<Daemon> {
     Ok(Daemon { address, admin: None, process })
 }
 
-fn sandbox_config(issuer: &str, jwks: &Value, subject: &str) -> Value {
+/// The configuration of [`sandbox`].
+pub(crate) fn sandbox_config(issuer: &str, jwks: &Value, subject: &str) -> Value {
     let trust = trust::web_identity(issuer, ACCOUNT, subject);
     let arn = role();
     json!({"accounts": {ACCOUNT: {
@@ -232,9 +233,13 @@ fn address(line: &Value, field: &str) -> Option<SocketAddr> {
 }
 
 /// Waits until it says that it is ready.
+/// The status and the body of its `/readyz`.
+pub(crate) async fn readiness(daemon: &Daemon) -> anyhow::Result<(u16, String)> {
+    http::get(daemon.admin.context("it has no /readyz")?, "/readyz", None).await
+}
+
 pub(crate) async fn until_ready(daemon: &Daemon) -> anyhow::Result<()> {
-    let admin = daemon.admin.context("it has no /readyz")?;
-    let ready = async || Ok(http::get(admin, "/readyz", None).await?.0 == 200);
+    let ready = async || Ok(readiness(daemon).await?.0 == 200);
     wait::until("readiness", PATIENCE, ready).await.with_context(|| daemon.log())
 }
 

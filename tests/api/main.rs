@@ -12,6 +12,8 @@ mod daemons;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod faulty_api;
+#[cfg(test)]
 mod in_cluster;
 #[cfg(test)]
 mod wire;

@@ -24,6 +24,8 @@ enum Way {
     To(SocketAddr),
     Cut,
     Stalled,
+    /// The connections there are say nothing; new ones are carried.
+    Renewed,
 }
 
 impl Wire {
@@ -34,7 +36,7 @@ impl Wire {
         let (way, state) = watch::channel(Way::To(there));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(carry(stream, state.clone()));
+                tokio::spawn(carry(stream, there, state.clone()));
             }
         });
         Ok(Self { address, there, way })
@@ -51,6 +53,11 @@ impl Wire {
     /// As where a firewall or a dead node swallows what is sent.
     pub(crate) fn stall(&self) {
         self.way.send_replace(Way::Stalled);
+    }
+
+    /// As where a load balancer has forgotten the connections that there are.
+    pub(crate) fn forget_connections(&self) {
+        self.way.send_replace(Way::Renewed);
     }
 
     /// Ends the connections, as an API server that stops; new ones come to another.
@@ -72,11 +79,14 @@ fn address_of(cluster: &Cluster) -> anyhow::Result<SocketAddr> {
     Ok(cluster.url().trim_start_matches("https://").parse()?)
 }
 
-async fn carry(mut here: TcpStream, mut way: watch::Receiver<Way>) {
-    let first = *way.borrow_and_update();
+async fn carry(mut here: TcpStream, first: SocketAddr, mut way: watch::Receiver<Way>) {
+    let now = match *way.borrow_and_update() {
+        Way::Renewed => Way::To(first),
+        now => now,
+    };
     // Held until the end, so that neither side hears of it.
     let mut there = None;
-    if let Way::To(address) = first {
+    if let Way::To(address) = now {
         let Ok(stream) = TcpStream::connect(address).await else { return };
         let there = there.insert(stream);
         tokio::select! {
@@ -84,5 +94,5 @@ async fn carry(mut here: TcpStream, mut way: watch::Receiver<Way>) {
             _ = way.changed() => {}
         }
     }
-    let _ = way.wait_for(|way| *way != Way::Stalled).await;
+    let _ = way.wait_for(|way| ![Way::Stalled, Way::Renewed].contains(way)).await;
 }

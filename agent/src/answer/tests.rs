@@ -73,7 +73,7 @@ fn each_refusal_has_its_status_and_code() {
         exchange: Exchange::WebIdentity,
         annotation: "a".to_owned(),
     };
-    let away = || LookupError("away".to_owned());
+    let away = || LookupError::Failed("away".to_owned());
     for (refusal, status, code) in [
         (Refusal::Token(TokenError::Expired.into()), 400, "InvalidToken"),
         (Refusal::Token(TokenError::NoPod.into()), 403, "InvalidToken"),

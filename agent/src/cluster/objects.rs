@@ -1,43 +1,62 @@
-//! Looks up single ServiceAccounts and namespaces. The agent never lists them, which on every node
-//! would be too much for the API server.
+//! Looks up single ServiceAccounts and namespaces, and watches those that are in use. The agent never lists them all,
+//! which on every node would be too much for the API server.
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::{
+    StreamExt as _,
+    future::{BoxFuture, FutureExt as _},
+    stream::BoxStream,
+};
 use k8s_openapi::{
     api::core::v1::{Namespace, ServiceAccount},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{Api, Client};
+use kube::{
+    Api, Client, Resource,
+    core::PartialObjectMeta,
+    runtime::{watcher, watcher::Event},
+};
 use podrole_identity::{
     AnnotationRules, INJECTION_LABEL, Injection, PERMITTED_ROLES_ANNOTATION, PermittedRoles,
     ServiceAccountRef,
 };
+use podrole_runtime::health::Health;
+use serde::de::DeserializeOwned;
 
-use super::one_line::one_line;
+use super::{access::Access, one_line::one_line};
 use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.
 pub(super) struct LiveServiceAccounts {
     client: Client,
     rules: AnnotationRules,
+    access: Access,
 }
 
 /// Looks up namespaces.
 pub(super) struct LiveNamespaces {
     api: Api<Namespace>,
+    access: Access,
 }
 
 impl LiveServiceAccounts {
-    pub(super) fn new(client: &Client, rules: AnnotationRules) -> Self {
-        Self { client: client.clone(), rules }
+    pub(super) fn new(client: &Client, rules: AnnotationRules, health: &Health) -> Self {
+        let access = Access::to("the right to get ServiceAccounts", health);
+        Self { client: client.clone(), rules, access }
+    }
+
+    fn api(&self, service_account: &ServiceAccountRef) -> Api<ServiceAccount> {
+        Api::namespaced(self.client.clone(), service_account.namespace())
     }
 
     async fn look(&self, service_account: &ServiceAccountRef) -> LookupResult<ServiceAccountFacts> {
-        let api: Api<ServiceAccount> =
-            Api::namespaced(self.client.clone(), service_account.namespace());
-        let found =
-            api.get_opt(service_account.name()).await.map_err(|error| lookup_error(&error))?;
+        let (api, name) = (self.api(service_account), service_account.name().to_owned());
+        let get = move || {
+            let (api, name) = (api.clone(), name.clone());
+            async move { api.get_opt(&name).await }
+        };
+        let found = self.access.get(get).await?;
         Ok(found.map(|found| {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
@@ -50,12 +69,18 @@ impl LiveServiceAccounts {
 }
 
 impl LiveNamespaces {
-    pub(super) fn new(client: &Client) -> Self {
-        Self { api: Api::all(client.clone()) }
+    pub(super) fn new(client: &Client, health: &Health) -> Self {
+        let access = Access::to("the right to get namespaces", health);
+        Self { api: Api::all(client.clone()), access }
     }
 
     async fn look(&self, name: &str) -> LookupResult<NamespaceFacts> {
-        let found = self.api.get_metadata_opt(name).await.map_err(|error| lookup_error(&error))?;
+        let (api, owned) = (self.api.clone(), name.to_owned());
+        let get = move || {
+            let (api, name) = (api.clone(), owned.clone());
+            async move { api.get_metadata_opt(&name).await }
+        };
+        let found = self.access.get(get).await?;
         Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
 }
@@ -76,8 +101,26 @@ fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
     NamespaceFacts { permitted, injection }
 }
 
-fn lookup_error(error: &kube::Error) -> LookupError {
-    LookupError(one_line(error))
+/// An item when the watch of one name begins and for each change. The name alone is selected, from the API server's
+/// memory, in which it walks the namespace's objects once.
+fn changes<T>(
+    api: Api<PartialObjectMeta<T>>,
+    name: &str,
+) -> BoxStream<'static, Result<(), LookupError>>
+where
+    T: Resource<DynamicType = ()> + 'static,
+    PartialObjectMeta<T>: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send,
+{
+    let config = watcher::Config::default().any_semantic();
+    let events = watcher(api, config.fields(&format!("metadata.name={name}")));
+    let changes = events.filter_map(|event| async {
+        match event {
+            Ok(Event::Init | Event::InitApply(_)) => None,
+            Ok(_) => Some(Ok(())),
+            Err(error) => Some(Err(LookupError::Failed(one_line(&error)))),
+        }
+    });
+    changes.boxed()
 }
 
 impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {
@@ -87,11 +130,27 @@ impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {
     ) -> BoxFuture<'a, LookupResult<ServiceAccountFacts>> {
         self.look(service_account).boxed()
     }
+
+    fn watch(
+        &self,
+        name: &ServiceAccountRef,
+    ) -> Option<BoxStream<'static, Result<(), LookupError>>> {
+        let api = Api::<PartialObjectMeta<ServiceAccount>>::namespaced(
+            self.client.clone(),
+            name.namespace(),
+        );
+        Some(changes(api, name.name()))
+    }
 }
 
 impl Lookup<String, NamespaceFacts> for LiveNamespaces {
     fn find<'a>(&'a self, name: &'a String) -> BoxFuture<'a, LookupResult<NamespaceFacts>> {
         self.look(name).boxed()
+    }
+
+    fn watch(&self, name: &String) -> Option<BoxStream<'static, Result<(), LookupError>>> {
+        let api = Api::<PartialObjectMeta<Namespace>>::all(self.api.clone().into_client());
+        Some(changes(api, name))
     }
 }
 

@@ -1,6 +1,10 @@
 //! The pods of this node, from one watch.
 
 mod added;
+mod ended;
+mod facts;
+mod live;
+mod relist;
 mod running;
 
 use std::{
@@ -8,7 +12,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{
-            AtomicU64,
+            AtomicBool, AtomicU64,
             Ordering::{Acquire, Release},
         },
     },
@@ -19,31 +23,35 @@ use futures::{
     StreamExt as _,
     future::{BoxFuture, FutureExt as _},
 };
-use k8s_openapi::api::core::v1::{Pod, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
     runtime::{
         WatchStreamExt as _, reflector,
         reflector::{ObjectRef, Store},
         watcher,
+        watcher::Event,
     },
 };
-use moka::sync::Cache;
-use podrole_runtime::health::Gate;
-use tokio::{sync::mpsc, time::timeout};
+use podrole_runtime::health::Health;
+use tokio::sync::mpsc;
 
-use super::one_line::one_line;
+use super::{access::Access, one_line::one_line};
 use crate::{
+    clock::Clock,
     node::{AddedPod, PodFacts, Pods},
-    resolve::LookupError,
+    resolve::{Cached, Lookup as _, LookupError, WatchSlots},
     token::Caller,
 };
-use running::{RunningPods, has_ended, uid};
+use ended::EndedPods;
+use facts::{facts, strip};
+use live::{LivePods, PodRef};
+use relist::relisting;
+use running::{RunningPods, uid};
 
-/// How much of a request's 0.8 s may be spent on looking up a pod.
-const POD_TIMEOUT: Duration = Duration::from_millis(300);
-/// A pod that the watch has not seen is looked up at most once in this time.
-const MISS: Duration = Duration::from_secs(1);
+/// A watch without an event for this time is begun anew. Pods of a node rarely change less often, and the list comes from
+/// the API server's memory.
+const QUIET: Duration = Duration::from_secs(150);
 
 /// The pods of one node, from a watch.
 pub struct NodesPods {
@@ -58,59 +66,111 @@ pub struct NodesPods {
 /// The watched pods.
 struct WatchedPods {
     store: Store<Pod>,
-    client: Client,
-    misses: Cache<String, Option<PodFacts>>,
+    ended: EndedPods,
+    live: Cached<LivePods, PodRef, PodFacts>,
     changes: Arc<AtomicU64>,
+    in_order: Arc<AtomicBool>,
+}
+
+/// What becomes of the watch's events.
+struct Events {
+    running: RunningPods,
+    ended: EndedPods,
+    reported: ReportedPods,
+    gone: mpsc::UnboundedSender<String>,
+    changes: Arc<AtomicU64>,
+    in_order: Arc<AtomicBool>,
+    access: Access,
 }
 
 /// Watches the pods of `node`, and reports which are added and which end.
-pub(super) fn watch(client: &Client, node: &str, listed: Gate) -> NodesPods {
+pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health) -> NodesPods {
     let (store, writer) = reflector::store();
     let (gone, gone_pods) = mpsc::unbounded_channel();
     let (added, added_pods) = mpsc::unbounded_channel();
     let reported = ReportedPods::default();
-    let known = reported.clone();
-    let look = move |pod: &mut Pod| {
-        if let Some(pod) = added::added(pod).filter(|_| known.is_new(pod)) {
-            // Fails only if the receiver is gone, when the agent ends.
-            drop(added.send(pod));
-        }
-        strip(pod);
-    };
     let api: Api<Pod> = Api::all(client.clone());
     // From the API server's watch cache, which indexes pods by node, as the kubelet lists them too:
     // a thousand agents that start at once must not have etcd read every pod a thousand times. What
     // the cache lacks arrives by the watch.
     let config = watcher::Config::default().any_semantic();
     let config = config.fields(&format!("spec.nodeName={node}"));
-    let pods = watcher(api, config).default_backoff().modify(look);
-    let pods = reflector(writer, pods);
-    let mut running = RunningPods::default();
-    let changes = Arc::<AtomicU64>::default();
-    let changed = Arc::clone(&changes);
-    tokio::spawn(pods.for_each(move |event| {
-        // After the store has applied the event: a reader of the new count sees the new pod.
-        changed.fetch_add(1, Release);
-        match event {
-            Ok(event) => running.apply(&event).into_iter().for_each(|uid| {
-                reported.forget(&uid);
-                drop(gone.send(uid));
-            }),
-            Err(error) => {
-                tracing::warn!(error = %one_line(&error), "could not watch the node's pods; retrying");
+    let known = reported.clone();
+    let begin = move || {
+        let (known, added) = (known.clone(), added.clone());
+        let look = move |pod: &mut Pod| {
+            if let Some(pod) = added::added(pod).filter(|_| known.is_new(pod)) {
+                // Fails only if the receiver is gone, when the agent ends.
+                drop(added.send(pod));
             }
-        }
+            strip(pod);
+        };
+        watcher(api.clone(), config.clone()).default_backoff().modify(look).boxed()
+    };
+    let (ended, changes, in_order) = (EndedPods::default(), Arc::default(), Arc::default());
+    let mut events = Events {
+        running: RunningPods::default(),
+        ended: ended.clone(),
+        reported,
+        gone,
+        changes: Arc::clone(&changes),
+        in_order: Arc::clone(&in_order),
+        access: Access::to("the right to list and watch pods", health),
+    };
+    tokio::spawn(reflector(writer, relisting(begin, QUIET)).for_each(move |event| {
+        events.apply(event);
         futures::future::ready(())
     }));
-    let ready = store.clone();
+    let (ready, listed) = (store.clone(), health.gate("the list of this node's pods"));
     tokio::spawn(async move {
         if ready.wait_until_ready().await.is_ok() {
             listed.open();
         }
     });
-    let misses = Cache::builder().max_capacity(1024).time_to_live(MISS).build();
-    let pods = Arc::new(WatchedPods { store, client: client.clone(), misses, changes });
+    let access = Access::to("the right to get pods", health);
+    let live = LivePods { client: client.clone(), access };
+    let live = Cached::new(live, clock.clone(), WatchSlots::default());
+    let pods = Arc::new(WatchedPods { store, ended, live, changes, in_order });
     NodesPods { pods, added: added_pods, gone: gone_pods }
+}
+
+impl Events {
+    fn apply(&mut self, event: watcher::Result<Event<Pod>>) {
+        match event {
+            Ok(event) => {
+                for pod in self.running.apply(&event) {
+                    if pod.is_certain {
+                        self.ended.insert(&pod.uid);
+                    }
+                    self.reported.forget(&pod.uid);
+                    drop(self.gone.send(pod.uid));
+                }
+                if !matches!(event, Event::Init | Event::InitApply(_)) {
+                    self.access.is_given();
+                    self.in_order.store(true, Release);
+                }
+            }
+            Err(error) => {
+                let text = one_line(&error);
+                self.access.is_refused(status(&error), &text);
+                self.in_order.store(false, Release);
+                tracing::warn!(error = %text, "could not watch the node's pods; retrying");
+            }
+        }
+        // The store has applied the event, and so have we: a reader of the new count sees the change.
+        self.changes.fetch_add(1, Release);
+    }
+}
+
+/// The status that the API server answered with, or 0.
+fn status(error: &watcher::Error) -> u16 {
+    use watcher::Error::{InitialListFailed, WatchError, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchError(status) => status.code,
+        _ => 0,
+    }
 }
 
 /// The UIDs of pods that were reported as added, so that each is reported once.
@@ -127,52 +187,23 @@ impl ReportedPods {
     }
 }
 
-/// Drops everything that the agent does not use, to keep the store small.
-fn strip(pod: &mut Pod) {
-    pod.metadata.managed_fields = None;
-    pod.metadata.annotations = None;
-    pod.metadata.labels = None;
-    if let Some(spec) = &mut pod.spec {
-        let (node_name, host_network) = (spec.node_name.take(), spec.host_network);
-        *spec = PodSpec { node_name, host_network, ..PodSpec::default() };
-    }
-    if let Some(status) = &mut pod.status {
-        let (phase, pod_ips) = (status.phase.take(), status.pod_ips.take());
-        *status = PodStatus { phase, pod_ips, ..PodStatus::default() };
-    }
-}
-
-fn facts(pod: &Pod) -> PodFacts {
-    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
-    let addresses = status.and_then(|status| status.pod_ips.as_deref()).unwrap_or_default();
-    PodFacts {
-        uid: uid(pod),
-        finished: has_ended(pod),
-        gone_at: pod.metadata.deletion_timestamp.as_ref().map(|at| at.0),
-        node: spec.and_then(|spec| spec.node_name.clone()),
-        addresses: addresses.iter().filter_map(|address| address.ip.parse().ok()).collect(),
-        host_network: spec.and_then(|spec| spec.host_network).unwrap_or_default(),
-    }
-}
-
 impl WatchedPods {
     async fn look(&self, caller: &Caller) -> Result<Option<PodFacts>, LookupError> {
-        let namespace = caller.service_account.namespace();
-        let watched = ObjectRef::new(&caller.pod_name).within(namespace);
+        let watched = ObjectRef::new(&caller.pod_name).within(caller.service_account.namespace());
         let watched = self.store.get(&watched).map(|pod| facts(&pod));
-        if let Some(pod) = watched.filter(|pod| pod.uid == caller.pod_uid) {
-            return Ok(Some(pod));
+        let watched = watched.filter(|pod| pod.uid == caller.pod_uid);
+        if self.ended.contains(&caller.pod_uid) {
+            // What shows it alive is older than its end.
+            return Ok(watched.filter(|pod| pod.finished));
         }
-        if let Some(known) = self.misses.get(&caller.pod_uid) {
-            return Ok(known);
+        if watched.is_some() {
+            return Ok(watched);
         }
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let live = timeout(POD_TIMEOUT, api.get_opt(&caller.pod_name)).await;
-        let live = live.map_err(|_| LookupError("no answer".to_owned()))?;
-        let live = live.map_err(|error| LookupError(one_line(&error)))?;
-        let live = live.as_ref().map(facts);
-        self.misses.insert(caller.pod_uid.clone(), live.clone());
-        Ok(live)
+        let live = self.live.find(&PodRef::of(caller)).await?;
+        if live.is_none() {
+            self.ended.insert(&caller.pod_uid);
+        }
+        Ok(live.map(|pod| (*pod).clone()))
     }
 }
 
@@ -187,21 +218,11 @@ impl Pods for WatchedPods {
     fn changes(&self) -> Option<u64> {
         Some(self.changes.load(Acquire))
     }
+
+    fn in_order(&self) -> bool {
+        self.in_order.load(Acquire)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{running::tests::pod, *};
-    use std::net::IpAddr;
-
-    #[test]
-    fn stripping_keeps_what_the_agent_uses() {
-        let mut pod = pod("app", "1");
-        strip(&mut pod);
-        let facts = facts(&pod);
-        assert_eq!((facts.uid.as_str(), facts.node.as_deref()), ("1", Some("n1")));
-        let both: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap(), "fd00::3".parse().unwrap()];
-        assert_eq!(facts.addresses, both);
-        assert!(facts.host_network && !facts.finished);
-    }
-}
+mod tests;

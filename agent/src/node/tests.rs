@@ -44,22 +44,43 @@ fn a_pod_of_another_node_is_not_served() {
     assert_eq!(alive(&caller, Some(&pod()), "n1", now()), Err(NodeError::Elsewhere));
 }
 
-struct Away;
+/// Pods that cannot be looked up.
+struct Away {
+    watch_in_order: bool,
+    error: LookupError,
+}
 
 impl Pods for Away {
     fn find<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>> {
-        ready(Err(LookupError("away".to_owned()))).boxed()
+        ready(Err(self.error.clone())).boxed()
+    }
+
+    fn in_order(&self) -> bool {
+        self.watch_in_order
+    }
+}
+
+fn away() -> LookupError {
+    LookupError::Failed("away".to_owned())
+}
+
+#[tokio::test]
+async fn an_unknown_pod_is_not_believed_while_the_watch_is_in_order_or_the_agent_is_refused() {
+    let refused = LookupError::Forbidden("no".to_owned());
+    for (watch_in_order, error) in [(true, away()), (true, refused.clone()), (false, refused)] {
+        let liveness = Liveness::on(Arc::new(Away { watch_in_order, error: error.clone() }), "n1");
+        assert_eq!(liveness.check(&caller(), now()).await, Err(NodeError::Unknown(error)));
     }
 }
 
 #[tokio::test]
 async fn while_the_api_server_is_unavailable_the_token_must_name_this_node() {
-    let liveness = Liveness::on(Arc::new(Away), "n1");
+    let pods = Away { watch_in_order: false, error: away() };
+    let liveness = Liveness::on(Arc::new(pods), "n1");
     assert!(liveness.check(&caller(), now()).await.is_ok());
-    for (node, error) in [
-        (None, NodeError::Unknown(LookupError("away".to_owned()))),
-        (Some("n2".to_owned()), NodeError::Elsewhere),
-    ] {
+    for (node, error) in
+        [(None, NodeError::Unknown(away())), (Some("n2".to_owned()), NodeError::Elsewhere)]
+    {
         let caller = Caller { node, ..caller() };
         assert_eq!(liveness.check(&caller, now()).await, Err(error));
     }

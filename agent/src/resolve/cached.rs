@@ -1,17 +1,38 @@
 //! A cache in front of look-ups at the API server.
+//!
+//! ```text
+//!   request ──► State::step ──► answer │ wait for the attempt in flight
+//!                   └─ begin ─► follow (a task for the name) ──► look-up ──► State::end
+//!                                  └─ while the name is read: look-ups, or a watch if it is read often
+//! ```
+//!
+//! An attempt runs in a task of its own, so that its answer is kept although the request that began it has given up: an
+//! API server that needs longer than a request has must not starve a cold agent.
+
+mod state;
 
 use std::{
     hash::Hash,
     sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicI64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::{
+    StreamExt as _,
+    future::{BoxFuture, FutureExt as _},
+};
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     LookupError,
@@ -21,30 +42,53 @@ use crate::{
     clock::Clock,
     lru::{LruCache, LruValue},
 };
+use state::{State, Step};
 
-/// How long an answer is used before the next look-up. The documentation promises that a deleted or
-/// changed object takes effect within 5 s; the rest is for the look-up itself.
-const TTL: SignedDuration = SignedDuration::from_secs(4);
-/// How long an error is remembered if no earlier value is known, so that requests do not load an
-/// API server that does not answer.
-const ERROR_TTL: SignedDuration = SignedDuration::from_secs(1);
-/// How much of a request's 0.8 s a look-up may take.
-const TIMEOUT: Duration = Duration::from_millis(300);
+/// How much of a request's 0.75 s it waits for a look-up if an old answer may be used instead.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a look-up may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Before an answer that was used is looked up again: sooner than it gets stale, so that a name in use never waits.
+const AHEAD: Duration = Duration::from_secs(3);
+/// Look-ups without a change after this time show whether a watch still reports.
+const QUIET: Duration = Duration::from_secs(150);
+/// After how long without a request a watch ends.
+const UNUSED: SignedDuration = SignedDuration::from_mins(10);
 const MAX_NAMES: usize = 4096;
 
-/// Caches the answers of `live` for 4 s, and returns the last known value while `live` fails.
-pub struct Cached<L, K, V> {
-    live: L,
-    clock: Clock,
-    known: LruCache<K, Arc<Entry<V>>>,
+/// How many names an agent watches at once. Each costs the API server about 130 kB.
+#[derive(Clone)]
+pub struct WatchSlots(Arc<Semaphore>);
+
+impl Default for WatchSlots {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(12)))
+    }
 }
 
-/// The cached answer for one name.
+/// Caches the answers of a [`Lookup`] for 4 s, and returns the last known one while the API server fails.
+pub struct Cached<L, K, V> {
+    shared: Arc<Shared<L, K, V>>,
+    ended: CancellationToken,
+    _end: DropGuard,
+}
+
+struct Shared<L, K, V> {
+    live: L,
+    clock: Clock,
+    slots: WatchSlots,
+    known: LruCache<K, Arc<Entry<V>>>,
+    /// Whether the newest look-up of any name failed.
+    failing: AtomicBool,
+}
+
+/// One name.
 struct Entry<V> {
     /// When it was last requested, in milliseconds since 1970.
     last_used: AtomicI64,
-    /// Locked during the look-up, so that concurrent requests wait for the same answer.
-    known: Mutex<Option<Known<V>>>,
+    state: Mutex<State<V>>,
+    /// Notified when an attempt ends.
+    ended: Notify,
 }
 
 impl<V> LruValue for Arc<Entry<V>> {
@@ -53,147 +97,165 @@ impl<V> LruValue for Arc<Entry<V>> {
     }
 }
 
-struct Known<V> {
-    answer: LookupResult<V>,
-    fresh_until: Timestamp,
+impl<V> Entry<V> {
+    fn new() -> Arc<Self> {
+        let (last_used, state) = (AtomicI64::new(0), Mutex::default());
+        Arc::new(Self { last_used, state, ended: Notify::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<L, K, V> Cached<L, K, V>
 where
     L: Lookup<K, V>,
     K: Clone + Eq + Hash + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: PartialEq + Send + Sync + 'static,
 {
-    /// A cache in front of `live`, for at most 4096 names.
+    /// A cache in front of `live`, for at most 4096 names. Must be used in a runtime.
     #[must_use]
-    pub fn new(live: L, clock: Clock) -> Self {
-        Self { live, clock, known: LruCache::with_entries(MAX_NAMES) }
+    pub fn new(live: L, clock: Clock, slots: WatchSlots) -> Self {
+        let known = LruCache::with_entries(MAX_NAMES);
+        let shared = Arc::new(Shared { live, clock, slots, known, failing: false.into() });
+        let ended = CancellationToken::new();
+        Self { shared, _end: ended.clone().drop_guard(), ended }
     }
 
     async fn look(&self, name: &K) -> LookupResult<V> {
-        let now = self.clock.now();
-        let entry = self.known.get(name).unwrap_or_else(|| {
-            let none = || Arc::new(Entry { last_used: 0.into(), known: Mutex::new(None) });
-            self.known.get_or_insert_with(name, none)
-        });
+        let now = self.shared.clock.steady();
+        let entry = self.shared.entry(name);
         entry.last_used.store(now.as_millisecond(), Relaxed);
-        let mut known = entry.known.lock().await;
-        let now = self.clock.now();
-        if let Some(known) = known.as_ref().filter(|known| now < known.fresh_until) {
-            return known.answer.clone();
+        // Created before the step, so that no end is missed.
+        let ended = entry.ended.notified();
+        let step = entry.lock().step(now);
+        let waited = match step {
+            Step::Answer(answer) => return answer,
+            Step::Begin(follower) => {
+                self.follow(name, &entry, follower);
+                Duration::ZERO
+            }
+            Step::Wait(begun) => between(begun, now),
+        };
+        tokio::pin!(ended);
+        if timeout(PATIENCE.saturating_sub(waited), &mut ended).await.is_err() {
+            if let Some(answer) = entry.lock().meanwhile(self.shared.failing.load(Acquire)) {
+                return answer;
+            }
+            // It has nothing else: the request's own deadline ends this.
+            ended.await;
         }
-        let result = timeout(TIMEOUT, self.live.find(name)).await;
-        let result = result.unwrap_or_else(|_| Err(LookupError("no answer".to_owned())));
-        let before = known.take().map(|known| known.answer);
-        let newer = next(before, result, self.clock.now());
-        known.insert(newer).answer.clone()
+        let answer = entry.lock().newest();
+        answer.unwrap_or_else(|| Err(LookupError::Failed("the agent is ending".to_owned())))
+    }
+
+    /// Makes the attempt that was begun for the name, and keeps its answer current while the name is in use.
+    fn follow(&self, name: &K, entry: &Arc<Entry<V>>, follower: u64) {
+        let (shared, name, entry) = (Arc::clone(&self.shared), name.clone(), Arc::clone(entry));
+        let ended = self.ended.clone();
+        tokio::spawn(ended.run_until_cancelled_owned(async move {
+            shared.follow(&name, &entry, follower).await;
+        }));
     }
 }
 
-/// What to cache after a look-up: its answer or, if it failed, the last known value.
-fn next<V>(before: Option<LookupResult<V>>, result: LookupResult<V>, now: Timestamp) -> Known<V> {
-    let answer = match (result, before) {
-        (Err(_), Some(Ok(before))) => Ok(before),
-        (result, _) => result,
-    };
-    let ttl = if answer.is_ok() { TTL } else { ERROR_TTL };
-    Known { answer, fresh_until: now.saturating_add(ttl).unwrap_or(now) }
+impl<L, K, V> Shared<L, K, V>
+where
+    L: Lookup<K, V>,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: PartialEq + Send + Sync + 'static,
+{
+    fn entry(&self, name: &K) -> Arc<Entry<V>> {
+        let known = self.known.get(name);
+        known.unwrap_or_else(|| self.known.get_or_insert_with(name, Entry::new))
+    }
+
+    async fn follow(&self, name: &K, entry: &Entry<V>, follower: u64) {
+        loop {
+            let in_flight = entry.lock().in_flight();
+            let Some(begun) = in_flight else { return };
+            if self.attempt(name, entry).await.is_err() {
+                return;
+            }
+            let now = self.clock.steady();
+            let hot = entry.lock().is_hot(now);
+            if let Ok(_slot) = self.slots.0.try_acquire()
+                && hot
+            {
+                self.watch(name, entry, follower).await;
+            }
+            // A watch that fails at once must not be begun again at once.
+            sleep(AHEAD.saturating_sub(between(begun, self.clock.steady()))).await;
+            let (mut state, now) = (entry.lock(), self.clock.steady());
+            if !state.is_read_since(begun) || !state.begin(follower, now) {
+                return;
+            }
+        }
+    }
+
+    /// Looks the name up and keeps the result.
+    async fn attempt(&self, name: &K, entry: &Entry<V>) -> LookupResult<V> {
+        let result = timeout(TIMEOUT, self.live.find(name)).await;
+        let late = || LookupError::Failed("no answer within 5 s".to_owned());
+        let result = result.unwrap_or_else(|_| Err(late()));
+        self.failing.store(result.is_err(), Release);
+        entry.lock().end(result.clone(), self.clock.steady());
+        entry.ended.notify_waiters();
+        result
+    }
+
+    /// Looks the name up whenever a watch reports a change, until the watch ends or the name is out of use.
+    ///
+    /// The watch's own objects are not used: if another API server sends them, they may be older than an answer that is
+    /// known already. A look-up's never are.
+    async fn watch(&self, name: &K, entry: &Entry<V>, follower: u64) {
+        let Some(mut changes) = self.live.watch(name) else { return };
+        loop {
+            let change = timeout(QUIET, changes.next()).await;
+            let before = {
+                let (mut state, now) = (entry.lock(), self.clock.steady());
+                let used = state.is_read_since(now.saturating_sub(UNUSED).unwrap_or(now));
+                let ends = !used || matches!(change, Ok(None | Some(Err(_))));
+                if change.is_ok() || ends {
+                    state.outdated(now);
+                }
+                if ends || !state.begin(follower, now) {
+                    return;
+                }
+                state.newest()
+            };
+            let result = self.attempt(name, entry).await;
+            let mut state = entry.lock();
+            // A change that the watch has not reported shows that it reports none.
+            let missed = change.is_err() && before.as_ref() != Some(&result);
+            if result.is_err() || missed {
+                return state.outdated(self.clock.steady());
+            }
+            state.set_watched();
+        }
+    }
+}
+
+/// From `then` until `now`; nothing if that is negative.
+fn between(then: Timestamp, now: Timestamp) -> Duration {
+    now.duration_since(then).try_into().unwrap_or_default()
 }
 
 impl<L, K, V> Lookup<K, V> for Cached<L, K, V>
 where
     L: Lookup<K, V>,
     K: Clone + Eq + Hash + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: PartialEq + Send + Sync + 'static,
 {
     fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>> {
         self.look(name).boxed()
     }
 
     fn fresh_until(&self, name: &K) -> Option<Timestamp> {
-        let entry = self.known.get(name)?;
-        let known = entry.known.try_lock().ok()?;
-        known.as_ref().map(|known| known.fresh_until)
+        self.shared.known.get(name)?.lock().fresh_until(self.shared.clock.steady())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::resolve::ServiceAccountFacts;
-    use podrole_identity::ServiceAccountRef;
-    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
-
-    type Answer = LookupResult<ServiceAccountFacts>;
-    type ServiceAccounts = Cached<Live, ServiceAccountRef, ServiceAccountFacts>;
-
-    #[derive(Clone, Default)]
-    struct Live(Arc<(AtomicUsize, AtomicI64)>);
-
-    impl Live {
-        fn fail(&self, fails: bool) {
-            self.0.1.store(i64::from(fails), SeqCst);
-        }
-    }
-
-    impl Lookup<ServiceAccountRef, ServiceAccountFacts> for Live {
-        fn find<'a>(&'a self, _: &'a ServiceAccountRef) -> BoxFuture<'a, Answer> {
-            async {
-                let asked = self.0.0.fetch_add(1, SeqCst);
-                tokio::task::yield_now().await;
-                if self.0.1.load(SeqCst) == 1 {
-                    return Err(LookupError("no answer".to_owned()));
-                }
-                Ok(Some(Arc::new(ServiceAccountFacts {
-                    uid: asked.to_string(),
-                    ..ServiceAccountFacts::default()
-                })))
-            }
-            .boxed()
-        }
-    }
-
-    fn parts() -> (Live, Arc<AtomicI64>, ServiceAccounts) {
-        let (live, time) = (Live::default(), Arc::new(AtomicI64::new(1_000_000)));
-        let ticks = Arc::clone(&time);
-        let clock = Clock::new(move || Timestamp::from_second(ticks.load(SeqCst)).unwrap());
-        (live.clone(), time, Cached::new(live, clock))
-    }
-
-    fn uid(answer: Answer) -> String {
-        answer.unwrap().unwrap().uid.clone()
-    }
-
-    #[tokio::test]
-    async fn concurrent_requests_share_a_look_up_that_is_repeated_after_4_s() {
-        let (live, time, cached) = parts();
-        let service_account = "shop/app".parse().unwrap();
-        let all = (0..64).map(|_| cached.find(&service_account));
-        for answer in futures::future::join_all(all).await {
-            assert_eq!(uid(answer), "0");
-        }
-        time.fetch_add(3, SeqCst);
-        assert_eq!(uid(cached.find(&service_account).await), "0");
-        time.fetch_add(1, SeqCst);
-        assert_eq!(uid(cached.find(&service_account).await), "1");
-        assert_eq!(live.0.0.load(SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn the_last_known_value_is_used_while_the_api_server_fails() {
-        let (live, time, cached) = parts();
-        let (known, unknown) = ("shop/app".parse().unwrap(), "shop/other".parse().unwrap());
-        assert_eq!(uid(cached.find(&known).await), "0");
-        live.fail(true);
-        time.fetch_add(3600, SeqCst);
-        assert_eq!(uid(cached.find(&known).await), "0");
-        assert!(cached.find(&unknown).await.is_err());
-        assert!(cached.find(&unknown).await.is_err());
-        assert_eq!(live.0.0.load(SeqCst), 3, "a failing API server is not called again at once");
-        live.fail(false);
-        time.fetch_add(1, SeqCst);
-        assert_eq!(uid(cached.find(&unknown).await), "3");
-        time.fetch_add(4, SeqCst);
-        assert_eq!(uid(cached.find(&known).await), "4");
-    }
-}
+mod tests;

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures::future::{BoxFuture, FutureExt as _, ready};
+use futures::{
+    future::{BoxFuture, FutureExt as _, ready},
+    stream::BoxStream,
+};
 use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
 
@@ -17,15 +20,21 @@ pub type LookupResult<V> = Result<Option<Arc<V>>, LookupError>;
 
 /// Looks up values by name.
 pub trait Lookup<K, V>: Send + Sync + 'static {
-    /// The current value, or the last known one if the API server does not answer.
+    /// The current value; from a cache, the last known one if the API server fails.
     ///
     /// # Errors
     /// If the API server does not answer and no earlier value is known.
     fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>>;
 
-    /// Until when [`Self::find`] returns the same value, or `None` if it looks the value up each
-    /// time.
+    /// Until when [`Self::find`] returns the same value, by [`crate::clock::Clock::steady`], or `None` if it looks the
+    /// value up each time.
     fn fresh_until(&self, _: &K) -> Option<Timestamp> {
+        None
+    }
+
+    /// An item when the watch begins and after each change of the value, or `None` if it cannot be watched. The stream
+    /// ends, or yields an error, when changes may have been missed.
+    fn watch(&self, _: &K) -> Option<BoxStream<'static, Result<(), LookupError>>> {
         None
     }
 }

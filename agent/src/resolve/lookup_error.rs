@@ -1,6 +1,15 @@
 //! A failed look-up.
 
-/// The API server did not answer a look-up, or answered with an error.
+/// Why a look-up has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not read from the Kubernetes API server: {0}")]
-pub struct LookupError(pub String);
+pub enum LookupError {
+    /// The API server did not answer, or answered with an error.
+    #[error("could not read from the Kubernetes API server: {0}")]
+    Failed(String),
+    /// It refuses the agent itself (401 or 403), which says nothing about the object.
+    #[error(
+        "the Kubernetes API server refuses the agent; give it the rights of the chart's ClusterRole \
+         again: {0}"
+    )]
+    Forbidden(String),
+}

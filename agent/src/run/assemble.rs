@@ -29,7 +29,7 @@ use crate::{
     metrics::Metrics,
     node::Liveness,
     peer::PeerCheck,
-    resolve::{Cached, Sessions},
+    resolve::{Cached, Lookup, NamespaceFacts, Sessions, WatchSlots},
     token::Rules,
 };
 
@@ -49,7 +49,7 @@ pub(super) async fn agent(
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await?;
     let exchange = exchange(args, health, &clock)?;
     let keys = keys(args, &cluster, &clock, health);
-    let watched = watched(args, &cluster, health);
+    let watched = watched(args, &cluster, &clock, health);
     let liveness = match &watched {
         Some((pods, node)) => Liveness::on(Arc::clone(&pods.pods), node),
         None => Liveness::off(),
@@ -61,14 +61,16 @@ pub(super) async fn agent(
         }
         None => Latest::from(AssociationList::default()),
     };
-    let options = options(args, &cluster, &clock, &addresses, associations)?;
-    let service_accounts =
-        cluster.service_accounts(args.grant.annotation_rules(Some(args.region()?)));
+    let slots = WatchSlots::default();
+    let namespaces = Cached::new(cluster.namespaces(health), clock.clone(), slots.clone());
+    let options = options(args, &cluster, namespaces, &addresses, associations)?;
+    let rules = args.grant.annotation_rules(Some(args.region()?));
+    let service_accounts = cluster.service_accounts(rules, health);
     let own_audiences = args.exchange() == Exchange::WebIdentity;
     let config = AgentConfig {
         keys,
         rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
-        service_accounts: Arc::new(Cached::new(service_accounts, clock.clone())),
+        service_accounts: Arc::new(Cached::new(service_accounts, clock.clone(), slots)),
         liveness,
         exchange,
         hosts: Hosts::bound_to(&addresses),
@@ -153,10 +155,14 @@ fn keys(args: &Args, cluster: &Cluster, clock: &Clock, health: &Health) -> JwksC
 }
 
 /// The pods of this node and the node's name, or `None` with `--pod-liveness off`.
-fn watched<'a>(args: &'a Args, cluster: &Cluster, health: &Health) -> Option<(NodesPods, &'a str)> {
+fn watched<'a>(
+    args: &'a Args,
+    cluster: &Cluster,
+    clock: &Clock,
+    health: &Health,
+) -> Option<(NodesPods, &'a str)> {
     let node = args.node_name.as_deref().filter(|_| args.pod_liveness == PodLiveness::On)?;
-    let listed = health.gate("the list of this node's pods");
-    Some((cluster.pods(node, listed), node))
+    Some((cluster.pods(node, clock, health), node))
 }
 
 async fn forget(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
@@ -168,7 +174,7 @@ async fn forget(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {
 fn options(
     args: &Args,
     cluster: &Cluster,
-    clock: &Clock,
+    namespaces: impl Lookup<String, NamespaceFacts>,
     addresses: &[IpAddr],
     associations: Latest<AssociationList>,
 ) -> anyhow::Result<AgentOptions> {
@@ -176,7 +182,7 @@ fn options(
     cluster.write_events(args.node_name.as_deref().unwrap_or("podrole-agent"), events);
     Ok(AgentOptions {
         associations,
-        namespaces: Arc::new(Cached::new(cluster.namespaces(), clock.clone())),
+        namespaces: Arc::new(namespaces),
         sessions: sessions(args)?,
         peers: PeerCheck {
             mode: args.verify_peer,

@@ -27,7 +27,7 @@ use crate::{
     metrics::Metrics,
     node::{Liveness, PodFacts, PodMap},
     peer::{PeerCheck, VerifyPeer},
-    resolve::{Cached, LookupMap, NamespaceFacts, ServiceAccountFacts},
+    resolve::{Cached, LookupMap, NamespaceFacts, ServiceAccountFacts, WatchSlots},
     token::Caller,
 };
 
@@ -104,13 +104,18 @@ impl Setup {
         let mut options = AgentOptions::standalone(Exchange::WebIdentity, &rules());
         options.sessions.session_name = "{serviceaccount.name}".parse().unwrap();
         options.associations = associations.clone();
-        options.namespaces = Arc::new(Cached::new(namespaces.clone(), clock.clone()));
+        options.namespaces =
+            Arc::new(Cached::new(namespaces.clone(), clock.clone(), WatchSlots::default()));
         options.limit = PodLimit::per_second(per_second);
         options.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };
         let config = AgentConfig {
             keys: keys.clone(),
             rules: rules(),
-            service_accounts: Arc::new(Cached::new(accounts.clone(), clock.clone())),
+            service_accounts: Arc::new(Cached::new(
+                accounts.clone(),
+                clock.clone(),
+                WatchSlots::default(),
+            )),
             liveness: Liveness::on(Arc::new(pods.clone()), "n1"),
             exchange: Arc::new(HourSessions(clock.clone())),
             hosts: Hosts::bound_to(&[]),

@@ -13,9 +13,27 @@ pub(super) struct RunningPods {
     listing: HashMap<String, String>,
 }
 
+/// A pod that ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GonePod {
+    pub(super) uid: String,
+    /// Whether an event has shown it. A list that lacks the pod may be older than the pod.
+    pub(super) is_certain: bool,
+}
+
+impl GonePod {
+    fn seen(uid: String) -> Self {
+        Self { uid, is_certain: true }
+    }
+
+    fn missing(uid: String) -> Self {
+        Self { uid, is_certain: false }
+    }
+}
+
 impl RunningPods {
-    /// Applies an event; returns the UIDs of pods that ended.
-    pub(super) fn apply(&mut self, event: &Event<Pod>) -> Vec<String> {
+    /// Applies an event; returns the pods that ended.
+    pub(super) fn apply(&mut self, event: &Event<Pod>) -> Vec<GonePod> {
         match event {
             Event::Init => self.listing.clear(),
             Event::InitApply(pod) if has_ended(pod) => {}
@@ -26,23 +44,25 @@ impl RunningPods {
                 let listed = std::mem::take(&mut self.listing);
                 let before = std::mem::replace(&mut self.pods, listed);
                 let now: HashSet<&String> = self.pods.values().collect();
-                return before.into_values().filter(|uid| !now.contains(uid)).collect();
+                let gone = before.into_values().filter(|uid| !now.contains(uid));
+                return gone.map(GonePod::missing).collect();
             }
             // It makes no more requests, but the object of a finished Job may stay for days.
             Event::Apply(pod) if has_ended(pod) => {
-                return self.pods.remove(&name(pod)).into_iter().collect();
+                return self.pods.remove(&name(pod)).map(GonePod::seen).into_iter().collect();
             }
             // The same name with another UID is another pod: a StatefulSet's next one.
             Event::Apply(pod) => {
                 let before = self.pods.insert(name(pod), uid(pod));
-                return before.into_iter().filter(|before| *before != uid(pod)).collect();
+                let other = before.filter(|before| *before != uid(pod));
+                return other.map(GonePod::seen).into_iter().collect();
             }
             Event::Delete(pod) => {
                 let (name, uid) = (name(pod), uid(pod));
                 if self.pods.get(&name) == Some(&uid) {
                     self.pods.remove(&name);
                 }
-                return vec![uid];
+                return vec![GonePod::seen(uid)];
             }
         }
         Vec::new()
@@ -79,6 +99,10 @@ pub(super) mod tests {
         .unwrap()
     }
 
+    fn seen(uid: &str) -> [GonePod; 1] {
+        [GonePod::seen(uid.to_owned())]
+    }
+
     #[test]
     fn pods_that_end_while_the_watch_is_interrupted_are_reported() {
         let mut running = RunningPods::default();
@@ -88,17 +112,17 @@ pub(super) mod tests {
         }
         assert!(running.apply(&Event::InitDone).is_empty());
         assert!(running.apply(&Event::Apply(pod("c", "3"))).is_empty());
-        assert_eq!(running.apply(&Event::Delete(pod("a", "1"))), ["1"]);
-        assert_eq!(running.apply(&Event::Apply(pod("c", "4"))), ["3"]);
+        assert_eq!(running.apply(&Event::Delete(pod("a", "1"))), seen("1"));
+        assert_eq!(running.apply(&Event::Apply(pod("c", "4"))), seen("3"));
         running.apply(&Event::Init);
         running.apply(&Event::InitApply(pod("c", "4")));
-        assert_eq!(running.apply(&Event::InitDone), ["2"]);
+        assert_eq!(running.apply(&Event::InitDone), [GonePod::missing("2".to_owned())]);
         assert_eq!(
             running.apply(&Event::Delete(pod("c", "3"))),
-            ["3"],
+            seen("3"),
             "the end of an earlier pod of that name"
         );
-        assert_eq!(running.apply(&Event::Delete(pod("c", "4"))), ["4"]);
+        assert_eq!(running.apply(&Event::Delete(pod("c", "4"))), seen("4"));
         assert!(running.pods.is_empty(), "names are removed with their pods");
     }
 
@@ -108,7 +132,7 @@ pub(super) mod tests {
         let mut job = pod("job", "1");
         assert!(running.apply(&Event::Apply(job.clone())).is_empty());
         job.status.as_mut().unwrap().phase = Some("Succeeded".to_owned());
-        assert_eq!(running.apply(&Event::Apply(job.clone())), ["1"]);
+        assert_eq!(running.apply(&Event::Apply(job.clone())), seen("1"));
         assert!(running.apply(&Event::Apply(job.clone())).is_empty(), "it is reported once");
         for event in [Event::Init, Event::InitApply(job), Event::InitDone] {
             assert!(running.apply(&event).is_empty());
