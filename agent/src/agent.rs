@@ -18,7 +18,7 @@ use crate::{
     hosts::Hosts,
     metrics::Metrics,
     node::{Liveness, PodFacts},
-    peer::PeerVerdict,
+    peer::{PeerVerdict, VerifyPeer},
     refusal::Refusal,
     resolve::{self, Decision, NamespaceFacts, RequestFacts, ResolveError, ServiceAccounts},
     token::Caller,
@@ -188,10 +188,14 @@ impl Agent {
         pod: Option<&PodFacts>,
         peer: Option<IpAddr>,
     ) -> Result<PeerVerdict, Refusal> {
-        let Some(peer) = peer else {
+        if self.options.peers.mode == VerifyPeer::Off {
+            return Ok(PeerVerdict::Accepted);
+        }
+        let holder = peer.and_then(|peer| Some((peer, self.liveness.holder(peer)?)));
+        let Some((peer, holder)) = holder else {
             return Ok(PeerVerdict::Accepted);
         };
-        let verdict = self.options.peers.check(peer, caller, pod);
+        let verdict = self.options.peers.check(peer, &holder, caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
             let service_account = &caller.service_account;

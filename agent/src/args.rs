@@ -115,8 +115,9 @@ pub struct Args {
     #[arg(long, default_value_t = 128, value_name = "NUMBER")]
     pub connections_per_peer: usize,
 
-    /// Whether a request must come from the address of its token's pod
-    #[arg(long, default_value = "warn", value_name = "off|warn|enforce")]
+    /// Whether a request must come from the address of its token's pod; auto rejects other pods and unknown addresses,
+    /// and logs the node's own
+    #[arg(long, default_value = "auto", value_name = "off|warn|auto|enforce")]
     pub verify_peer: VerifyPeer,
 
     /// A ServiceAccount whose pods may send requests through other pods; repeatable

@@ -1,6 +1,8 @@
 //! Whether a token's pod is alive and on this node. A token outlives its pod; credentials must not.
 
 mod added_pod;
+mod address_holder;
+mod pod_facts;
 
 use std::{
     collections::HashMap,
@@ -13,26 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{resolve::LookupError, token::Caller};
 pub use added_pod::{AddedPod, PodProvider, lacks_injection};
+pub use address_holder::AddressHolder;
+pub use pod_facts::PodFacts;
 
 /// How long after its deletion deadline a pod is still served, so that it can shut down in order.
 const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);
-
-/// What the agent knows about a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodFacts {
-    /// Its UID.
-    pub uid: String,
-    /// Whether its phase is `Succeeded` or `Failed`.
-    pub finished: bool,
-    /// Its `deletionTimestamp`: when it must have ended.
-    pub gone_at: Option<Timestamp>,
-    /// Its node.
-    pub node: Option<String>,
-    /// Its IP addresses; empty until it has some.
-    pub addresses: Vec<IpAddr>,
-    /// Whether it uses the node's network.
-    pub host_network: bool,
-}
 
 /// Where pods are looked up.
 pub trait Pods: Send + Sync + 'static {
@@ -48,6 +35,11 @@ pub trait Pods: Send + Sync + 'static {
     /// How often the result of [`Self::find`] may have changed, or `None` if that is not counted.
     fn changes(&self) -> Option<u64> {
         None
+    }
+
+    /// Who of this node's live pods has the address.
+    fn holder(&self, _: IpAddr) -> AddressHolder {
+        AddressHolder::Unknown
     }
 
     /// Whether new pods become known by themselves: then a token's own word for its pod is not needed, and not taken.
@@ -142,6 +134,13 @@ impl Liveness {
         self.0.as_ref().map_or(Some(0), |watched| watched.pods.changes())
     }
 
+    /// Who has the address, or `None` if nothing is known of pods, so that addresses say nothing.
+    #[must_use]
+    pub fn holder(&self, address: IpAddr) -> Option<AddressHolder> {
+        let address = address.to_canonical();
+        self.0.as_ref().map(|watched| watched.pods.holder(address).or_this_node(address))
+    }
+
     /// Checks that the caller's pod is alive and on this node; returns the pod if it is known.
     ///
     /// # Errors
@@ -202,6 +201,10 @@ impl Pods for PodMap {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Option<PodFacts>, LookupError>> {
         ready(Ok(self.lock().pods.get(&caller.pod_uid).cloned())).boxed()
+    }
+
+    fn holder(&self, address: IpAddr) -> AddressHolder {
+        AddressHolder::among(self.lock().pods.values().cloned(), address)
     }
 
     fn changes(&self) -> Option<u64> {

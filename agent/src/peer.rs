@@ -1,13 +1,14 @@
 //! Whether a request comes from its token's pod, which shows that a token was stolen. Pure.
-//!
-//! A network may hide a pod behind another address, so the default only warns.
 
 use std::{collections::HashSet, net::IpAddr};
 
 use clap::ValueEnum;
 use podrole_identity::ServiceAccountRef;
 
-use crate::{node::PodFacts, token::Caller};
+use crate::{
+    node::{AddressHolder, PodFacts},
+    token::Caller,
+};
 
 /// What happens to a request from another address than the pod's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -15,8 +16,10 @@ pub enum VerifyPeer {
     /// Nothing is compared
     Off,
     /// It is served and logged
-    #[default]
     Warn,
+    /// It is refused, but from the node's own addresses, which a network may put before a pod's, it is served and logged
+    #[default]
+    Auto,
     /// It is refused
     Enforce,
 }
@@ -28,14 +31,12 @@ pub struct PeerCheck {
     pub mode: VerifyPeer,
     /// ServiceAccounts whose pods may use a proxy.
     pub exempt: HashSet<ServiceAccountRef>,
-    /// The agent's addresses, which requests of pods on the node's network may come from.
-    pub own: Vec<IpAddr>,
 }
 
 /// The result of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerVerdict {
-    /// The address is the pod's, or cannot be checked.
+    /// The address is the pod's, or may be: it is not known yet.
     Accepted,
     /// The address is another one; the request is served nevertheless.
     Suspicious,
@@ -44,24 +45,42 @@ pub enum PeerVerdict {
 }
 
 impl PeerCheck {
-    /// Compares the address of a request with `caller`'s pod.
+    /// Compares the address of a request, which `holder` has, with `caller`'s pod.
     #[must_use]
-    pub fn check(&self, peer: IpAddr, caller: &Caller, pod: Option<&PodFacts>) -> PeerVerdict {
-        let known = pod.filter(|pod| !pod.addresses.is_empty());
-        let accepted = self.mode == VerifyPeer::Off
+    pub fn check(
+        &self,
+        peer: IpAddr,
+        holder: &AddressHolder,
+        caller: &Caller,
+        pod: Option<&PodFacts>,
+    ) -> PeerVerdict {
+        if self.mode == VerifyPeer::Off
             || self.exempt.contains(&caller.service_account)
-            || known.is_none_or(|pod| self.is_of(peer.to_canonical(), pod));
-        match (accepted, self.mode) {
-            (true, _) => PeerVerdict::Accepted,
-            (false, VerifyPeer::Enforce) => PeerVerdict::Refused,
-            (false, _) => PeerVerdict::Suspicious,
+            || may_have(pod, peer.to_canonical(), holder, caller)
+        {
+            return PeerVerdict::Accepted;
+        }
+        match self.mode {
+            VerifyPeer::Off | VerifyPeer::Warn => PeerVerdict::Suspicious,
+            VerifyPeer::Auto if *holder == AddressHolder::Node => PeerVerdict::Suspicious,
+            VerifyPeer::Auto | VerifyPeer::Enforce => PeerVerdict::Refused,
         }
     }
+}
 
-    fn is_of(&self, peer: IpAddr, pod: &PodFacts) -> bool {
-        // For a pod on the node's network the kernel may choose any of the node's addresses.
-        let local = || peer.is_loopback() || self.own.contains(&peer);
-        pod.addresses.contains(&peer) || (pod.host_network && local())
+/// Whether the address is the pod's, or may be as far as is known.
+fn may_have(pod: Option<&PodFacts>, peer: IpAddr, holder: &AddressHolder, caller: &Caller) -> bool {
+    if pod.is_some_and(|pod| pod.addresses.contains(&peer)) {
+        return true;
+    }
+    match holder {
+        AddressHolder::Pod(uid) => *uid == caller.pod_uid,
+        // The kernel may choose any of the node's addresses.
+        AddressHolder::Node => pod.is_some_and(|pod| pod.host_network),
+        // A pod asks before its address is known, and is compared again as soon as it is.
+        AddressHolder::Unknown => {
+            pod.is_none_or(|pod| pod.addresses.is_empty() && !pod.host_network)
+        }
     }
 }
 
@@ -69,11 +88,17 @@ impl PeerCheck {
 mod tests {
     use super::*;
     use crate::tests::fixture::caller;
+    use PeerVerdict::{Accepted, Refused, Suspicious};
+    use VerifyPeer::{Auto, Enforce, Off, Warn};
 
-    fn judge(mode: VerifyPeer, peer: &str, pod: &PodFacts) -> PeerVerdict {
-        let own = vec!["169.254.170.23".parse().unwrap()];
-        let check = PeerCheck { mode, exempt: HashSet::new(), own };
-        check.check(peer.parse().unwrap(), &caller(), Some(pod))
+    fn judge(
+        mode: VerifyPeer,
+        peer: &str,
+        holder: &AddressHolder,
+        pod: Option<&PodFacts>,
+    ) -> PeerVerdict {
+        let check = PeerCheck { mode, exempt: HashSet::new() };
+        check.check(peer.parse().unwrap(), holder, &caller(), pod)
     }
 
     fn pod(addresses: &[&str], host_network: bool) -> PodFacts {
@@ -81,41 +106,65 @@ mod tests {
         PodFacts { addresses, host_network, ..PodFacts::default() }
     }
 
+    fn other() -> AddressHolder {
+        AddressHolder::Pod("another-uid".to_owned())
+    }
+
     #[test]
-    fn a_pods_own_addresses_are_accepted_and_others_are_not() {
-        use PeerVerdict::{Accepted, Refused, Suspicious};
+    fn a_pods_own_addresses_are_accepted_in_every_mode() {
         let both = pod(&["10.1.2.3", "fd00::3"], false);
-        for (peer, enforce, warn) in [
-            ("10.1.2.3", Accepted, Accepted),
-            ("::ffff:10.1.2.3", Accepted, Accepted),
-            ("fd00::3", Accepted, Accepted),
-            ("10.1.2.4", Refused, Suspicious),
-            ("127.0.0.1", Refused, Suspicious),
-            ("169.254.170.23", Refused, Suspicious),
+        for peer in ["10.1.2.3", "::ffff:10.1.2.3", "fd00::3"] {
+            for mode in [Off, Warn, Auto, Enforce] {
+                assert_eq!(judge(mode, peer, &AddressHolder::Unknown, Some(&both)), Accepted);
+            }
+        }
+    }
+
+    #[test]
+    fn another_address_is_judged_by_who_has_it() {
+        let (known, unknown_address) = (pod(&["10.1.2.3"], false), pod(&[], false));
+        let (node, unheld) = (AddressHolder::Node, AddressHolder::Unknown);
+        let own = AddressHolder::Pod("pod-uid".to_owned());
+        for (peer, holder, pod, warn, auto, enforce) in [
+            // Another pod of this node has stolen the token, whatever is known of the token's pod.
+            ("10.1.2.4", &other(), Some(&known), Suspicious, Refused, Refused),
+            ("10.1.2.4", &other(), Some(&unknown_address), Suspicious, Refused, Refused),
+            ("10.1.2.4", &other(), None, Suspicious, Refused, Refused),
+            // An address that no pod is known to have.
+            ("10.1.2.5", &unheld, Some(&known), Suspicious, Refused, Refused),
+            ("10.1.2.5", &unheld, Some(&unknown_address), Accepted, Accepted, Accepted),
+            ("10.1.2.5", &unheld, None, Accepted, Accepted, Accepted),
+            // The node's: a network may translate the pod's address to it.
+            ("192.0.2.7", &node, Some(&known), Suspicious, Suspicious, Refused),
+            ("192.0.2.7", &node, Some(&unknown_address), Suspicious, Suspicious, Refused),
+            ("192.0.2.7", &node, None, Suspicious, Suspicious, Refused),
+            // The watch knows the pod's address before the look-up that found the pod.
+            ("10.1.2.3", &own, None, Accepted, Accepted, Accepted),
         ] {
-            assert_eq!(judge(VerifyPeer::Enforce, peer, &both), enforce, "{peer}");
-            assert_eq!(judge(VerifyPeer::Warn, peer, &both), warn, "{peer}");
-            assert_eq!(judge(VerifyPeer::Off, peer, &both), Accepted, "{peer}");
+            for (mode, verdict) in [(Off, Accepted), (Warn, warn), (Auto, auto), (Enforce, enforce)]
+            {
+                assert_eq!(judge(mode, peer, holder, pod), verdict, "{mode:?} {peer} {holder:?}");
+            }
         }
     }
 
     #[test]
-    fn a_pod_on_the_nodes_network_may_use_the_nodes_addresses() {
+    fn a_pod_on_the_nodes_network_may_use_the_nodes_addresses_and_no_other_pods() {
         let host = pod(&["192.0.2.7"], true);
-        for peer in ["192.0.2.7", "169.254.170.23", "127.0.0.1", "::1"] {
-            assert_eq!(judge(VerifyPeer::Enforce, peer, &host), PeerVerdict::Accepted, "{peer}");
+        for peer in ["192.0.2.7", "192.0.2.8", "169.254.170.23", "::1"] {
+            let verdict = judge(Enforce, peer, &AddressHolder::Node, Some(&host));
+            assert_eq!(verdict, Accepted, "{peer}");
         }
-        assert_eq!(judge(VerifyPeer::Enforce, "10.1.2.3", &host), PeerVerdict::Refused);
+        for holder in [other(), AddressHolder::Unknown] {
+            assert_eq!(judge(Auto, "10.1.2.3", &holder, Some(&host)), Refused, "{holder:?}");
+        }
     }
 
     #[test]
-    fn exempt_pods_and_pods_without_known_addresses_are_accepted() {
-        assert_eq!(judge(VerifyPeer::Enforce, "10.9.9.9", &pod(&[], false)), PeerVerdict::Accepted);
+    fn exempt_pods_are_accepted_from_everywhere() {
         let exempt = HashSet::from([caller().service_account]);
-        let check = PeerCheck { mode: VerifyPeer::Enforce, exempt, own: Vec::new() };
+        let check = PeerCheck { mode: Enforce, exempt };
         let (peer, pod) = ("10.9.9.9".parse().unwrap(), pod(&["10.1.2.3"], false));
-        assert_eq!(check.check(peer, &caller(), Some(&pod)), PeerVerdict::Accepted);
-        let check = PeerCheck { exempt: HashSet::new(), ..check };
-        assert_eq!(check.check(peer, &caller(), None), PeerVerdict::Accepted);
+        assert_eq!(check.check(peer, &other(), &caller(), Some(&pod)), Accepted);
     }
 }

@@ -119,7 +119,7 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
         ("webhook.replicas=1", "Set webhook.replicas=2"),
         ("webhook.hostNetwork=true", "--overwrite pod-security.kubernetes.io/enforce=privileged"),
         ("injection.default=all", "label the namespace podrole.io/injection=required"),
-        ("agent.verifyPeer=off", "Set agent.verifyPeer=warn or enforce"),
+        ("agent.verifyPeer=off", "Set agent.verifyPeer=auto or enforce"),
         ("certificates=files,certificateFiles.secret=tls", "Set certificateFiles.caBundle."),
     ] {
         let text = notes(set)?;

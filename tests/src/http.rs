@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::wait;
 
@@ -19,7 +19,19 @@ pub async fn get(
     path: &str,
     authorization: Option<&str>,
 ) -> anyhow::Result<(u16, String)> {
-    let stream = TcpStream::connect(address).await?;
+    get_by(TcpStream::connect(address).await?, path, authorization).await
+}
+
+/// The same by a connection that there is.
+///
+/// # Errors
+/// The same as [`get`].
+pub async fn get_by(
+    stream: TcpStream,
+    path: &str,
+    authorization: Option<&str>,
+) -> anyhow::Result<(u16, String)> {
+    let address = stream.peer_addr()?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let mut request = Request::get(path).header("host", address.to_string());
@@ -38,6 +50,22 @@ pub async fn get(
 /// If it does not answer, or not in JSON.
 pub async fn credentials(agent: SocketAddr, token: &str) -> anyhow::Result<(u16, Value)> {
     let (status, body) = get(agent, "/v1/credentials", Some(token)).await?;
+    Ok((status, serde_json::from_str(&body)?))
+}
+
+/// The same from this address of the machine.
+///
+/// # Errors
+/// The same as [`credentials`].
+pub async fn credentials_from(
+    from: &str,
+    agent: SocketAddr,
+    token: &str,
+) -> anyhow::Result<(u16, Value)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(from.parse()?, 0))?;
+    let stream = socket.connect(agent).await?;
+    let (status, body) = get_by(stream, "/v1/credentials", Some(token)).await?;
     Ok((status, serde_json::from_str(&body)?))
 }
 

@@ -13,9 +13,9 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{ObjectMeta, PostParams},
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
@@ -126,6 +126,17 @@ impl TestNamespace<'_> {
         let pod: Pod = serde_json::from_value(manifest).context("the manifest is not a pod")?;
         let api = Api::<Pod>::namespaced(self.client(), &self.name);
         Ok(api.create(params, &pod).await?)
+    }
+
+    /// Gives a pod this IP address, as the kubelet would.
+    ///
+    /// # Errors
+    /// If the API server refuses.
+    pub async fn set_address(&self, pod: &str, ip: &str) -> anyhow::Result<()> {
+        let status = json!({"status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
+        let pods = Api::<Pod>::namespaced(self.client(), self.name());
+        pods.patch_status(pod, &PatchParams::default(), &Patch::Merge(status)).await?;
+        Ok(())
     }
 
     /// Mints a token of `pod`'s ServiceAccount that is bound to that stored pod, as the kubelet

@@ -9,6 +9,7 @@ mod running;
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{
@@ -39,7 +40,7 @@ use tokio::sync::mpsc;
 use super::{access::Access, one_line::one_line};
 use crate::{
     clock::Clock,
-    node::{AddedPod, PodFacts, Pods},
+    node::{AddedPod, AddressHolder, PodFacts, Pods},
     resolve::{Cached, Lookup as _, LookupError, WatchSlots},
     token::Caller,
 };
@@ -217,6 +218,10 @@ impl Pods for WatchedPods {
 
     fn changes(&self) -> Option<u64> {
         Some(self.changes.load(Acquire))
+    }
+
+    fn holder(&self, address: IpAddr) -> AddressHolder {
+        AddressHolder::among(self.store.state().iter().map(|pod| facts(pod)), address)
     }
 
     fn in_order(&self) -> bool {

@@ -63,7 +63,7 @@ pub(super) async fn agent(
     };
     let slots = WatchSlots::default();
     let namespaces = Cached::new(cluster.namespaces(health), clock.clone(), slots.clone());
-    let options = options(args, &cluster, namespaces, &addresses, associations)?;
+    let options = options(args, &cluster, namespaces, associations)?;
     let rules = args.grant.annotation_rules(Some(args.region()?));
     let service_accounts = cluster.service_accounts(rules, health);
     let own_audiences = args.exchange() == Exchange::WebIdentity;
@@ -175,7 +175,6 @@ fn options(
     args: &Args,
     cluster: &Cluster,
     namespaces: impl Lookup<String, NamespaceFacts>,
-    addresses: &[IpAddr],
     associations: Latest<AssociationList>,
 ) -> anyhow::Result<AgentOptions> {
     let (notices, events) = Notices::new();
@@ -187,7 +186,6 @@ fn options(
         peers: PeerCheck {
             mode: args.verify_peer,
             exempt: args.verify_peer_exempt.iter().cloned().collect(),
-            own: addresses.to_vec(),
         },
         limit: PodLimit::per_second(args.pod_requests_per_second),
         notices: Some(notices),

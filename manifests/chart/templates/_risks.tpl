@@ -22,7 +22,7 @@ certificates: files without certificateFiles.caBundle: unless another tool write
 injection.default: all: while the webhook is unreachable, pods of every namespace start without credentials. If they must not, label the namespace podrole.io/injection=required.
 {{- end }}
 {{- if and $values.agent.enabled (eq $values.agent.verifyPeer "off") }}
-agent.verifyPeer: off: a token that was stolen from a pod works from any other pod on its node. Set agent.verifyPeer=warn or enforce.
+agent.verifyPeer: off: a token that was stolen from a pod works from any other pod on its node. Set agent.verifyPeer=auto or enforce.
 {{- end }}
 {{- if and (eq $values.exchange "assume-role") $values.agent.allowAnnotationRoles }}
 agent.allowAnnotationRoles: anyone who may write a ServiceAccount in a namespace with podrole.io/permitted-roles can choose any of those roles.

@@ -69,11 +69,7 @@ async fn a_token_from_an_address_that_is_not_its_pods_is_reported_or_refused() {
         daemons::agent_with(cluster, &stage.sandbox, super::NODE, &flags, &[]).await.unwrap();
     let pod = stage.pod("app", "app").await.unwrap();
     let token = stage.write_token(&pod).await.unwrap();
-    let api: Api<Pod> = Api::namespaced(stage.namespace.client(), stage.namespace.name());
-    let move_to = async |ip: &str| {
-        let status = json!({"status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
-        api.patch_status("app", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
-    };
+    let move_to = async |ip: &str| stage.namespace.set_address("app", ip).await.unwrap();
     move_to("10.1.2.3").await;
     let answers = async |status| {
         let patience = Duration::from_secs(10);
@@ -88,8 +84,42 @@ async fn a_token_from_an_address_that_is_not_its_pods_is_reported_or_refused() {
         stage.agent.counts("podrole_agent_foreign_peers_total").await.filter(|count| *count > 0)
     })
     .await;
-    move_to("127.0.0.1").await;
-    answers(200).await;
+    // Not 127.0.0.1, from which the other tests ask.
+    let own = "127.0.0.9";
+    move_to(own).await;
+    until("the pod's own address", async || {
+        let (status, _) = http::credentials_from(own, strict.address, &token).await.ok()?;
+        (status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stolen_token_is_rejected_from_another_pod() {
+    let stage = Stage::start("stolen").await.unwrap();
+    stage.service_account("app", "container").await.unwrap();
+    let [victim, thief] = ["127.0.0.6", "127.0.0.7"];
+    let mut tokens = Vec::new();
+    for (name, address) in [("victim", Some(victim)), ("thief", Some(thief)), ("new", None)] {
+        let pod = stage.pod(name, "app").await.unwrap();
+        tokens.push(stage.namespace.bound_token(&pod, "sts.amazonaws.com", 3600).await.unwrap());
+        if let Some(address) = address {
+            stage.namespace.set_address(name, address).await.unwrap();
+        }
+    }
+    let agent = stage.agent.address;
+    let (token, new) = (&tokens[0], &tokens[2]);
+    until("the thief's address", async || {
+        let (status, _) = http::credentials_from(thief, agent, token).await.ok()?;
+        (status == 403).then_some(())
+    })
+    .await;
+    let (status, body) = http::credentials_from(thief, agent, new).await.unwrap();
+    assert_eq!((status, &body["code"]), (403, &json!("PodNotServed")), "no address yet: {body}");
+    assert_eq!(http::credentials_from(victim, agent, token).await.unwrap().0, 200);
+    let before = stage.agent.counts("podrole_agent_foreign_peers_total").await;
+    assert_eq!(stage.ask(token).await.unwrap().0, 200, "from the node");
+    assert!(stage.agent.counts("podrole_agent_foreign_peers_total").await > before);
 }
 
 #[tokio::test]

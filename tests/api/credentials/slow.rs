@@ -122,23 +122,36 @@ async fn a_pod_that_was_seen_to_end_is_refused_however_the_api_server_answers() 
     let slow = SlowStage::start("ended", &["--verify-peer=enforce"]).await.unwrap();
     slow.stage.service_account("app", "container").await.unwrap();
     let pod = slow.pod("app", "app").await.unwrap();
+    // Its own address, so that no other test's requests come from this pod's.
+    let own = "127.0.0.8";
+    slow.stage.namespace.set_address("app", own).await.unwrap();
+    let ask = async |token: &str| http::credentials_from(own, slow.agent.address, token).await;
+    let until = async |token: &str, wanted: u16| {
+        wait::until("the status", Duration::from_secs(30), async || {
+            Ok(ask(token).await?.0 == wanted)
+        })
+        .await
+        .unwrap();
+    };
     let (used, unused) = (slow.token(&pod).await.unwrap(), slow.token(&pod).await.unwrap());
-    assert_eq!(slow.ask(&used).await.unwrap().0, 200, "{}", slow.agent.log());
+    until(&used, 200).await;
     for (number, manner) in FAILURES.into_iter().enumerate() {
         slow.api.set(|manners| manners.pod = manner);
         if number == 0 {
             delete(&slow.stage, &pod).await.unwrap();
-            slow.until(&used, 403).await.unwrap();
+            until(&used, 403).await;
         }
         // A look-up that the first request began has ended by now.
         sleep(Duration::from_millis(1100)).await;
         for token in [&used, &unused] {
-            let (status, body) = slow.ask(token).await.unwrap();
+            let (status, body) = ask(token).await.unwrap();
             assert_eq!(
                 (status, &body["code"]),
                 (403, &json!("PodNotServed")),
                 "{manner:?}: {body}"
             );
+            let message = body["message"].as_str().unwrap_or_default();
+            assert!(message.contains("no longer exists"), "{message}");
         }
     }
 }
