@@ -67,6 +67,10 @@ pub struct Args {
     #[arg(long, default_value_t = 2705)]
     pub metrics_port: u16,
 
+    /// Names ServiceAccounts in the metrics, which every pod that reaches their port can read
+    #[arg(long)]
+    pub metrics_identities: bool,
+
     /// How many sessions to cache; the least recently used one is evicted
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_cache_size: u64,

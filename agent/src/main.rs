@@ -7,7 +7,7 @@ use podrole_agent::{
     Args, Command, configuration, health_socket, host_dir,
     secret::{WIPING, Wiping},
 };
-use podrole_runtime::{config, logging};
+use podrole_runtime::{config, logging, memory};
 
 /// The HTTP library and the SDKs copy tokens and keys. These copies are wiped when they are freed.
 #[global_allocator]
@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.log_args()).map_err(anyhow::Error::msg)?;
+    memory::protect_or_warn();
     match args.command.clone() {
         None => podrole_agent::run(args).await,
         Some(Command::Health { socket }) => Ok(health_socket::ask(&socket).await?),

@@ -51,7 +51,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let agent = assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
     let mut registry = Registry::default();
     metrics.register(&mut registry);
-    registry.register_collector(Box::new(SessionExpiry::of(&agent, Clock::default())));
+    registry.register_collector(Box::new(SessionExpiry::of(
+        &agent,
+        Clock::default(),
+        args.metrics_identities,
+    )));
     let admin_router = admin::router(health.clone(), Arc::new(registry));
     if let Some(path) = &args.health_socket {
         health_socket::serve(path, health.clone())?;

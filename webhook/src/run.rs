@@ -13,7 +13,7 @@ use podrole_identity::AnnotationRules;
 use podrole_runtime::{
     admin, association_list, build,
     health::{Gate, Health},
-    logging,
+    logging, memory,
     serve::{Limits, Server},
     shutdown,
 };
@@ -33,6 +33,7 @@ use crate::{
 /// fix it.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
+    memory::protect_or_warn();
     let args = args.completed().await?;
     let signalled = shutdown::on_signal().context("could not listen for signals")?;
     let stop = CancellationToken::new();

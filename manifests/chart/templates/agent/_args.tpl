@@ -10,6 +10,9 @@
 --verify-peer={{ .Values.agent.verifyPeer }}
 --pod-requests-per-second={{ int .Values.agent.podRequestsPerSecond }}
 --metrics-port={{ .Values.agent.metricsPort }}
+{{- if .Values.agent.metricsIdentities }}
+--metrics-identities
+{{- end }}
 {{- if .Values.ipv6 }}
 --metrics-address=::
 {{- end }}
