@@ -113,6 +113,8 @@ impl Agent {
         }
         // Read before anything is looked up, so that a change meanwhile outdates the answer.
         let inputs = self.input_versions(verdict.withdrawals);
+        // A stolen token of another node must not cost look-ups.
+        self.liveness.check_node(caller)?;
         let fresh_until = self.lookups_fresh_until(caller);
         // At once: if the API server is slow, the request waits for one look-up.
         let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
@@ -204,12 +206,15 @@ impl Agent {
                 namespace = service_account.namespace(),
                 pod = caller.pod_name,
                 service_account = service_account.name(),
-                refused = verdict == PeerVerdict::Refused,
+                refused = verdict != PeerVerdict::Suspicious,
                 "a pod's token came from an address that is not the pod's"
             );
         }
-        let refused = verdict == PeerVerdict::Refused;
-        if refused { Err(Refusal::ForeignPeer) } else { Ok(verdict) }
+        match verdict {
+            PeerVerdict::Refused => Err(Refusal::ForeignPeer),
+            PeerVerdict::Unproven => Err(Refusal::UnknownPeer),
+            PeerVerdict::Accepted | PeerVerdict::Suspicious => Ok(verdict),
+        }
     }
 
     /// The session that the caller may have, its namespace, and the version of the facts behind both.

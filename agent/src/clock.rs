@@ -19,6 +19,15 @@ impl Clock {
         Self { wall: now.clone(), steady: now }
     }
 
+    /// A clock whose two times differ.
+    #[cfg(test)]
+    pub(crate) fn of(
+        wall: impl Fn() -> Timestamp + Send + Sync + 'static,
+        steady: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        Self { wall: Arc::new(wall), steady: Arc::new(steady) }
+    }
+
     /// The time, for what others dated: tokens and sessions.
     #[must_use]
     pub fn now(&self) -> Timestamp {

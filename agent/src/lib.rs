@@ -34,6 +34,7 @@ pub mod host_dir;
 pub mod hosts;
 pub mod http;
 pub mod http_client;
+mod jitter;
 pub mod keys;
 pub mod limit;
 #[cfg(target_os = "linux")]

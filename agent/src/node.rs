@@ -141,6 +141,16 @@ impl Liveness {
         self.0.as_ref().map(|watched| watched.pods.holder(address).or_this_node(address))
     }
 
+    /// Checks that the token does not name another node, without a look-up.
+    ///
+    /// # Errors
+    /// If it does.
+    pub fn check_node(&self, caller: &Caller) -> Result<(), NodeError> {
+        let named = self.0.as_ref().zip(caller.node.as_deref());
+        let elsewhere = named.is_some_and(|(watched, node)| *node != *watched.here);
+        if elsewhere { Err(NodeError::Elsewhere) } else { Ok(()) }
+    }
+
     /// Checks that the caller's pod is alive and on this node; returns the pod if it is known.
     ///
     /// # Errors
@@ -153,6 +163,7 @@ impl Liveness {
         let Some(watched) = &self.0 else {
             return Ok(None);
         };
+        self.check_node(caller)?;
         match watched.pods.find(caller).await {
             Ok(pod) => {
                 alive(caller, pod.as_ref(), &watched.here, now)?;

@@ -40,7 +40,9 @@ pub enum PeerVerdict {
     Accepted,
     /// The address is another one; the request is served nevertheless.
     Suspicious,
-    /// The address is another one; the request is refused.
+    /// The address is no known pod's; the request is refused until it is known to be the pod's.
+    Unproven,
+    /// The address is another's; the request is refused.
     Refused,
 }
 
@@ -56,30 +58,39 @@ impl PeerCheck {
     ) -> PeerVerdict {
         if self.mode == VerifyPeer::Off
             || self.exempt.contains(&caller.service_account)
-            || may_have(pod, peer.to_canonical(), holder, caller)
+            || self.may_have(pod, peer.to_canonical(), holder, caller)
         {
             return PeerVerdict::Accepted;
         }
         match self.mode {
             VerifyPeer::Off | VerifyPeer::Warn => PeerVerdict::Suspicious,
             VerifyPeer::Auto if *holder == AddressHolder::Node => PeerVerdict::Suspicious,
+            // The pod's own address may have changed: its sandbox was made again.
+            VerifyPeer::Auto | VerifyPeer::Enforce if *holder == AddressHolder::Unknown => {
+                PeerVerdict::Unproven
+            }
             VerifyPeer::Auto | VerifyPeer::Enforce => PeerVerdict::Refused,
         }
     }
-}
 
-/// Whether the address is the pod's, or may be as far as is known.
-fn may_have(pod: Option<&PodFacts>, peer: IpAddr, holder: &AddressHolder, caller: &Caller) -> bool {
-    if pod.is_some_and(|pod| pod.addresses.contains(&peer)) {
-        return true;
-    }
-    match holder {
-        AddressHolder::Pod(uid) => *uid == caller.pod_uid,
-        // The kernel may choose any of the node's addresses.
-        AddressHolder::Node => pod.is_some_and(|pod| pod.host_network),
-        // A pod asks before its address is known, and is compared again as soon as it is.
-        AddressHolder::Unknown => {
-            pod.is_none_or(|pod| pod.addresses.is_empty() && !pod.host_network)
+    /// Whether the address is the pod's, or may be as far as is known.
+    fn may_have(
+        &self,
+        pod: Option<&PodFacts>,
+        peer: IpAddr,
+        holder: &AddressHolder,
+        caller: &Caller,
+    ) -> bool {
+        if pod.is_some_and(|pod| pod.addresses.contains(&peer)) {
+            return true;
+        }
+        match (holder, pod) {
+            (AddressHolder::Pod(uid), _) => *uid == caller.pod_uid,
+            // The kernel may choose any of the node's addresses.
+            (AddressHolder::Node, pod) => pod.is_some_and(|pod| pod.host_network),
+            // A pod asks before its address is known, and is compared again as soon as it is.
+            (AddressHolder::Unknown, Some(pod)) => pod.addresses.is_empty() && !pod.host_network,
+            (AddressHolder::Unknown, None) => self.mode != VerifyPeer::Enforce,
         }
     }
 }
@@ -88,7 +99,7 @@ fn may_have(pod: Option<&PodFacts>, peer: IpAddr, holder: &AddressHolder, caller
 mod tests {
     use super::*;
     use crate::tests::fixture::caller;
-    use PeerVerdict::{Accepted, Refused, Suspicious};
+    use PeerVerdict::{Accepted, Refused, Suspicious, Unproven};
     use VerifyPeer::{Auto, Enforce, Off, Warn};
 
     fn judge(
@@ -131,9 +142,9 @@ mod tests {
             ("10.1.2.4", &other(), Some(&unknown_address), Suspicious, Refused, Refused),
             ("10.1.2.4", &other(), None, Suspicious, Refused, Refused),
             // An address that no pod is known to have.
-            ("10.1.2.5", &unheld, Some(&known), Suspicious, Refused, Refused),
+            ("10.1.2.5", &unheld, Some(&known), Suspicious, Unproven, Unproven),
             ("10.1.2.5", &unheld, Some(&unknown_address), Accepted, Accepted, Accepted),
-            ("10.1.2.5", &unheld, None, Accepted, Accepted, Accepted),
+            ("10.1.2.5", &unheld, None, Accepted, Accepted, Unproven),
             // The node's: a network may translate the pod's address to it.
             ("192.0.2.7", &node, Some(&known), Suspicious, Suspicious, Refused),
             ("192.0.2.7", &node, Some(&unknown_address), Suspicious, Suspicious, Refused),
@@ -155,8 +166,8 @@ mod tests {
             let verdict = judge(Enforce, peer, &AddressHolder::Node, Some(&host));
             assert_eq!(verdict, Accepted, "{peer}");
         }
-        for holder in [other(), AddressHolder::Unknown] {
-            assert_eq!(judge(Auto, "10.1.2.3", &holder, Some(&host)), Refused, "{holder:?}");
+        for (holder, verdict) in [(other(), Refused), (AddressHolder::Unknown, Unproven)] {
+            assert_eq!(judge(Auto, "10.1.2.3", &holder, Some(&host)), verdict, "{holder:?}");
         }
     }
 

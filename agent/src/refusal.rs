@@ -31,6 +31,12 @@ pub enum Refusal {
          proxy"
     )]
     ForeignPeer,
+    /// The request comes from an address that no pod is known to have.
+    #[error(
+        "the request's address is not known to be the pod's; retry in a second, send the pod's own \
+         token, and send it without a proxy"
+    )]
+    UnknownPeer,
     /// The pod is over its request limit.
     #[error("this pod sends too many requests; retry in a second, and cache the credentials")]
     TooManyRequests,
@@ -63,9 +69,10 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Token(VerifyError::KeyPending) | Self::StillFetching | Self::TooManyRequests => {
-                503
-            }
+            Self::Token(VerifyError::KeyPending)
+            | Self::StillFetching
+            | Self::TooManyRequests
+            | Self::UnknownPeer => 503,
             Self::Token(VerifyError::Token(TokenError::NoPod | TokenError::Legacy)) => 403,
             Self::Token(_) => 400,
             Self::Node(NodeError::Unknown(_)) => 503,
@@ -95,7 +102,7 @@ impl Refusal {
                 ErrorKind::Token => "InvalidToken",
                 _ => "InvalidRequest",
             },
-            (Self::StillFetching | Self::TooManyRequests, _) => "TryAgain",
+            (Self::StillFetching | Self::TooManyRequests | Self::UnknownPeer, _) => "TryAgain",
         }
     }
 
@@ -107,7 +114,7 @@ impl Refusal {
             Self::Token(_) => "token",
             Self::Node(NodeError::Unknown(_)) => "cluster",
             Self::Node(_) => "pod",
-            Self::ForeignPeer => "peer",
+            Self::ForeignPeer | Self::UnknownPeer => "peer",
             Self::TooManyRequests => "rate_limit",
             Self::Resolve(error) => error.outcome(),
             Self::Exchange(error, _) => match error.kind {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use podrole_runtime::health::{Gate, Health};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::one_line::one_line;
 use crate::resolve::LookupError;
@@ -69,7 +69,10 @@ impl Access {
             tokio::spawn(async move {
                 while !access.gate.is_open() {
                     sleep(RETRY).await;
-                    let _ = access.check(request().await);
+                    // A request that hangs must not end the retries.
+                    if let Ok(answer) = timeout(RETRY, request()).await {
+                        let _ = access.check(answer);
+                    }
                 }
                 access.is_retried.store(false, Release);
             });
@@ -86,9 +89,13 @@ impl Access {
             }
             Err(error) => {
                 let text = one_line(&error);
-                let code = if let kube::Error::Api(status) = &error { status.code } else { 0 };
-                let refused = self.is_refused(code, &text);
-                Err(if refused { LookupError::Forbidden(text) } else { LookupError::Failed(text) })
+                Err(match error {
+                    kube::Error::Api(status) if self.is_refused(status.code, &text) => {
+                        LookupError::Forbidden(text)
+                    }
+                    kube::Error::Api(_) => LookupError::Failed(text),
+                    _ => LookupError::Unreachable(text),
+                })
             }
         }
     }

@@ -72,9 +72,16 @@ async fn read_kubeconfig(path: &Path) -> Result<Config, ConnectError> {
 }
 
 fn client(config: &Config) -> Result<Client, Box<dyn std::error::Error>> {
+    if config.proxy_url.is_some() {
+        return Err("a proxy before the API server is not supported; remove proxy-url from the \
+                    kubeconfig, or HTTPS_PROXY"
+            .into());
+    }
     podrole_runtime::crypto::install();
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
+    // Requests share a connection: a small one must not wait for another's acknowledgement.
+    tcp.set_nodelay(true);
     let tls = HttpsConnectorBuilder::new().with_tls_config(config.rustls_client_config()?);
     let mut tls = tls.https_or_http();
     if let Some(name) = &config.tls_server_name {

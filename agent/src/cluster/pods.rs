@@ -50,9 +50,12 @@ use live::{LivePods, PodRef};
 use relist::relisting;
 use running::{RunningPods, uid};
 
-/// A watch without an event for this time is begun anew. Pods of a node rarely change less often, and the list comes from
-/// the API server's memory.
+/// A watch without an event for this time, and up to a minute more, is begun anew: it may be connected and report nothing.
+/// The list comes from the API server's memory.
 const QUIET: Duration = Duration::from_secs(150);
+const MORE_QUIET: Duration = Duration::from_secs(60);
+/// The same after an error.
+const QUIET_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 /// The pods of one node, from a watch.
 pub struct NodesPods {
@@ -118,7 +121,8 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
         in_order: Arc::clone(&in_order),
         access: Access::to("the right to list and watch pods", health),
     };
-    tokio::spawn(reflector(writer, relisting(begin, QUIET)).for_each(move |event| {
+    let pods = relisting(begin, QUIET, MORE_QUIET, QUIET_AFTER_ERROR);
+    tokio::spawn(reflector(writer, pods).for_each(move |event| {
         events.apply(event);
         futures::future::ready(())
     }));
@@ -130,7 +134,8 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
     });
     let access = Access::to("the right to get pods", health);
     let live = LivePods { client: client.clone(), access };
-    let live = Cached::new(live, clock.clone(), WatchSlots::default());
+    // What a look-up has shown of a pod says nothing of it later, because nothing would report its end.
+    let live = Cached::new(live, clock.clone(), WatchSlots::default()).without_last_known();
     let pods = Arc::new(WatchedPods { store, ended, live, changes, in_order });
     NodesPods { pods, added: added_pods, gone: gone_pods }
 }

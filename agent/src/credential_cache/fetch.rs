@@ -14,7 +14,7 @@ use super::{
     key::CacheKey,
     schedule::{self, is_short},
 };
-use crate::exchange::ExchangeError;
+use crate::{exchange::ExchangeError, jitter::jitter};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -40,7 +40,7 @@ impl CredentialCache {
         };
         let outcome = outcome.map(Arc::new).map_err(Arc::new);
         self.report(key, &outcome, now);
-        let jitter = schedule::jitter();
+        let jitter = jitter();
         let hash = *token.hash();
         let is_new = entry.change(|state| state.record(hash, &outcome, now, jitter));
         self.0.entries.reweigh(key);

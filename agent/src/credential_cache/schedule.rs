@@ -1,4 +1,4 @@
-//! When credentials are refreshed, and how long errors are remembered. Pure, except for [`jitter`].
+//! When credentials are refreshed, and how long errors are remembered. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -55,14 +55,6 @@ fn doubled(before: Option<SignedDuration>, first: i64, most: i64) -> SignedDurat
     SignedDuration::from_secs(seconds.min(most))
 }
 
-/// A random number from 0 to 1.
-pub(super) fn jitter() -> f64 {
-    let mut bytes = [0; 4];
-    // If it fails, refreshes are merely due at the same share of the lifetime.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +67,6 @@ mod tests {
         assert_eq!((due(0.0), due(0.5), due(1.0)), (1296, 1512, 1728));
         assert_eq!((due(-3.0), due(7.0)), (1296, 1728));
         assert_eq!(refresh_at(expires, issued, 0.5), expires);
-        assert!((0.0..=1.0).contains(&jitter()));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Whose address a request comes from.
 
-use std::net::{IpAddr, UdpSocket};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
+};
 
 use super::pod_facts::PodFacts;
 
@@ -16,25 +19,41 @@ pub enum AddressHolder {
 }
 
 impl AddressHolder {
-    /// Who of these pods has the address.
+    /// Who of these pods has the address. A pod that has ended, or is about to, may have it no longer, and of two pods
+    /// only one can.
     pub(crate) fn among(pods: impl IntoIterator<Item = PodFacts>, address: IpAddr) -> Self {
-        // The address of a pod that has ended may be another's by now.
-        let has = |pod: &PodFacts| !pod.finished && pod.addresses.contains(&address);
-        match pods.into_iter().find(has) {
-            Some(pod) if pod.host_network => Self::Node,
-            Some(pod) => Self::Pod(pod.uid),
-            None => Self::Unknown,
+        let is_live = |pod: &PodFacts| !pod.finished && pod.gone_at.is_none();
+        let has = |pod: &PodFacts| is_live(pod) && pod.addresses.contains(&address);
+        let mut holders = pods.into_iter().filter(has);
+        match (holders.next(), holders.next()) {
+            (Some(pod), _) if pod.host_network => Self::Node,
+            (Some(pod), None) => Self::Pod(pod.uid),
+            _ => Self::Unknown,
         }
     }
 
     /// This, or the node, if the address is on one of its links: not all of a node's addresses are in the API.
     pub(super) fn or_this_node(self, address: IpAddr) -> Self {
-        // Nothing is sent. The kernel binds only to addresses of its own.
         match self {
-            Self::Unknown if UdpSocket::bind((address, 0)).is_ok() => Self::Node,
+            Self::Unknown if is_on_a_link(address) => Self::Node,
             known => known,
         }
     }
+}
+
+/// Whether the kernel binds to the address, which it does only to those of its own links. Nothing is sent.
+fn is_on_a_link(address: IpAddr) -> bool {
+    /// Reserved for documentation. If the kernel binds to it, it binds to all (`ip_nonlocal_bind`).
+    const NOWHERE: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    ];
+    let binds = |address: IpAddr| match UdpSocket::bind((address, 0)) {
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::AddrNotAvailable,
+    };
+    let nowhere = NOWHERE[usize::from(address.is_ipv6())];
+    binds(address) && UdpSocket::bind((nowhere, 0)).is_err()
 }
 
 #[cfg(test)]
@@ -50,6 +69,7 @@ mod tests {
     fn a_live_pod_has_its_address_and_a_pod_on_the_hosts_network_the_nodes() {
         let pods = [
             PodFacts { finished: true, ..pod("job", "10.1.2.3") },
+            PodFacts { gone_at: Some(crate::tests::fixture::now()), ..pod("old", "10.1.2.3") },
             pod("app", "10.1.2.3"),
             PodFacts { host_network: true, ..pod("proxy", "192.0.2.7") },
         ];
@@ -57,6 +77,9 @@ mod tests {
         assert_eq!(among("10.1.2.3"), AddressHolder::Pod("app".to_owned()));
         assert_eq!(among("192.0.2.7"), AddressHolder::Node);
         assert_eq!(among("10.1.2.4"), AddressHolder::Unknown);
+        let twice = [pod("a", "10.1.2.3"), pod("b", "10.1.2.3")];
+        let twice = AddressHolder::among(twice, "10.1.2.3".parse().unwrap());
+        assert_eq!(twice, AddressHolder::Unknown, "one of them has it no longer");
     }
 
     #[test]

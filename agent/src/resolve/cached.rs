@@ -9,6 +9,7 @@
 //! An attempt runs in a task of its own, so that its answer is kept although the request that began it has given up: an
 //! API server that needs longer than a request has must not starve a cold agent.
 
+mod health;
 mod state;
 
 use std::{
@@ -40,8 +41,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    jitter::jitter,
     lru::{LruCache, LruValue},
 };
+use health::{Health, SILENCE};
 use state::{State, Step};
 
 /// How much of a request's 0.75 s it waits for a look-up if an old answer may be used instead.
@@ -52,6 +55,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const AHEAD: Duration = Duration::from_secs(3);
 /// Look-ups without a change after this time show whether a watch still reports.
 const QUIET: Duration = Duration::from_secs(150);
+/// How long a watch may take to begin: less than an answer is fresh, or the next request would begin another.
+const FIRST: Duration = Duration::from_millis(2500);
+/// How long, and up to three times as long, a name is not watched after its watch failed: an agent without the right to
+/// watch, or all agents whose API server restarts, must not begin watches at once.
+const PAUSE: Duration = Duration::from_secs(30);
 /// After how long without a request a watch ends.
 const UNUSED: SignedDuration = SignedDuration::from_mins(10);
 const MAX_NAMES: usize = 4096;
@@ -78,8 +86,8 @@ struct Shared<L, K, V> {
     clock: Clock,
     slots: WatchSlots,
     known: LruCache<K, Arc<Entry<V>>>,
-    /// Whether the newest look-up of any name failed.
-    failing: AtomicBool,
+    health: Mutex<Health>,
+    keeps_last: AtomicBool,
 }
 
 /// One name.
@@ -98,8 +106,8 @@ impl<V> LruValue for Arc<Entry<V>> {
 }
 
 impl<V> Entry<V> {
-    fn new() -> Arc<Self> {
-        let (last_used, state) = (AtomicI64::new(0), Mutex::default());
+    fn new(keeps_last: bool) -> Arc<Self> {
+        let (last_used, state) = (AtomicI64::new(0), Mutex::new(State::new(keeps_last)));
         Arc::new(Self { last_used, state, ended: Notify::new() })
     }
 
@@ -118,9 +126,23 @@ where
     #[must_use]
     pub fn new(live: L, clock: Clock, slots: WatchSlots) -> Self {
         let known = LruCache::with_entries(MAX_NAMES);
-        let shared = Arc::new(Shared { live, clock, slots, known, failing: false.into() });
+        let shared = Arc::new(Shared {
+            live,
+            clock,
+            slots,
+            known,
+            health: Mutex::default(),
+            keeps_last: true.into(),
+        });
         let ended = CancellationToken::new();
         Self { shared, _end: ended.clone().drop_guard(), ended }
+    }
+
+    /// The same cache, which returns an error while the API server fails, whatever was known.
+    #[must_use]
+    pub fn without_last_known(self) -> Self {
+        self.shared.keeps_last.store(false, Release);
+        self
     }
 
     async fn look(&self, name: &K) -> LookupResult<V> {
@@ -130,24 +152,32 @@ where
         // Created before the step, so that no end is missed.
         let ended = entry.ended.notified();
         let step = entry.lock().step(now);
-        let waited = match step {
+        let begun = match step {
             Step::Answer(answer) => return answer,
             Step::Begin(follower) => {
                 self.follow(name, &entry, follower);
-                Duration::ZERO
+                now
             }
-            Step::Wait(begun) => between(begun, now),
+            Step::Wait(begun) => begun,
         };
         tokio::pin!(ended);
-        if timeout(PATIENCE.saturating_sub(waited), &mut ended).await.is_err() {
-            if let Some(answer) = entry.lock().meanwhile(self.shared.failing.load(Acquire)) {
+        for patience in [PATIENCE, SILENCE.unsigned_abs()] {
+            let waited = between(begun, self.shared.clock.steady());
+            if timeout(patience.saturating_sub(waited), &mut ended).await.is_ok() {
+                break;
+            }
+            let meanwhile =
+                entry.lock().meanwhile(&self.shared.health(), self.shared.clock.steady());
+            if let Some(answer) = meanwhile {
                 return answer;
             }
-            // It has nothing else: the request's own deadline ends this.
+        }
+        // It has nothing else: the request's own deadline ends this.
+        if entry.lock().in_flight() == Some(begun) {
             ended.await;
         }
         let answer = entry.lock().newest();
-        answer.unwrap_or_else(|| Err(LookupError::Failed("the agent is ending".to_owned())))
+        answer.unwrap_or_else(|| Err(LookupError::Unreachable("the agent is ending".to_owned())))
     }
 
     /// Makes the attempt that was begun for the name, and keeps its answer current while the name is in use.
@@ -168,7 +198,12 @@ where
 {
     fn entry(&self, name: &K) -> Arc<Entry<V>> {
         let known = self.known.get(name);
-        known.unwrap_or_else(|| self.known.get_or_insert_with(name, Entry::new))
+        let new = || Entry::new(self.keeps_last.load(Acquire));
+        known.unwrap_or_else(|| self.known.get_or_insert_with(name, new))
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn follow(&self, name: &K, entry: &Entry<V>, follower: u64) {
@@ -197,10 +232,11 @@ where
     /// Looks the name up and keeps the result.
     async fn attempt(&self, name: &K, entry: &Entry<V>) -> LookupResult<V> {
         let result = timeout(TIMEOUT, self.live.find(name)).await;
-        let late = || LookupError::Failed("no answer within 5 s".to_owned());
+        let late = || LookupError::Unreachable("no answer within 5 s".to_owned());
         let result = result.unwrap_or_else(|_| Err(late()));
-        self.failing.store(result.is_err(), Release);
-        entry.lock().end(result.clone(), self.clock.steady());
+        let now = self.clock.steady();
+        self.health().note(result.as_ref().err(), now);
+        entry.lock().end(result.clone(), now);
         entry.ended.notify_waiters();
         result
     }
@@ -211,20 +247,31 @@ where
     /// known already. A look-up's never are.
     async fn watch(&self, name: &K, entry: &Entry<V>, follower: u64) {
         let Some(mut changes) = self.live.watch(name) else { return };
+        let mut reports = false;
         loop {
-            let change = timeout(QUIET, changes.next()).await;
+            let patience = if reports { QUIET } else { FIRST };
+            let change = timeout(patience, changes.next()).await;
             let before = {
                 let (mut state, now) = (entry.lock(), self.clock.steady());
+                if !state.is_followed_by(follower) {
+                    return;
+                }
+                let quiet = reports && change.is_err();
+                let works = quiet || matches!(change, Ok(Some(Ok(()))));
                 let used = state.is_read_since(now.saturating_sub(UNUSED).unwrap_or(now));
-                let ends = !used || matches!(change, Ok(None | Some(Err(_))));
-                if change.is_ok() || ends {
+                if !works {
+                    let pause = PAUSE.mul_f64(1.0 + 2.0 * jitter());
+                    state.pause_watches(now.saturating_add(pause).unwrap_or(now));
+                }
+                if !quiet || !used {
                     state.outdated(now);
                 }
-                if ends || !state.begin(follower, now) {
+                if !works || !used || !state.begin(follower, now) {
                     return;
                 }
                 state.newest()
             };
+            reports = true;
             let result = self.attempt(name, entry).await;
             let mut state = entry.lock();
             // A change that the watch has not reported shows that it reports none.

@@ -3,7 +3,10 @@
 /// Why a look-up has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
-    /// The API server did not answer, or answered with an error.
+    /// The API server did not answer.
+    #[error("could not reach the Kubernetes API server: {0}")]
+    Unreachable(String),
+    /// It answered with an error.
     #[error("could not read from the Kubernetes API server: {0}")]
     Failed(String),
     /// It refuses the agent itself (401 or 403), which says nothing about the object.

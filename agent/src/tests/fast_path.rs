@@ -61,6 +61,7 @@ struct Setup {
     namespaces: LookupMap<String, NamespaceFacts>,
     associations: Latest<AssociationList>,
     seconds: Arc<AtomicI64>,
+    steady_seconds: Arc<AtomicI64>,
     token: String,
 }
 
@@ -88,8 +89,10 @@ impl Setup {
 
     fn with(per_second: u32) -> Self {
         let seconds = Arc::<AtomicI64>::default();
-        let ticks = Arc::clone(&seconds);
-        let clock = Clock::new(move || at(ticks.load(SeqCst)));
+        let steady_seconds = Arc::<AtomicI64>::default();
+        let ticks = [Arc::clone(&seconds), Arc::clone(&steady_seconds)];
+        let [wall, steady] = ticks.map(|ticks| move || at(ticks.load(SeqCst)));
+        let clock = Clock::of(wall, steady);
         let keys = JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone());
         let (pods, accounts, namespaces) =
             (PodMap::default(), LookupMap::default(), LookupMap::default());
@@ -125,7 +128,17 @@ impl Setup {
         };
         let agent = Agent::new(config);
         let token = RSA.token("RS256", &claims());
-        Self { agent, keys, pods, accounts, namespaces, associations, seconds, token }
+        Self {
+            agent,
+            keys,
+            pods,
+            accounts,
+            namespaces,
+            associations,
+            seconds,
+            steady_seconds,
+            token,
+        }
     }
 
     fn peer() -> Option<IpAddr> {
@@ -157,6 +170,7 @@ impl Setup {
 
     fn pass(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, SeqCst);
+        self.steady_seconds.fetch_add(seconds, SeqCst);
     }
 }
 
@@ -258,6 +272,18 @@ async fn a_withdrawn_key_and_an_expired_token_end_it_at_once() {
     setup.pass(3600 + 60);
     assert!(!setup.is_fast());
     assert_eq!(setup.ask().await, 400);
+}
+
+#[tokio::test]
+async fn an_expired_token_and_a_stale_look_up_each_end_it() {
+    let setup = Setup::start();
+    setup.warm().await;
+    setup.seconds.fetch_add(3600 + 60, SeqCst);
+    assert!(!setup.is_fast(), "the token expired");
+    setup.seconds.fetch_sub(3600 + 60, SeqCst);
+    assert!(setup.is_fast());
+    setup.steady_seconds.fetch_add(4, SeqCst);
+    assert!(!setup.is_fast(), "the ServiceAccount must be looked up again");
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use moka::{policy::EvictionPolicy, sync::Cache};
 
-/// About 300 kB. A node runs a few hundred pods, and a pod's token lives a day at most.
+/// About 300 kB. A node runs a few hundred pods.
 const MAX_PODS: u64 = 4096;
-/// The longest that the kubelet lets a pod's token live.
+/// A pod's token lives an hour or a day. A longer one is decided by a look-up after this time.
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
 
 /// The UIDs of pods that ended, for as long as their tokens may be presented. Clones share them.

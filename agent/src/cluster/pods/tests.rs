@@ -47,7 +47,7 @@ impl Setup {
         };
         let access = Access::to("the right to get pods", &health);
         let live = LivePods { client: Client::new(answer, "default"), access };
-        let live = Cached::new(live, Clock::default(), WatchSlots::default());
+        let live = Cached::new(live, Clock::default(), WatchSlots::default()).without_last_known();
         Self {
             pods: WatchedPods { store, ended, live, changes, in_order },
             writer,
@@ -106,6 +106,18 @@ async fn a_pod_that_a_list_lacks_is_looked_up() {
     setup.list(&[]);
     assert_eq!(setup.gone.recv().await.as_deref(), Some("pod-uid"));
     assert_eq!(setup.is_alive().await, Ok(true), "the list was older than the pod");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_a_list_lacks_is_not_believed_because_of_an_earlier_look_up() {
+    let mut setup = Setup::start();
+    setup.list(&[]);
+    assert_eq!(setup.is_alive().await, Ok(true), "a look-up found it");
+    setup.list(&[living()]);
+    setup.list(&[]);
+    setup.status.store(500, SeqCst);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(setup.is_alive().await.is_err());
 }
 
 #[tokio::test]

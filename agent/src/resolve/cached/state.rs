@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::health::Health;
 use crate::resolve::{LookupError, lookup::LookupResult};
 
 /// How long after it was asked for an answer is used without another look-up. The documentation promises that a
 /// deleted or changed object takes effect within 5 s, plus the time of a look-up.
 pub(super) const TTL: SignedDuration = SignedDuration::from_secs(4);
-/// How long an error is remembered, so that requests do not load an API server that fails.
+/// How long an error is remembered if nothing else is known, so that requests do not load an API server that fails.
 const ERROR_TTL: SignedDuration = SignedDuration::from_secs(1);
 /// An attempt that begins so soon after the last answer was asked for confirms it in time: until the attempt ends, the
 /// answer may be used.
@@ -30,6 +31,10 @@ pub(super) struct State<V> {
     follower: u64,
     /// Whether a watch reports each change of the answer.
     watched: bool,
+    /// Until when the name is not watched: a watch of it has failed.
+    no_watch_until: Timestamp,
+    /// Whether the last known answer is used while look-ups fail.
+    keeps_last: bool,
     /// The newest reads, the newest last.
     reads: [Timestamp; HOT_READS],
 }
@@ -57,14 +62,21 @@ pub(super) enum Step<V> {
     Wait(Timestamp),
 }
 
-impl<V> Default for State<V> {
-    fn default() -> Self {
-        let reads = [Timestamp::MIN; HOT_READS];
-        Self { answer: None, failure: None, in_flight: None, follower: 0, watched: false, reads }
-    }
-}
-
 impl<V> State<V> {
+    /// Nothing is known. With `keeps_last` the last known answer will be used while look-ups fail.
+    pub(super) fn new(keeps_last: bool) -> Self {
+        Self {
+            answer: None,
+            failure: None,
+            in_flight: None,
+            follower: 0,
+            watched: false,
+            no_watch_until: Timestamp::MIN,
+            keeps_last,
+            reads: [Timestamp::MIN; HOT_READS],
+        }
+    }
+
     /// What to do for a request at `now`.
     pub(super) fn step(&mut self, now: Timestamp) -> Step<V> {
         self.reads.rotate_left(1);
@@ -79,10 +91,12 @@ impl<V> State<V> {
         {
             return Step::Wait(begun);
         }
-        if let Some(failure) = &self.failure
-            && now.duration_since(failure.ended) < ERROR_TTL
-        {
-            return Step::Answer(self.last_known(failure));
+        if let Some(failure) = &self.failure {
+            let answer = self.last_known(failure);
+            let ttl = if answer.is_ok() { TTL } else { ERROR_TTL };
+            if now.duration_since(failure.ended) < ttl {
+                return Step::Answer(answer);
+            }
         }
         self.in_flight = Some(now);
         self.follower += 1;
@@ -90,13 +104,14 @@ impl<V> State<V> {
     }
 
     /// What a request gets that has waited long enough for the attempt in flight, or `None` if only that attempt can
-    /// answer it. `failing` says that the newest look-up of any name failed.
+    /// answer it.
     ///
     /// A slow API server must not keep a removed role alive, so slowness alone does not permit an old answer.
-    pub(super) fn meanwhile(&self, failing: bool) -> Option<LookupResult<V>> {
+    pub(super) fn meanwhile(&self, health: &Health, now: Timestamp) -> Option<LookupResult<V>> {
         let (answer, begun) = self.answer.as_ref().zip(self.in_flight)?;
         let prompt = begun.duration_since(answer.asked) <= PROMPT;
-        (prompt || failing).then(|| Ok(answer.value.clone()))
+        let away = self.keeps_last && health.is_away(begun, now);
+        (prompt || away).then(|| Ok(answer.value.clone()))
     }
 
     /// The result of the newest attempt that ended; if it failed, the last known answer.
@@ -108,8 +123,8 @@ impl<V> State<V> {
     }
 
     fn last_known(&self, failure: &Failure) -> LookupResult<V> {
-        let known = self.answer.as_ref().map(|answer| answer.value.clone());
-        known.ok_or_else(|| failure.error.clone())
+        let known = self.answer.as_ref().filter(|_| self.keeps_last);
+        known.map(|answer| answer.value.clone()).ok_or_else(|| failure.error.clone())
     }
 
     /// When the attempt in flight began.
@@ -117,9 +132,14 @@ impl<V> State<V> {
         self.in_flight
     }
 
+    /// Whether the task `follower` is the one that makes the attempts.
+    pub(super) fn is_followed_by(&self, follower: u64) -> bool {
+        self.follower == follower
+    }
+
     /// Begins an attempt of the task `follower` that no request asked for, unless a later task makes them now.
     pub(super) fn begin(&mut self, follower: u64, now: Timestamp) -> bool {
-        let begins = self.follower == follower && self.in_flight.is_none();
+        let begins = self.is_followed_by(follower) && self.in_flight.is_none();
         if begins {
             self.in_flight = Some(now);
         }
@@ -141,6 +161,11 @@ impl<V> State<V> {
     /// A watch reports each change from now on.
     pub(super) fn set_watched(&mut self) {
         self.watched = true;
+    }
+
+    /// Does not watch the name until then.
+    pub(super) fn pause_watches(&mut self, until: Timestamp) {
+        self.no_watch_until = until;
     }
 
     /// The answer may have changed: the watch says so, or it has ended. Until now it was current.
@@ -167,7 +192,10 @@ impl<V> State<V> {
     /// Whether it exists and is read so often that a watch costs less than look-ups.
     pub(super) fn is_hot(&self, now: Timestamp) -> bool {
         let exists = self.answer.as_ref().is_some_and(|answer| answer.value.is_some());
-        exists && self.failure.is_none() && now.duration_since(self.reads[0]) <= HOT_TIME
+        exists
+            && self.failure.is_none()
+            && now >= self.no_watch_until
+            && now.duration_since(self.reads[0]) <= HOT_TIME
     }
 }
 
@@ -185,7 +213,7 @@ mod tests {
 
     /// A state with the answer 1, asked for at 0 s.
     fn known() -> State<u8> {
-        let mut state = State::default();
+        let mut state = State::new(true);
         assert!(matches!(state.step(at(0)), Step::Begin(_)));
         state.end(Ok(Some(1.into())), at(10));
         state
@@ -207,13 +235,17 @@ mod tests {
     #[test]
     fn a_slow_look_up_permits_the_old_answer_only_if_it_began_in_time() {
         let mut state = known();
+        let health = Health::default();
         assert!(matches!(state.step(at(5_000)), Step::Begin(_)));
-        assert_eq!(state.meanwhile(false), Some(Ok(Some(1.into()))));
+        assert_eq!(state.meanwhile(&health, at(5_300)), Some(Ok(Some(1.into()))));
         let mut state = known();
         assert!(matches!(state.step(at(5_001)), Step::Begin(_)));
-        assert_eq!(state.meanwhile(false), None);
-        assert_eq!(state.meanwhile(true), Some(Ok(Some(1.into()))), "the API server fails");
-        assert_eq!(State::<u8>::default().meanwhile(true), None, "nothing is known");
+        assert_eq!(state.meanwhile(&health, at(5_301)), None);
+        let silent = at(6_001);
+        assert_eq!(state.meanwhile(&health, silent), Some(Ok(Some(1.into()))), "it is away");
+        state.keeps_last = false;
+        assert_eq!(state.meanwhile(&health, silent), None);
+        assert_eq!(State::<u8>::new(true).meanwhile(&health, silent), None, "nothing is known");
     }
 
     #[test]
@@ -221,14 +253,20 @@ mod tests {
         let mut state = known();
         assert!(matches!(state.step(at(9_000)), Step::Begin(_)));
         state.end(failed(), at(14_000));
-        assert_eq!(answer(state.step(at(14_999))), Ok(Some(1.into())));
-        assert!(matches!(state.step(at(15_000)), Step::Begin(_)), "an error is remembered for 1 s");
-        state.end(Ok(None), at(15_001));
-        assert_eq!(answer(state.step(at(15_002))), Ok(None), "it was deleted meanwhile");
-        let mut unknown = State::default();
+        assert_eq!(answer(state.step(at(17_999))), Ok(Some(1.into())));
+        assert!(matches!(state.step(at(18_000)), Step::Begin(_)), "it is remembered for 4 s");
+        state.end(Ok(None), at(18_001));
+        assert_eq!(answer(state.step(at(18_002))), Ok(None), "it was deleted meanwhile");
+        let mut unknown = State::new(true);
         assert!(matches!(unknown.step(at(0)), Step::Begin(_)));
         unknown.end(failed(), at(1));
-        assert_eq!(answer(unknown.step(at(2))), failed());
+        assert_eq!(answer(unknown.step(at(1_000))), failed());
+        assert!(matches!(unknown.step(at(1_001)), Step::Begin(_)), "and 1 s if nothing is known");
+        let mut forgetful = known();
+        forgetful.keeps_last = false;
+        assert!(matches!(forgetful.step(at(9_000)), Step::Begin(_)));
+        forgetful.end(failed(), at(9_001));
+        assert_eq!(answer(forgetful.step(at(9_002))), failed());
     }
 
     #[test]
@@ -239,7 +277,8 @@ mod tests {
         assert_eq!(state.fresh_until(at(0)), Some(at(4_000)));
         state.outdated(at(3_600_000));
         assert!(matches!(state.step(at(3_600_001)), Step::Begin(_)));
-        assert_eq!(state.meanwhile(false), Some(Ok(Some(1.into()))), "it was current until then");
+        let meanwhile = state.meanwhile(&Health::default(), at(3_600_301));
+        assert_eq!(meanwhile, Some(Ok(Some(1.into()))), "it was current until then");
     }
 
     #[test]
@@ -249,7 +288,9 @@ mod tests {
         assert!(!state.is_hot(at(1_000)));
         state.step(at(2_000));
         assert!(state.is_hot(at(60_000)) && !state.is_hot(at(60_001)));
-        let mut missing = State::<u8>::default();
+        state.pause_watches(at(50_000));
+        assert!(!state.is_hot(at(49_999)) && state.is_hot(at(50_000)));
+        let mut missing = State::<u8>::new(true);
         for _ in 0..3 {
             missing.step(at(0));
         }

@@ -33,6 +33,8 @@ struct Manner {
     fails: bool,
     /// Reports no change to a watch.
     mute: bool,
+    /// How long a watch takes to begin.
+    lists_for: Duration,
 }
 
 impl Live {
@@ -67,7 +69,7 @@ impl Lookup<u8, usize> for Live {
             let value = self.0.value.load(SeqCst);
             sleep(self.manner().takes).await;
             if self.manner().fails {
-                return Err(LookupError::Failed("away".to_owned()));
+                return Err(LookupError::Unreachable("away".to_owned()));
             }
             Ok(Some(value.into()))
         }
@@ -80,6 +82,8 @@ impl Lookup<u8, usize> for Live {
         let next = |(live, mut first): (Live, VecDeque<()>)| async {
             if first.pop_front().is_none() {
                 live.0.changed.notified().await;
+            } else {
+                sleep(live.manner().lists_for).await;
             }
             let item = if live.manner().fails {
                 Err(LookupError::Failed("away".to_owned()))
@@ -187,8 +191,39 @@ async fn the_last_known_answer_is_used_while_look_ups_fail_or_hang() {
         }
         let looks = live.looks();
         assert!(looks <= 12, "{looks}");
-        assert!(cached.find(&2).await.is_err(), "nothing is known of it");
+        assert!(
+            timeout(Duration::from_secs(60), cached.find(&2)).await.unwrap().is_err(),
+            "nothing is known of it"
+        );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_name_is_served_a_second_after_the_api_server_falls_silent() {
+    let live = Live::default();
+    let cached = cached(&live);
+    value(&cached).await;
+    pass(60).await;
+    live.set(|it| it.takes = Duration::from_secs(60));
+    let begun = Instant::now();
+    assert_eq!(value(&cached).await, 0);
+    assert_eq!(begun.elapsed().as_millis(), 1000, "an SDK's second request");
+    assert_eq!(value(&cached).await, 0);
+    assert_eq!(begun.elapsed().as_millis(), 1000, "and none waits after that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_does_not_begin_is_given_up_for_a_while() {
+    let live = Live::default();
+    live.set(|it| it.lists_for = Duration::from_secs(60));
+    let slots = WatchSlots::default();
+    let cached = Cached::new(live.clone(), Clock::default(), slots.clone());
+    for _ in 0..100 {
+        value(&cached).await;
+        pass(1).await;
+        assert!(slots.0.available_permits() >= 11);
+    }
+    assert!((1..=4).contains(&live.watches()), "{}", live.watches());
 }
 
 #[tokio::test(start_paused = true)]
