@@ -25,6 +25,7 @@
 mod accounts;
 mod admin_state;
 mod auto_roles;
+mod browser_guard;
 mod call;
 mod config;
 mod decisions;
@@ -54,6 +55,7 @@ pub use accounts::{
     AccessKey, Cluster, ClusterArn, PodAssociation, Policies, Provider, Role, SessionDurationError,
     TagError, Tags, User, UserArn,
 };
+pub use browser_guard::{BrowserGuard, BrowserRefusal};
 pub use config::{ClusterError, Config, ConfigError, LifeError, read_life};
 pub use decisions::Decision;
 pub use faults::{Faults, Rule, RuleError};

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
+use axum::middleware::from_fn_with_state;
 use clap::Args;
 use podrole_runtime::{
     config::PrintConfigArgs,
@@ -11,7 +12,7 @@ use podrole_runtime::{
 };
 
 use crate::{
-    Config, Issuer, ListenArgs, Rule, Sandbox, UpstreamArgs,
+    BrowserGuard, Config, Issuer, ListenArgs, Rule, Sandbox, UpstreamArgs, browser_guard,
     discovery::is_fetchable,
     in_cluster::{self, InCluster},
     listen::Listeners,
@@ -32,6 +33,11 @@ pub struct SandboxArgs {
     /// The flags for addresses
     #[command(flatten)]
     pub listen: ListenArgs,
+
+    /// A host name, with all below it, by which clients or web pages may call the sandbox; local names and addresses always
+    /// may. May be repeated
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
 
     /// Serves an OIDC issuer with this URL; a provider with that URL does not need `jwks` in the file
     #[arg(long, value_name = "URL")]
@@ -88,7 +94,9 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("signals")?;
     let cluster = cluster(&args).await?;
     let sandbox = sandbox(&args, &text, cluster)?;
+    let guard = BrowserGuard::allowing(&args.allowed_host);
     let router = args.upstream.router(&sandbox)?;
+    let router = router.layer(from_fn_with_state(guard, browser_guard::layer));
     let listeners = Listeners::bind(&args.listen, &shutdown).await?;
     println!("{}", listeners.notice());
     if let Some(notice) = args.upstream.notice() {

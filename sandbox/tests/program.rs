@@ -24,9 +24,9 @@ fn refused(args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn get_jwks(address: &str) -> String {
+fn get_jwks(address: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let head = "GET /openid/v1/jwks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let head = format!("GET /openid/v1/jwks HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -85,10 +85,16 @@ fn the_program_prints_that_it_is_not_aws() {
     let mut line = String::new();
     let read = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
     // A fault from the command line applies from the start.
-    let jwks = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()).map(get_jwks);
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next());
+    let headers = ["host: a", "host: rebound.evil.com", "host: a\r\norigin: https://evil.com"];
+    let answers = headers.map(|it| address.map(|address| get_jwks(address, &format!("{it}\r\n"))));
     child.kill().unwrap();
     child.wait().unwrap();
     read.unwrap();
     assert!(line.contains("this is not AWS"), "{line}");
-    assert!(jwks.unwrap().starts_with("HTTP/1.1 418"), "{line}");
+    // Pages of strangers get nothing, by no name.
+    let answers = answers.map(Option::unwrap);
+    for (answer, status) in answers.iter().zip([418, 403, 403]) {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
 }
