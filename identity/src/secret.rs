@@ -4,6 +4,7 @@
 //! would reject is rejected here, because it would reject the whole pod.
 
 mod check;
+mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use crate::{ContainerList, annotation::AnnotationReader};
 use check::Mode;
+use error::{PathField, SecretAnnotationError};
 
 /// The prefix of an alias. The alias is the Secret's name, unless the value sets another.
 pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
@@ -112,18 +114,11 @@ impl Secrets {
     }
 }
 
-fn parse(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, String> {
-    let json = |error: serde_json::Error| {
-        // Without line and column: an annotation is one line.
-        let text = error.to_string();
-        text.split(" at line ").next().unwrap_or_default().to_owned()
-    };
-    let raw = match value.trim() {
+fn parse(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, SecretAnnotationError> {
+    let raw: Vec<RawSecret> = match value.trim() {
         "" => return Ok(Vec::new()),
-        text if text.starts_with('[') => {
-            serde_json::from_str::<Vec<RawSecret>>(text).map_err(json)?
-        }
-        text if text.starts_with('{') => vec![serde_json::from_str(text).map_err(json)?],
+        text if text.starts_with('[') => serde_json::from_str(text)?,
+        text if text.starts_with('{') => vec![serde_json::from_str(text)?],
         path => vec![RawSecret::at(path)],
     };
     raw.into_iter().map(|secret| secret.check(alias)).collect()
@@ -143,17 +138,17 @@ impl RawSecret {
         }
     }
 
-    fn check(self, alias: &str) -> Result<DesiredSecret, String> {
+    fn check(self, alias: &str) -> Result<DesiredSecret, SecretAnnotationError> {
         let secret_name = self.secret_name.unwrap_or_else(|| alias.to_owned());
         check::secret_name(&secret_name)?;
         if self.mount_path.is_none() && self.env.is_none() {
-            return Err("set mountPath or env".to_owned());
+            return Err(SecretAnnotationError::Empty);
         }
         if self.mount_path.is_none() && self.sub_path.is_some() {
-            return Err("set mountPath too, because subPath needs it".to_owned());
+            return Err(SecretAnnotationError::SubPathAlone);
         }
         self.mount_path.as_deref().map_or(Ok(()), check::mount_path)?;
-        self.sub_path.as_deref().map_or(Ok(()), |path| check::below("subPath", path))?;
+        self.sub_path.as_deref().map_or(Ok(()), |path| check::below(PathField::Sub, path))?;
         self.env.as_deref().map_or(Ok(()), check::env_prefix)?;
         let items = self.items.into_iter().map(RawItem::check);
         Ok(DesiredSecret {
@@ -170,9 +165,9 @@ impl RawSecret {
 }
 
 impl RawItem {
-    fn check(self) -> Result<SecretItem, String> {
+    fn check(self) -> Result<SecretItem, SecretAnnotationError> {
         check::item_key(&self.key)?;
-        check::below("an item's path", &self.path)?;
+        check::below(PathField::Item, &self.path)?;
         Ok(SecretItem { key: self.key, path: self.path, mode: self.mode.map(Mode::bits) })
     }
 }
