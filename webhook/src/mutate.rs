@@ -6,6 +6,7 @@
 mod container;
 mod desired;
 mod ephemeral;
+mod expression;
 mod operations;
 mod proxy;
 mod secrets;

@@ -163,7 +163,7 @@ fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), Secret
         Some(SubPath::Plain(path)) => mount["subPath"] = json!(path),
         Some(SubPath::NamesPod(expression)) => {
             patch.pod_name();
-            mount["subPathExpr"] = json!(expression);
+            mount["subPathExpr"] = json!(expression.as_str());
         }
     }
     patch.mount(mount_path, volume.name(), mount);

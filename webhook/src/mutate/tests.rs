@@ -2,6 +2,7 @@
 
 mod collisions;
 mod debug;
+mod expressions;
 mod opt_in;
 mod properties;
 mod reference;
