@@ -126,8 +126,8 @@ fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     let all = all
         .map(|(name, annotations)| (name.clone(), settings.annotations.read(annotations.clone())));
     let all: InMemory = all.collect();
-    manifests.guard_rails.iter().fold(all, |all, (namespace, permitted)| {
-        all.with_permitted_roles(namespace, permitted.clone())
+    manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
+        all.with_guard_rail(namespace, guard_rail.clone())
     })
 }
 

@@ -22,7 +22,9 @@ mod cluster_id;
 mod compose;
 mod container_list;
 mod expiration;
+mod glob;
 mod grant;
+mod guard_rail;
 mod injection;
 mod opt_in;
 mod partition;
@@ -55,6 +57,7 @@ pub use grant::{
     Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, RoleStep, Source,
     SourceOutcome, Sources, explain, grant,
 };
+pub use guard_rail::GuardRail;
 pub use injection::{
     EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, NamespaceFacts, pod_opts_out,
 };

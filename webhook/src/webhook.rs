@@ -140,9 +140,8 @@ impl<S: ServiceAccounts> Webhook<S> {
         let mut namespace = NamespaceFacts::default();
         // Most pods have no role: the guard-rail of their namespace is not looked up.
         if snapshot.sources(service_account, &annotations).name_it() {
-            let permitted =
-                self.service_accounts.permitted_roles(service_account.namespace(), patience);
-            namespace.permitted = permitted.await?;
+            let found = self.service_accounts.guard_rail(service_account.namespace(), patience);
+            namespace.permitted = found.await?.roles;
         }
         let rules = &self.settings.rules;
         Ok(Binding::new(service_account, annotations, &snapshot, &namespace, rules))

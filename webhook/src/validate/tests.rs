@@ -1,6 +1,6 @@
 //! The warnings at `kubectl apply`.
 
-use podrole_identity::PermittedRoles;
+use podrole_identity::{GuardRail, PermittedRoles};
 use serde_json::json;
 
 use super::*;
@@ -21,8 +21,8 @@ async fn warnings_for(group: &str, kind: &str, object: &Value) -> Vec<String> {
     let annotations = Settings::default().annotations.read(annotations.into());
     let service_accounts: InMemory =
         [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
-    let service_accounts = service_accounts
-        .with_permitted_roles("shop", PermittedRoles::read(Some("arn:aws:iam::*:role/app")));
+    let roles = PermittedRoles::read(Some("arn:aws:iam::*:role/app"));
+    let service_accounts = service_accounts.with_guard_rail("shop", GuardRail { roles });
     let webhook = Webhook::new(service_accounts, Settings::default(), Metrics::default());
     let body = review(group, kind, object).to_string();
     let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();

@@ -1,6 +1,6 @@
 //! Whole decisions, from bytes to answer.
 
-use podrole_identity::{Annotations, PermittedRoles, ServiceAccountAnnotations};
+use podrole_identity::{Annotations, GuardRail, PermittedRoles, ServiceAccountAnnotations};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,11 +19,11 @@ impl ServiceAccounts for FailingLookups {
         Err(self.0)
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
+    ) -> Result<GuardRail, LookupError> {
         Err(self.0)
     }
 }
@@ -149,8 +149,10 @@ async fn of_a_pod_without_an_identity_nothing_more_is_read() {
 
 #[tokio::test]
 async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing() {
-    let guarded =
-        |text| service_accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
+    let guarded = |text| {
+        let roles = PermittedRoles::read(Some(text));
+        service_accounts().with_guard_rail("shop", GuardRail { roles })
+    };
     let body = review(&pod("app"));
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
         let answer = ask(guarded("arn:aws:iam::*:role/other"), injection, &body).await;
@@ -178,11 +180,11 @@ impl ServiceAccounts for NoNamespace {
         self.0.find(account, patience).await
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
+    ) -> Result<GuardRail, LookupError> {
         Err(LookupError::Namespace)
     }
 }
