@@ -29,6 +29,7 @@ mod injection;
 mod opt_in;
 mod partition;
 mod permitted_roles;
+mod permitted_secrets;
 mod provider;
 mod role_map;
 mod secret;
@@ -69,13 +70,18 @@ pub use partition::Partition;
 pub use permitted_roles::{
     PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
 };
+pub use permitted_secrets::{
+    PERMITTED_SECRETS_ANNOTATION, PermittedSecrets, PermittedSecretsError, SecretPattern,
+};
 pub use provider::{
     CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume, UnknownCredentialProvider,
 };
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
 };
-pub use secret::{DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretItem, Secrets};
+pub use secret::{
+    DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
+};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_name::{
     SessionName, SessionNameError, SessionNameTemplate, SessionNameTemplateError,

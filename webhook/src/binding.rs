@@ -1,8 +1,9 @@
 //! A pod's ServiceAccount, and the AWS role that its pods get.
 
 use podrole_identity::{
-    CredentialProvider, Denial, Facts, Grant, GrantRules, NamespaceFacts, RoleArn, RoleEntry,
-    ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
+    CredentialProvider, Denial, Facts, Grant, GrantRules, GuardRail, NamespaceFacts,
+    PermittedSecrets, RoleArn, RoleEntry, ServiceAccountAnnotations, ServiceAccountRef, Source,
+    grant,
 };
 
 use crate::sources::Snapshot;
@@ -16,6 +17,8 @@ pub struct Binding {
     pub grant: Result<Option<Grant>, Denial>,
     /// What else its annotations say, completed by the ConfigMap's entry if that decides.
     pub annotations: ServiceAccountAnnotations,
+    /// The Secrets that annotations, also the pod's own, may add.
+    pub permitted_secrets: PermittedSecrets,
 }
 
 impl Binding {
@@ -24,10 +27,12 @@ impl Binding {
         service_account: &ServiceAccountRef,
         mut annotations: ServiceAccountAnnotations,
         snapshot: &Snapshot,
-        namespace: &NamespaceFacts,
+        guard_rail: GuardRail,
         rules: &GrantRules,
     ) -> Self {
         let sources = snapshot.sources(service_account, &annotations);
+        let GuardRail { roles, secrets } = guard_rail;
+        let namespace = &NamespaceFacts { permitted: roles, ..NamespaceFacts::default() };
         let facts = Facts { service_account, sources, namespace, provider: None };
         let grant = grant(&facts, rules);
         let decides = match &grant {
@@ -38,7 +43,12 @@ impl Binding {
         if let Some(entry) = entry.filter(|_| decides == Some(Source::ConfigMap)) {
             complete(&mut annotations, entry);
         }
-        Self { service_account: service_account.clone(), grant, annotations }
+        Self {
+            service_account: service_account.clone(),
+            grant,
+            annotations,
+            permitted_secrets: secrets,
+        }
     }
 
     /// The provider of the containers; `None` if no source names the ServiceAccount.

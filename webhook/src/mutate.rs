@@ -25,6 +25,7 @@ use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
+pub(crate) use secrets::denied as denied_secrets;
 
 /// Decides about a new pod. `jitter` is any number that differs from pod to pod; it spreads the
 /// expiry of container tokens.

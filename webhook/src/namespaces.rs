@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn no_role() -> GuardRail {
-        GuardRail { roles: PermittedRoles::Only(Vec::new()) }
+        GuardRail { roles: PermittedRoles::Only(Vec::new()), ..GuardRail::default() }
     }
 
     /// Has the namespace `shop`, which permits no role, and counts reads.

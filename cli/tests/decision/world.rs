@@ -65,7 +65,8 @@ impl World {
         let annotations = self.annotation_rules.read(self.annotations.clone());
         let accounts: InMemory = [(Self::service_account(), annotations)].into_iter().collect();
         let roles = PermittedRoles::read(self.permitted.as_deref());
-        let accounts = accounts.with_guard_rail("shop", GuardRail { roles });
+        let accounts =
+            accounts.with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() });
         let settings = Settings {
             annotations: self.annotation_rules.clone(),
             rules: self.rules.clone(),

@@ -10,7 +10,7 @@ fn read(pairs: &[(&str, &str)]) -> (Secrets, Vec<Problem>) {
     let annotations: Annotations = pairs.collect();
     let prefix = AnnotationPrefix::default();
     let mut reader = AnnotationReader::new(&annotations, &prefix);
-    (Secrets::read(&mut reader), reader.problems)
+    (Secrets::read(&mut reader, SecretOwner::Pod), reader.problems)
 }
 
 fn one(value: &str) -> DesiredSecret {

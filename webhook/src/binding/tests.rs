@@ -15,7 +15,7 @@ fn binding(pairs: &[(&str, &str)], map: &RoleMap) -> Binding {
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot { list: None, map: Some(Arc::new(map.clone())) };
     let rules = Settings::default().rules;
-    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), &rules)
+    Binding::new(&service_account, annotations, &snapshot, GuardRail::default(), &rules)
 }
 
 fn annotated(pairs: &[(&str, &str)]) -> Binding {

@@ -133,7 +133,7 @@ async fn the_list_the_watch_and_live_reads_agree() {
     let rules = AnnotationRules::default();
     let service_accounts = watch(client, rules, Metrics::default(), listed, shutdown);
     until(async || health.pending().is_empty()).await;
-    let permits = |roles| GuardRail { roles: PermittedRoles::read(roles) };
+    let permits = |roles| GuardRail { roles: PermittedRoles::read(roles), ..GuardRail::default() };
     for (namespace, guard_rail) in [
         ("shop", Ok(permits(Some("")))),
         ("free", Ok(permits(None))),

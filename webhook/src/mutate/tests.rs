@@ -4,12 +4,13 @@ mod collisions;
 mod debug;
 mod expressions;
 mod opt_in;
+mod permission;
 mod properties;
 mod reference;
 mod rules;
 mod secrets;
 
-use podrole_identity::{AnnotationRules, Annotations, GrantRules, NamespaceFacts};
+use podrole_identity::{AnnotationRules, Annotations, GrantRules, GuardRail};
 use serde_json::{Value, json};
 
 use super::*;
@@ -30,10 +31,15 @@ fn bind(annotations: &Annotations) -> Binding {
 }
 
 fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
+    bind_in(GuardRail::default(), annotations, rules)
+}
+
+/// A ServiceAccount of a namespace that has a guard-rail.
+fn bind_in(guard_rail: GuardRail, annotations: &Annotations, rules: &GrantRules) -> Binding {
     let annotations = AnnotationRules::default().read(annotations.clone());
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot::default();
-    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), rules)
+    Binding::new(&service_account, annotations, &snapshot, guard_rail, rules)
 }
 
 fn container_provider() -> Binding {

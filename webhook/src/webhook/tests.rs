@@ -1,6 +1,8 @@
 //! Whole decisions, from bytes to answer.
 
-use podrole_identity::{Annotations, GuardRail, PermittedRoles, ServiceAccountAnnotations};
+use podrole_identity::{
+    Annotations, GuardRail, PermittedRoles, PermittedSecrets, ServiceAccountAnnotations,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -151,7 +153,7 @@ async fn of_a_pod_without_an_identity_nothing_more_is_read() {
 async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing() {
     let guarded = |text| {
         let roles = PermittedRoles::read(Some(text));
-        service_accounts().with_guard_rail("shop", GuardRail { roles })
+        service_accounts().with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() })
     };
     let body = review(&pod("app"));
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
@@ -166,6 +168,21 @@ async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing(
     let other =
         ask(NoNamespace(service_accounts()), Injection::Required, &review(&pod("other"))).await;
     assert_eq!(reason(&other), "no_role", "a pod without a role needs no guard-rail");
+    let mut asks = pod("other");
+    asks["metadata"]["annotations"] = json!({"secret.podrole.io/db": "/etc/db"});
+    let asks = review(&asks);
+    for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
+        let answer = ask(NoNamespace(service_accounts()), injection, &asks).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("lookup_failed", allowed));
+    }
+    let guard_rail =
+        GuardRail { secrets: PermittedSecrets::read(Some("mq")), ..GuardRail::default() };
+    let guarded = service_accounts().with_guard_rail("shop", guard_rail);
+    let answer = ask(guarded, Injection::Required, &asks).await;
+    assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
+    assert!(answer.response.warnings[0].contains("permitted-secrets"), "{answer:?}");
+    let answer = ask(service_accounts(), Injection::Required, &asks).await;
+    assert_eq!(reason(&answer), "injected");
 }
 
 /// Knows ServiceAccounts and no namespace.

@@ -49,7 +49,8 @@ impl<'a> Placeholders<'a> {
         SubPath::NamesPod(Expression::around_pod_name(fixed.split(POD_NAME_PLACEHOLDER)))
     }
 
-    fn fill_fixed(&self, text: &str) -> String {
+    /// Fills in every placeholder but the pod's name.
+    pub(super) fn fill_fixed(&self, text: &str) -> String {
         let text = text.replace("{pod.namespace}", self.service_account.namespace());
         text.replace("{serviceaccount.name}", self.service_account.name())
     }
