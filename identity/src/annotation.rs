@@ -118,7 +118,7 @@ impl AnnotationPrefix {
 }
 
 impl Problem {
-    fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
+    pub(crate) fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
         let mut shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
         if shown.len() < value.len() {
             shown.push_str("..");

@@ -21,6 +21,7 @@ mod audience;
 mod cluster_id;
 mod compose;
 mod container_list;
+mod endpoint_url;
 mod expiration;
 mod glob;
 mod grant;
@@ -50,6 +51,9 @@ pub use audience::{
 pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
+pub use endpoint_url::{
+    EndpointPattern, EndpointPatternError, EndpointUrl, EndpointUrlError, PermittedEndpoints,
+};
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
     TokenExpiration, TokenExpirationError,

@@ -1,12 +1,11 @@
 //! A pod's ServiceAccount, and the AWS role that its pods get.
 
 use podrole_identity::{
-    CredentialProvider, Denial, Facts, Grant, GrantRules, GuardRail, NamespaceFacts,
-    PermittedSecrets, RoleArn, RoleEntry, ServiceAccountAnnotations, ServiceAccountRef, Source,
-    grant,
+    CredentialProvider, Denial, Facts, Grant, GuardRail, NamespaceFacts, PermittedSecrets, RoleArn,
+    RoleEntry, ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
 };
 
-use crate::sources::Snapshot;
+use crate::{Settings, sources::Snapshot};
 
 /// All that is known of a pod's ServiceAccount when the pod is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +21,22 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Decides by the rules that the agent decides by.
+    /// Decides by the rules that the agent decides by. What the annotations may not ask for is removed
+    /// from them and becomes a problem.
     pub(crate) fn new(
         service_account: &ServiceAccountRef,
         mut annotations: ServiceAccountAnnotations,
         snapshot: &Snapshot,
         guard_rail: GuardRail,
-        rules: &GrantRules,
+        settings: &Settings,
     ) -> Self {
+        let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
+        annotations.problems.extend(endpoint);
         let sources = snapshot.sources(service_account, &annotations);
         let GuardRail { roles, secrets } = guard_rail;
         let namespace = &NamespaceFacts { permitted: roles, ..NamespaceFacts::default() };
         let facts = Facts { service_account, sources, namespace, provider: None };
-        let grant = grant(&facts, rules);
+        let grant = grant(&facts, &settings.rules);
         let decides = match &grant {
             Ok(grant) => grant.as_ref().map(|grant| grant.source),
             Err(denial) => Some(denial.source),

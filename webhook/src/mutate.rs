@@ -31,10 +31,12 @@ pub(crate) use secrets::denied as denied_secrets;
 /// expiry of container tokens.
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
-    let annotations = match pod.annotations() {
+    let mut annotations = match pod.annotations() {
         Some(annotations) => PodAnnotations::read(annotations, &settings.annotations.prefix),
         None => PodAnnotations::default(),
     };
+    let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
+    annotations.problems.extend(endpoint);
     if let Err(denial) = &binding.grant
         && denial.provider == CredentialProvider::WebIdentity
     {

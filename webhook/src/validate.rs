@@ -78,17 +78,20 @@ async fn service_account<S: ServiceAccounts>(
     let role_key = webhook.settings().annotations.prefix.key("role-arn");
     let mut warnings = unknown_annotations(&annotations, &role_key);
     let annotations = webhook.settings().annotations.read(annotations);
-    let problems: Vec<String> = annotations.problems.iter().map(ToString::to_string).collect();
+    let mut problems = annotations.problems.clone();
     let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
     match webhook.bind_annotated(&service_account, annotations, false, patience).await {
         Ok(binding) => {
             warnings.extend(denied_secrets(&binding));
+            problems = binding.annotations.problems;
             warnings.splice(0..0, binding.grant.err().map(|denial| denial.summary()));
         }
         // Without the other facts, what is wrong in the annotation itself is still known.
-        Err(_) => warnings.splice(0..0, bad_role).for_each(drop),
+        Err(_) => {
+            warnings.splice(0..0, bad_role);
+        }
     }
-    warnings.extend(problems);
+    warnings.extend(problems.iter().map(ToString::to_string));
     warnings
 }
 

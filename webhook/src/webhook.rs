@@ -151,8 +151,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         } else {
             GuardRail::default()
         };
-        let rules = &self.settings.rules;
-        Ok(Binding::new(service_account, annotations, &snapshot, guard_rail, rules))
+        Ok(Binding::new(service_account, annotations, &snapshot, guard_rail, &self.settings))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The identity that the containers of one pod should have, computed once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialProvider, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations, PodAnnotations,
-    RoleArn, SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
+    Audience, CredentialProvider, EndpointUrl, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations,
+    PodAnnotations, RoleArn, SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
 
@@ -106,7 +106,8 @@ fn shared_settings(
         let both = [names::DEFAULT_REGION, names::REGION];
         groups.push(both.map(|name| (name, Expression::literal(region))).into());
     }
-    if let Some(url) = opt_in.endpoint_url.as_ref().or(settings.endpoint_url.as_ref()) {
+    let own = opt_in.endpoint_url.as_ref().map(EndpointUrl::as_str);
+    if let Some(url) = own.or(settings.endpoint_url.as_deref()) {
         groups.push(vec![(names::ENDPOINT_URL, Expression::literal(url))]);
     }
     if opt_in.disable_imds == Some(true) {

@@ -10,7 +10,7 @@ mod reference;
 mod rules;
 mod secrets;
 
-use podrole_identity::{AnnotationRules, Annotations, GrantRules, GuardRail};
+use podrole_identity::{AnnotationRules, Annotations, GrantRules, GuardRail, PermittedEndpoints};
 use serde_json::{Value, json};
 
 use super::*;
@@ -39,7 +39,14 @@ fn bind_in(guard_rail: GuardRail, annotations: &Annotations, rules: &GrantRules)
     let annotations = AnnotationRules::default().read(annotations.clone());
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot::default();
-    Binding::new(&service_account, annotations, &snapshot, guard_rail, rules)
+    let permitted_endpoints = endpoints(&["http://sandbox.podrole.svc:4566/*"]);
+    let settings = Settings { rules: rules.clone(), permitted_endpoints, ..Settings::default() };
+    Binding::new(&service_account, annotations, &snapshot, guard_rail, &settings)
+}
+
+fn endpoints(patterns: &[&str]) -> PermittedEndpoints {
+    let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    PermittedEndpoints::new(&patterns, "cluster.local").unwrap()
 }
 
 fn container_provider() -> Binding {

@@ -86,7 +86,7 @@ fn placeholders_do_not_lead_to_protected_paths() {
             annotations.clone(),
             &Snapshot::default(),
             GuardRail::default(),
-            &GrantRules::default(),
+            &Settings::default(),
         );
         let mut before = pod(&json!([web()]));
         before["metadata"]["name"] = json!(name);
