@@ -10,7 +10,9 @@ use std::{io::Read as _, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args;
 use podrole_identity::{AnnotationPrefix, AnnotationRules, CredentialProvider, GrantRules};
-use podrole_webhook::{InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster};
+use podrole_webhook::{
+    EndpointArgs, InMemory, Metrics, ServiceAccounts, Settings, SettingsError, Webhook, cluster,
+};
 
 use crate::manifests::{Manifests, SourceFile};
 use documents::Documents;
@@ -57,11 +59,15 @@ pub(crate) struct InjectArgs {
     /// Prefix of the EKS-compatible annotations
     #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
     annotation_prefix: AnnotationPrefix,
+
+    /// The endpoints that annotations may name, as the webhook's flags
+    #[command(flatten)]
+    endpoints: EndpointArgs,
 }
 
 impl InjectArgs {
-    fn settings(&self) -> Settings {
-        Settings {
+    fn settings(&self) -> Result<Settings, SettingsError> {
+        Ok(Settings {
             annotations: AnnotationRules {
                 prefix: self.annotation_prefix.clone(),
                 ..AnnotationRules::default()
@@ -69,8 +75,9 @@ impl InjectArgs {
             rules: GrantRules { default_provider: self.credentials, ..GrantRules::default() },
             sts_regional_endpoints: self.aws_default_region.is_some(),
             region: self.aws_default_region.clone(),
+            permitted_endpoints: self.endpoints.permitted()?,
             ..Settings::default()
-        }
+        })
     }
 
     fn sources(&self) -> anyhow::Result<Vec<SourceFile>> {
@@ -107,7 +114,7 @@ async fn inject(args: &InjectArgs) -> anyhow::Result<String> {
     let sources = args.sources()?;
     let manifests = Manifests::read(&sources)?;
     let documents = Documents::read(&sources)?;
-    let settings = args.settings();
+    let settings = args.settings()?;
     let Some(kubeconfig) = &args.kubeconfig else {
         let service_accounts = from_files(&manifests, &settings);
         return output(args, documents, &manifests, &webhook(service_accounts, settings)).await;
@@ -126,8 +133,8 @@ fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     let all = all
         .map(|(name, annotations)| (name.clone(), settings.annotations.read(annotations.clone())));
     let all: InMemory = all.collect();
-    manifests.guard_rails.iter().fold(all, |all, (namespace, permitted)| {
-        all.with_permitted_roles(namespace, permitted.clone())
+    manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
+        all.with_guard_rail(namespace, guard_rail.clone())
     })
 }
 

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use podrole_identity::{
-    Annotations, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ServiceAccountError, ServiceAccountRef,
-};
+use podrole_identity::{Annotations, GuardRail, ServiceAccountError, ServiceAccountRef};
 use serde_json::{Map, Value, json};
 
 /// The relevant objects of all files.
@@ -12,8 +10,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Manifests {
     /// The labels of each Namespace.
     pub(crate) namespaces: BTreeMap<String, Annotations>,
-    /// The guard-rails of the Namespaces that have one.
-    pub(crate) guard_rails: BTreeMap<String, PermittedRoles>,
+    /// The guard-rail of each Namespace.
+    pub(crate) guard_rails: BTreeMap<String, GuardRail>,
     /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
     /// Pods and objects that create pods, in the order of the files.
@@ -96,9 +94,8 @@ impl Manifests {
             "Namespace" => {
                 let name = name(document)?.to_owned();
                 let annotations = string_map(document, "/metadata/annotations")?;
-                if let Some(text) = annotations.get(PERMITTED_ROLES_ANNOTATION) {
-                    self.guard_rails.insert(name.clone(), PermittedRoles::read(Some(text)));
-                }
+                let guard_rail = GuardRail::read(|key| annotations.get(key).map(String::as_str));
+                self.guard_rails.insert(name.clone(), guard_rail);
                 self.namespaces.insert(name, string_map(document, "/metadata/labels")?);
             }
             "ServiceAccount" => {

@@ -5,7 +5,7 @@ mod reader;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use crate::{
-    Audience, ContainerList, CredentialProvider, OptInAnnotations, RoleArn, Secrets,
+    Audience, ContainerList, CredentialProvider, OptInAnnotations, RoleArn, SecretOwner, Secrets,
     TokenExpiration,
 };
 pub(crate) use reader::{AnnotationReader, read_bool};
@@ -118,7 +118,7 @@ impl AnnotationPrefix {
 }
 
 impl Problem {
-    fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
+    pub(crate) fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
         let mut shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
         if shown.len() < value.len() {
             shown.push_str("..");
@@ -155,7 +155,7 @@ impl ServiceAccountAnnotations {
             skip_containers: reader.containers(&prefix.key("skip-containers")),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
             opt_in: OptInAnnotations::read(&mut reader),
-            secrets: Secrets::read(&mut reader),
+            secrets: Secrets::read(&mut reader, SecretOwner::ServiceAccount),
             enforces_mountable_secrets: annotations
                 .get(ENFORCE_MOUNTABLE_SECRETS_ANNOTATION)
                 .is_some_and(|value| read_bool(value) == Ok(true)),
@@ -188,7 +188,7 @@ impl PodAnnotations {
             skip_containers: reader.containers(&prefix.key("skip-containers")),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
             opt_in: OptInAnnotations::read(&mut reader),
-            secrets: Secrets::read(&mut reader),
+            secrets: Secrets::read(&mut reader, SecretOwner::Pod),
             problems: reader.problems,
         }
     }

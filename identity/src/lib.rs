@@ -21,12 +21,16 @@ mod audience;
 mod cluster_id;
 mod compose;
 mod container_list;
+mod endpoint_url;
 mod expiration;
+mod glob;
 mod grant;
+mod guard_rail;
 mod injection;
 mod opt_in;
 mod partition;
 mod permitted_roles;
+mod permitted_secrets;
 mod provider;
 mod role_map;
 mod secret;
@@ -47,6 +51,9 @@ pub use audience::{
 pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
+pub use endpoint_url::{
+    EndpointPattern, EndpointPatternError, EndpointUrl, EndpointUrlError, PermittedEndpoints,
+};
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
     TokenExpiration, TokenExpirationError,
@@ -55,6 +62,7 @@ pub use grant::{
     Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, RoleStep, Source,
     SourceOutcome, Sources, explain, grant,
 };
+pub use guard_rail::GuardRail;
 pub use injection::{
     EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, NamespaceFacts, pod_opts_out,
 };
@@ -66,13 +74,18 @@ pub use partition::Partition;
 pub use permitted_roles::{
     PERMITTED_ROLES_ANNOTATION, PermittedRoles, PermittedRolesError, RolePattern,
 };
+pub use permitted_secrets::{
+    PERMITTED_SECRETS_ANNOTATION, PermittedSecrets, PermittedSecretsError, SecretPattern,
+};
 pub use provider::{
     CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume, UnknownCredentialProvider,
 };
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
 };
-pub use secret::{DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretItem, Secrets};
+pub use secret::{
+    DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
+};
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_name::{
     SessionName, SessionNameError, SessionNameTemplate, SessionNameTemplateError,

@@ -1,6 +1,9 @@
 //! What podrole adds to containers only if an annotation asks for it.
 
-use crate::{SessionNameTemplate, annotation::AnnotationReader, annotation::read_bool};
+use crate::{
+    EndpointUrl, PermittedEndpoints, Problem, SessionNameTemplate, annotation::AnnotationReader,
+    annotation::read_bool,
+};
 
 /// Sets the region of containers, on a ServiceAccount or a pod.
 pub const REGION_ANNOTATION: &str = "podrole.io/region";
@@ -8,7 +11,7 @@ pub const REGION_ANNOTATION: &str = "podrole.io/region";
 pub const SESSION_NAME_ANNOTATION: &str = "podrole.io/session-name";
 /// Keeps SDKs from calling the instance metadata service, and so from using the node's role.
 pub const DISABLE_IMDS_ANNOTATION: &str = "podrole.io/disable-imds";
-/// Sets one endpoint for every AWS service, for emulators.
+/// Sets one endpoint for every AWS service, for emulators; the cluster's administrator lists which.
 pub const ENDPOINT_URL_ANNOTATION: &str = "podrole.io/endpoint-url";
 
 /// The opt-in annotations of a ServiceAccount or pod.
@@ -21,7 +24,7 @@ pub struct OptInAnnotations {
     /// Whether SDKs must not call the instance metadata service.
     pub disable_imds: Option<bool>,
     /// One endpoint for every AWS service.
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<EndpointUrl>,
 }
 
 impl OptInAnnotations {
@@ -30,7 +33,7 @@ impl OptInAnnotations {
             region: reader.read(REGION_ANNOTATION, region),
             session_name: reader.read(SESSION_NAME_ANNOTATION, str::parse),
             disable_imds: reader.read(DISABLE_IMDS_ANNOTATION, read_bool),
-            endpoint_url: reader.read(ENDPOINT_URL_ANNOTATION, endpoint_url),
+            endpoint_url: reader.read(ENDPOINT_URL_ANNOTATION, str::parse),
         }
     }
 
@@ -45,20 +48,20 @@ impl OptInAnnotations {
             endpoint_url: own.endpoint_url.or(other.endpoint_url),
         }
     }
+
+    /// Removes the endpoint if the cluster's administrator does not permit it, and returns the problem
+    /// for the annotation's author. As with any value that cannot be used, the default applies.
+    pub fn restrict_endpoint(&mut self, permitted: &PermittedEndpoints) -> Option<Problem> {
+        let url = self.endpoint_url.take_if(|url| !permitted.permits(url))?;
+        let error = "not listed in injection.endpointURLs";
+        Some(Problem::new(ENDPOINT_URL_ANNOTATION, url.as_str(), error))
+    }
 }
 
 fn region(text: &str) -> Result<String, &'static str> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_region = (1..=32).contains(&text.len()) && text.bytes().all(legal);
     is_region.then(|| text.to_owned()).ok_or("it is not a region, like eu-west-1")
-}
-
-/// Checks only the scheme, host and characters: the SDK parses the whole URL and reports its errors.
-fn endpoint_url(text: &str) -> Result<String, &'static str> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    let legal = host && text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    legal.then(|| text.to_owned()).ok_or("set a URL that starts with http:// or https://")
 }
 
 #[cfg(test)]
@@ -86,7 +89,8 @@ mod tests {
         assert_eq!(opt_in.region.as_deref(), Some("eu-west-1"));
         assert_eq!(opt_in.session_name, Some("{pod.namespace}".parse().unwrap()));
         assert_eq!(opt_in.disable_imds, Some(true));
-        assert_eq!(opt_in.endpoint_url.as_deref(), Some("http://sandbox.podrole:4566"));
+        let url = opt_in.endpoint_url.unwrap();
+        assert_eq!(url.as_str(), "http://sandbox.podrole:4566");
     }
 
     #[test]
@@ -106,6 +110,23 @@ mod tests {
                 assert_eq!(problems.len(), 1, "{key}={value}");
             }
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_permitted_counts_as_absent() {
+        let pattern = "https://good.example/*".parse().unwrap();
+        let permitted = PermittedEndpoints::new(&[pattern], "cluster.local").unwrap();
+        let (mut good, _) = read(&[("podrole.io/endpoint-url", "https://good.example/a")]);
+        assert_eq!(good.restrict_endpoint(&permitted), None);
+        assert!(good.endpoint_url.is_some());
+        let long = format!("https://good.example.evil/{}", "a".repeat(99));
+        let (mut evil, problems) = read(&[("podrole.io/endpoint-url", &long)]);
+        assert!(problems.is_empty());
+        let problem = evil.restrict_endpoint(&permitted).unwrap().to_string();
+        assert!(problem.ends_with("\": not listed in injection.endpointURLs"), "{problem}");
+        // The API server may cut a warning at 120 characters, and "podrole: " comes first.
+        assert!(problem.len() + "podrole: ".len() <= 120, "{problem}");
+        assert_eq!(evil, OptInAnnotations::default());
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! would reject is rejected here, because it would reject the whole pod.
 
 mod check;
+mod error;
+mod permission;
+mod protected_paths;
+mod reserved_variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +15,8 @@ use serde::Deserialize;
 
 use crate::{ContainerList, annotation::AnnotationReader};
 use check::Mode;
+use error::{PathField, SecretAnnotationError};
+pub use permission::SecretDenial;
 
 /// The prefix of an alias. The alias is the Secret's name, unless the value sets another.
 pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
@@ -20,9 +26,23 @@ pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets(BTreeMap<String, Vec<DesiredSecret>>);
 
+/// Whose annotation asks for a Secret.
+///
+/// A pod's author may write volumes and variables into the pod without podrole. A ServiceAccount's
+/// author may not, and often cannot even read the pods' Secrets: so less is permitted to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretOwner {
+    /// The pod itself.
+    Pod,
+    /// The pod's ServiceAccount.
+    ServiceAccount,
+}
+
 /// One Secret to add to containers: as files, as variables, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredSecret {
+    /// Whose annotation asks for it.
+    pub owner: SecretOwner,
     /// The Secret's name.
     pub secret_name: String,
     /// Where to mount its files.
@@ -77,14 +97,14 @@ struct RawItem {
 }
 
 impl Secrets {
-    pub(crate) fn read(reader: &mut AnnotationReader<'_>) -> Self {
+    pub(crate) fn read(reader: &mut AnnotationReader<'_>, owner: SecretOwner) -> Self {
         let keys: Vec<String> = reader.keys_with_prefix(SECRET_ANNOTATION_PREFIX);
         let mut secrets = BTreeMap::new();
         for key in keys {
             let alias = key[SECRET_ANNOTATION_PREFIX.len()..].to_owned();
             // On a pod, a bad value still replaces the ServiceAccount's: mounting another Secret than
             // the pod asks for would be worse than mounting none.
-            let desired = reader.read(&key, |value| parse(&alias, value));
+            let desired = reader.read(&key, |value| parse(&alias, owner, value));
             secrets.insert(alias, desired.unwrap_or_default());
         }
         Self(secrets)
@@ -112,21 +132,18 @@ impl Secrets {
     }
 }
 
-fn parse(alias: &str, value: &str) -> Result<Vec<DesiredSecret>, String> {
-    let json = |error: serde_json::Error| {
-        // Without line and column: an annotation is one line.
-        let text = error.to_string();
-        text.split(" at line ").next().unwrap_or_default().to_owned()
-    };
-    let raw = match value.trim() {
+fn parse(
+    alias: &str,
+    owner: SecretOwner,
+    value: &str,
+) -> Result<Vec<DesiredSecret>, SecretAnnotationError> {
+    let raw: Vec<RawSecret> = match value.trim() {
         "" => return Ok(Vec::new()),
-        text if text.starts_with('[') => {
-            serde_json::from_str::<Vec<RawSecret>>(text).map_err(json)?
-        }
-        text if text.starts_with('{') => vec![serde_json::from_str(text).map_err(json)?],
+        text if text.starts_with('[') => serde_json::from_str(text)?,
+        text if text.starts_with('{') => vec![serde_json::from_str(text)?],
         path => vec![RawSecret::at(path)],
     };
-    raw.into_iter().map(|secret| secret.check(alias)).collect()
+    raw.into_iter().map(|secret| secret.check(alias, owner)).collect()
 }
 
 impl RawSecret {
@@ -143,20 +160,25 @@ impl RawSecret {
         }
     }
 
-    fn check(self, alias: &str) -> Result<DesiredSecret, String> {
+    fn check(
+        self,
+        alias: &str,
+        owner: SecretOwner,
+    ) -> Result<DesiredSecret, SecretAnnotationError> {
         let secret_name = self.secret_name.unwrap_or_else(|| alias.to_owned());
         check::secret_name(&secret_name)?;
         if self.mount_path.is_none() && self.env.is_none() {
-            return Err("set mountPath or env".to_owned());
+            return Err(SecretAnnotationError::Empty);
         }
         if self.mount_path.is_none() && self.sub_path.is_some() {
-            return Err("set mountPath too, because subPath needs it".to_owned());
+            return Err(SecretAnnotationError::SubPathAlone);
         }
         self.mount_path.as_deref().map_or(Ok(()), check::mount_path)?;
-        self.sub_path.as_deref().map_or(Ok(()), |path| check::below("subPath", path))?;
+        self.sub_path.as_deref().map_or(Ok(()), |path| check::below(PathField::Sub, path))?;
         self.env.as_deref().map_or(Ok(()), check::env_prefix)?;
         let items = self.items.into_iter().map(RawItem::check);
         Ok(DesiredSecret {
+            owner,
             secret_name,
             mount_path: self.mount_path,
             sub_path: self.sub_path,
@@ -170,9 +192,9 @@ impl RawSecret {
 }
 
 impl RawItem {
-    fn check(self) -> Result<SecretItem, String> {
+    fn check(self) -> Result<SecretItem, SecretAnnotationError> {
         check::item_key(&self.key)?;
-        check::below("an item's path", &self.path)?;
+        check::below(PathField::Item, &self.path)?;
         Ok(SecretItem { key: self.key, path: self.path, mode: self.mode.map(Mode::bits) })
     }
 }

@@ -116,15 +116,14 @@ impl SessionNameTemplate {
         SessionName(name)
     }
 
-    /// The name with `reference` in place of the pod's name, which Kubernetes fills in later and which
-    /// has at most `longest` characters. `None` if the name could then be too long for STS.
+    /// The pieces of the name between which the pod's name comes, which Kubernetes fills in later and
+    /// which has at most `longest` characters. `None` if the name could then be too long for STS.
     #[must_use]
-    pub fn expand_around(
+    pub fn around_pod_name(
         &self,
         service_account: &ServiceAccountRef,
-        reference: &str,
         longest: usize,
-    ) -> Option<String> {
+    ) -> Option<Vec<String>> {
         let text = self
             .0
             .replace("{pod.namespace}", service_account.namespace())
@@ -135,7 +134,7 @@ impl SessionNameTemplate {
         let pieces: Vec<String> = text.split("{pod.name}").map(legal).collect();
         let fixed: usize = pieces.iter().map(String::len).sum();
         let fits = fixed + longest * (pieces.len() - 1) <= MAX_LENGTH;
-        fits.then(|| pieces.join(reference))
+        fits.then_some(pieces)
     }
 }
 
@@ -169,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_to_the_pods_name_is_used_only_if_every_name_fits() {
+    fn there_is_room_for_the_pods_name_only_if_every_name_fits() {
         let service_account = ServiceAccountRef::new("shop", "app").unwrap();
         let around = |template: &str, longest| {
             let template: SessionNameTemplate = template.parse().unwrap();
-            template.expand_around(&service_account, "$(NAME)", longest)
+            template.around_pod_name(&service_account, longest).map(|pieces| pieces.join("|"))
         };
-        assert_eq!(around("{pod.namespace}/{pod.name}", 59).as_deref(), Some("shop-$(NAME)"));
+        assert_eq!(around("{pod.namespace}/{pod.name}", 59).as_deref(), Some("shop-|"));
         assert_eq!(around("{pod.namespace}/{pod.name}", 60), None);
         assert_eq!(around("{pod.name}{pod.name}", 33), None);
     }

@@ -1,5 +1,6 @@
 //! Pods on their way through a real API server and our webhook, compared as they were stored.
 
+mod annotations;
 mod bootstrap;
 mod debug;
 mod drain;

@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 11] = [
+pub(crate) const MODES: [(&str, &[&str]); 12] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -23,6 +23,13 @@ pub(crate) const MODES: [(&str, &[&str]); 11] = [
         ],
     ),
     ("eks-auth", &["exchange=eks-auth", "cluster.name=shop", "agent.enabled=true"]),
+    (
+        "endpoints",
+        &[
+            "injection.endpointURLs={https://emulator.example/*,http://moto.emulator.svc.corp.internal:5000}",
+            "cluster.domain=corp.internal",
+        ],
+    ),
     ("everywhere", &["injection.default=all", "injection.configMap=true"]),
     ("cert-manager", &["certificates=cert-manager"]),
     (

@@ -43,6 +43,14 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["count everything twice", "set only one of them"],
     ),
     ("agent.namespace=podrole", &["agent.namespace is the release namespace", "set another"]),
+    (
+        "injection.endpointURLs[0]=https://good.example*",
+        &["/injection/endpointURLs/0", "does not match pattern"],
+    ),
+    (
+        "injection.endpointURLs[0]=http://good.svc.example/*",
+        &["http://good.svc.example/* would get tokens in clear text", "use https"],
+    ),
     ("webhook.metricsPort=8443", &["are the same", "change one of them"]),
     ("webhook.hostNetwork=true,webhook.port=10250", &["uses this port on nodes", "set another"]),
 ];

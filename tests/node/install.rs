@@ -30,6 +30,7 @@ const VALUES: &[&str] = &[
     "local.enabled=true",
     "local.upstream=http://moto.moto.svc:5000",
     "local.tlsSecret=sts-tls",
+    "injection.endpointURLs[0]=https://sts.us-east-1.amazonaws.com",
     "local.extraArgs={--credential-life=2m}",
     "agent.podRequestsPerSecond=400",
 ];

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod check;
+mod endpoints;
 
 use std::{
     net::IpAddr,
@@ -10,8 +11,8 @@ use std::{
 
 use clap::Parser;
 use podrole_identity::{
-    Audience, ClusterIdError, CredentialProvider, DEFAULT_FULL_URI, Exchange, TokenExpiration,
-    TokenVolume,
+    Audience, ClusterIdError, CredentialProvider, DEFAULT_FULL_URI, EndpointPatternError,
+    EndpointUrl, Exchange, PermittedEndpoints, TokenExpiration, TokenVolume,
 };
 use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
@@ -21,6 +22,7 @@ use crate::{
 };
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name};
+pub use endpoints::EndpointArgs;
 
 /// Injects AWS credentials into pods, for the roles of their ServiceAccounts
 #[derive(Clone, Debug, Parser)]
@@ -88,6 +90,10 @@ pub struct Args {
     /// One endpoint for every AWS service, for emulators; containers get it as AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub endpoint_url: Option<String>,
+
+    /// The endpoints that annotations may name
+    #[command(flatten)]
+    pub endpoints: EndpointArgs,
 
     /// The audience of tokens of the provider container [default: the exchange's]
     #[arg(long, value_name = "AUDIENCE")]
@@ -158,12 +164,31 @@ pub struct Args {
     pub logs: LogArgs,
 }
 
+/// Flags that cannot be used together, or whose values do not have their form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The cluster's name or ARN.
+    #[error(transparent)]
+    ClusterId(#[from] ClusterIdError),
+    /// An endpoint that would get tokens in clear text.
+    #[error("--permitted-endpoint-url: {0}")]
+    Endpoint(EndpointPatternError),
+}
+
+impl From<EndpointPatternError> for SettingsError {
+    /// The error is not a source, because the text has it already.
+    fn from(error: EndpointPatternError) -> Self {
+        Self::Endpoint(error)
+    }
+}
+
 impl Args {
     /// The settings for all pods.
     ///
     /// # Errors
-    /// If the cluster's name or ARN does not have its form.
-    pub fn settings(&self) -> Result<Settings, ClusterIdError> {
+    /// If a flag contradicts another, or does not have its form.
+    pub fn settings(&self) -> Result<Settings, SettingsError> {
         let region = self.aws_default_region.clone();
         let region = region.filter(|region| !region.is_empty());
         let called = self.grant.region().or(region.as_deref());
@@ -176,6 +201,7 @@ impl Args {
             sts_regional_endpoints: self.sts_regional_endpoint.unwrap_or(region.is_some()),
             region,
             endpoint_url: self.endpoint_url.clone(),
+            permitted_endpoints: self.permitted_endpoints()?,
             web_identity_volume: TokenVolume {
                 mount_path: self.token_mount_path.clone(),
                 ..CredentialProvider::WebIdentity.token_volume()
@@ -188,6 +214,13 @@ impl Args {
             container_full_uri: self.container_credentials_full_uri.clone(),
             container_audience: self.container_credentials_audience.clone(),
         })
+    }
+
+    /// The endpoints that annotations may name: those of the flag, and the one that pods get anyway.
+    fn permitted_endpoints(&self) -> Result<PermittedEndpoints, EndpointPatternError> {
+        let own = self.endpoint_url.as_ref().and_then(|url| url.parse::<EndpointUrl>().ok());
+        let permitted = self.endpoints.permitted()?;
+        Ok(own.into_iter().fold(permitted, PermittedEndpoints::with))
     }
 
     /// The exchange in effect.

@@ -1,11 +1,11 @@
 //! A pod's ServiceAccount, and the AWS role that its pods get.
 
 use podrole_identity::{
-    CredentialProvider, Denial, Facts, Grant, GrantRules, NamespaceFacts, RoleArn, RoleEntry,
-    ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
+    CredentialProvider, Denial, Facts, Grant, GuardRail, NamespaceFacts, PermittedSecrets, RoleArn,
+    RoleEntry, ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
 };
 
-use crate::sources::Snapshot;
+use crate::{Settings, sources::Snapshot};
 
 /// All that is known of a pod's ServiceAccount when the pod is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,20 +16,27 @@ pub struct Binding {
     pub grant: Result<Option<Grant>, Denial>,
     /// What else its annotations say, completed by the ConfigMap's entry if that decides.
     pub annotations: ServiceAccountAnnotations,
+    /// The Secrets that annotations, also the pod's own, may add.
+    pub permitted_secrets: PermittedSecrets,
 }
 
 impl Binding {
-    /// Decides by the rules that the agent decides by.
+    /// Decides by the rules that the agent decides by. What the annotations may not ask for is removed
+    /// from them and becomes a problem.
     pub(crate) fn new(
         service_account: &ServiceAccountRef,
         mut annotations: ServiceAccountAnnotations,
         snapshot: &Snapshot,
-        namespace: &NamespaceFacts,
-        rules: &GrantRules,
+        guard_rail: GuardRail,
+        settings: &Settings,
     ) -> Self {
+        let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
+        annotations.problems.extend(endpoint);
         let sources = snapshot.sources(service_account, &annotations);
+        let GuardRail { roles, secrets } = guard_rail;
+        let namespace = &NamespaceFacts { permitted: roles, ..NamespaceFacts::default() };
         let facts = Facts { service_account, sources, namespace, provider: None };
-        let grant = grant(&facts, rules);
+        let grant = grant(&facts, &settings.rules);
         let decides = match &grant {
             Ok(grant) => grant.as_ref().map(|grant| grant.source),
             Err(denial) => Some(denial.source),
@@ -38,7 +45,12 @@ impl Binding {
         if let Some(entry) = entry.filter(|_| decides == Some(Source::ConfigMap)) {
             complete(&mut annotations, entry);
         }
-        Self { service_account: service_account.clone(), grant, annotations }
+        Self {
+            service_account: service_account.clone(),
+            grant,
+            annotations,
+            permitted_secrets: secrets,
+        }
     }
 
     /// The provider of the containers; `None` if no source names the ServiceAccount.

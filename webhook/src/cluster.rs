@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 pub use kube::Client;
 use podrole_identity::{
-    AnnotationRules, PermittedRoles, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
+    AnnotationRules, GuardRail, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
 };
 use podrole_runtime::{health::Gate, latest::Latest};
 use tokio_util::sync::CancellationToken;
@@ -116,12 +116,12 @@ impl ServiceAccounts for WatchedCluster {
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        self.guard_rails.permitted(namespace, patience).await
+    ) -> Result<GuardRail, LookupError> {
+        self.guard_rails.find(namespace, patience).await
     }
 }
 

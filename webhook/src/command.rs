@@ -59,7 +59,8 @@ pub async fn main() -> ExitCode {
         None if cli.print.print_config => {
             configuration(&cli.serve, &matches).map(|text| print!("{text}"))
         }
-        None => run(cli.serve).await,
+        // Boxed, because it holds all flags for as long as the process runs.
+        None => Box::pin(run(cli.serve)).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,6 +49,10 @@ fn value() -> impl Strategy<Value = String> {
         any_json().prop_map(|json| json.to_string()),
         Just("arn:aws:iam::111122223333:role/app".to_owned()),
         "/[a-z./{}:]{0,20}",
+        "/(usr|etc|lib64|run|app)?/{0,2}(ssl|secrets|ld\\.so\\.preload|db)?",
+        "[A-Z]{1,4}_{0,2}|LD_|AWS_".prop_map(|prefix| json!({"env": prefix}).to_string()),
+        "arn:aws:iam::111122223333:role/(\\$\\([A-C]\\)){0,2}/?app",
+        "https?://[$()a-c./:]{0,12}",
         "[{}a-z.]{0,30}",
     ]
 }
@@ -120,6 +124,49 @@ proptest! {
         let response = checked.unwrap().response;
         prop_assert_eq!((&response.uid, response.allowed), (&uid, true));
         prop_assert_eq!(response.patch, None);
+    }
+
+    #[test]
+    fn no_annotation_of_a_service_account_reaches_variables_or_programs_of_its_pods(
+        of_service_account in annotations(), named: bool,
+    ) {
+        let metadata = if named { json!({"name": "p"}) } else { json!({"generateName": "p-"}) };
+        let mut pod = json!({"metadata": metadata, "spec": {"serviceAccountName": "app",
+            "containers": [{"name": "a", "env": [{"name": "B", "value": "secret"}]}]}});
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {"uid": "u", "namespace": "shop", "operation": "CREATE", "object": pod,
+                "kind": {"group": "", "version": "v1", "kind": "Pod"}}}).to_string();
+        let webhook = webhook(of_service_account);
+        let reviewing =
+            review_bytes(&webhook, Injection::Enabled, DEFAULT_PATIENCE, body.as_bytes());
+        let answer = block_on(reviewing).unwrap().response;
+        json_patch::patch(&mut pod, &answer.operations().unwrap()).unwrap();
+        let container = &pod["spec"]["containers"][0];
+        let list = |name: &str| container[name].as_array().cloned().unwrap_or_default();
+        for variable in list("env") {
+            let value = variable["value"].as_str().unwrap_or_default().replace("$$", "");
+            prop_assert!(!value.replace("$(PODROLE_POD_NAME)", "").contains("$("), "{variable}");
+        }
+        for source in list("envFrom") {
+            let prefix = source["prefix"].as_str().unwrap_or_default();
+            prop_assert!(prefix.len() > 1 && prefix.ends_with('_'), "{source}");
+            prop_assert!(!["LD_", "AWS_", "R_"].contains(&prefix), "{source}");
+        }
+        for mount in list("volumeMounts") {
+            let volume = mount["name"].as_str().unwrap_or_default();
+            let path = mount["mountPath"].as_str().unwrap_or_default();
+            let parts: Vec<&str> =
+                path.split('/').filter(|part| !["", "."].contains(part)).collect();
+            let refused = match parts.as_slice() {
+                []
+                | ["etc" | "run"]
+                | ["usr", ..]
+                | ["run", "secrets", ..]
+                | ["etc", "ssl" | "ld.so.preload", ..] => true,
+                [first, ..] => first.starts_with("lib"),
+            };
+            prop_assert!(!volume.starts_with("podrole-secret-") || !refused, "{mount}");
+        }
     }
 
     #[test]

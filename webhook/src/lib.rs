@@ -47,7 +47,7 @@ mod tls;
 mod validate;
 mod webhook;
 
-pub use args::{Args, CertificateArgs, CertificateSource};
+pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, SettingsError};
 pub use command::{command, main};
 pub use handle::{review_bytes, validate_bytes};
 pub use metrics::Metrics;

@@ -6,6 +6,7 @@
 mod container;
 mod desired;
 mod ephemeral;
+mod expression;
 mod operations;
 mod proxy;
 mod secrets;
@@ -24,15 +25,18 @@ use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
+pub(crate) use secrets::denied as denied_secrets;
 
 /// Decides about a new pod. `jitter` is any number that differs from pod to pod; it spreads the
 /// expiry of container tokens.
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
-    let annotations = match pod.annotations() {
+    let mut annotations = match pod.annotations() {
         Some(annotations) => PodAnnotations::read(annotations, &settings.annotations.prefix),
         None => PodAnnotations::default(),
     };
+    let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
+    annotations.problems.extend(endpoint);
     if let Err(denial) = &binding.grant
         && denial.provider == CredentialProvider::WebIdentity
     {

@@ -1,4 +1,4 @@
-//! The roles that namespaces permit: from the watch, with one live read for a namespace that the
+//! What namespaces permit: from the watch, with one live read for a namespace that the
 //! watch has not reported yet.
 
 use std::{
@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
-use podrole_identity::PermittedRoles;
+use podrole_identity::GuardRail;
 use tokio::time::{Instant, timeout};
 
 use crate::{LookupError, mutex::lock, rate_limit::RateLimit, singleflight::Singleflight};
 
 /// Asks the API server itself for a namespace, never a cache of it.
 pub(crate) trait LiveNamespaces: Send + Sync + 'static {
-    /// The roles that a namespace permits now; `Ok(None)` if it does not exist.
-    fn permitted_roles(
+    /// What a namespace permits now; `Ok(None)` if it does not exist.
+    fn guard_rail(
         &self,
         namespace: &str,
-    ) -> impl Future<Output = Result<Option<PermittedRoles>, LookupError>> + Send;
+    ) -> impl Future<Output = Result<Option<GuardRail>, LookupError>> + Send;
 }
 
 /// The namespaces that the watch or a live read has reported. Clones are the same cache.
@@ -28,9 +28,9 @@ pub(crate) struct NamespaceCache(Arc<Mutex<NamespaceLists>>);
 
 #[derive(Debug, Default)]
 struct NamespaceLists {
-    permitted: HashMap<String, PermittedRoles>,
+    guard_rails: HashMap<String, GuardRail>,
     /// A list that is being read; the previous one answers until it is complete.
-    listing: HashMap<String, PermittedRoles>,
+    listing: HashMap<String, GuardRail>,
 }
 
 impl NamespaceCache {
@@ -38,29 +38,29 @@ impl NamespaceCache {
         lock(&self.0).listing.clear();
     }
 
-    pub(crate) fn list(&self, namespace: String, permitted: PermittedRoles) {
-        lock(&self.0).listing.insert(namespace, permitted);
+    pub(crate) fn list(&self, namespace: String, guard_rail: GuardRail) {
+        lock(&self.0).listing.insert(namespace, guard_rail);
     }
 
     pub(crate) fn end_list(&self) {
         let mut lists = lock(&self.0);
-        lists.permitted = std::mem::take(&mut lists.listing);
+        lists.guard_rails = std::mem::take(&mut lists.listing);
     }
 
-    pub(crate) fn put(&self, namespace: String, permitted: PermittedRoles) {
-        lock(&self.0).permitted.insert(namespace, permitted);
+    pub(crate) fn put(&self, namespace: String, guard_rail: GuardRail) {
+        lock(&self.0).guard_rails.insert(namespace, guard_rail);
     }
 
     pub(crate) fn remove(&self, namespace: &str) {
-        lock(&self.0).permitted.remove(namespace);
+        lock(&self.0).guard_rails.remove(namespace);
     }
 
     pub(crate) fn len(&self) -> usize {
-        lock(&self.0).permitted.len()
+        lock(&self.0).guard_rails.len()
     }
 
-    fn get(&self, namespace: &str) -> Option<PermittedRoles> {
-        lock(&self.0).permitted.get(namespace).cloned()
+    fn get(&self, namespace: &str) -> Option<GuardRail> {
+        lock(&self.0).guard_rails.get(namespace).cloned()
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct GuardRails<L> {
     cache: NamespaceCache,
     live: Arc<L>,
     rate_limit: Arc<Mutex<RateLimit>>,
-    fetches: Singleflight<String, Result<PermittedRoles, LookupError>>,
+    fetches: Singleflight<String, Result<GuardRail, LookupError>>,
 }
 
 impl<L: LiveNamespaces> GuardRails<L> {
@@ -78,27 +78,27 @@ impl<L: LiveNamespaces> GuardRails<L> {
         Self { cache, live: Arc::new(live), rate_limit, fetches: Singleflight::default() }
     }
 
-    /// The roles that a namespace permits.
+    /// What a namespace permits.
     ///
     /// A namespace that cannot be read is an error. It must never count as one without a
     /// guard-rail, or a slow API server would lift every restriction.
-    pub(crate) async fn permitted(
+    pub(crate) async fn find(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        if let Some(permitted) = self.cache.get(namespace) {
-            return Ok(permitted);
+    ) -> Result<GuardRail, LookupError> {
+        if let Some(guard_rail) = self.cache.get(namespace) {
+            return Ok(guard_rail);
         }
         let mut in_flight = self.fetches.join(&namespace.to_owned(), || {
             let (cache, live) = (self.cache.clone(), Arc::clone(&self.live));
             let (rate_limit, namespace) = (Arc::clone(&self.rate_limit), namespace.to_owned());
             async move {
                 lock(&rate_limit).take(Instant::now(), Duration::ZERO).ok_or(LookupError::Busy)?;
-                let read = live.permitted_roles(&namespace).await?;
-                let permitted = read.ok_or(LookupError::Namespace)?;
-                cache.put(namespace, permitted.clone());
-                Ok(permitted)
+                let read = live.guard_rail(&namespace).await?;
+                let guard_rail = read.ok_or(LookupError::Namespace)?;
+                cache.put(namespace, guard_rail.clone());
+                Ok(guard_rail)
             }
         });
         let result = timeout(patience, in_flight.wait_for(Option::is_some)).await;
@@ -111,19 +111,22 @@ impl<L: LiveNamespaces> GuardRails<L> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+    use podrole_identity::PermittedRoles;
+
     use super::*;
+
+    fn no_role() -> GuardRail {
+        GuardRail { roles: PermittedRoles::Only(Vec::new()), ..GuardRail::default() }
+    }
 
     /// Has the namespace `shop`, which permits no role, and counts reads.
     struct FakeNamespaces(Arc<AtomicUsize>);
 
     impl LiveNamespaces for FakeNamespaces {
-        async fn permitted_roles(
-            &self,
-            namespace: &str,
-        ) -> Result<Option<PermittedRoles>, LookupError> {
+        async fn guard_rail(&self, namespace: &str) -> Result<Option<GuardRail>, LookupError> {
             self.0.fetch_add(1, SeqCst);
             tokio::task::yield_now().await;
-            Ok((namespace == "shop").then(|| PermittedRoles::read(Some(""))))
+            Ok((namespace == "shop").then(no_role))
         }
     }
 
@@ -133,12 +136,12 @@ mod tests {
     async fn an_unreported_namespace_is_read_once_and_a_missing_one_is_an_error() {
         let reads = Arc::<AtomicUsize>::default();
         let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
-        let all = (0..300).map(|_| rails.permitted("shop", LONG));
-        for permitted in futures::future::join_all(all).await {
-            assert_eq!(permitted, Ok(PermittedRoles::Only(Vec::new())));
+        let all = (0..300).map(|_| rails.find("shop", LONG));
+        for found in futures::future::join_all(all).await {
+            assert_eq!(found, Ok(no_role()));
         }
         assert_eq!(reads.load(SeqCst), 1);
-        assert_eq!(rails.permitted("nowhere", LONG).await, Err(LookupError::Namespace));
+        assert_eq!(rails.find("nowhere", LONG).await, Err(LookupError::Namespace));
     }
 
     #[tokio::test]
@@ -146,12 +149,12 @@ mod tests {
         let (cache, reads) = (NamespaceCache::default(), Arc::<AtomicUsize>::default());
         let rails = GuardRails::new(cache.clone(), FakeNamespaces(Arc::clone(&reads)));
         cache.begin_list();
-        cache.list("shop".to_owned(), PermittedRoles::Any);
+        cache.list("shop".to_owned(), GuardRail::default());
         cache.end_list();
-        assert_eq!(rails.permitted("shop", LONG).await, Ok(PermittedRoles::Any));
+        assert_eq!(rails.find("shop", LONG).await, Ok(GuardRail::default()));
         assert_eq!(reads.load(SeqCst), 0);
         cache.remove("shop");
-        assert_eq!(rails.permitted("shop", LONG).await, Ok(PermittedRoles::Only(Vec::new())));
+        assert_eq!(rails.find("shop", LONG).await, Ok(no_role()));
     }
 
     #[tokio::test]
@@ -160,7 +163,7 @@ mod tests {
         let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
         let mut busy = 0;
         for index in 0..60 {
-            let result = rails.permitted(&format!("n-{index}"), LONG).await;
+            let result = rails.find(&format!("n-{index}"), LONG).await;
             busy += usize::from(result == Err(LookupError::Busy));
         }
         assert!(busy >= 10 && reads.load(SeqCst) <= 50, "{busy}");

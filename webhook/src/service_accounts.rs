@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, future::Future, time::Duration};
 
-use podrole_identity::{PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
 
 /// Looks up ServiceAccounts and namespaces.
 pub trait ServiceAccounts: Send + Sync + 'static {
@@ -18,15 +18,15 @@ pub trait ServiceAccounts: Send + Sync + 'static {
         patience: Duration,
     ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupError>> + Send;
 
-    /// Returns the roles that a namespace permits its pods, within `patience`.
+    /// Returns what a namespace permits its pods, within `patience`.
     ///
     /// # Errors
-    /// If the namespace could not be read. An error must never be taken for "any role".
-    fn permitted_roles(
+    /// If the namespace could not be read. An error must never be taken for "everything".
+    fn guard_rail(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> impl Future<Output = Result<PermittedRoles, LookupError>> + Send;
+    ) -> impl Future<Output = Result<GuardRail, LookupError>> + Send;
 }
 
 /// Why a ServiceAccount or a namespace could not be looked up. The cause is in the cluster or in
@@ -57,14 +57,14 @@ pub enum LookupError {
 #[derive(Clone, Debug, Default)]
 pub struct InMemory {
     service_accounts: HashMap<ServiceAccountRef, ServiceAccountAnnotations>,
-    permitted: HashMap<String, PermittedRoles>,
+    guard_rails: HashMap<String, GuardRail>,
 }
 
 impl InMemory {
-    /// Adds a namespace's guard-rail. Other namespaces permit every role.
+    /// Adds a namespace's guard-rail. Other namespaces permit everything.
     #[must_use]
-    pub fn with_permitted_roles(mut self, namespace: &str, permitted: PermittedRoles) -> Self {
-        self.permitted.insert(namespace.to_owned(), permitted);
+    pub fn with_guard_rail(mut self, namespace: &str, guard_rail: GuardRail) -> Self {
+        self.guard_rails.insert(namespace.to_owned(), guard_rail);
         self
     }
 }
@@ -74,7 +74,10 @@ impl FromIterator<(ServiceAccountRef, ServiceAccountAnnotations)> for InMemory {
     where
         I: IntoIterator<Item = (ServiceAccountRef, ServiceAccountAnnotations)>,
     {
-        Self { service_accounts: service_accounts.into_iter().collect(), permitted: HashMap::new() }
+        Self {
+            service_accounts: service_accounts.into_iter().collect(),
+            guard_rails: HashMap::new(),
+        }
     }
 }
 
@@ -87,11 +90,11 @@ impl ServiceAccounts for InMemory {
         Ok(self.service_accounts.get(service_account).cloned())
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        Ok(self.permitted.get(namespace).cloned().unwrap_or_default())
+    ) -> Result<GuardRail, LookupError> {
+        Ok(self.guard_rails.get(namespace).cloned().unwrap_or_default())
     }
 }

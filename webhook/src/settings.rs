@@ -2,7 +2,7 @@
 
 use podrole_identity::{
     AnnotationRules, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange, GrantRules,
-    TokenExpiration, TokenVolume,
+    PermittedEndpoints, TokenExpiration, TokenVolume,
 };
 
 /// The settings for every pod, unless its ServiceAccount or the pod overrides them. The defaults are
@@ -24,6 +24,8 @@ pub struct Settings {
     pub sts_regional_endpoints: bool,
     /// One endpoint for every AWS service, for emulators; containers get it as `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
+    /// The endpoints that annotations may name instead.
+    pub permitted_endpoints: PermittedEndpoints,
     /// The token volume of the provider `web-identity`.
     pub web_identity_volume: TokenVolume,
     /// The token volume of the provider `container`.
@@ -44,6 +46,7 @@ impl Default for Settings {
             region: None,
             sts_regional_endpoints: false,
             endpoint_url: None,
+            permitted_endpoints: PermittedEndpoints::default(),
             web_identity_volume: CredentialProvider::WebIdentity.token_volume(),
             container_volume: CredentialProvider::Container.token_volume(),
             container_full_uri: DEFAULT_FULL_URI.to_owned(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Outcome, Reason, ServiceAccounts, Webhook,
-    mutate::mutate,
+    mutate::{denied_secrets, mutate},
     pod::{PodHead, PodView},
     review::Request,
 };
@@ -78,15 +78,20 @@ async fn service_account<S: ServiceAccounts>(
     let role_key = webhook.settings().annotations.prefix.key("role-arn");
     let mut warnings = unknown_annotations(&annotations, &role_key);
     let annotations = webhook.settings().annotations.read(annotations);
-    let problems: Vec<String> = annotations.problems.iter().map(ToString::to_string).collect();
+    let mut problems = annotations.problems.clone();
     let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
-    let denied = match webhook.bind_annotated(&service_account, annotations, patience).await {
-        Ok(binding) => binding.grant.err().map(|denial| denial.summary()),
+    match webhook.bind_annotated(&service_account, annotations, false, patience).await {
+        Ok(binding) => {
+            warnings.extend(denied_secrets(&binding));
+            problems = binding.annotations.problems;
+            warnings.splice(0..0, binding.grant.err().map(|denial| denial.summary()));
+        }
         // Without the other facts, what is wrong in the annotation itself is still known.
-        Err(_) => bad_role,
-    };
-    warnings.splice(0..0, denied);
-    warnings.extend(problems);
+        Err(_) => {
+            warnings.splice(0..0, bad_role);
+        }
+    }
+    warnings.extend(problems.iter().map(ToString::to_string));
     warnings
 }
 
@@ -110,7 +115,7 @@ async fn workload<S: ServiceAccounts>(
     if head.opted_out() {
         return warnings;
     }
-    if let Ok(binding) = webhook.bind(&service_account, patience).await {
+    if let Ok(binding) = webhook.bind(&service_account, head.asks_for_secrets(), patience).await {
         warnings.extend(mutate(&view, &binding, webhook.settings(), 0).warnings());
     }
     warnings

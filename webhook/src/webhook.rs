@@ -5,7 +5,7 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{Injection, NamespaceFacts, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{GuardRail, Injection, ServiceAccountAnnotations, ServiceAccountRef};
 
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
@@ -89,11 +89,12 @@ impl<S: ServiceAccounts> Webhook<S> {
         service_account: ServiceAccountRef,
         patience: Duration,
     ) -> Decision {
-        let binding = match self.bind(&service_account, patience).await {
+        let asks_for_secrets = pod.head.asks_for_secrets();
+        let binding = match self.bind(&service_account, asks_for_secrets, patience).await {
             Ok(binding) => binding,
             Err(error) => return Decision::about(service_account, unknown(error)),
         };
-        if binding.is_idle() && !pod.head.asks_for_secrets() {
+        if binding.is_idle() && !asks_for_secrets {
             return Decision::about(service_account, Outcome::skip(Reason::NoRole));
         }
         let denial = binding.grant.as_ref().err();
@@ -110,20 +111,23 @@ impl<S: ServiceAccounts> Webhook<S> {
         Decision { outcome, audit, service_account: Some(service_account) }
     }
 
-    /// The role of a ServiceAccount's pods.
+    /// The role of a ServiceAccount's pods. `asks_for_secrets` says whether the pod's own annotations
+    /// ask for Secrets, which its namespace must permit.
     ///
     /// # Errors
     /// If something that could change the decision is not known.
     pub(crate) async fn bind(
         &self,
         service_account: &ServiceAccountRef,
+        asks_for_secrets: bool,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
         let found = self.service_accounts.find(service_account, patience).await?;
         // Both look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_annotated(service_account, found.unwrap_or_default(), left).await
+        self.bind_annotated(service_account, found.unwrap_or_default(), asks_for_secrets, left)
+            .await
     }
 
     /// The same for annotations that are known already.
@@ -134,18 +138,20 @@ impl<S: ServiceAccounts> Webhook<S> {
         &self,
         service_account: &ServiceAccountRef,
         annotations: ServiceAccountAnnotations,
+        asks_for_secrets: bool,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
         let snapshot = self.sources.snapshot(service_account, &annotations)?;
-        let mut namespace = NamespaceFacts::default();
-        // Most pods have no role: the guard-rail of their namespace is not looked up.
-        if snapshot.sources(service_account, &annotations).name_it() {
-            let permitted =
-                self.service_accounts.permitted_roles(service_account.namespace(), patience);
-            namespace.permitted = permitted.await?;
-        }
-        let rules = &self.settings.rules;
-        Ok(Binding::new(service_account, annotations, &snapshot, &namespace, rules))
+        // Most pods have no role and no Secrets: the guard-rail of their namespace is not looked up.
+        let guarded = asks_for_secrets
+            || !annotations.secrets.is_empty()
+            || snapshot.sources(service_account, &annotations).name_it();
+        let guard_rail = if guarded {
+            self.service_accounts.guard_rail(service_account.namespace(), patience).await?
+        } else {
+            GuardRail::default()
+        };
+        Ok(Binding::new(service_account, annotations, &snapshot, guard_rail, &self.settings))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use podrole_agent::resolve::{ServiceAccountFacts, ServiceAccountMap};
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialProvider, PermittedRoles, RoleArn,
+    AnnotationPrefix, Annotations, Audience, CredentialProvider, GuardRail, RoleArn,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
 use podrole_webhook::{LookupError, ServiceAccounts};
@@ -116,11 +116,11 @@ impl ServiceAccounts for DemoServiceAccounts {
         Ok(self.annotations(service_account).map(|annotations| read(&annotations)))
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        Ok(PermittedRoles::Any)
+    ) -> Result<GuardRail, LookupError> {
+        Ok(GuardRail::default())
     }
 }

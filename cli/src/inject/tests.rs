@@ -120,6 +120,29 @@ async fn namespaces_opt_in_require_and_guard() {
 }
 
 #[tokio::test]
+async fn what_a_service_account_may_not_ask_for_is_a_warning() {
+    let asks = |key: &str, value: &str| format!("{SERVICE_ACCOUNT}    {key}: '{value}'\n");
+    let namespace = "kind: Namespace\nmetadata:\n  name: shop\n  \
+                     annotations: {podrole.io/permitted-secrets: db}\n  \
+                     labels: {podrole.io/injection: enabled}\n";
+    for (service_account, flags, word) in [
+        (asks("podrole.io/endpoint-url", "https://good.example"), &["--why"][..], "not listed in"),
+        (asks("secret.podrole.io/db", "/usr/bin"), &["--why"], "must not mount over /usr"),
+        (asks("secret.podrole.io/mq", "/etc/mq"), &["--why"], "no pattern for mq"),
+    ] {
+        let text = injected(&[namespace, &service_account, DEPLOYMENT], flags).await;
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let permitted = "--permitted-endpoint-url=https://good.example";
+    let service_account = asks("podrole.io/endpoint-url", "https://good.example");
+    let text = injected(&[&service_account, DEPLOYMENT], &["--why", permitted]).await;
+    assert!(text.contains("+ AWS_ENDPOINT_URL, ") && !text.contains("not listed"), "{text}");
+    let plaintext = "--permitted-endpoint-url=http://good.example";
+    let error = inject_text(&[&service_account], &[plaintext]).await.unwrap_err();
+    assert!(error.to_string().contains("use https"), "{error}");
+}
+
+#[tokio::test]
 async fn lists_and_pods_without_metadata_are_injected() {
     let list = format!(
         "kind: List\nitems:\n  - {}\n  - {}",

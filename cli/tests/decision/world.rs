@@ -9,8 +9,8 @@ use podrole_agent::{
 };
 use podrole_identity::{
     AnnotationPrefix, AnnotationRules, Annotations, AssociationList, CredentialProvider, Denial,
-    Exchange, Facts, GrantRules, Injection, NamespaceFacts, Partition, PermittedRoles, RoleStep,
-    ServiceAccountRef, Sources, grant,
+    Exchange, Facts, GrantRules, GuardRail, Injection, NamespaceFacts, Partition, PermittedRoles,
+    RoleStep, ServiceAccountRef, Sources, grant,
 };
 use podrole_runtime::latest::Latest;
 use podrole_webhook::{
@@ -64,8 +64,9 @@ impl World {
     pub(crate) fn webhook(&self, injection: Injection) -> Admission {
         let annotations = self.annotation_rules.read(self.annotations.clone());
         let accounts: InMemory = [(Self::service_account(), annotations)].into_iter().collect();
-        let permitted = PermittedRoles::read(self.permitted.as_deref());
-        let accounts = accounts.with_permitted_roles("shop", permitted);
+        let roles = PermittedRoles::read(self.permitted.as_deref());
+        let accounts =
+            accounts.with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() });
         let settings = Settings {
             annotations: self.annotation_rules.clone(),
             rules: self.rules.clone(),

@@ -3,8 +3,7 @@
 
 use serde::Deserialize;
 
-/// The placeholders that item keys and paths may contain.
-const PLACEHOLDERS: [&str; 3] = ["{pod.name}", "{pod.namespace}", "{serviceaccount.name}"];
+use super::error::{PLACEHOLDERS, PathField, SecretAnnotationError};
 
 /// File permissions: a number as in Kubernetes, or octal digits in quotes.
 #[derive(Clone, Copy, Deserialize)]
@@ -43,65 +42,62 @@ fn filled(text: &str) -> String {
     PLACEHOLDERS.iter().fold(text.to_owned(), |text, placeholder| text.replace(placeholder, "x"))
 }
 
-pub(super) fn secret_name(name: &str) -> Result<(), String> {
+pub(super) fn secret_name(name: &str) -> Result<(), SecretAnnotationError> {
     let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let part = |part: &str| {
         let edges = !part.starts_with('-') && !part.ends_with('-');
         !part.is_empty() && edges && part.bytes().all(legal)
     };
     let is_name = name.len() <= 253 && name.split('.').all(part);
-    is_name.then_some(()).ok_or_else(|| "a Secret's name is 1 to 253 of a-z 0-9 - .".to_owned())
+    is_name.then_some(()).ok_or(SecretAnnotationError::SecretName)
 }
 
-pub(super) fn mount_path(path: &str) -> Result<(), String> {
+pub(super) fn mount_path(path: &str) -> Result<(), SecretAnnotationError> {
     let path = filled(path);
     if !path.starts_with('/') {
-        return Err("the mount path must start with a slash".to_owned());
+        return Err(SecretAnnotationError::MountPathNotAbsolute);
     }
     if path.split('/').any(|part| part == "..") {
-        return Err("the mount path must not contain .. as a part".to_owned());
+        return Err(SecretAnnotationError::MountPathParent);
     }
     if path.split('/').all(|part| part.is_empty() || part == ".") {
-        return Err("the mount path must not be the root".to_owned());
+        return Err(SecretAnnotationError::MountPathRoot);
     }
-    let legal = path.len() <= 4096 && !path.chars().any(|c| c == ':' || c.is_control());
-    plain(&path, legal, "the mount path")
+    plain(&path, PathField::Mount)
 }
 
 /// Checks a relative path that must not leave its directory.
-pub(super) fn below(what: &str, path: &str) -> Result<(), String> {
+pub(super) fn below(field: PathField, path: &str) -> Result<(), SecretAnnotationError> {
     let path = filled(path);
     if path.is_empty() || path.starts_with('/') {
-        return Err(format!("{what} must be a path that does not start with a slash"));
+        return Err(SecretAnnotationError::NotRelative(field));
     }
     // The kubelet uses names that start with `..` itself.
     if path.starts_with("..") || path.split('/').any(|part| part == "..") {
-        return Err(format!("{what} must not contain .. as a part or start with it"));
+        return Err(SecretAnnotationError::Parent(field));
+    }
+    plain(&path, field)
+}
+
+fn plain(path: &str, field: PathField) -> Result<(), SecretAnnotationError> {
+    if path.contains(['{', '}']) {
+        return Err(SecretAnnotationError::Placeholder(field));
     }
     let legal = path.len() <= 4096 && !path.chars().any(|c| c == ':' || c.is_control());
-    plain(&path, legal, what)
+    legal.then_some(()).ok_or(SecretAnnotationError::NotAPath(field))
 }
 
-fn plain(path: &str, legal: bool, what: &str) -> Result<(), String> {
-    if path.contains(['{', '}']) {
-        return Err(format!("{what} has a placeholder other than {}", PLACEHOLDERS.join(", ")));
-    }
-    legal.then_some(()).ok_or_else(|| format!("{what} has a colon or is too long"))
-}
-
-pub(super) fn item_key(key: &str) -> Result<(), String> {
+pub(super) fn item_key(key: &str) -> Result<(), SecretAnnotationError> {
     let key = filled(key);
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let is_key = (1..=253).contains(&key.len()) && key.bytes().all(legal);
     let is_key = is_key && key != "." && !key.starts_with("..");
-    is_key.then_some(()).ok_or_else(|| "an item's key is 1 to 253 of A-Z a-z 0-9 - _ .".to_owned())
+    is_key.then_some(()).ok_or(SecretAnnotationError::ItemKey)
 }
 
-pub(super) fn env_prefix(prefix: &str) -> Result<(), String> {
+pub(super) fn env_prefix(prefix: &str) -> Result<(), SecretAnnotationError> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let digit = prefix.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
     let is_prefix = prefix.len() <= 253 && prefix.bytes().all(legal) && !digit;
-    is_prefix
-        .then_some(())
-        .ok_or_else(|| "env must be a prefix of variable names, like DB_".to_owned())
+    is_prefix.then_some(()).ok_or(SecretAnnotationError::EnvPrefix)
 }

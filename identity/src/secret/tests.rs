@@ -10,7 +10,7 @@ fn read(pairs: &[(&str, &str)]) -> (Secrets, Vec<Problem>) {
     let annotations: Annotations = pairs.collect();
     let prefix = AnnotationPrefix::default();
     let mut reader = AnnotationReader::new(&annotations, &prefix);
-    (Secrets::read(&mut reader), reader.problems)
+    (Secrets::read(&mut reader, SecretOwner::Pod), reader.problems)
 }
 
 fn one(value: &str) -> DesiredSecret {
@@ -88,6 +88,41 @@ fn what_the_api_server_would_reject_is_reported() {
     }
     let (_, problems) = read(&[("A", "/a")]);
     assert!(problems[0].to_string().contains("name"));
+}
+
+#[test]
+fn each_error_is_one_sentence_after_the_annotation() {
+    for (value, sentence) in [
+        ("[", "EOF while parsing a list"),
+        (r#"{"optional":true}"#, "set mountPath or env"),
+        (r#"{"env":"A","subPath":"a"}"#, "set mountPath too, because subPath needs it"),
+        (r#"{"env":"A","secretName":"A"}"#, "a Secret's name is 1 to 253 of a-z 0-9 - ."),
+        ("etc", "the mount path must start with a slash"),
+        ("/a/../b", "the mount path must not contain .. as a part"),
+        ("//.", "the mount path must not be the root"),
+        ("/a:", "the mount path has a colon or is too long"),
+        (
+            "/{a}",
+            "the mount path has a placeholder other than {pod.name}, {pod.namespace}, \
+             {serviceaccount.name}",
+        ),
+        (
+            r#"{"mountPath":"/a","subPath":"/"}"#,
+            "subPath must be a path that does not start with a slash",
+        ),
+        (
+            r#"{"mountPath":"/a","items":[{"key":"a","path":"..a"}]}"#,
+            "an item's path must not contain .. as a part or start with it",
+        ),
+        (
+            r#"{"mountPath":"/a","items":[{"key":"/","path":"a"}]}"#,
+            "an item's key is 1 to 253 of A-Z a-z 0-9 - _ .",
+        ),
+        (r#"{"env":"="}"#, "env must be a prefix of variable names, like DB_"),
+    ] {
+        let (_, problems) = read(&[("db", value)]);
+        assert_eq!(problems[0].error, sentence, "{value}");
+    }
 }
 
 #[test]

@@ -39,6 +39,12 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and $values.local.enabled (not $values.agent.enabled) }}
 {{- fail "\n\nlocal.enabled serves credentials through the agent, and agent.enabled is false: set agent.enabled=true or local.enabled=false" }}
 {{- end }}
+{{- range $values.injection.endpointURLs }}
+{{- $private := printf `^http://(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^/:]+\.svc(\.cluster\.local|\.%s)?)([:/]|$)` (regexQuoteMeta $values.cluster.domain) }}
+{{- if and (hasPrefix "http://" .) (not (regexMatch $private .)) }}
+{{- fail (printf "\n\ninjection.endpointURLs: %s would get tokens in clear text: use https, or a Service of this cluster (*.svc)" .) }}
+{{- end }}
+{{- end }}
 {{- if and $values.local.upstream (not $values.local.enabled) }}
 {{- fail "\n\nlocal.upstream is the emulator behind the sandbox, and local.enabled is false: set local.enabled=true, or injection.endpointUrl for an emulator without the sandbox" }}
 {{- end }}

@@ -1,5 +1,10 @@
 //! `podrole inject --kubeconfig`: ServiceAccounts and guard-rails of a cluster.
 
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
 use podrole_tests::{cluster::Cluster, project};
 use serde_json::json;
 
@@ -26,4 +31,14 @@ async fn the_clusters_service_accounts_decide() {
     let output_text = output(&podrole, &arguments, &[]).await.unwrap();
     assert!(output_text.contains(&format!("web-identity as {arn}")), "{output_text}");
     assert!(output_text.contains("no role"), "{output_text}");
+
+    let annotations = json!({"podrole.io/permitted-secrets": "mq"});
+    let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+    let api = Api::<Namespace>::all(namespace.client());
+    api.patch(namespace.name(), &PatchParams::default(), &patch).await.unwrap();
+    namespace.service_account("asking", &[("secret.podrole.io/db", "/etc/db")]).await.unwrap();
+    std::fs::write(&file, pod("asking").to_string()).unwrap();
+    let output_text = output(&podrole, &arguments, &[]).await.unwrap();
+    let warning = "podrole.io/permitted-secrets has no pattern for db";
+    assert!(output_text.contains(warning), "{output_text}");
 }

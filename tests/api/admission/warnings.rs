@@ -68,6 +68,15 @@ async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
     }
     assert!(warned.0 == 201 && warned.1.contains("my-role"), "{warned:?}");
 
+    let asking = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata":
+        {"name": "asking", "annotations": {"podrole.io/endpoint-url": "https://evil.example",
+            "secret.podrole.io/db": "/bin", "secret.podrole.io/mq": r#"{"env": "LD_"}"#}}});
+    let (status, warned) = apply(&namespace, "/api/v1", "serviceaccounts", &asking).await;
+    assert_eq!(status, 201);
+    for word in ["not listed in injection.endpointURLs", "mount over /bin", "env LD_ is reserved"] {
+        assert!(warned.contains(word), "{word}: {warned}");
+    }
+
     let arn = role();
     namespace.service_account("app", &[("eks.amazonaws.com/role-arn", &arn)]).await.unwrap();
     let container = json!({"name": "web", "image": "img",

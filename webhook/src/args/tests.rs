@@ -27,6 +27,26 @@ fn a_region_enables_its_sts_unless_a_flag_disables_it() {
 }
 
 #[test]
+fn endpoints_of_annotations_are_listed_and_safe_from_eavesdroppers() {
+    let permits = |flags: &[&str], url: &str| {
+        settings(flags).permitted_endpoints.permits(&url.parse().unwrap())
+    };
+    let url = "http://sandbox.podrole.svc.corp:4566";
+    assert!(!permits(&[], url));
+    let domain = "--cluster-domain=corp";
+    let listed = "--permitted-endpoint-url=http://sandbox.podrole.svc.corp:4566/*";
+    let other = "--permitted-endpoint-url=https://other.example";
+    assert!(permits(&[domain, other, listed], url) && !permits(&[domain, other], url));
+    let own = "http://emulator.example:5000";
+    assert!(permits(&["--endpoint-url=http://emulator.example:5000"], own));
+    let args = Args::try_parse_from(["w", "--permitted-endpoint-url=http://emulator.example"]);
+    let error = anyhow::Error::from(args.unwrap().settings().unwrap_err());
+    let text = format!("{error:#}");
+    assert!(text.starts_with("--permitted-endpoint-url: endpoint http://emulator.example:"));
+    assert_eq!(text.matches("use https").count(), 1, "{text}");
+}
+
+#[test]
 fn bare_roles_are_composed_only_with_the_flag() {
     let composer = |flags: &[&str]| settings(flags).annotations.composer;
     let account = "--aws-account-id=111122223333";
@@ -66,6 +86,8 @@ fn flags_that_would_break_every_pod_are_rejected() {
         "--container-credentials-full-uri=169.254.170.23",
         "--container-credentials-audience=",
         "--endpoint-url=localhost:4566",
+        "--permitted-endpoint-url=localhost:4566",
+        "--permitted-endpoint-url=https://good.example*",
         "--credentials=irsa",
         "--exchange=none",
         "--aws-account-id=1",

@@ -14,8 +14,8 @@ fn binding(pairs: &[(&str, &str)], map: &RoleMap) -> Binding {
     let annotations = AnnotationRules::default().read(pairs.collect::<Annotations>());
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot { list: None, map: Some(Arc::new(map.clone())) };
-    let rules = Settings::default().rules;
-    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), &rules)
+    let settings = Settings::default();
+    Binding::new(&service_account, annotations, &snapshot, GuardRail::default(), &settings)
 }
 
 fn annotated(pairs: &[(&str, &str)]) -> Binding {
@@ -28,6 +28,7 @@ fn a_service_account_without_role_secrets_and_problems_is_idle() {
     assert!(annotated(&[("podrole.io/credentials", "container")]).is_idle());
     assert!(!annotated(&[("secret.podrole.io/db", "/etc/db")]).is_idle());
     assert!(!annotated(&[("secret.podrole.io/db", "etc/db")]).is_idle());
+    assert!(!annotated(&[("podrole.io/endpoint-url", "https://a.example")]).is_idle());
     assert!(!annotated(&[ROLE]).is_idle());
     let denied = annotated(&[(ROLE.0, "app"), ("podrole.io/credentials", "container")]);
     assert!(!denied.is_idle() && denied.role().is_none());

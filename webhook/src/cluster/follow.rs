@@ -13,8 +13,8 @@ use kube::{
     },
 };
 use podrole_identity::{
-    AnnotationRules, PERMITTED_ROLES_ANNOTATION, PermittedRoles, ROLE_MAP_KEY, ROLE_MAP_NAME,
-    RoleMap, ServiceAccountError, ServiceAccountRef,
+    AnnotationRules, GuardRail, ROLE_MAP_KEY, ROLE_MAP_NAME, RoleMap, ServiceAccountError,
+    ServiceAccountRef,
 };
 use podrole_runtime::latest::Latest;
 
@@ -144,12 +144,12 @@ pub(super) async fn namespaces(
     let take = |event| {
         match event {
             Event::Init => namespaces.begin_list(),
-            Event::InitApply(meta) => namespaces.list(name(&meta), permitted(&meta)),
+            Event::InitApply(meta) => namespaces.list(name(&meta), guard_rail(&meta)),
             Event::InitDone => {
                 namespaces.end_list();
                 listed();
             }
-            Event::Apply(meta) => namespaces.put(name(&meta), permitted(&meta)),
+            Event::Apply(meta) => namespaces.put(name(&meta), guard_rail(&meta)),
             Event::Delete(meta) => namespaces.remove(&name(&meta)),
         }
         metrics.cached("namespaces", namespaces.len());
@@ -157,10 +157,9 @@ pub(super) async fn namespaces(
     follow(Watch::Namespaces, metrics, events, take).await;
 }
 
-pub(super) fn permitted(meta: &NamespaceMeta) -> PermittedRoles {
+pub(super) fn guard_rail(meta: &NamespaceMeta) -> GuardRail {
     let annotations = meta.metadata.annotations.as_ref();
-    let guard_rail = annotations.and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
-    PermittedRoles::read(guard_rail.map(String::as_str))
+    GuardRail::read(|key| annotations.and_then(|all| all.get(key)).map(String::as_str))
 }
 
 /// Follows the ConfigMap of roles. A list without it means that it was deleted while the watch was

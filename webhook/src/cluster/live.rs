@@ -5,9 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{Api, Client, api::ListParams};
-use podrole_identity::{
-    AnnotationRules, PermittedRoles, ServiceAccountAnnotations, ServiceAccountRef,
-};
+use podrole_identity::{AnnotationRules, GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
 
 use super::{errors::with_root, follow};
 use crate::{
@@ -71,17 +69,14 @@ impl LiveServiceAccounts for LiveCluster {
 }
 
 impl LiveNamespaces for LiveCluster {
-    async fn permitted_roles(
-        &self,
-        namespace: &str,
-    ) -> Result<Option<PermittedRoles>, LookupError> {
+    async fn guard_rail(&self, namespace: &str) -> Result<Option<GuardRail>, LookupError> {
         let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
         let meta = meta.map_err(|error| {
             let error = with_root(&error);
             tracing::warn!(namespace, error, "could not read a Namespace; its pod is not decided");
             LookupError::Namespace
         })?;
-        Ok(meta.as_ref().map(follow::permitted))
+        Ok(meta.as_ref().map(follow::guard_rail))
     }
 }
 
@@ -95,12 +90,12 @@ impl ServiceAccounts for LiveCluster {
         Ok(found.map(|found| Arc::unwrap_or_clone(found.annotations)))
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
-        let permitted = LiveNamespaces::permitted_roles(self, namespace).await?;
-        permitted.ok_or(LookupError::Namespace)
+    ) -> Result<GuardRail, LookupError> {
+        let guard_rail = LiveNamespaces::guard_rail(self, namespace).await?;
+        guard_rail.ok_or(LookupError::Namespace)
     }
 }

@@ -9,6 +9,7 @@ use axum::{
     routing::get,
 };
 use futures::{StreamExt as _, stream};
+use podrole_identity::PermittedRoles;
 use podrole_runtime::health::Health;
 use serde_json::{Value, json};
 use tokio::{
@@ -132,14 +133,15 @@ async fn the_list_the_watch_and_live_reads_agree() {
     let rules = AnnotationRules::default();
     let service_accounts = watch(client, rules, Metrics::default(), listed, shutdown);
     until(async || health.pending().is_empty()).await;
-    for (namespace, permitted) in [
-        ("shop", Ok(PermittedRoles::Only(Vec::new()))),
-        ("free", Ok(PermittedRoles::Any)),
-        ("new", Ok(PermittedRoles::read(Some("*")))),
+    let permits = |roles| GuardRail { roles: PermittedRoles::read(roles), ..GuardRail::default() };
+    for (namespace, guard_rail) in [
+        ("shop", Ok(permits(Some("")))),
+        ("free", Ok(permits(None))),
+        ("new", Ok(permits(Some("*")))),
         ("broken", Err(LookupError::Namespace)),
     ] {
-        let result = service_accounts.permitted_roles(namespace, Duration::from_secs(5)).await;
-        assert_eq!(result, permitted, "{namespace}");
+        let result = service_accounts.guard_rail(namespace, Duration::from_secs(5)).await;
+        assert_eq!(result, guard_rail, "{namespace}");
     }
     for (name, role) in [("app", "app"), ("new", "new"), ("plain", "missing"), ("broken", "Failed")]
     {

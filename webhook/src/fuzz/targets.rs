@@ -2,8 +2,8 @@
 //! changed, which get further into the parsers.
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, AssociationList, Injection, PermittedRoles, PodAnnotations,
-    RoleMap, ServiceAccountAnnotations,
+    AnnotationPrefix, Annotations, AssociationList, Injection, PermittedRoles, PermittedSecrets,
+    PodAnnotations, RoleMap, ServiceAccountAnnotations,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::json;
@@ -123,6 +123,7 @@ proptest! {
     fn guard_rails(text in mangled(&GUARD_RAILS), noise in value()) {
         for text in [text, noise] {
             let _ = PermittedRoles::read(Some(&text));
+            let _ = PermittedSecrets::read(Some(&text)).permits("db");
         }
     }
 }

@@ -3,8 +3,9 @@
 use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
-    desired::{DesiredIdentity, as_json},
-    operations::{ContainerPatch, POD_NAME, parts},
+    desired::DesiredIdentity,
+    expression::Expression,
+    operations::{ContainerPatch, parts},
     proxy,
 };
 use crate::pod::{Container, Mount, PodView};
@@ -23,9 +24,9 @@ pub(super) enum ContainerPlan {
 /// What is missing in a container.
 #[derive(Default)]
 pub(super) struct Missing {
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, Expression)>,
     /// New values of existing variables, by their index.
-    values: Vec<(usize, String)>,
+    values: Vec<(usize, Expression)>,
     mount: bool,
     /// Whether the container mounts the token's volume under the volume's own name, whether it is
     /// added now or was there before.
@@ -108,7 +109,7 @@ fn user_decided<'a>(container: &'a Container, desired: &DesiredIdentity) -> Opti
     let first = deciding.clone().next()?;
     let is_ours = |name: &str, value: Option<&str>| {
         let ours = desired.pair.iter().find(|(ours, _)| *ours == name);
-        ours.is_some_and(|(_, ours)| Some(ours.as_str()) == value)
+        ours.is_some_and(|(_, ours)| value.is_some_and(|value| ours.is_same_as(value)))
     };
     let foreign = deciding.find(|variable| !is_ours(&variable.name, variable.literal()));
     let whole = desired.pair.iter().all(|(name, _)| container.has_variable(name));
@@ -170,12 +171,12 @@ impl Missing {
         for (index, value) in &self.values {
             patch.value(*index, value);
         }
-        for variable in &self.variables {
+        for (name, value) in &self.variables {
             // `$(NAME)` is expanded only from variables that precede it.
-            if variable.1.contains(&format!("$({POD_NAME})")) {
+            if value.refers_to_pod_name() {
                 patch.pod_name();
             }
-            patch.variable(as_json(variable));
+            patch.variable(name, value);
         }
         if self.mount {
             let TokenVolume { name, mount_path, .. } = &desired.volume;

@@ -1,12 +1,12 @@
 //! The identity that the containers of one pod should have, computed once for all of them.
 
 use podrole_identity::{
-    Audience, CredentialProvider, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations, PodAnnotations,
-    SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
+    Audience, CredentialProvider, EndpointUrl, MAX_TOKEN_EXPIRATION_SECONDS, OptInAnnotations,
+    PodAnnotations, RoleArn, SESSION_NAME_ANNOTATION, TokenVolume, variable as names,
 };
 use serde_json::{Value, json};
 
-use super::operations::{POD_NAME, variable};
+use super::expression::Expression;
 use crate::{
     Settings,
     binding::Binding,
@@ -17,14 +17,14 @@ use crate::{
 const MAX_JITTER_SECONDS: u32 = 7200;
 
 /// Variables that belong together: all are added, or none if the container has one of them.
-pub(super) type Group = Vec<(&'static str, String)>;
+pub(super) type Group = Vec<(&'static str, Expression)>;
 
 /// The identity that a pod's containers should have.
 pub(super) struct DesiredIdentity {
     pub(super) provider: CredentialProvider,
     pub(super) volume: TokenVolume,
     /// The two variables that make an SDK use this provider.
-    pub(super) pair: [(&'static str, String); 2],
+    pub(super) pair: [(&'static str, Expression); 2],
     /// The variables beside the pair, in EKS's order.
     pub(super) settings: Vec<Group>,
     pub(super) audience: String,
@@ -51,7 +51,7 @@ impl DesiredIdentity {
             settings.audience_of(provider, binding.annotations.audience.as_ref());
         Self {
             provider,
-            pair: pair(provider, token_file(&volume, pod.is_windows()), binding, settings),
+            pair: pair(provider, &token_file(&volume, pod.is_windows()), binding, settings),
             volume,
             settings: groups,
             audience: audience.to_string(),
@@ -66,7 +66,7 @@ impl DesiredIdentity {
     }
 
     /// The variables beside the pair that are missing in a container.
-    pub(super) fn settings_for(&self, container: &Container) -> Vec<(&'static str, String)> {
+    pub(super) fn settings_for(&self, container: &Container) -> Group {
         let missing = |group: &&Group| !group.iter().any(|(name, _)| container.has_variable(name));
         self.settings.iter().filter(missing).flatten().cloned().collect()
     }
@@ -90,11 +90,6 @@ impl DesiredIdentity {
     }
 }
 
-/// A variable of the pair or beside it, as JSON.
-pub(super) fn as_json((name, value): &(&'static str, String)) -> Value {
-    variable(name, value)
-}
-
 /// The settings that both providers share. The two variables for the region go together, because
 /// some SDKs read only the one and some only the other.
 fn shared_settings(
@@ -105,17 +100,18 @@ fn shared_settings(
     let mut groups: Vec<Group> = Vec::new();
     let regional = binding.annotations.sts_regional_endpoints;
     if regional.unwrap_or(settings.sts_regional_endpoints) {
-        groups.push(vec![(names::STS_REGIONAL_ENDPOINTS, "regional".to_owned())]);
+        groups.push(vec![(names::STS_REGIONAL_ENDPOINTS, Expression::literal("regional"))]);
     }
     if let Some(region) = opt_in.region.as_ref().or(settings.region.as_ref()) {
         let both = [names::DEFAULT_REGION, names::REGION];
-        groups.push(both.map(|name| (name, region.clone())).into());
+        groups.push(both.map(|name| (name, Expression::literal(region))).into());
     }
-    if let Some(url) = opt_in.endpoint_url.as_ref().or(settings.endpoint_url.as_ref()) {
-        groups.push(vec![(names::ENDPOINT_URL, url.clone())]);
+    let own = opt_in.endpoint_url.as_ref().map(EndpointUrl::as_str);
+    if let Some(url) = own.or(settings.endpoint_url.as_deref()) {
+        groups.push(vec![(names::ENDPOINT_URL, Expression::literal(url))]);
     }
     if opt_in.disable_imds == Some(true) {
-        groups.push(vec![(names::EC2_METADATA_DISABLED, "true".to_owned())]);
+        groups.push(vec![(names::EC2_METADATA_DISABLED, Expression::literal("true"))]);
     }
     groups
 }
@@ -128,17 +124,20 @@ fn session_name(
     provider: CredentialProvider,
     binding: &Binding,
     opt_in: &OptInAnnotations,
-) -> (Option<String>, Option<String>) {
+) -> (Option<Expression>, Option<String>) {
     let template = opt_in.session_name.as_ref();
     let Some(template) = template.filter(|_| provider == CredentialProvider::WebIdentity) else {
         return (None, None);
     };
     if let Some(name) = pod.name() {
-        return (Some(template.expand(&binding.service_account, name).to_string()), None);
+        let name = template.expand(&binding.service_account, name);
+        return (Some(Expression::literal(name.as_str())), None);
     }
-    let reference = format!("$({POD_NAME})");
-    match template.expand_around(&binding.service_account, &reference, pod.longest_name()) {
-        Some(name) => (Some(name), None),
+    match template.around_pod_name(&binding.service_account, pod.longest_name()) {
+        Some(pieces) => {
+            let pieces = pieces.iter().map(String::as_str);
+            (Some(Expression::around_pod_name(pieces)), None)
+        }
         None => {
             let warning = format!(
                 "{SESSION_NAME_ANNOTATION}: over 64 characters with the pod's name; shorten it"
@@ -150,20 +149,21 @@ fn session_name(
 
 fn pair(
     provider: CredentialProvider,
-    token_file: String,
+    token_file: &str,
     binding: &Binding,
     settings: &Settings,
-) -> [(&'static str, String); 2] {
-    match provider {
+) -> [(&'static str, Expression); 2] {
+    let pair = match provider {
         CredentialProvider::WebIdentity => [
-            (names::ROLE_ARN, binding.role().map(ToString::to_string).unwrap_or_default()),
+            (names::ROLE_ARN, binding.role().map(RoleArn::as_str).unwrap_or_default()),
             (names::WEB_IDENTITY_TOKEN_FILE, token_file),
         ],
         CredentialProvider::Container => [
-            (names::CONTAINER_FULL_URI, settings.container_full_uri.clone()),
+            (names::CONTAINER_FULL_URI, settings.container_full_uri.as_str()),
             (names::CONTAINER_TOKEN_FILE, token_file),
         ],
-    }
+    };
+    pair.map(|(name, value)| (name, Expression::literal(value)))
 }
 
 /// The token's path as the SDK opens it. On Windows that needs a drive and backslashes; mount paths

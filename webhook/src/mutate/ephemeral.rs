@@ -13,7 +13,8 @@ use serde_json::json;
 use super::{
     container::{self, ContainerPlan},
     desired::{DesiredIdentity, Group},
-    operations::{ContainerPatch, POD_NAME, parts},
+    expression::{Expression, expanded},
+    operations::{ContainerPatch, parts},
     secrets::VOLUME_PREFIX,
 };
 use crate::{
@@ -82,10 +83,11 @@ fn identity(pod: &PodView, container: &Container) -> Option<DesiredIdentity> {
         (CredentialProvider::WebIdentity, [names::ROLE_ARN, names::WEB_IDENTITY_TOKEN_FILE]),
         (CredentialProvider::Container, [names::CONTAINER_FULL_URI, names::CONTAINER_TOKEN_FILE]),
     ];
-    let literal = |name| Some(container.variable(name)?.literal()?.to_owned());
+    let literal = |name| expanded(container.variable(name)?.literal()?);
     pairs.into_iter().find_map(|(provider, [first, file])| {
         let pair = [(first, literal(first)?), (file, literal(file)?)];
         let (volume, audience) = token(pod, container, &pair[1].1)?;
+        let pair = pair.map(|(name, value)| (name, Expression::literal(&value)));
         let settings = SETTINGS.iter().filter_map(|group| settings(pod, container, group));
         let settings = settings.collect();
         Some(DesiredIdentity {
@@ -113,12 +115,12 @@ fn token(pod: &PodView, container: &Container, file: &str) -> Option<(TokenVolum
     Some((TokenVolume { name, mount_path, file: file.to_owned() }, audience))
 }
 
-/// The values of a group of variables, if the container has all of them.
+/// The values of a group of variables, if the container has all of them and they can be copied.
 fn settings(pod: &PodView, container: &Container, group: &[&'static str]) -> Option<Group> {
-    let pod_name = format!("$({POD_NAME})");
+    let pod_name = pod.name().unwrap_or_default();
     let value = |name: &&'static str| {
         let value = container.variable(name)?.literal()?;
-        Some((*name, value.replace(&pod_name, pod.name().unwrap_or_default())))
+        Some((*name, Expression::copied(value, pod_name)?))
     };
     group.iter().map(value).collect()
 }

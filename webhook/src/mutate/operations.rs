@@ -4,25 +4,13 @@
 use json_patch::{AddOperation, PatchOperation, jsonptr::PointerBuf};
 use serde_json::{Value, json};
 
+use super::expression::{Expression, POD_NAME};
 use crate::pod::Container;
-
-/// Our variable with the pod's name, to which other variables can refer.
-pub(super) const POD_NAME: &str = "PODROLE_POD_NAME";
 
 /// Adds `value` at a path, replacing what is there.
 pub(super) fn add<T: AsRef<str>>(path: &[T], value: Value) -> PatchOperation {
     let path = PointerBuf::from_tokens(path.iter().map(AsRef::as_ref));
     PatchOperation::Add(AddOperation { path, value })
-}
-
-/// An environment variable with a literal value.
-pub(super) fn variable(name: &str, value: &str) -> Value {
-    json!({ "name": name, "value": value })
-}
-
-/// The variable with the pod's name, which the kubelet fills in.
-pub(super) fn pod_name() -> Value {
-    json!({ "name": POD_NAME, "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })
 }
 
 /// An array of the pod that grows at its end. JSON Patch cannot append to an array that does not
@@ -87,23 +75,26 @@ impl<'a> ContainerPatch<'a> {
         self.container
     }
 
-    pub(super) fn variable(&mut self, variable: Value) {
+    pub(super) fn variable(&mut self, name: &str, value: &Expression) {
+        let variable = json!({ "name": name, "value": value.as_str() });
         self.operations.push(self.env.push(variable));
     }
 
-    /// Makes sure that the variable with the pod's name exists.
+    /// Makes sure that the variable with the pod's name, which the kubelet fills in, exists.
     pub(super) fn pod_name(&mut self) {
         if !std::mem::replace(&mut self.has_pod_name, true) {
-            self.variable(pod_name());
+            let source = json!({ "fieldRef": { "fieldPath": "metadata.name" } });
+            let variable = json!({ "name": POD_NAME, "valueFrom": source });
+            self.operations.push(self.env.push(variable));
         }
     }
 
     /// Replaces the value of the variable at `index`.
-    pub(super) fn value(&mut self, index: usize, value: &str) {
+    pub(super) fn value(&mut self, index: usize, value: &Expression) {
         let [spec, list, container] = &self.path;
         let index = index.to_string();
         let path = [spec, list, container, "env", &index, "value"];
-        self.operations.push(add(&path, json!(value)));
+        self.operations.push(add(&path, json!(value.as_str())));
     }
 
     pub(super) fn env_from(&mut self, source: Value) {

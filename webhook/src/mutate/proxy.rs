@@ -3,6 +3,7 @@
 
 use podrole_identity::variable;
 
+use super::expression::Expression;
 use crate::pod::{Container, Variable};
 
 /// The agent's addresses. The IPv6 address has no brackets, because clients do not match it with
@@ -13,9 +14,9 @@ const AGENT_ADDRESSES: [&str; 2] = ["169.254.170.23", "fd00:ec2::23"];
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Exceptions {
     /// Variables to add.
-    pub(super) variables: Vec<(&'static str, String)>,
+    pub(super) variables: Vec<(&'static str, Expression)>,
     /// New values of existing variables, by their index.
-    pub(super) values: Vec<(usize, String)>,
+    pub(super) values: Vec<(usize, Expression)>,
     pub(super) warning: Option<String>,
 }
 
@@ -28,7 +29,8 @@ pub(super) fn exceptions(container: &Container) -> Exceptions {
     }
     if !variable::NO_PROXIES.iter().any(|name| container.has_variable(name)) {
         let both = variable::NO_PROXIES.iter();
-        missing.variables = both.map(|name| (*name, AGENT_ADDRESSES.join(","))).collect();
+        let addresses = Expression::literal(&AGENT_ADDRESSES.join(","));
+        missing.variables = both.map(|name| (*name, addresses.clone())).collect();
         return missing;
     }
     let existing = container.env.iter().enumerate();
@@ -50,7 +52,7 @@ fn sets_a_proxy(variable: &Variable) -> bool {
 }
 
 /// The value with the missing addresses at its end; `None` if none is missing.
-fn extended(value: &str) -> Option<String> {
+fn extended(value: &str) -> Option<Expression> {
     let entries: Vec<&str> = value.split(',').map(str::trim).collect();
     if entries.contains(&"*") {
         return None;
@@ -65,7 +67,7 @@ fn extended(value: &str) -> Option<String> {
         value if value.ends_with(',') => "",
         _ => ",",
     };
-    Some(format!("{value}{separator}{}", missing.join(",")))
+    Some(Expression::extended(value, &format!("{separator}{}", missing.join(","))))
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn with_a_proxy_and_no_exceptions_both_spellings_are_added() {
         let missing = exceptions(&container(PROXY));
-        let value = "169.254.170.23,fd00:ec2::23".to_owned();
+        let value = Expression::literal("169.254.170.23,fd00:ec2::23");
         assert_eq!(missing.variables, [("NO_PROXY", value.clone()), ("no_proxy", value)]);
         assert!(missing.values.is_empty());
     }
@@ -97,8 +99,8 @@ mod tests {
         let env = format!(r#"{PROXY},{{"name":"no_proxy","value":"10.0.0.0/8"}}"#);
         let missing = exceptions(&container(&env));
         assert!(missing.variables.is_empty());
-        let value = "10.0.0.0/8,169.254.170.23,fd00:ec2::23".to_owned();
-        assert_eq!(missing.values, [(1, value)]);
+        let value = "10.0.0.0/8,169.254.170.23,fd00:ec2::23";
+        assert_eq!((missing.values[0].0, missing.values[0].1.as_str()), (1, value));
     }
 
     #[test]
@@ -118,8 +120,11 @@ mod tests {
             ("fd00:ec2::23 , a", Some("fd00:ec2::23 , a,169.254.170.23")),
             ("a, 169.254.170.23,fd00:ec2::23", None),
             ("*", None),
+            // References of the container's author stay theirs.
+            ("$(HOSTS)", Some("$(HOSTS),169.254.170.23,fd00:ec2::23")),
         ] {
-            assert_eq!(extended(value).as_deref(), expected, "{value}");
+            let extended = extended(value);
+            assert_eq!(extended.as_ref().map(Expression::as_str), expected, "{value}");
         }
     }
 }

@@ -45,6 +45,18 @@ pub(super) fn desired(annotations: &PodAnnotations, binding: &Binding) -> Secret
     binding.annotations.secrets.under(&annotations.secrets)
 }
 
+/// The warnings about a ServiceAccount's Secrets that it may not ask for, in a namespace that has the
+/// binding's guard-rail. Nothing is known of its pods.
+pub(crate) fn denied(binding: &Binding) -> Vec<String> {
+    let placeholders = Placeholders::new(None, &binding.service_account);
+    let denied = binding.annotations.secrets.desired().filter_map(|(annotation, desired)| {
+        let mount_path = desired.mount_path.as_deref().map(|path| placeholders.fill_fixed(path));
+        let denial = desired.permit(mount_path.as_deref(), &binding.permitted_secrets).err()?;
+        Some(format!("{annotation}: {denial}"))
+    });
+    denied.collect()
+}
+
 impl<'a> SecretPlan<'a> {
     pub(super) fn new(pod: &PodView, binding: &Binding, secrets: &'a Secrets) -> Self {
         let mut plan = Self { planned: Vec::new(), used: BTreeMap::new(), warnings: Vec::new() };
@@ -59,7 +71,12 @@ impl<'a> SecretPlan<'a> {
         }
         let placeholders = Placeholders::new(pod.name(), &binding.service_account);
         for (annotation, desired) in secrets.desired() {
-            match files(desired, &placeholders, pod) {
+            let files = files(desired, &placeholders, pod).and_then(|files| {
+                let mount_path = files.as_ref().map(|files| files.mount_path.as_str());
+                desired.permit(mount_path, &binding.permitted_secrets)?;
+                Ok(files)
+            });
+            match files {
                 Ok(files) => plan.planned.push(PlannedSecret { annotation, desired, files }),
                 Err(error) => plan.warnings.push(format!("{annotation}: {error}")),
             }
@@ -163,7 +180,7 @@ fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), Secret
         Some(SubPath::Plain(path)) => mount["subPath"] = json!(path),
         Some(SubPath::NamesPod(expression)) => {
             patch.pod_name();
-            mount["subPathExpr"] = json!(expression);
+            mount["subPathExpr"] = json!(expression.as_str());
         }
     }
     patch.mount(mount_path, volume.name(), mount);

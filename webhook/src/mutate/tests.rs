@@ -2,13 +2,15 @@
 
 mod collisions;
 mod debug;
+mod expressions;
 mod opt_in;
+mod permission;
 mod properties;
 mod reference;
 mod rules;
 mod secrets;
 
-use podrole_identity::{AnnotationRules, Annotations, GrantRules, NamespaceFacts};
+use podrole_identity::{AnnotationRules, Annotations, GrantRules, GuardRail, PermittedEndpoints};
 use serde_json::{Value, json};
 
 use super::*;
@@ -29,10 +31,22 @@ fn bind(annotations: &Annotations) -> Binding {
 }
 
 fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
+    bind_in(GuardRail::default(), annotations, rules)
+}
+
+/// A ServiceAccount of a namespace that has a guard-rail.
+fn bind_in(guard_rail: GuardRail, annotations: &Annotations, rules: &GrantRules) -> Binding {
     let annotations = AnnotationRules::default().read(annotations.clone());
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot::default();
-    Binding::new(&service_account, annotations, &snapshot, &NamespaceFacts::default(), rules)
+    let permitted_endpoints = endpoints(&["http://sandbox.podrole.svc:4566/*"]);
+    let settings = Settings { rules: rules.clone(), permitted_endpoints, ..Settings::default() };
+    Binding::new(&service_account, annotations, &snapshot, guard_rail, &settings)
+}
+
+fn endpoints(patterns: &[&str]) -> PermittedEndpoints {
+    let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    PermittedEndpoints::new(&patterns, "cluster.local").unwrap()
 }
 
 fn container_provider() -> Binding {

@@ -1,6 +1,6 @@
 //! The warnings at `kubectl apply`.
 
-use podrole_identity::PermittedRoles;
+use podrole_identity::{GuardRail, PermittedRoles, PermittedSecrets};
 use serde_json::json;
 
 use super::*;
@@ -21,8 +21,9 @@ async fn warnings_for(group: &str, kind: &str, object: &Value) -> Vec<String> {
     let annotations = Settings::default().annotations.read(annotations.into());
     let service_accounts: InMemory =
         [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
-    let service_accounts = service_accounts
-        .with_permitted_roles("shop", PermittedRoles::read(Some("arn:aws:iam::*:role/app")));
+    let roles = PermittedRoles::read(Some("arn:aws:iam::*:role/app"));
+    let guard_rail = GuardRail { roles, secrets: PermittedSecrets::read(Some("db")) };
+    let service_accounts = service_accounts.with_guard_rail("shop", guard_rail);
     let webhook = Webhook::new(service_accounts, Settings::default(), Metrics::default());
     let body = review(group, kind, object).to_string();
     let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();
@@ -46,11 +47,16 @@ async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
         (json!({"eks.amazon.com/role-arn": ROLE}), "use eks.amazonaws.com/role-arn"),
         (json!({"podrole.io/regoin": "eu-west-1"}), "podrole.io/regoin is not a known annotation"),
         (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
+        (json!({"secret.podrole.io/mq": "/etc/mq"}), "podrole.io/permitted-secrets"),
+        (json!({"secret.podrole.io/db": r#"{"env": "AWS_"}"#}), "env AWS_ is reserved"),
+        (json!({"secret.podrole.io/db": "/usr/bin"}), "must not mount over /usr"),
     ] {
         let warnings = warnings_for_service_account(annotations).await;
         assert!(warnings.len() == 1 && warnings[0].contains(word), "{word}: {warnings:?}");
     }
-    for annotations in [json!({"eks.amazonaws.com/role-arn": ROLE}), json!({}), json!(null)] {
+    let secret = json!({"secret.podrole.io/db": "/etc/{serviceaccount.name}/{pod.name}"});
+    for annotations in [json!({"eks.amazonaws.com/role-arn": ROLE}), secret, json!({}), json!(null)]
+    {
         assert_eq!(warnings_for_service_account(annotations).await, Vec::<String>::new());
     }
 }

@@ -1,6 +1,8 @@
 //! Whole decisions, from bytes to answer.
 
-use podrole_identity::{Annotations, PermittedRoles, ServiceAccountAnnotations};
+use podrole_identity::{
+    Annotations, GuardRail, PermittedRoles, PermittedSecrets, ServiceAccountAnnotations,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,11 +21,11 @@ impl ServiceAccounts for FailingLookups {
         Err(self.0)
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
+    ) -> Result<GuardRail, LookupError> {
         Err(self.0)
     }
 }
@@ -149,8 +151,10 @@ async fn of_a_pod_without_an_identity_nothing_more_is_read() {
 
 #[tokio::test]
 async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing() {
-    let guarded =
-        |text| service_accounts().with_permitted_roles("shop", PermittedRoles::read(Some(text)));
+    let guarded = |text| {
+        let roles = PermittedRoles::read(Some(text));
+        service_accounts().with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() })
+    };
     let body = review(&pod("app"));
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
         let answer = ask(guarded("arn:aws:iam::*:role/other"), injection, &body).await;
@@ -164,6 +168,21 @@ async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing(
     let other =
         ask(NoNamespace(service_accounts()), Injection::Required, &review(&pod("other"))).await;
     assert_eq!(reason(&other), "no_role", "a pod without a role needs no guard-rail");
+    let mut asks = pod("other");
+    asks["metadata"]["annotations"] = json!({"secret.podrole.io/db": "/etc/db"});
+    let asks = review(&asks);
+    for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
+        let answer = ask(NoNamespace(service_accounts()), injection, &asks).await;
+        assert_eq!((reason(&answer), answer.response.allowed), ("lookup_failed", allowed));
+    }
+    let guard_rail =
+        GuardRail { secrets: PermittedSecrets::read(Some("mq")), ..GuardRail::default() };
+    let guarded = service_accounts().with_guard_rail("shop", guard_rail);
+    let answer = ask(guarded, Injection::Required, &asks).await;
+    assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
+    assert!(answer.response.warnings[0].contains("permitted-secrets"), "{answer:?}");
+    let answer = ask(service_accounts(), Injection::Required, &asks).await;
+    assert_eq!(reason(&answer), "injected");
 }
 
 /// Knows ServiceAccounts and no namespace.
@@ -178,11 +197,11 @@ impl ServiceAccounts for NoNamespace {
         self.0.find(account, patience).await
     }
 
-    async fn permitted_roles(
+    async fn guard_rail(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<PermittedRoles, LookupError> {
+    ) -> Result<GuardRail, LookupError> {
         Err(LookupError::Namespace)
     }
 }

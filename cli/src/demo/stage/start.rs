@@ -8,7 +8,10 @@ use std::{
 };
 
 use podrole_certs::{Authority, Serving};
-use podrole_identity::{CREDENTIALS_PATH, CredentialProvider, GrantRules, Partition, TokenVolume};
+use podrole_identity::{
+    CREDENTIALS_PATH, CredentialProvider, EndpointPattern, GrantRules, Partition,
+    PermittedEndpoints, TokenVolume,
+};
 use podrole_runtime::{
     clock::now,
     serve::{Limits, Server},
@@ -53,7 +56,11 @@ pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) ->
         mount_path: format!("{}{}", folder.display(), volume.mount_path),
         ..volume
     };
+    // The demo's own sandbox is what an annotation may name, on this machine only.
+    let own = format!("http://{sandbox}/*").parse::<EndpointPattern>();
+    let permitted_endpoints = own.and_then(|own| PermittedEndpoints::new(&[own], "")).ok();
     Settings {
+        permitted_endpoints: permitted_endpoints.unwrap_or_default(),
         rules: GrantRules {
             partition: Some(Partition::of_region(REGION)),
             ..GrantRules::default()

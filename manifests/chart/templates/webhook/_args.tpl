@@ -23,6 +23,15 @@
 {{- with include "podrole.endpointUrl" . }}
 --endpoint-url={{ . }}
 {{- end }}
+{{- range .Values.injection.endpointURLs }}
+--permitted-endpoint-url={{ . }}
+{{- end }}
+{{- if .Values.local.enabled }}
+--permitted-endpoint-url={{ include "podrole.sandboxUrl" . }}/*
+{{- end }}
+{{- if ne .Values.cluster.domain "cluster.local" }}
+--cluster-domain={{ .Values.cluster.domain }}
+{{- end }}
 {{- if .Values.injection.configMap }}
 --watch-config-map=true
 {{- end }}

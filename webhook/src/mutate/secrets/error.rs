@@ -1,5 +1,7 @@
 //! Why a Secret is not added.
 
+use podrole_identity::SecretDenial;
+
 /// A Secret that cannot be added as its annotation asks. The texts follow the annotation's name in
 /// a warning, so they are short.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +11,9 @@ pub(super) enum SecretError {
     PodNameUnknown,
     #[error("an item's key is over {0} characters; shorten it")]
     KeyTooLong(usize),
+    /// Its author may not ask for it.
+    #[error(transparent)]
+    Denied(#[from] SecretDenial),
     #[error("volume {0} has another source; rename it")]
     VolumeTaken(String),
     #[error("{0} would cover another mount; choose another path")]

@@ -3,7 +3,7 @@
 use podrole_identity::ServiceAccountRef;
 
 use super::error::SecretError;
-use crate::mutate::operations::POD_NAME;
+use crate::mutate::expression::Expression;
 
 const POD_NAME_PLACEHOLDER: &str = "{pod.name}";
 
@@ -19,7 +19,7 @@ pub(super) enum SubPath {
     /// For `subPath`.
     Plain(String),
     /// For `subPathExpr`, in which the kubelet fills in the pod's name.
-    NamesPod(String),
+    NamesPod(Expression),
 }
 
 impl<'a> Placeholders<'a> {
@@ -45,12 +45,12 @@ impl<'a> Placeholders<'a> {
         if let Ok(path) = self.fill(text) {
             return SubPath::Plain(path);
         }
-        // A `$` of the author's must not start an expression of the kubelet's.
-        let literal = self.fill_fixed(text).replace('$', "$$");
-        SubPath::NamesPod(literal.replace(POD_NAME_PLACEHOLDER, &format!("$({POD_NAME})")))
+        let fixed = self.fill_fixed(text);
+        SubPath::NamesPod(Expression::around_pod_name(fixed.split(POD_NAME_PLACEHOLDER)))
     }
 
-    fn fill_fixed(&self, text: &str) -> String {
+    /// Fills in every placeholder but the pod's name.
+    pub(super) fn fill_fixed(&self, text: &str) -> String {
         let text = text.replace("{pod.namespace}", self.service_account.namespace());
         text.replace("{serviceaccount.name}", self.service_account.name())
     }

@@ -10,7 +10,7 @@ fn container(patched: &Value) -> &Value {
 fn each_opt_in_is_a_variable_and_a_containers_own_is_kept() {
     let binding = role(&json!({
         "podrole.io/region": "eu-north-1",
-        "podrole.io/endpoint-url": "http://sandbox:4566",
+        "podrole.io/endpoint-url": "http://sandbox.podrole.svc:4566",
         "podrole.io/disable-imds": "true",
         "podrole.io/session-name": "{pod.namespace}.{pod.name}",
     }));
@@ -19,7 +19,7 @@ fn each_opt_in_is_a_variable_and_a_containers_own_is_kept() {
     for (name, expected) in [
         ("AWS_REGION", "eu-north-1"),
         ("AWS_DEFAULT_REGION", "eu-north-1"),
-        ("AWS_ENDPOINT_URL", "http://sandbox:4566"),
+        ("AWS_ENDPOINT_URL", "http://sandbox.podrole.svc:4566"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_ROLE_SESSION_NAME", "shop.p"),
     ] {
@@ -76,4 +76,50 @@ fn the_kubelet_fills_in_a_generated_name_if_it_fits() {
     assert!(warnings(&outcome)[0].contains("podrole.io/session-name"), "{outcome:?}");
     let patched = after(&too_long, &outcome);
     assert_eq!(container(&patched)["env"], json!(irsa_pair()));
+}
+
+/// The warnings, and the endpoint that the container gets.
+fn endpoint(outcome: &Outcome, before: &Value) -> (Vec<String>, Option<String>) {
+    let patched = after(before, outcome);
+    let env = container(&patched)["env"].as_array().cloned().unwrap_or_default();
+    let mut env = env.iter().filter(|variable| variable["name"] == "AWS_ENDPOINT_URL");
+    let url = env.next().and_then(|variable| variable["value"].as_str()).map(str::to_owned);
+    (warnings(outcome).into_iter().map(str::to_owned).collect(), url)
+}
+
+#[test]
+fn only_permitted_endpoints_reach_containers() {
+    const EVIL: &str = "http://sandbox.podrole.svc.evil.example:4566/a";
+    const GOOD: &str = "http://sandbox.podrole.svc:4566/a";
+    let annotated = |url: &str| {
+        let mut before = pod(&json!([web()]));
+        before["metadata"]["annotations"] = json!({"podrole.io/endpoint-url": url});
+        before
+    };
+    let asks = |url: &str| role(&json!({"podrole.io/endpoint-url": url}));
+    let plain = pod(&json!([web()]));
+    let mut settings = Settings {
+        permitted_endpoints: endpoints(&["http://sandbox.podrole.svc:4566/*"]),
+        ..Settings::default()
+    };
+    for default in [None, Some("http://default.example")] {
+        settings.endpoint_url = default.map(str::to_owned);
+        for (binding, before) in [(asks(GOOD), &plain), (role(&json!({})), &annotated(GOOD))] {
+            let outcome = decide(before, &binding, &settings);
+            assert_eq!(endpoint(&outcome, before), (Vec::new(), Some(GOOD.to_owned())));
+        }
+        for (binding, before) in [(asks(EVIL), &plain), (role(&json!({})), &annotated(EVIL))] {
+            let outcome = decide(before, &binding, &settings);
+            let (warnings, url) = endpoint(&outcome, before);
+            assert_eq!(url.as_deref(), default);
+            let warning = "podrole.io/endpoint-url \"http://sandbox.podrole.svc.evil.example:\
+                           ..\": not listed in injection.endpointURLs";
+            assert_eq!(warnings, [warning]);
+            // It is a warning in `required` namespaces too, as for other values that cannot be used.
+            assert_eq!(outcome.clone().required(), outcome);
+        }
+        // The pod's value is not used, and its ServiceAccount's is, as for other bad values.
+        let outcome = decide(&annotated(EVIL), &asks(GOOD), &settings);
+        assert_eq!(endpoint(&outcome, &plain).1.as_deref(), Some(GOOD));
+    }
 }

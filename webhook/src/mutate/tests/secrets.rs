@@ -58,7 +58,9 @@ fn an_object_sets_every_field_beside_an_identity() {
 
 #[test]
 fn variables_alone_need_no_volume() {
-    let patched = given(&pod(&json!([web()])), &asks(r#"{"env":""}"#));
+    let mut before = pod(&json!([web()]));
+    before["metadata"]["annotations"] = json!({KEY: r#"{"env":""}"#});
+    let patched = given(&before, &asks(""));
     assert_eq!(patched["spec"]["volumes"], Value::Null);
     let from = json!([{"secretRef": {"name": "db"}}]);
     assert_eq!(patched["spec"]["containers"][0]["envFrom"], from);
@@ -123,10 +125,11 @@ fn an_existing_mount_is_not_covered() {
     let beside = json!({"name": "web", "volumeMounts": [{"name": "v", "mountPath": "/etc/dbx"}]});
     given(&pod(&json!([beside])), &asks("/etc/db"));
     // The token's mount counts as well, although it is added in the same pass.
-    let token = role(&json!({KEY: "/var/run/secrets"}));
-    let outcome = decide(&pod(&json!([web()])), &token, &settings());
-    assert!(warnings(&outcome)[0].contains(KEY), "{outcome:?}");
-    let patched = after(&pod(&json!([web()])), &outcome);
+    let mut before = pod(&json!([web()]));
+    before["metadata"]["annotations"] = json!({KEY: "/var/run/secrets"});
+    let outcome = decide(&before, &role(&json!({})), &settings());
+    assert!(warnings(&outcome)[0].contains("would cover another mount"), "{outcome:?}");
+    let patched = after(&before, &outcome);
     assert_eq!(patched["spec"]["containers"][0], with_irsa(web()));
 }
 
