@@ -218,7 +218,8 @@ where
             if let Ok(_slot) = self.slots.0.try_acquire()
                 && hot
             {
-                self.watch(name, entry, follower).await;
+                // Boxed: a name in use has a task of this size, and few are watched.
+                Box::pin(self.watch(name, entry, follower)).await;
             }
             // A watch that fails at once must not be begun again at once.
             sleep(AHEAD.saturating_sub(between(begun, self.clock.steady()))).await;
