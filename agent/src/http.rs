@@ -19,7 +19,7 @@ use http::{
 };
 use http_body_util::Full;
 use podrole_identity::CREDENTIALS_PATH;
-use podrole_runtime::serve::{Answerer, Incoming, Peer};
+use podrole_runtime::serve::{Answerer, Limits, Peer, RequestBody};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -89,10 +89,28 @@ impl Answerer for CredentialsService {
 
     fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response> + Send + use<> {
         self.answer_to(&request, Some(peer.ip()))
+    }
+}
+
+/// The limits of the port that serves credentials.
+#[must_use]
+pub fn limits(connections_per_peer: usize) -> Limits {
+    Limits {
+        // More than is accepted, so that a head that is a little too long gets its error in JSON.
+        head_bytes: 32 * 1024,
+        // An SDK gives up after a few seconds.
+        head: Duration::from_secs(5),
+        connections_per_peer,
+        reserved_connections: 128,
+        // A pod on the node's network may bind any of the node's addresses.
+        machine_is_one_peer: true,
+        // No request needs a body.
+        request_bytes: 4 * 1024 * 1024,
+        ..Limits::default()
     }
 }
 

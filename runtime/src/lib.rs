@@ -22,5 +22,6 @@ pub mod grant_args;
 pub mod health;
 pub mod latest;
 pub mod logging;
+pub mod open_files;
 pub mod serve;
 pub mod shutdown;

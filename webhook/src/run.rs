@@ -13,7 +13,7 @@ use podrole_identity::AnnotationRules;
 use podrole_runtime::{
     admin, association_list, build,
     health::{Gate, Health},
-    logging,
+    logging, open_files,
     serve::{Limits, Server},
     shutdown,
 };
@@ -22,7 +22,7 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, cluster, metrics::Source,
+    Args, CertificateSource, Metrics, Webhook, cluster, metrics::Source, registered_timeout,
     registration_monitor::monitor, router, sources::ConfiguredSources, tls,
 };
 
@@ -33,6 +33,7 @@ use crate::{
 /// fix it.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
+    open_files::raise_limit();
     let args = args.completed().await?;
     let signalled = shutdown::on_signal().context("could not listen for signals")?;
     let stop = CancellationToken::new();
@@ -49,8 +50,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let settled = health.gate("the end of the shutdown");
     settled.open();
 
-    let admin_port = bind(&args, args.metrics_port).await?;
-    let reviews_port = bind(&args, args.port).await?;
+    let admin_port = bind(&args, args.metrics_port, Limits::admin()).await?;
+    let reviews_port = bind(&args, args.port, limits()).await?;
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
     let expires = tls::register(&mut registry);
     build::register(&mut registry, "webhook");
@@ -68,6 +69,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (own, monitor_metrics) = (args.certificates.webhook_configuration.clone(), metrics.clone());
     let webhook = Arc::new(Webhook::new(service_accounts, settings, metrics).with_sources(sources));
 
+    let timeout = webhook.registered_timeout().clone();
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
     let routes = closing_when(router(webhook), signalled.clone());
     let delay = Duration::from_secs(args.shutdown_delay);
@@ -89,14 +91,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let monitoring = async {
         let result = tokio::select! {
-            conflict = monitor(&client, &own, &monitor_metrics, served) => Err(conflict),
+            conflict = monitor(&client, &own, &monitor_metrics, &timeout, served) => Err(conflict),
             () = stop.cancelled() => Ok(()),
         };
         stop.cancel();
         result
     };
-    let (served, monitored, ()) =
-        tokio::join!(reviews, monitoring, admin_port.run(admin, stop.clone()));
+    let admin = Box::pin(admin_port.run(admin, stop.clone()));
+    let (served, monitored, ()) = tokio::join!(reviews, monitoring, admin);
     served.and(monitored)
 }
 
@@ -125,9 +127,23 @@ async fn sources(
     ConfiguredSources { associations, config_map }
 }
 
-async fn bind(args: &Args, port: u16) -> anyhow::Result<Server> {
+async fn bind(args: &Args, port: u16, limits: Limits) -> anyhow::Result<Server> {
     let address = SocketAddr::new(args.bind_address, port);
-    Ok(Server::bind(address, Limits::default()).await?)
+    Ok(Server::bind(address, limits).await?)
+}
+
+/// The limits of the port for reviews.
+fn limits() -> Limits {
+    Limits {
+        // An API server needs a few: it sends its reviews over HTTP/2. Half of them are for others
+        // if a proxy or NAT hides pods behind its address.
+        connections_per_peer: 512,
+        reserved_connections: 128,
+        head: registered_timeout::DEFAULT,
+        // Ten reviews of the greatest length. A third of the memory that the chart allows.
+        request_bytes: 64 * 1024 * 1024,
+        ..Limits::default()
+    }
 }
 
 /// Turns unready at once after the signal, but accepts reviews for `delay`: API servers learn late
