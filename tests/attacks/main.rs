@@ -15,6 +15,8 @@ mod bodies;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod live_reads;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod silent;

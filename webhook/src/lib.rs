@@ -34,6 +34,7 @@ mod namespaces;
 mod outcome;
 pub mod pod;
 mod rate_limit;
+mod read_budget;
 mod registered_timeout;
 mod registration_monitor;
 pub mod review;
