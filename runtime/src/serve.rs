@@ -27,7 +27,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use answerer::{Answerer, Began, ForEveryone, Peer};
+pub use answerer::{Answerer, Began, ClientCertificate, ForEveryone, Peer};
 use connection::{Connection, Draining};
 pub use in_flight::RequestBody;
 use in_flight::Requests;

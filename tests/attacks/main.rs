@@ -13,6 +13,8 @@ mod api_server;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod live_reads;

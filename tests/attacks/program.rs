@@ -8,7 +8,7 @@ use podrole_runtime::{clock::now, crypto};
 use podrole_tests::{http, process::Process, project, wait};
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use serde_json::Value;
 
@@ -30,6 +30,11 @@ pub(crate) struct Program {
 impl Program {
     /// Starts the webhook and waits until it is ready.
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// The same with more flags.
+    pub(crate) async fn with(flags: &[&str]) -> anyhow::Result<Self> {
         crypto::install();
         let api_server = ApiServer::start().await?;
         // The process's guardian removes it.
@@ -44,6 +49,7 @@ impl Program {
         command.arg(format!("--kube-api={}", api_server.url));
         command.arg(format!("--tls-cert={}", folder.join("tls.crt").display()));
         command.arg(format!("--tls-key={}", folder.join("tls.key").display()));
+        command.args(flags);
         let process = Process::start("podrole-webhook", &folder, &command)?;
         let (reviews, admin) = wait::found("the webhook's ports", PATIENCE, async || {
             anyhow::ensure!(!process.has_ended(), "it ended: {}", process.log());
@@ -55,6 +61,14 @@ impl Program {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes())?)?;
         Ok(Self { reviews, admin, process, roots: Arc::new(roots), _api_server: api_server })
+    }
+
+    /// The TLS configuration of a client that shows a certificate.
+    pub(crate) fn tls_of(&self, pem: &[String; 2]) -> anyhow::Result<Arc<ClientConfig>> {
+        let config = ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots));
+        let chain = vec![CertificateDer::from_pem_slice(pem[0].as_bytes())?];
+        let key = PrivateKeyDer::from_pem_slice(pem[1].as_bytes())?;
+        Ok(Arc::new(config.with_client_auth_cert(chain, key)?))
     }
 
     /// The TLS configuration of a client that offers one version of HTTP.

@@ -72,7 +72,7 @@ pub(crate) fn find(own: &str, all: &[Registered]) -> Option<Vec<Conflict>> {
 
 /// What an entry belongs to; `None` for a webhook that does not inject AWS credentials.
 fn kind(of: &Registered, entry: &Entry) -> Option<ConflictKind> {
-    if entry.name.ends_with(".podrole.io") || entry.path == "/mutate/required" {
+    if entry.name.ends_with(".podrole.io") || entry.path.ends_with("/mutate/required") {
         return Some(ConflictKind::Podrole);
     }
     let eks = entry.name.ends_with("pod-identity-webhook.amazonaws.com")

@@ -17,6 +17,7 @@
 mod args;
 pub mod binding;
 mod cache;
+mod callers;
 pub mod cluster;
 mod command;
 mod config_map;

@@ -9,6 +9,7 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
+use podrole_certs::PathSegment;
 use podrole_identity::AnnotationRules;
 use podrole_runtime::{
     admin, association_list, build,
@@ -22,8 +23,15 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, cluster, metrics::Source, registered_timeout,
-    registration_monitor::monitor, router, sources::ConfiguredSources, tls,
+    Args, CertificateSource, Metrics, Webhook,
+    callers::{Callers, for_callers},
+    cluster,
+    metrics::Source,
+    registered_timeout,
+    registration_monitor::monitor,
+    router,
+    sources::ConfiguredSources,
+    tls,
 };
 
 /// Runs the webhook until a signal ends it.
@@ -71,7 +79,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
     let timeout = webhook.registered_timeout().clone();
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
+    let segment = PathSegment::default();
     let routes = closing_when(router(webhook), signalled.clone());
+    let routes = for_callers(routes, callers(&args, &segment));
     let delay = Duration::from_secs(args.shutdown_delay);
     tokio::spawn(shut_down(signalled, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
@@ -81,7 +91,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let served = from_files.then_some(served);
     let reviews = async {
         // The admin port is open meanwhile, because the first certificate may take a while.
-        let tls = tls::serve(&args, &client, certified, expires, &stop).await;
+        let tls = tls::serve(&args, &client, segment, certified, expires, &stop).await;
         if let Ok(Some(tls)) = &tls {
             serving.send_replace(Some(Arc::clone(tls)));
             reviews_port.with_tls(Arc::clone(tls)).run(routes, stop.clone()).await;
@@ -100,6 +110,25 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let admin = Box::pin(admin_port.run(admin, stop.clone()));
     let (served, monitored, ()) = tokio::join!(reviews, monitoring, admin);
     served.and(monitored)
+}
+
+/// Which callers are answered. `segment` is known once podrole's own CA is.
+fn callers(args: &Args, segment: &PathSegment) -> Callers {
+    let flags = &args.certificates;
+    if flags.certificates == CertificateSource::Own {
+        return Callers::Known(segment.clone());
+    }
+    match (&flags.path_segment, &flags.client_ca) {
+        (Some(segment), _) => Callers::Known(PathSegment::known(segment)),
+        (None, Some(_)) => Callers::Known(PathSegment::default()),
+        (None, None) => {
+            tracing::warn!(
+                "any caller that reaches the port for reviews is answered with roles and names of \
+                 Secrets; set --path-segment or --client-ca"
+            );
+            Callers::All
+        }
+    }
 }
 
 /// Follows the sources that the flags ask for. Each has a gate of its own.

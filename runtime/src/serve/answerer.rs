@@ -21,6 +21,11 @@ pub struct Peer(pub SocketAddr);
 #[derive(Clone, Copy, Debug)]
 pub struct Began(pub Instant);
 
+/// In the extensions of a request whose client has shown a certificate that the TLS configuration
+/// accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientCertificate;
+
 /// In the extensions of a response that every client gets: it does not put the client before
 /// others when the listener is full.
 #[derive(Clone, Copy, Debug)]

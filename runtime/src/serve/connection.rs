@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answerer::{Answerer, Began, ForEveryone},
+    answerer::{Answerer, Began, ClientCertificate, ForEveryone},
     head_clock::{HeadClock, TimedStream},
     in_flight::{GivenUp, InFlight, RequestBody, Requests},
     limits::Limits,
@@ -49,6 +49,13 @@ pub(super) struct Connection<A> {
     pub(super) requests: Requests,
     pub(super) answerer: A,
     pub(super) draining: Draining,
+}
+
+/// The other side of a connection.
+#[derive(Clone, Copy)]
+struct Client {
+    peer: SocketAddr,
+    has_certificate: bool,
 }
 
 /// Whether the server is draining. Each request reads the flag, so it is an atomic: a
@@ -106,7 +113,8 @@ impl<A: Answerer> Connection<A> {
         let Some(stream) = self.first_byte(stream, deadline, peer, seat).await else { return };
         let Some(tls) = &self.tls else {
             seat.open();
-            return self.http(stream, Some(Arc::new(HeadClock::new())), peer, seat).await;
+            let client = Client { peer, has_certificate: false };
+            return self.http(stream, Some(Arc::new(HeadClock::new())), client, seat).await;
         };
         let handshake = tokio::select! {
             handshake = timeout_at(deadline, tls.accept(stream)) => handshake,
@@ -118,9 +126,12 @@ impl<A: Answerer> Connection<A> {
         match handshake {
             Ok(Ok(stream)) => {
                 seat.open();
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let session = stream.get_ref().1;
+                let http2 = session.alpn_protocol() == Some(b"h2");
+                let client =
+                    Client { peer, has_certificate: session.peer_certificates().is_some() };
                 let clock = (!http2).then(|| Arc::new(HeadClock::new()));
-                self.http(stream, clock, peer, seat).await;
+                self.http(stream, clock, client, seat).await;
             }
             Ok(Err(error)) => {
                 tracing::debug!(%peer, %error, "could not complete the TLS handshake");
@@ -164,17 +175,17 @@ impl<A: Answerer> Connection<A> {
         &self,
         stream: S,
         clock: Option<Arc<HeadClock>>,
-        peer: SocketAddr,
+        client: Client,
         seat: &Arc<Seat>,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let first = Arc::new(FirstRequest::default());
+        let (first, peer) = (Arc::new(FirstRequest::default()), client.peer);
         let (first_request, timed, seat_of_requests) =
             (Arc::clone(&first), clock.clone(), Arc::clone(seat));
         let service = service_fn(move |request: Request<Incoming>| {
             first_request.arrive();
-            self.answer(request, peer, &seat_of_requests, timed.clone())
+            self.answer(request, client, &seat_of_requests, timed.clone())
         });
         let stream = TokioIo::new(TimedStream::new(stream, clock.clone()));
         let connection = self.http.serve_connection(stream, service);
@@ -226,7 +237,7 @@ impl<A: Answerer> Connection<A> {
     fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        client: Client,
         seat: &Arc<Seat>,
         clock: Option<Arc<HeadClock>>,
     ) -> impl Future<Output = Result<Response<A::Body>, GivenUp>> + Send + use<A> {
@@ -242,7 +253,10 @@ impl<A: Answerer> Connection<A> {
         if has_body {
             request.extensions_mut().insert(Began(began));
         }
-        let answer = self.answerer.answer(request, peer);
+        if client.has_certificate {
+            request.extensions_mut().insert(ClientCertificate);
+        }
+        let answer = self.answerer.answer(request, client.peer);
         async move {
             let answer = answer_or_give_up(answer, &in_flight).await;
             if let Some(clock) = clock {
