@@ -40,8 +40,9 @@ impl PeerKeys {
         if !self.machine_is_one {
             return PeerKey::Address(address);
         }
-        // A process without rights may bind any address of 127.0.0.0/8, so none is looked up.
-        if address.is_loopback() || self.is_own(address) {
+        // A process without rights may bind any address of 127.0.0.0/8, so none is looked up. A
+        // link-local IPv6 address comes without its link, and could not be.
+        if address.is_loopback() || is_link_local(address) || self.is_own(address) {
             return PeerKey::Machine;
         }
         PeerKey::Address(address)
@@ -54,6 +55,10 @@ impl PeerKeys {
         }
         *self.own.entry(address).or_insert_with(|| is_local(address))
     }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Whether this machine has the address: only then can it be bound.
@@ -70,7 +75,7 @@ mod tests {
     async fn all_addresses_of_the_machine_are_one_peer_if_asked_for() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let mut one = PeerKeys::new(true);
-        for own in ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"] {
+        for own in ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", "fe80::1"] {
             assert_eq!(one.of(address(own)), PeerKey::Machine, "{own}");
         }
         let other = address("192.0.2.1");
