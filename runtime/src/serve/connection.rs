@@ -246,7 +246,7 @@ impl<A: Answerer> Connection<A> {
         let draining = Arc::clone(&self.draining.begun);
         let (head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let in_flight = self.requests.begin(seat, &head.uri, &head.headers, has_body);
+        let in_flight = self.requests.begin(seat, &head.uri, &head.headers, has_body, clock);
         let in_flight = Arc::new(in_flight);
         let body = RequestBody::new(body, Arc::clone(&in_flight));
         let mut request = Request::from_parts(head, body);
@@ -258,11 +258,7 @@ impl<A: Answerer> Connection<A> {
         }
         let answer = self.answerer.answer(request, client.peer);
         async move {
-            let answer = answer_or_give_up(answer, &in_flight).await;
-            if let Some(clock) = clock {
-                clock.end();
-            }
-            let mut answer = answer?;
+            let mut answer = answer_or_give_up(answer, &in_flight).await?;
             if answer.status().is_success() && answer.extensions().get::<ForEveryone>().is_none() {
                 in_flight.answered();
             }

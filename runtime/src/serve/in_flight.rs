@@ -17,6 +17,7 @@ use hyper::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    head_clock::HeadClock,
     request_bytes::{RequestBytes, RequestId},
     seating::Seat,
 };
@@ -38,13 +39,15 @@ struct State {
     give_up: HashMap<RequestId, CancellationToken>,
 }
 
-/// A request in flight. Dropping it ends the request.
+/// A request in flight. It ends when its answer is ready and its body is read or dropped.
 pub(super) struct InFlight {
     seat: Arc<Seat>,
     whole: AtomicBool,
     answered: AtomicBool,
     /// `None` if it has no body: its head is limited already.
     account: Option<Account>,
+    /// What arrives until the request ends is not a head.
+    clock: Option<Arc<HeadClock>>,
 }
 
 struct Account {
@@ -67,6 +70,7 @@ impl Requests {
         uri: &Uri,
         headers: &HeaderMap,
         has_body: bool,
+        clock: Option<Arc<HeadClock>>,
     ) -> InFlight {
         let served = seat.begin(!has_body);
         let account = has_body.then(|| {
@@ -76,7 +80,7 @@ impl Requests {
             Account { requests: self.clone(), id, give_up }
         });
         let (whole, answered) = (AtomicBool::new(!has_body), AtomicBool::new(false));
-        let in_flight = InFlight { seat: Arc::clone(seat), whole, answered, account };
+        let in_flight = InFlight { seat: Arc::clone(seat), whole, answered, account, clock };
         in_flight.add(OVERHEAD_BYTES + head_bytes(uri, headers));
         in_flight
     }
@@ -131,6 +135,9 @@ impl Drop for InFlight {
             let mut state = account.requests.lock();
             state.bytes.end(account.id);
             state.give_up.remove(&account.id);
+        }
+        if let Some(clock) = &self.clock {
+            clock.end();
         }
         self.seat.end(self.whole.load(Relaxed), self.answered.load(Relaxed));
     }
