@@ -94,13 +94,16 @@ fn the_client_with_most_connections_loses_one() {
 
 #[test]
 fn a_connection_with_an_answered_request_outlives_any_number_of_silent_ones() {
-    let mut listener = Listener::of(100);
-    let kept: Vec<_> = (0..30).map(|_| listener.come(peer(0))).collect();
-    kept.iter().for_each(|id| listener.ask(*id));
-    for number in 0..4000 {
-        listener.come(peer(1 + number % 50));
+    // Of few clients with many connections each, and of many clients with one or two.
+    for (connections, kept) in [(1000, 40), (100, 30)] {
+        let mut listener = Listener::of(connections);
+        let kept: Vec<_> = (0..kept).map(|_| listener.come(peer(0))).collect();
+        kept.iter().for_each(|id| listener.ask(*id));
+        for number in 0..4000 {
+            listener.come(peer(1 + number % 50));
+        }
+        assert!(kept.iter().all(|id| listener.has(*id)), "{connections}");
     }
-    assert!(kept.iter().all(|id| listener.has(*id)));
 }
 
 #[test]
