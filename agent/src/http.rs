@@ -19,7 +19,10 @@ use http::{
 };
 use http_body_util::Full;
 use podrole_identity::CREDENTIALS_PATH;
-use podrole_runtime::serve::{Answerer, Incoming, Peer};
+use podrole_runtime::{
+    clock::now,
+    serve::{Answerer, Limits, Peer, RequestBody, is_local},
+};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -29,6 +32,7 @@ use crate::{
     hosts::Hosts,
     metrics::OK,
     refusal::Refusal,
+    refusal_limit::RefusalLimit,
 };
 
 type Response = http::Response<Full<Bytes>>;
@@ -41,7 +45,10 @@ const DEADLINE: Duration = Duration::from_millis(750);
 
 /// Answers requests: credentials on one path, and a JSON error for everything else.
 #[derive(Clone)]
-pub struct CredentialsService(Arc<Agent>);
+pub struct CredentialsService {
+    agent: Arc<Agent>,
+    refusals: RefusalLimit,
+}
 
 /// An answer that is ready, or one that still has to be fetched.
 type Answered = Either<Ready<Response>, BoxFuture<'static, Response>>;
@@ -50,7 +57,7 @@ impl CredentialsService {
     /// The service of this agent.
     #[must_use]
     pub fn of(agent: &Arc<Agent>) -> Self {
-        Self(Arc::clone(agent))
+        Self { agent: Arc::clone(agent), refusals: RefusalLimit::new() }
     }
 
     fn answer_to<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
@@ -69,18 +76,24 @@ impl CredentialsService {
 
     fn find_answer<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
         let begun = Instant::now();
-        let token = match admit(request, self.0.hosts()) {
+        let token = match admit(request, self.agent.hosts()) {
             Ok(token) => token,
             Err(error) => {
-                self.0.metrics().request("http", begun.elapsed());
+                self.agent.metrics().request("http", begun.elapsed());
                 return ready(refused("http", error)).left_future();
             }
         };
-        if let Some(body) = self.0.cached_answer(&token, peer) {
-            self.0.metrics().request(OK, begun.elapsed());
+        if let Some(body) = self.agent.cached_answer(&token, peer) {
+            self.agent.metrics().request(OK, begun.elapsed());
             return ready(respond(StatusCode::OK, body)).left_future();
         }
-        fetch(Arc::clone(&self.0), token.to_bearer(), peer, begun).boxed().right_future()
+        if peer.is_some_and(|peer| self.refusals.is_reached(peer, now())) {
+            let (refusal, metrics) = (Refusal::TooManyRequests, self.agent.metrics());
+            metrics.request(refusal.outcome(), begun.elapsed());
+            let answer = refused(refusal.outcome(), answer::refusal(&refusal));
+            return ready(answer).left_future();
+        }
+        fetch(self.clone(), token.to_bearer(), peer, begun).boxed().right_future()
     }
 }
 
@@ -89,16 +102,34 @@ impl Answerer for CredentialsService {
 
     fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response> + Send + use<> {
         self.answer_to(&request, Some(peer.ip()))
     }
 }
 
+/// The limits of the port that serves credentials.
+#[must_use]
+pub fn limits(connections_per_peer: usize) -> Limits {
+    Limits {
+        // More than is accepted, so that a head that is a little too long gets its error in JSON.
+        head_bytes: 32 * 1024,
+        // An SDK gives up after a few seconds.
+        head: Duration::from_secs(5),
+        connections_per_peer,
+        reserved_connections: 128,
+        // A pod on the node's network may bind any of the node's addresses.
+        machine_is_one_peer: true,
+        // No request needs a body.
+        request_bytes: 4 * 1024 * 1024,
+        ..Limits::default()
+    }
+}
+
 /// The service as a router, to merge with others.
 pub fn router(agent: Arc<Agent>) -> Router {
-    let service = CredentialsService(agent);
+    let service = CredentialsService { agent, refusals: RefusalLimit::new() };
     Router::new().fallback(async move |request: axum::extract::Request| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         service.answer_to(&request, peer).await.map(Body::new)
@@ -106,15 +137,19 @@ pub fn router(agent: Arc<Agent>) -> Router {
 }
 
 async fn fetch(
-    agent: Arc<Agent>,
+    service: CredentialsService,
     token: BearerToken,
     peer: Option<IpAddr>,
     begun: Instant,
 ) -> Response {
+    let CredentialsService { agent, refusals } = service;
     let fetched = timeout(DEADLINE, agent.credentials(&token, peer)).await;
     let (outcome, response) = match fetched.unwrap_or(Err(Refusal::StillFetching)) {
         Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
+            if let Some(peer) = peer {
+                refusals.count(peer, now(), &refusal, is_local);
+            }
             let outcome = refusal.outcome();
             (outcome, refused(outcome, answer::refusal(&refusal)))
         }

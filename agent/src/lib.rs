@@ -44,6 +44,7 @@ pub mod metrics;
 pub mod node;
 pub mod peer;
 pub mod refusal;
+mod refusal_limit;
 pub mod resolve;
 mod run;
 pub mod secret;

@@ -55,6 +55,15 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// Whether no request is left.
+    pub(crate) fn is_empty(&self, now: Timestamp) -> bool {
+        let level = self.level();
+        let passed = now.duration_since(level.at).as_secs_f64().max(0.0);
+        level.left + passed * self.per_second < 1.0
+    }
+}
+
 impl LruValue for Arc<Bucket> {
     fn last_used(&self) -> i64 {
         self.level().at.as_millisecond()
@@ -66,6 +75,11 @@ impl PodLimit {
     #[must_use]
     pub fn per_second(rate: u32) -> Self {
         Self { per_second: f64::from(rate), buckets: LruCache::with_entries(PODS) }
+    }
+
+    /// The pod's bucket, if it has one already.
+    pub(crate) fn known_bucket(&self, pod_uid: &str) -> Option<Arc<Bucket>> {
+        self.buckets.get(pod_uid)
     }
 
     /// The pod's bucket, or `None` if there is no limit.

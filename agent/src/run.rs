@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use podrole_runtime::{
     admin,
     health::Health,
+    open_files,
     serve::{Limits, Server},
     shutdown,
 };
@@ -40,6 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// If the agent cannot start.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     args.check()?;
+    open_files::raise_limit();
     let shutdown = shutdown::on_signal().context("signals")?;
     let (health, metrics) = (Health::default(), Metrics::default());
     let listening = listen::bind(&args).await?;
@@ -84,7 +86,7 @@ pub async fn setup(addresses: &[IpAddr], once: bool) -> anyhow::Result<()> {
 
 /// Binds the admin port, or returns `None` while the predecessor still holds it.
 async fn admin(address: SocketAddr, inherited: bool) -> anyhow::Result<Option<Server>> {
-    match Server::bind(address, Limits::default()).await {
+    match Server::bind(address, Limits::admin()).await {
         Ok(server) => Ok(Some(server)),
         Err(error) if inherited && error.kind() == io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(anyhow::Error::msg(error.to_string())),
@@ -99,7 +101,7 @@ async fn serve_admin(
 ) {
     while server.is_none() && !shutdown.is_cancelled() {
         sleep(Duration::from_secs(1)).await;
-        server = Server::bind(address, Limits::default()).await.ok();
+        server = Server::bind(address, Limits::admin()).await.ok();
     }
     if let Some(server) = server {
         tracing::info!(address = %server.address(), "serving metrics and health");

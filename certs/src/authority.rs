@@ -30,6 +30,9 @@ pub enum MintError {
     /// The validity is outside the range that X.509 can express.
     #[error("could not mint a certificate: its validity is outside the range of X.509")]
     Time,
+    /// The system gives no random numbers.
+    #[error("could not make the secret part of the webhook's path: no random numbers")]
+    Random,
 }
 
 impl Authority {

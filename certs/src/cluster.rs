@@ -1,4 +1,4 @@
-//! The Secret that the replicas share, and the `caBundle` that the API server reads. The only
+//! The Secret that the replicas share, and the `caBundle` and paths that the API server reads. The only
 //! module of this crate that calls the Kubernetes API, apart from the client that the rotator
 //! passes through.
 
@@ -16,15 +16,21 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::CaBundle;
+use crate::{
+    CaBundle,
+    client_config::{ClientConfig, Route},
+    path_segment,
+};
 
 /// The Secret's key for the CAs with their private keys.
 const AUTHORITIES: &str = "authorities.json";
 /// The Secret's key for the CA certificates, for people and other tools; podrole never reads it.
 const BUNDLE: &str = "ca.crt";
+/// The Secret's key for the secret part of the webhook's path.
+const SEGMENT: &str = "path-segment";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names of the objects that the rotator reads and writes.
@@ -39,6 +45,8 @@ pub struct RotatorConfig {
     pub names: Vec<String>,
     /// The name of both our MutatingWebhookConfiguration and our ValidatingWebhookConfiguration.
     pub configuration: String,
+    /// The paths to call, each after the secret segment. Without any, paths are left as they are.
+    pub routes: Vec<Route>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +75,8 @@ pub(crate) struct SharedSecret {
     pub(crate) ca_bundle: Option<CaBundle>,
     /// The Secret has content that cannot be parsed.
     pub(crate) unreadable: bool,
+    /// The secret part of the webhook's path, if there is one that can be used.
+    pub(crate) segment: Option<String>,
 }
 
 pub(crate) struct Cluster {
@@ -95,7 +105,10 @@ impl Cluster {
         let stored = secret.data.as_ref().and_then(|data| data.get(AUTHORITIES));
         let ca_bundle = stored.and_then(|stored| serde_json::from_slice(&stored.0).ok());
         let unreadable = stored.is_some() && ca_bundle.is_none();
-        Ok(SharedSecret { secret, ca_bundle, unreadable })
+        let segment = secret.data.as_ref().and_then(|data| data.get(SEGMENT));
+        let segment = segment.and_then(|segment| String::from_utf8(segment.0.clone()).ok());
+        let segment = segment.filter(|segment| path_segment::is_usable(segment));
+        Ok(SharedSecret { secret, ca_bundle, unreadable, segment })
     }
 
     /// Writes the Secret. Fails with [`ClusterError::Conflict`] if it changed since it was read.
@@ -103,6 +116,7 @@ impl Cluster {
         &self,
         shared: SharedSecret,
         ca_bundle: &CaBundle,
+        segment: &str,
     ) -> Result<(), ClusterError> {
         let mut secret = shared.secret;
         let stored = serde_json::to_vec(ca_bundle);
@@ -111,21 +125,23 @@ impl Cluster {
         let data = secret.data.get_or_insert_with(BTreeMap::new);
         data.insert(AUTHORITIES.to_owned(), ByteString(stored));
         data.insert(BUNDLE.to_owned(), ByteString(bundle));
+        data.insert(SEGMENT.to_owned(), ByteString(segment.as_bytes().to_vec()));
         // The resourceVersion is sent too, so that the API server rejects a lost update: two
         // replicas that mint at once must agree on one CA.
         let (secrets, params) = (self.secrets(), PostParams::default());
         bounded(secrets.replace(&self.config.secret, &params, &secret)).await.map(drop)
     }
 
-    /// Writes `bundle` into each of our configurations that has another one. Returns whether
-    /// anything was written.
-    pub(crate) async fn publish(&self, bundle: &str) -> Result<bool, ClusterError> {
-        let mutating = self.update::<MutatingWebhookConfiguration>(bundle).await?;
+    /// Writes `bundle` and the paths after `segment` into each of our configurations that has
+    /// others. Returns whether anything was written.
+    pub(crate) async fn publish(&self, bundle: &str, segment: &str) -> Result<bool, ClusterError> {
+        let client = ClientConfig { bundle, segment, routes: &self.config.routes };
+        let mutating = self.update::<MutatingWebhookConfiguration>(&client).await?;
         let name = || self.config.configuration.clone();
         let mutating = mutating.ok_or_else(|| ClusterError::NoConfiguration(name()))?;
         // The validating configuration only produces warnings. An error here must not stop the
         // mutating one from being published.
-        let validating = match self.update::<ValidatingWebhookConfiguration>(bundle).await {
+        let validating = match self.update::<ValidatingWebhookConfiguration>(&client).await {
             Ok(changed) => changed.unwrap_or(false),
             Err(ClusterError::Conflict) => false,
             Err(error) => {
@@ -140,7 +156,7 @@ impl Cluster {
     }
 
     /// Returns whether the configuration was changed, or `None` if it does not exist.
-    async fn update<K>(&self, bundle: &str) -> Result<Option<bool>, ClusterError>
+    async fn update<K>(&self, client: &ClientConfig<'_>) -> Result<Option<bool>, ClusterError>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
     {
@@ -148,7 +164,7 @@ impl Cluster {
         let Some(found) = bounded(api.get_opt(name)).await? else { return Ok(None) };
         let found = serde_json::to_value(&found);
         let found = found.map_err(|error| ClusterError::Other(error.to_string()))?;
-        let operations = bundle_patch(&found, bundle);
+        let operations = client.patch(&found);
         if operations.is_empty() {
             return Ok(Some(false));
         }
@@ -160,29 +176,6 @@ impl Cluster {
     }
 }
 
-/// Returns the JSON patch after which every webhook of `configuration` has `bundle`. Its first
-/// operation tests the resourceVersion: a webhook inserted since the read would shift the indexes,
-/// and the patch would change the wrong one.
-fn bundle_patch(configuration: &Value, bundle: &str) -> Vec<Value> {
-    let encoded = json!(ByteString(bundle.as_bytes().to_vec()));
-    let webhooks = configuration.get("webhooks").and_then(Value::as_array).into_iter().flatten();
-    let wrong = webhooks
-        .enumerate()
-        .filter(|(_, webhook)| webhook.pointer("/clientConfig/caBundle") != Some(&encoded));
-    let mut operations: Vec<Value> = wrong
-        .map(|(index, _)| {
-            let path = format!("/webhooks/{index}/clientConfig/caBundle");
-            json!({"op": "add", "path": path, "value": encoded})
-        })
-        .collect();
-    if !operations.is_empty() {
-        let version = configuration.pointer("/metadata/resourceVersion");
-        let path = "/metadata/resourceVersion";
-        operations.insert(0, json!({"op": "test", "path": path, "value": version}));
-    }
-    operations
-}
-
 async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ClusterError> {
     match timeout(REQUEST_TIMEOUT, call).await {
         Ok(Ok(done)) => Ok(done),
@@ -191,30 +184,5 @@ async fn bounded<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Cl
         }
         Ok(Err(error)) => Err(ClusterError::Other(error.to_string())),
         Err(_) => Err(ClusterError::Timeout),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_differing_bundles_are_patched_and_only_in_the_version_that_was_read() {
-        let ours = json!(ByteString(b"ours".to_vec()));
-        let configuration = json!({"metadata": {"resourceVersion": "7"}, "webhooks": [
-            {"name": "a", "clientConfig": {"caBundle": ours}},
-            {"name": "b", "clientConfig": {"caBundle": "Zm9yZWlnbg=="}},
-            {"name": "c", "clientConfig": {}}]});
-        let operations = bundle_patch(&configuration, "ours");
-        assert_eq!(operations[0]["op"], "test");
-        assert_eq!(operations[0]["value"], "7");
-        let paths: Vec<_> =
-            operations[1..].iter().map(|one| one["path"].as_str().unwrap()).collect();
-        assert_eq!(
-            paths,
-            ["/webhooks/1/clientConfig/caBundle", "/webhooks/2/clientConfig/caBundle"]
-        );
-        let current = json!({"webhooks": [{"clientConfig": {"caBundle": ours}}]});
-        assert!(bundle_patch(&current, "ours").is_empty());
     }
 }

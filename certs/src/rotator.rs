@@ -14,9 +14,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CaBundle, Lifetimes, MintError, RotationStep,
+    CaBundle, Lifetimes, MintError, PathSegment, RotationStep,
     cluster::{Cluster, ClusterError, RotatorConfig, SharedSecret},
     leaf::{Expires, Leaf, LeafError},
+    path_segment,
     self_check::self_check,
 };
 
@@ -40,18 +41,20 @@ enum RotatorError {
 
 /// Returns a TLS configuration that serves podrole's own certificate, and keeps it current until
 /// `stop`. Waits until there is a first certificate; each failed attempt is logged. `certified` is
-/// open while an API server could connect.
+/// open while an API server could connect. `segment` is filled in before the first certificate.
 pub async fn start_rotator(
     client: Client,
     config: RotatorConfig,
     lifetimes: Lifetimes,
+    segment: PathSegment,
     certified: Gate,
     expires: Expires,
     stop: CancellationToken,
 ) -> Arc<ServerConfig> {
     let cluster = Cluster::new(client, config);
+    let (last_known, conflicts) = (None, 0);
     let mut rotator =
-        Rotator { cluster, lifetimes, certified, expires, last_known: None, conflicts: 0 };
+        Rotator { cluster, lifetimes, segment, certified, expires, last_known, conflicts };
     let leaf = loop {
         match rotator.first_leaf().await {
             Ok(leaf) => break leaf,
@@ -82,6 +85,8 @@ enum Poll {
 struct Rotator {
     cluster: Cluster,
     lifetimes: Lifetimes,
+    /// The secret part of the path. Once known, it replaces one that the Secret has lost.
+    segment: PathSegment,
     certified: Gate,
     expires: Expires,
     /// The CAs of the last successful read. They replace a Secret whose content was lost, and sign
@@ -138,8 +143,9 @@ impl Rotator {
     /// after this, so that an API server trusts a CA before it sees a certificate signed by it.
     async fn publish(&mut self) -> Result<CaBundle, RotatorError> {
         let ca_bundle = self.ca_bundle().await?;
-        if self.cluster.publish(&ca_bundle.to_pem()).await? {
-            tracing::info!("updated the caBundle of the webhook configurations");
+        let segment = self.segment.get().unwrap_or_default();
+        if self.cluster.publish(&ca_bundle.to_pem(), &segment).await? {
+            tracing::info!("updated the caBundle and the paths of the webhook configurations");
         }
         Ok(ca_bundle)
     }
@@ -169,17 +175,20 @@ impl Rotator {
     async fn ca_bundle(&mut self) -> Result<CaBundle, RotatorError> {
         let shared = self.cluster.read().await?;
         let now = now();
+        let segment = shared.segment.clone().or_else(|| self.segment.get());
+        let segment = segment.map_or_else(path_segment::generate, Ok)?;
         let Some(ca_bundle) = self.stored_or_known(&shared) else {
-            return self.write(shared, CaBundle::mint(now, &self.lifetimes)?).await;
+            let minted = CaBundle::mint(now, &self.lifetimes)?;
+            return self.write(shared, minted, &segment).await;
         };
         let step = ca_bundle.due(now, &self.lifetimes);
-        if step == RotationStep::Nothing && !shared.unreadable {
-            self.last_known = Some(ca_bundle.clone());
-            return Ok(ca_bundle);
+        let complete = !shared.unreadable && shared.segment.is_some();
+        if step == RotationStep::Nothing && complete {
+            return Ok(self.remember(ca_bundle, &segment));
         }
         tracing::info!(?step, "rotating the certificate authorities");
         let next = ca_bundle.step(step, now, &self.lifetimes)?;
-        self.write(shared, next).await
+        self.write(shared, next, &segment).await
     }
 
     fn stored_or_known(&self, shared: &SharedSecret) -> Option<CaBundle> {
@@ -193,9 +202,15 @@ impl Rotator {
         &mut self,
         shared: SharedSecret,
         ca_bundle: CaBundle,
+        segment: &str,
     ) -> Result<CaBundle, RotatorError> {
-        self.cluster.write(shared, &ca_bundle).await?;
+        self.cluster.write(shared, &ca_bundle, segment).await?;
+        Ok(self.remember(ca_bundle, segment))
+    }
+
+    fn remember(&mut self, ca_bundle: CaBundle, segment: &str) -> CaBundle {
+        self.segment.set(segment);
         self.last_known = Some(ca_bundle.clone());
-        Ok(ca_bundle)
+        ca_bundle
     }
 }

@@ -23,5 +23,6 @@ pub mod health;
 pub mod latest;
 pub mod logging;
 pub mod memory;
+pub mod open_files;
 pub mod serve;
 pub mod shutdown;

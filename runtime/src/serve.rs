@@ -5,8 +5,13 @@
 
 mod answerer;
 mod connection;
-mod idle_connections;
-mod per_peer_limit;
+mod head_clock;
+mod in_flight;
+mod limits;
+mod peer_key;
+mod request_bytes;
+mod seating;
+mod seats;
 
 use std::{
     io,
@@ -16,55 +21,27 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use answerer::{Answerer, Peer};
+pub use answerer::{Answerer, Began, ClientCertificate, ForEveryone, Peer};
 use connection::{Connection, Draining};
-pub use hyper::body::Incoming;
-use idle_connections::IdleConnections;
-use per_peer_limit::PerPeerLimit;
+pub use in_flight::RequestBody;
+use in_flight::Requests;
+pub use limits::Limits;
+use peer_key::PeerKeys;
+pub use peer_key::is_local;
+use seating::{Seat, Seating, Welcome};
 
-/// How long to wait for an idle connection to close before asking the next one.
-const CLOSE_WAIT: Duration = Duration::from_millis(10);
-
-/// Limits and timeouts of a listener.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Open connections. At the limit the connection that has been idle longest is closed for a
-    /// new one; if none is idle, new connections wait in the kernel's accept queue.
-    pub connections: usize,
-    /// Open connections of one client address; 0 means no limit. Further ones are closed at once.
-    pub connections_per_peer: usize,
-    /// Timeout of a TLS handshake.
-    pub handshake: Duration,
-    /// How long a connection may be idle, and how long the head of a request may take to arrive.
-    pub idle: Duration,
-    /// Maximum size of a request's head in bytes; at least 8192 over HTTP/1.
-    pub head_bytes: usize,
-    /// How long a shutdown waits for requests in flight.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    /// 1,024 connections, 5 s for a handshake, 32 KiB of head, 20 s of drain. 120 s of idle time:
-    /// API servers keep idle connections for 90 s and do not retry a POST that was reset, so the
-    /// client must be the one that closes.
-    fn default() -> Self {
-        Self {
-            connections: 1024,
-            connections_per_peer: 0,
-            handshake: Duration::from_secs(5),
-            idle: Duration::from_secs(120),
-            head_bytes: 32 * 1024,
-            drain: Duration::from_secs(20),
-        }
-    }
-}
+/// How long a new connection waits before it looks for a place again.
+const WAIT: Duration = Duration::from_millis(10);
+/// How many connections the kernel holds before they are accepted. It lowers this to its own limit.
+const BACKLOG: u32 = 4096;
+/// The time between two warnings of the same kind. An attack causes thousands of events.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 /// An address could not be bound. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +85,7 @@ impl Server {
     /// If the address is in use, not local, or not permitted.
     pub async fn bind(address: SocketAddr, limits: Limits) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, tls: None, limits })
     }
@@ -150,45 +127,41 @@ impl Server {
 
     /// Serves until `shutdown`, then waits up to `Limits::drain` for requests in flight.
     pub async fn run<A: Answerer>(self, answerer: A, shutdown: CancellationToken) {
+        let limits = self.limits;
         let connection = Connection {
-            http: connection::http(self.limits, self.tls.is_some()),
+            http: connection::http(limits, self.tls.is_some()),
             tls: self.tls.map(TlsAcceptor::from),
-            handshake: self.limits.handshake,
-            idle: self.limits.idle,
+            limits,
+            requests: Requests::new(limits.request_bytes),
             answerer,
             draining: Draining::default(),
         };
         let connection = Arc::new(connection);
-        let permits = Arc::new(Semaphore::new(self.limits.connections));
-        let per_peer = PerPeerLimit::new(self.limits.connections_per_peer);
-        let idle = IdleConnections::new();
+        let mut door = Door::new(limits);
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 () = shutdown.cancelled() => break,
-                accepted = accept(&self.listener) => accepted,
+                accepted = door.accept(&self.listener) => accepted,
             };
             let Some((stream, peer)) = accepted else {
                 continue;
             };
-            let Some(peer_permit) = per_peer.acquire(peer.ip()) else {
-                tracing::debug!(%peer, "closed a connection over the limit of its address");
-                continue;
-            };
             // An accepted connection is served even if the shutdown begins meanwhile: its client
             // may have sent a request that it cannot repeat.
-            let permit = acquire(&permits, &idle).await;
+            let stream = Arc::new(stream);
+            let Some(seat) = door.seat(&stream, peer).await else {
+                continue;
+            };
             let connection = Arc::clone(&connection);
-            let tracked = Arc::new(idle.track());
             tasks.spawn(async move {
-                connection.serve(stream, peer, &tracked).await;
-                drop((permit, peer_permit));
+                connection.serve(stream, peer, &Arc::new(seat)).await;
             });
         }
         connection.draining.begin();
         drop(self.listener);
         tasks.close();
-        if timeout(self.limits.drain, tasks.wait()).await.is_err() {
+        if timeout(limits.drain, tasks.wait()).await.is_err() {
             tracing::warn!(
                 connections = tasks.len(),
                 "could not finish all requests before the drain timeout; closing their connections"
@@ -197,33 +170,91 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            let _ = stream.set_nodelay(true);
-            Some((stream, peer))
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A successor can bind the port while connections of its predecessor are ending.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts connections and finds a place for each.
+struct Door {
+    seating: Seating,
+    keys: PeerKeys,
+    limits: Limits,
+    warned_of_accept: Option<Instant>,
+    warned_of_limit: Option<Instant>,
+}
+
+impl Door {
+    fn new(limits: Limits) -> Self {
+        let keys = PeerKeys::new(limits.machine_is_one_peer);
+        let seating = Seating::new(limits);
+        Self { seating, keys, limits, warned_of_accept: None, warned_of_limit: None }
+    }
+
+    async fn accept(&mut self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                Some((stream, peer))
+            }
+            Err(error) => {
+                // Usually the process is out of file descriptors. An immediate retry would spin.
+                self.seating.close_one();
+                if is_due(&mut self.warned_of_accept) {
+                    tracing::warn!(
+                        %error,
+                        "could not accept a connection; closing another one and retrying"
+                    );
+                }
+                sleep(WAIT).await;
+                None
+            }
         }
-        Err(error) => {
-            // Usually the process is out of file descriptors. An immediate retry would spin.
-            tracing::warn!(%error, "could not accept a connection; retrying in 100 ms");
-            sleep(Duration::from_millis(100)).await;
-            None
+    }
+
+    /// Returns the connection's place, or `None` if its client has too many that are at work.
+    async fn seat(&mut self, stream: &Arc<TcpStream>, peer: SocketAddr) -> Option<Seat> {
+        let key = self.keys.of(peer.ip());
+        loop {
+            match self.seating.admit(stream, key) {
+                Welcome::Seated { seat, displaced } => {
+                    if displaced {
+                        self.warn_of_limit(peer);
+                    }
+                    return Some(seat);
+                }
+                Welcome::Wait => sleep(WAIT).await,
+                Welcome::Refused => {
+                    tracing::debug!(%peer, "closed a connection over the limit of its address");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn warn_of_limit(&mut self, peer: SocketAddr) {
+        let connections = self.seating.len();
+        if connections >= self.limits.connections && is_due(&mut self.warned_of_limit) {
+            tracing::warn!(
+                connections,
+                %peer,
+                "the listener is full; closing connections without a request for new ones"
+            );
         }
     }
 }
 
-/// Returns a permit for one connection, closing idle connections if the limit is reached.
-async fn acquire(permits: &Arc<Semaphore>, idle: &IdleConnections) -> OwnedSemaphorePermit {
-    loop {
-        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
-            return permit;
-        }
-        idle.close_longest_idle();
-        let free = Arc::clone(permits).acquire_owned();
-        if let Ok(Ok(permit)) = timeout(CLOSE_WAIT, free).await {
-            return permit;
-        }
+/// Whether a warning is due, which it is once a minute.
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= BETWEEN_WARNINGS);
+    if due {
+        *last = Some(Instant::now());
     }
+    due
 }
 
 #[cfg(test)]

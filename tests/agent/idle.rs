@@ -1,14 +1,19 @@
-//! 10,000 connections that say nothing, and one client that wants its credentials.
+//! Connections that say nothing, and one client that wants its credentials.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
+use anyhow::Context as _;
+use podrole_tests::{
+    flood::{Flood, sources},
+    wait,
+};
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpSocket, TcpStream},
-    time::{Instant, timeout},
+    time::{Instant, interval, sleep, timeout},
 };
 
 use crate::{
@@ -18,23 +23,33 @@ use crate::{
 
 const CHILD: &str = "PODROLE_TEST_IDLE";
 const CONNECTIONS: usize = 10_000;
-/// As many as one address may have, less some.
 const PER_ADDRESS: usize = 100;
 const IDLE: Duration = Duration::from_secs(3);
+/// What the SDKs for Ruby, C++ and PHP wait for an answer.
+const SDK: Duration = Duration::from_secs(1);
 
 /// So many files may be open in a process of its own alone.
 #[tokio::test]
 async fn ten_thousand_idle_connections_lock_no_client_out() {
+    child("idle::child_process_locks_no_client_out", "all are closed").await;
+}
+
+#[tokio::test]
+async fn silent_and_hurried_connections_of_other_pods_delay_no_client() {
+    child("idle::child_process_delays_no_client", "all are answered").await;
+}
+
+async fn child(test: &str, end: &str) {
     let child = tokio::process::Command::new("sh")
         .args(["-c", r#"ulimit -n 16384 && exec "$0" "$@""#])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "idle::child_process_locks_no_client_out", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(CHILD, "1")
         .output();
     let output = child.await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let error_output = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("all are closed"), "{text} {error_output}");
+    assert!(output.status.success() && text.contains(end), "{text} {error_output}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,19 +58,26 @@ async fn child_process_locks_no_client_out() {
         return;
     }
     let world = World::start();
-    let (address, _open) = world.listen(|limits| limits.idle = IDLE).await;
+    // Each address of loopback counts as a pod's here.
+    let (address, _open) = world
+        .listen(|limits| {
+            limits.idle = IDLE;
+            limits.machine_is_one_peer = false;
+        })
+        .await;
     let request = head(&world.token(3600), "connection: close\r\n");
     let mut idle = Vec::with_capacity(CONNECTIONS);
     for number in 0..CONNECTIONS {
         idle.push(connect(number / PER_ADDRESS, address).await);
     }
     answered(address, &request).await;
-    // An address with too many connections is refused at once; no other address loses one for it.
+    // An address with too many connections loses its own; no other address loses one for it.
     let mut one = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..200 {
         one.push(connect(200, address).await);
     }
-    assert_eq!(send_on(connect(200, address).await, request.as_bytes()).await, "");
+    let answers = send_on(connect(200, address).await, request.as_bytes()).await;
+    assert_eq!(read(&answers).0, 200, "{answers}");
     answered(address, &request).await;
     let begun = Instant::now();
     for mut stream in idle {
@@ -63,6 +85,53 @@ async fn child_process_locks_no_client_out() {
         assert!(!matches!(read, Ok(more) if more > 0), "an idle connection received data");
     }
     println!("all are closed after {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_process_delays_no_client() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    wait::one_of_three(two_hundred_are_answered).await.unwrap();
+    println!("all are answered");
+}
+
+/// 2,000 silent connections of 20 addresses, and 30 addresses that renew 128 each every 0.8 s.
+async fn two_hundred_are_answered() -> anyhow::Result<()> {
+    let world = World::start();
+    let (address, _open) = world.listen(|limits| limits.machine_is_one_peer = false).await;
+    let request = head(&world.token(3600), "connection: close\r\n");
+    let sources = sources(50);
+    let (silent, hurried) = sources.split_at(20);
+    let silent = Flood::start(address, silent, 2000, Duration::from_secs(10))?;
+    silent.until_opened(2000).await?;
+    let hurried = Flood::start(address, hurried, 30 * 128, Duration::from_millis(800))?;
+    hurried.until_opened(30 * 128).await?;
+    let (mut ticks, mut slowest) = (interval(Duration::from_millis(15)), Duration::ZERO);
+    for number in 0..200 {
+        ticks.tick().await;
+        let begun = Instant::now();
+        let answers = timeout(SDK, send(address, request.as_bytes())).await;
+        let answers = answers.with_context(|| format!("request {number} took over 1 s"))?;
+        anyhow::ensure!(read(&answers).0 == 200, "request {number}: {answers}");
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!("{slowest:?} at most");
+    Ok(())
+}
+
+/// A pod on the node's network may bind any address of loopback, so all of them are one client.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nodes_own_addresses_share_the_limit_of_one() {
+    let world = World::start();
+    let (address, _open) = world.listen(|_| ()).await;
+    let once = Duration::from_secs(600);
+    let flood = Flood::start(address, &sources(10), 500, once).unwrap();
+    flood.until_opened(500).await.unwrap();
+    sleep(Duration::from_millis(500)).await;
+    assert!((100..=128).contains(&flood.open()), "{} are open", flood.open());
+    let request = head(&world.token(3600), "connection: close\r\n");
+    answered(address, &request).await;
 }
 
 /// A connection from the address of this number: 127.0.1.1 and on.

@@ -13,7 +13,7 @@ use podrole_agent::{
     clock::Clock,
     exchange::{sts::Endpoint, web_identity::WebIdentity},
     hosts::Hosts,
-    http::router,
+    http::{limits, router},
     http_client::HttpClients,
     keys::{JwksCache, KeySource, Keys},
     metrics::Metrics,
@@ -87,8 +87,7 @@ impl World {
 
     /// The agent on a socket, with the limits that a daemon has but for these.
     pub(crate) async fn listen(&self, change: impl FnOnce(&mut Limits)) -> (SocketAddr, DropGuard) {
-        let mut limits =
-            Limits { head_bytes: 24 * 1024, connections_per_peer: 128, ..Limits::default() };
+        let mut limits = limits(128);
         change(&mut limits);
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits).await.unwrap();
         let (address, end) = (server.address(), CancellationToken::new());

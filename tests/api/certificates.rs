@@ -19,7 +19,7 @@ use kube::{
     Api,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use podrole_certs::{Authority, Expires, Lifetimes, RotatorConfig, start_rotator};
+use podrole_certs::{Authority, Expires, Lifetimes, PathSegment, RotatorConfig, start_rotator};
 use podrole_identity::{AnnotationPrefix, ServiceAccountAnnotations, ServiceAccountRef};
 use podrole_runtime::{
     clock::now,
@@ -81,7 +81,8 @@ impl Stage {
         let starts = (0..replicas).map(|_| {
             let (client, place) = (namespace.client(), place.clone());
             let gate = health.gate("the serving certificate");
-            start_rotator(client, place, lives, gate, expires.clone(), stop.clone())
+            let segment = PathSegment::default();
+            start_rotator(client, place, lives, segment, gate, expires.clone(), stop.clone())
         });
         let tls = futures::future::join_all(starts).await.swap_remove(0);
         let webhook = Webhook::new(accounts(&namespace)?, Settings::default(), Metrics::default());
@@ -155,6 +156,7 @@ fn place(namespace: &TestNamespace<'_>) -> RotatorConfig {
         secret: SECRET.to_owned(),
         names: vec!["127.0.0.1".to_owned()],
         configuration: format!("podrole-{}", namespace.name()),
+        routes: Vec::new(),
     }
 }
 
@@ -256,7 +258,8 @@ async fn a_webhook_that_fails_its_self_check_is_never_ready() {
     let (stop, health) = (CancellationToken::new(), Health::default());
     let gate = health.gate("the serving certificate");
     let (client, lives) = (namespace.client(), Lifetimes::default());
-    start_rotator(client, place(&namespace), lives, gate, Expires::default(), stop.clone()).await;
+    let (place, segment, expires) = (place(&namespace), PathSegment::default(), Expires::default());
+    start_rotator(client, place, lives, segment, gate, expires, stop.clone()).await;
     sleep(Duration::from_secs(5)).await;
     assert!(!health.pending().is_empty(), "there is no configuration with its CA");
     stop.cancel();
@@ -273,6 +276,27 @@ async fn the_webhook_brings_its_own_certificates_when_asked_to() {
         format!("--webhook-configuration=podrole-{}", namespace.name()),
     ];
     let webhook = daemons::own_webhook(cluster, &[&flags[0], &flags[1]]).await.unwrap();
-    // No bundle is registered: the webhook puts its own there.
+    // No bundle is registered: the webhook puts its own there, and the secret part of the path.
     register(&namespace, &webhook).await.unwrap();
+    let secrets = Api::<Secret>::namespaced(namespace.client(), namespace.name());
+    let segment = async || {
+        let data = secrets.get(SECRET).await.unwrap().data.unwrap_or_default();
+        String::from_utf8(data["path-segment"].0.clone()).unwrap()
+    };
+    let urls = async || {
+        let name = format!("podrole-{}", namespace.name());
+        let configurations = Api::<MutatingWebhookConfiguration>::all(namespace.client());
+        let webhooks = configurations.get(&name).await.unwrap().webhooks.unwrap_or_default();
+        webhooks.into_iter().filter_map(|it| it.client_config.url).collect::<Vec<_>>()
+    };
+    let first = segment().await;
+    let base = format!("https://{}/{first}", webhook.daemon.address);
+    assert_eq!(urls().await, [format!("{base}/mutate"), format!("{base}/mutate/required")]);
+    // A Secret that loses it gets the same one again: API servers call it.
+    let patch = json!({"data": {"path-segment": null}});
+    let patch = Patch::Merge(&patch);
+    secrets.patch(SECRET, &PatchParams::default(), &patch).await.unwrap();
+    let written = async || Ok(secrets.get(SECRET).await?.data.is_some_and(|it| it.len() == 3));
+    wait::until("the segment", PATIENCE, written).await.unwrap();
+    assert_eq!(segment().await, first);
 }

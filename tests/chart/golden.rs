@@ -34,7 +34,12 @@ pub(crate) const MODES: [(&str, &[&str]); 12] = [
     ("cert-manager", &["certificates=cert-manager"]),
     (
         "files",
-        &["certificates=files", "certificateFiles.secret=tls", "certificateFiles.caBundle=Q0E="],
+        &[
+            "certificates=files",
+            "certificateFiles.secret=tls",
+            "certificateFiles.caBundle=Q0E=",
+            "webhook.pathSegment=0123456789abcdef",
+        ],
     ),
     ("host-network", &["webhook.hostNetwork=true", "webhook.port=9443"]),
     ("ipv6", &["ipv6=true"]),

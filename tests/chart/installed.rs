@@ -71,7 +71,9 @@ async fn an_upgrade_keeps_what_the_webhook_wrote() -> anyhow::Result<()> {
     let configurations = Api::<MutatingWebhookConfiguration>::all(client.clone());
     let bundle = json!([
         {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "Q0E="},
-        {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Q0E="}]);
+        {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Q0E="},
+        {"op": "add", "path": "/webhooks/0/clientConfig/service/path", "value": "/s3cret/a"},
+        {"op": "add", "path": "/webhooks/1/clientConfig/service/path", "value": "/s3cret/b"}]);
     let bundle = Patch::Json::<()>(serde_json::from_value(bundle)?);
     configurations.patch("podrole", &PatchParams::default(), &bundle).await?;
     let secrets = Api::<Secret>::namespaced(client.clone(), "podrole");
@@ -86,6 +88,8 @@ async fn an_upgrade_keeps_what_the_webhook_wrote() -> anyhow::Result<()> {
     let after = configurations.get("podrole").await?;
     for webhook in after.webhooks.unwrap_or_default() {
         ensure!(webhook.timeout_seconds == Some(5), "{}: not upgraded", webhook.name);
+        let path = webhook.client_config.service.and_then(|service| service.path);
+        ensure!(path.is_some_and(|it| it.starts_with("/s3cret/")), "{}: no path", webhook.name);
         let bundle = webhook.client_config.ca_bundle;
         ensure!(bundle.is_some_and(|it| it.0 == b"CA"), "{}: the caBundle is gone", webhook.name);
     }

@@ -35,6 +35,11 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("local.enabled=true,agent.enabled=false", &["through the agent", "set agent.enabled=true"]),
     ("local.upstream=http://moto:5000", &["behind the sandbox", "set local.enabled=true"]),
     ("local.enabled=true,local.autoRoles=false", &["has no roles", "set local.config"]),
+    ("webhook.pathSegment=short", &["/webhook/pathSegment", "does not match pattern"]),
+    (
+        "webhook.pathSegment=0123456789abcdef",
+        &["is for certificates: cert-manager or files", "remove it"],
+    ),
     ("certificates=files", &["set certificateFiles.secret"]),
     ("certificateFiles.secret=tls", &["is for certificates: files", "change one of them"]),
     ("certManager.issuer.name=ca", &["is for certificates: cert-manager", "change one of them"]),

@@ -37,10 +37,6 @@ const ALLOWED: &[(&[&str], &str)] = &[
         "the reader reports the `Problem` of annotation.rs, whose `read` starts it",
     ),
     (
-        &["runtime/src/serve.rs", "runtime/src/serve/connection.rs"],
-        "connection.rs is a private half of serve.rs and takes its `Limits`",
-    ),
-    (
         &["tests/src/cluster.rs", "tests/src/cluster/start.rs"],
         "start.rs is a private half of cluster.rs, split off for its length",
     ),

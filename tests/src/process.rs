@@ -65,6 +65,20 @@ impl Process {
         self.ended.exists()
     }
 
+    /// The most memory that it has used so far, in bytes; `None` where the system does not say.
+    #[must_use]
+    pub fn peak_memory(&self) -> Option<u64> {
+        let children = format!("/proc/{0}/task/{0}/children", self.guardian.id());
+        let children = std::fs::read_to_string(children).ok()?;
+        let peaks = children.split_whitespace().filter_map(|pid| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+            peak.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+        });
+        // The guardian's other child is a small shell.
+        peaks.max().map(|kilobytes| kilobytes * 1024)
+    }
+
     /// What it has said so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -14,8 +14,8 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// `yaml` with the webhook's address and CA filled in, called for the namespace `name` alone.
 ///
-/// A `service` in it becomes a URL on `base` (`https://127.0.0.1:8443`) with the service's path;
-/// all else (rules, selectors, match conditions) stays as it is written.
+/// A `service` in it becomes a URL on `base` (`https://127.0.0.1:8443`) with the service's path, or
+/// without one the path that the webhook would write, but for its secret part; all else (rules, selectors, match conditions) stays as it is written.
 ///
 /// # Errors
 /// If the text is not a MutatingWebhookConfiguration.
@@ -29,7 +29,8 @@ pub fn fill(
         serde_saphyr::from_str(yaml).context("it is not a MutatingWebhookConfiguration")?;
     configuration.metadata.name = Some(format!("podrole-{name}"));
     for webhook in configuration.webhooks.iter_mut().flatten() {
-        let path = path(&webhook.client_config);
+        let path =
+            path(&webhook.client_config).unwrap_or_else(|| of_name(&webhook.name).to_owned());
         webhook.client_config = WebhookClientConfig {
             ca_bundle: Some(ByteString(ca_pem.to_vec())),
             service: None,
@@ -43,13 +44,21 @@ pub fn fill(
 }
 
 /// The path of the service or of the URL.
-fn path(written: &WebhookClientConfig) -> String {
+fn path(written: &WebhookClientConfig) -> Option<String> {
     let of_service = written.service.as_ref().and_then(|it| it.path.clone());
     let of_url = || {
         let url: http::Uri = written.url.as_deref()?.parse().ok()?;
         Some(url.path().to_owned())
     };
-    of_service.or_else(of_url).unwrap_or_else(|| "/".to_owned())
+    of_service.or_else(of_url)
+}
+
+fn of_name(webhook: &str) -> &'static str {
+    match webhook {
+        "required.podrole.io" => "/mutate/required",
+        "warnings.podrole.io" => "/validate",
+        _ => "/mutate",
+    }
 }
 
 impl TestNamespace<'_> {
@@ -88,6 +97,10 @@ webhooks:
   admissionReviewVersions: [v1]
   sideEffects: None
   clientConfig: {url: \"https://webhook.example.org/mutate/required\"}
+- name: required.podrole.io
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  clientConfig: {service: {name: podrole-webhook, namespace: podrole}}
 ";
 
     #[test]
@@ -100,6 +113,7 @@ webhooks:
         assert_eq!(of(0).ca_bundle, Some(ByteString(b"PEM".to_vec())));
         assert_eq!(of(0).service, None);
         assert_eq!(of(1).url.as_deref(), Some("https://127.0.0.1:1/mutate/required"));
+        assert_eq!(of(2).url.as_deref(), Some("https://127.0.0.1:1/mutate/required"));
         let selector = webhooks[0].namespace_selector.clone().unwrap();
         let labels = selector.match_labels.unwrap();
         assert_eq!(labels["podrole.io/injection"], "enabled");

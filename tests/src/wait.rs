@@ -42,6 +42,21 @@ pub async fn until(
     found(what, patience, async || Ok(so().await?.then_some(()))).await
 }
 
+/// Tries a timed scenario up to three times. A machine that is busy with other work may be too late
+/// in one of them; what the scenario shows must fail in all three without the code that it tests.
+///
+/// # Errors
+/// If it fails each time; the message is the last error.
+pub async fn one_of_three(scenario: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for attempt in 1..3 {
+        match scenario().await {
+            Ok(()) => return Ok(()),
+            Err(error) => println!("attempt {attempt}: {error:#}"),
+        }
+    }
+    scenario().await
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;

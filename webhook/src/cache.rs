@@ -20,6 +20,9 @@ use crate::mutex::lock;
 /// How long a live read's answer is valid. It covers the time that a watch lags behind; a
 /// ReplicaSet's pods within it share one read.
 const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
+/// How many answers of live reads are kept at a time if they say that a ServiceAccount does not
+/// exist. Any number of names can be made up.
+const MAX_MISSING: usize = 4096;
 
 /// A ServiceAccount's annotations at one resourceVersion.
 #[derive(Clone, Debug)]
@@ -178,7 +181,10 @@ impl Cache {
         self.live.retain(|_, answer| answer.is_fresh(at));
         for (service_account, found) in answers {
             let version = found.as_ref().map_or(0, |found| found.version);
-            if !self.watched_is_newer(&service_account, version) {
+            let has_room = found.is_some()
+                || self.live.len() < MAX_MISSING
+                || self.live.contains_key(&service_account);
+            if has_room && !self.watched_is_newer(&service_account, version) {
                 let annotations = found.map(|found| found.annotations);
                 self.live.insert(service_account, LiveAnswer { at, version, annotations });
             }

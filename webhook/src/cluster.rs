@@ -68,7 +68,7 @@ pub fn watch(
     });
     let live = LiveCluster::new(client, reading);
     WatchedCluster {
-        lookup: Lookup::new(cache, live.clone(), metrics),
+        lookup: Lookup::new(cache, namespaces.clone(), live.clone(), metrics),
         guard_rails: GuardRails::new(namespaces, live),
     }
 }

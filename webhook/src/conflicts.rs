@@ -5,6 +5,8 @@
 //! CA, and which of them a pod meets first would depend on their names. The newer one exits with an
 //! error, and the older one is not disturbed.
 
+use std::time::Duration;
+
 use crate::selector::Selector;
 
 /// A MutatingWebhookConfiguration, as far as it matters here.
@@ -29,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) host: String,
     /// The CAs that the API server trusts for `host`, PEM; empty for its system roots.
     pub(crate) ca_bundle: String,
+    /// How long API servers wait for an answer.
+    pub(crate) timeout: Duration,
 }
 
 /// Another webhook that injects into pods of our namespaces.
@@ -68,7 +72,7 @@ pub(crate) fn find(own: &str, all: &[Registered]) -> Option<Vec<Conflict>> {
 
 /// What an entry belongs to; `None` for a webhook that does not inject AWS credentials.
 fn kind(of: &Registered, entry: &Entry) -> Option<ConflictKind> {
-    if entry.name.ends_with(".podrole.io") || entry.path == "/mutate/required" {
+    if entry.name.ends_with(".podrole.io") || entry.path.ends_with("/mutate/required") {
         return Some(ConflictKind::Podrole);
     }
     let eks = entry.name.ends_with("pod-identity-webhook.amazonaws.com")
@@ -117,6 +121,7 @@ mod tests {
             namespaces,
             host: String::new(),
             ca_bundle: String::new(),
+            timeout: Duration::from_secs(3),
         }
     }
 

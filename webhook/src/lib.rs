@@ -17,6 +17,7 @@
 mod args;
 pub mod binding;
 mod cache;
+mod callers;
 pub mod cluster;
 mod command;
 mod config_map;
@@ -34,6 +35,8 @@ mod namespaces;
 mod outcome;
 pub mod pod;
 mod rate_limit;
+mod read_budget;
+mod registered_timeout;
 mod registration_monitor;
 pub mod review;
 mod routes;

@@ -24,12 +24,15 @@ use crate::{
     cache::{SharedCache, VersionedAnnotations},
     metrics::LiveRead,
     mutex::lock,
-    rate_limit::RateLimit,
+    namespaces::NamespaceCache,
+    read_budget::ReadBudget,
 };
 
 /// How many ServiceAccounts of one namespace are read singly at a time. More than this means a
 /// burst, for which one list is cheaper for the API server.
 const MAX_SINGLE_READS: usize = 8;
+/// How often a list looks whether it may begin.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(25);
 
 /// A ServiceAccount as it is now; `Ok(None)` if it does not exist.
 pub(crate) type ReadResult = Result<Option<VersionedAnnotations>, LookupError>;
@@ -47,14 +50,15 @@ pub(crate) trait LiveServiceAccounts: Send + Sync + 'static {
 /// A caller that waits for a list. It receives `None` if the rate limit allows no list in time.
 type Waiter = (ServiceAccountRef, oneshot::Sender<Option<ReadResult>>);
 
-/// Reads within a rate limit. Clones share it.
+/// Reads within a budget. Clones share it.
 pub(crate) struct LiveReads<L>(Arc<Inner<L>>);
 
 struct Inner<L> {
     live: L,
     cache: SharedCache,
     metrics: Metrics,
-    rate_limit: Mutex<RateLimit>,
+    budget: Mutex<ReadBudget>,
+    existing: NamespaceCache,
     namespaces: Mutex<HashMap<String, NamespaceReads>>,
 }
 
@@ -84,9 +88,16 @@ impl<L> Clone for LiveReads<L> {
 }
 
 impl<L: LiveServiceAccounts> LiveReads<L> {
-    pub(crate) fn new(live: L, cache: SharedCache, metrics: Metrics) -> Self {
-        let rate_limit = Mutex::new(RateLimit::new(Instant::now()));
-        Self(Arc::new(Inner { live, cache, metrics, rate_limit, namespaces: Mutex::default() }))
+    /// `existing` are the namespaces with a budget of their own.
+    pub(crate) fn new(
+        live: L,
+        cache: SharedCache,
+        existing: NamespaceCache,
+        metrics: Metrics,
+    ) -> Self {
+        let budget = Mutex::new(ReadBudget::new(Instant::now()));
+        let namespaces = Mutex::default();
+        Self(Arc::new(Inner { live, cache, metrics, budget, existing, namespaces }))
     }
 
     /// Reads a ServiceAccount; returns `None` if the rate limit does not allow it.
@@ -117,7 +128,7 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
         let mut namespaces = lock(&self.0.namespaces);
         let reads = namespaces.entry(service_account.namespace().to_owned()).or_default();
         let few = reads.single_reads < MAX_SINGLE_READS && !reads.listing;
-        if few && lock(&self.0.rate_limit).take(Instant::now(), Duration::ZERO).is_some() {
+        if few && self.may_read(service_account.namespace()) {
             reads.single_reads += 1;
             return Turn::ReadAlone;
         }
@@ -128,6 +139,11 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
         } else {
             Turn::StartListing(result)
         }
+    }
+
+    fn may_read(&self, namespace: &str) -> bool {
+        let exists = self.0.existing.contains(namespace);
+        lock(&self.0.budget).take(namespace, exists, Instant::now())
     }
 
     async fn read_alone(
@@ -152,21 +168,35 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
 
     /// Lists a namespace until no caller waits for it.
     ///
-    /// At most half of `patience` is spent on waiting for the rate limit, so that the list itself
-    /// still has the other half before the API server gives up on the review.
+    /// At most half of `patience` is spent on waiting for the budget, so that the list itself still
+    /// has the other half before the API server gives up on the review. Nothing is reserved while
+    /// it waits: a review with a long timeout would take what those with a short one need.
     async fn list_until_idle(self, namespace: String, patience: Duration) {
         while self.has_waiters(&namespace) {
-            let wait = lock(&self.0.rate_limit).take(Instant::now(), patience / 2);
-            let Some(wait) = wait else {
+            if !self.wait_for_budget(&namespace, patience / 2).await {
                 let waiters = self.take_waiters(&namespace);
                 waiters.into_iter().for_each(|(_, sender)| drop(sender.send(None)));
                 continue;
-            };
-            sleep(wait).await;
+            }
             // Taken just before the list begins: every change that a waiter knew of is in it.
             let waiters = self.take_waiters(&namespace);
             let listed = timeout(patience, self.0.live.list(&namespace)).await;
             self.answer(waiters, &listed.unwrap_or(Err(LookupError::TooSlow)));
+        }
+    }
+
+    /// Whether a list may begin, at once or within `patience`.
+    async fn wait_for_budget(&self, namespace: &str, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            // Asked each time: the watch may report a new namespace meanwhile.
+            if self.may_read(namespace) {
+                return true;
+            }
+            if Instant::now() + BETWEEN_ATTEMPTS > deadline {
+                return false;
+            }
+            sleep(BETWEEN_ATTEMPTS).await;
         }
     }
 
@@ -216,8 +246,8 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
     }
 
     #[cfg(test)]
-    pub(crate) fn exhaust_rate_limit(&self) {
+    pub(crate) fn exhaust_budget(&self) {
         let later = Instant::now() + Duration::from_secs(3600);
-        while lock(&self.0.rate_limit).take(later, Duration::ZERO).is_some() {}
+        while lock(&self.0.budget).take("", false, later) {}
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     LookupError, Metrics,
     cache::{CacheAnswer, SharedCache},
     live_reads::{LiveReads, LiveServiceAccounts},
+    namespaces::NamespaceCache,
     singleflight::Singleflight,
 };
 
@@ -26,8 +27,14 @@ type LookupResult = Result<Option<Arc<ServiceAccountAnnotations>>, LookupError>;
 type FetchResult = Option<LookupResult>;
 
 impl<L: LiveServiceAccounts> Lookup<L> {
-    pub(crate) fn new(cache: SharedCache, live: L, metrics: Metrics) -> Self {
-        let reads = LiveReads::new(live, cache.clone(), metrics);
+    /// `existing` are the namespaces with a budget of live reads of their own.
+    pub(crate) fn new(
+        cache: SharedCache,
+        existing: NamespaceCache,
+        live: L,
+        metrics: Metrics,
+    ) -> Self {
+        let reads = LiveReads::new(live, cache.clone(), existing, metrics);
         Self { cache, reads, fetches: Singleflight::default() }
     }
 
@@ -102,8 +109,8 @@ impl<L: LiveServiceAccounts> Lookup<L> {
     }
 
     #[cfg(test)]
-    pub(crate) fn exhaust_rate_limit(&self) {
-        self.reads.exhaust_rate_limit();
+    pub(crate) fn exhaust_budget(&self) {
+        self.reads.exhaust_budget();
     }
 }
 

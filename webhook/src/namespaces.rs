@@ -11,7 +11,15 @@ use std::{
 use podrole_identity::GuardRail;
 use tokio::time::{Instant, timeout};
 
-use crate::{LookupError, mutex::lock, rate_limit::RateLimit, singleflight::Singleflight};
+use crate::{
+    LookupError,
+    mutex::lock,
+    rate_limit::{Rate, RateLimit},
+    singleflight::Singleflight,
+};
+
+/// Live reads of namespaces. They are rare: the watch reports a new one within milliseconds.
+const READS: Rate = Rate { per_second: 20, burst: 40 };
 
 /// Asks the API server itself for a namespace, never a cache of it.
 pub(crate) trait LiveNamespaces: Send + Sync + 'static {
@@ -59,6 +67,11 @@ impl NamespaceCache {
         lock(&self.0).guard_rails.len()
     }
 
+    /// Whether the namespace is known to exist.
+    pub(crate) fn contains(&self, namespace: &str) -> bool {
+        lock(&self.0).guard_rails.contains_key(namespace)
+    }
+
     fn get(&self, namespace: &str) -> Option<GuardRail> {
         lock(&self.0).guard_rails.get(namespace).cloned()
     }
@@ -74,7 +87,7 @@ pub(crate) struct GuardRails<L> {
 
 impl<L: LiveNamespaces> GuardRails<L> {
     pub(crate) fn new(cache: NamespaceCache, live: L) -> Self {
-        let rate_limit = Arc::new(Mutex::new(RateLimit::new(Instant::now())));
+        let rate_limit = Arc::new(Mutex::new(RateLimit::new(READS, Instant::now())));
         Self { cache, live: Arc::new(live), rate_limit, fetches: Singleflight::default() }
     }
 
@@ -94,7 +107,9 @@ impl<L: LiveNamespaces> GuardRails<L> {
             let (cache, live) = (self.cache.clone(), Arc::clone(&self.live));
             let (rate_limit, namespace) = (Arc::clone(&self.rate_limit), namespace.to_owned());
             async move {
-                lock(&rate_limit).take(Instant::now(), Duration::ZERO).ok_or(LookupError::Busy)?;
+                if !lock(&rate_limit).take(Instant::now()) {
+                    return Err(LookupError::Busy);
+                }
                 let read = live.guard_rail(&namespace).await?;
                 let guard_rail = read.ok_or(LookupError::Namespace)?;
                 cache.put(namespace, guard_rail.clone());

@@ -1,40 +1,49 @@
-//! The rate limit for live reads of the API server.
+//! A rate limit. Pure: the time is an argument.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Reads per second in the long run: twice what EKS's webhook allows itself.
-const PER_SECOND: u32 = 20;
-/// Reads that may start at once. Larger bursts are answered by lists, see `live_reads`.
-const BURST: u32 = 40;
+/// How much a limit allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Permits per second in the long run.
+    pub(crate) per_second: u32,
+    /// Permits at once.
+    pub(crate) burst: u32,
+}
 
-/// A token bucket of [`PER_SECOND`] and [`BURST`]. Pure: the time is an argument.
+/// A token bucket.
 ///
 /// The bucket is one instant instead of a counter (the "generic cell rate algorithm"), so nothing
 /// has to refill it.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
+    rate: Rate,
     /// When every permit taken so far will have been paid for; in the past if the bucket is full.
     paid_at: Instant,
 }
 
 impl RateLimit {
     /// A full bucket.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { paid_at: now }
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        Self { rate, paid_at: now }
     }
 
-    /// Takes a permit and returns how long to wait before using it. Returns `None`, and takes
-    /// nothing, if the wait would be longer than `at_most`.
-    pub(crate) fn take(&mut self, now: Instant, at_most: Duration) -> Option<Duration> {
-        let each = Duration::from_secs(1) / PER_SECOND;
+    /// Takes a permit; returns whether there was one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let each = Duration::from_secs(1) / self.rate.per_second;
         let paid_at = self.paid_at.max(now);
-        let wait = (paid_at - now).saturating_sub(each * (BURST - 1));
-        (wait <= at_most).then(|| {
+        let free = paid_at - now <= each * (self.rate.burst - 1);
+        if free {
             self.paid_at = paid_at + each;
-            wait
-        })
+        }
+        free
+    }
+
+    /// Whether no permit is missing.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.paid_at <= now
     }
 }
 
@@ -42,29 +51,27 @@ impl RateLimit {
 mod tests {
     use super::*;
 
+    const RATE: Rate = Rate { per_second: 20, burst: 40 };
+
     #[test]
-    fn a_burst_is_immediate_and_further_permits_are_spread() {
+    fn a_burst_is_immediate_and_the_bucket_refills() {
         let now = Instant::now();
-        let mut limit = RateLimit::new(now);
-        for _ in 0..40 {
-            assert_eq!(limit.take(now, Duration::ZERO), Some(Duration::ZERO));
-        }
-        assert_eq!(limit.take(now, Duration::ZERO), None);
-        let second = Duration::from_secs(1);
-        assert_eq!(limit.take(now, second), Some(Duration::from_millis(50)));
-        assert_eq!(limit.take(now, second), Some(Duration::from_millis(100)));
+        let mut limit = RateLimit::new(RATE, now);
+        let mut taken = |now| (0..100).filter(|_| limit.take(now)).count();
+        assert_eq!(taken(now), 40);
+        assert_eq!(taken(now), 0);
+        assert_eq!(taken(now + Duration::from_millis(50)), 1);
+        assert_eq!(taken(now + Duration::from_millis(1050)), 20);
+        assert_eq!(taken(now + Duration::from_secs(3600)), 40);
     }
 
     #[test]
-    fn a_rejected_permit_costs_nothing_and_the_bucket_refills() {
+    fn it_is_full_when_all_that_was_taken_is_back() {
         let now = Instant::now();
-        let mut limit = RateLimit::new(now);
-        while limit.take(now, Duration::ZERO).is_some() {}
-        let later = now + Duration::from_secs(1);
-        let taken = (0..100).filter(|_| limit.take(later, Duration::ZERO).is_some());
-        assert_eq!(taken.count(), 20);
-        let much_later = now + Duration::from_secs(3600);
-        let taken = (0..100).filter(|_| limit.take(much_later, Duration::ZERO).is_some());
-        assert_eq!(taken.count(), 40);
+        let mut limit = RateLimit::new(RATE, now);
+        assert!(limit.is_full(now));
+        assert!(limit.take(now));
+        assert!(!limit.is_full(now + Duration::from_millis(49)));
+        assert!(limit.is_full(now + Duration::from_millis(50)));
     }
 }

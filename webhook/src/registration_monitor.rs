@@ -1,6 +1,6 @@
 //! Checks the registered webhook configurations at start and once a minute: for other webhooks that
 //! inject into our pods, and for a `caBundle` with which API servers cannot verify this webhook,
-//! if podrole does not maintain it itself.
+//! if podrole does not maintain it itself. It also reads how long API servers wait for an answer.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use crate::{
     Metrics,
     cluster::{Client, ListError, registered},
     conflicts::{self, Conflict, ConflictKind, Registered},
+    registered_timeout::RegisteredTimeout,
 };
 
 /// The interval until our own configuration is registered: an installer creates it at about the
@@ -34,6 +35,7 @@ pub(crate) async fn monitor(
     client: &Client,
     own: &str,
     metrics: &Metrics,
+    timeout: &RegisteredTimeout,
     mut served: Option<Served>,
 ) -> anyhow::Error {
     let tls = match &mut served {
@@ -45,6 +47,8 @@ pub(crate) async fn monitor(
         checks += 1;
         match registered(client).await {
             Ok(all) => {
+                let ours = all.iter().filter(|registered| registered.name == own);
+                timeout.set(ours.flat_map(|ours| &ours.entries).map(|entry| entry.timeout));
                 if let Some(conflicts) = conflicts::find(own, &all) {
                     count(&conflicts, metrics);
                     let first = conflicts.iter().find(|it| it.has_precedence() && !started);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
@@ -11,12 +11,14 @@ use axum::{
     routing::{get, post},
 };
 use podrole_identity::Injection;
+use podrole_runtime::serve::{Began, ForEveryone};
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     DEFAULT_PATIENCE, ServiceAccounts, Webhook,
     metrics::Route,
+    registered_timeout,
     review::{Answer, BadReview},
     review_bytes, validate_bytes,
 };
@@ -24,10 +26,6 @@ use crate::{
 /// The greatest length of a body, in bytes. The API server limits an object to 3 MiB, and an update
 /// has two.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
-/// A sender that dribbles its body must not hold a connection for longer.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest timeout that Kubernetes allows a registration.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The webhook's routes: `POST /mutate`, `POST /mutate/required`, `POST /validate`,
 /// `GET /healthz`.
@@ -38,7 +36,7 @@ pub fn router<S: ServiceAccounts>(webhook: Arc<Webhook<S>>) -> Router {
         .route("/validate", post(validate::<S>))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(webhook)
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(|| async { (Extension(ForEveryone), "ok\n") }))
 }
 
 /// The query string that the API server sends.
@@ -77,7 +75,7 @@ async fn validate<S: ServiceAccounts>(
     request: Request,
 ) -> Response {
     let began = Instant::now();
-    let answer = match body(request).await {
+    let answer = match body(&webhook, request).await {
         Ok(body) => respond(validate_bytes(&webhook, patience(&query), &body).await),
         Err(refusal) => refusal,
     };
@@ -91,7 +89,7 @@ async fn review<S: ServiceAccounts>(
     query: &ReviewQuery,
     request: Request,
 ) -> Response {
-    match body(request).await {
+    match body(webhook, request).await {
         Ok(body) => respond(review_bytes(webhook, injection, patience(query), &body).await),
         Err(refusal) => refusal,
     }
@@ -104,19 +102,27 @@ fn respond(answer: Result<Answer, BadReview>) -> Response {
     }
 }
 
-async fn body(request: Request) -> Result<Bytes, Response> {
+/// Reads the body. From its first byte to its last a request may take as long as an API server
+/// waits for the answer: a later answer is of no use, and a slow sender holds memory.
+async fn body<S>(webhook: &Webhook<S>, request: Request) -> Result<Bytes, Response> {
     if !is_json(request.headers()) {
         let text = "the Content-Type must be application/json";
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    match timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await {
+    let began = request.extensions().get::<Began>().map_or_else(Instant::now, |began| began.0);
+    let deadline = began + webhook.registered_timeout().get();
+    match timeout_at(deadline, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let text = "the review is over 6 MiB; make the pod smaller";
             Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, text))
         }
         Ok(Err(error)) => Err(refuse(error.status(), "the body was cut off")),
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within 10 s")),
+        Err(_) => {
+            let text = "the review did not arrive within the timeoutSeconds of the webhook \
+                        configuration";
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, text))
+        }
     }
 }
 
@@ -134,7 +140,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// half is for connection set-up and a busy node, so that the answer arrives in time.
 fn patience(query: &ReviewQuery) -> Duration {
     let timeout = query.timeout.as_deref().and_then(seconds);
-    timeout.map_or(DEFAULT_PATIENCE, |timeout| timeout.min(MAX_TIMEOUT) / 2)
+    timeout.map_or(DEFAULT_PATIENCE, |timeout| timeout.min(registered_timeout::MAX) / 2)
 }
 
 /// Parses `3s`, the only form that the API server writes.

@@ -9,11 +9,12 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
+use podrole_certs::PathSegment;
 use podrole_identity::AnnotationRules;
 use podrole_runtime::{
     admin, association_list, build,
     health::{Gate, Health},
-    logging, memory,
+    logging, memory, open_files,
     serve::{Limits, Server},
     shutdown,
 };
@@ -22,8 +23,15 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Args, CertificateSource, Metrics, Webhook, cluster, metrics::Source,
-    registration_monitor::monitor, router, sources::ConfiguredSources, tls,
+    Args, CertificateSource, Metrics, Webhook,
+    callers::{Callers, for_callers},
+    cluster,
+    metrics::Source,
+    registered_timeout,
+    registration_monitor::monitor,
+    router,
+    sources::ConfiguredSources,
+    tls,
 };
 
 /// Runs the webhook until a signal ends it.
@@ -34,6 +42,7 @@ use crate::{
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.logs).map_err(anyhow::Error::msg)?;
     memory::protect_or_warn();
+    open_files::raise_limit();
     let args = args.completed().await?;
     let signalled = shutdown::on_signal().context("could not listen for signals")?;
     let stop = CancellationToken::new();
@@ -50,8 +59,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let settled = health.gate("the end of the shutdown");
     settled.open();
 
-    let admin_port = bind(&args, args.metrics_port).await?;
-    let reviews_port = bind(&args, args.port).await?;
+    let admin_port = bind(&args, args.metrics_port, Limits::admin()).await?;
+    let reviews_port = bind(&args, args.port, limits()).await?;
     let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
     let expires = tls::register(&mut registry);
     build::register(&mut registry, "webhook");
@@ -69,8 +78,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (own, monitor_metrics) = (args.certificates.webhook_configuration.clone(), metrics.clone());
     let webhook = Arc::new(Webhook::new(service_accounts, settings, metrics).with_sources(sources));
 
+    let timeout = webhook.registered_timeout().clone();
     tracing::info!(reviews = %reviews_port.address(), admin = %admin_port.address(), "listening");
+    let segment = PathSegment::default();
     let routes = closing_when(router(webhook), signalled.clone());
+    let routes = for_callers(routes, callers(&args, &segment));
     let delay = Duration::from_secs(args.shutdown_delay);
     tokio::spawn(shut_down(signalled, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
@@ -80,7 +92,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let served = from_files.then_some(served);
     let reviews = async {
         // The admin port is open meanwhile, because the first certificate may take a while.
-        let tls = tls::serve(&args, &client, certified, expires, &stop).await;
+        let tls = tls::serve(&args, &client, segment, certified, expires, &stop).await;
         if let Ok(Some(tls)) = &tls {
             serving.send_replace(Some(Arc::clone(tls)));
             reviews_port.with_tls(Arc::clone(tls)).run(routes, stop.clone()).await;
@@ -90,15 +102,34 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let monitoring = async {
         let result = tokio::select! {
-            conflict = monitor(&client, &own, &monitor_metrics, served) => Err(conflict),
+            conflict = monitor(&client, &own, &monitor_metrics, &timeout, served) => Err(conflict),
             () = stop.cancelled() => Ok(()),
         };
         stop.cancel();
         result
     };
-    let (served, monitored, ()) =
-        tokio::join!(reviews, monitoring, admin_port.run(admin, stop.clone()));
+    let admin = Box::pin(admin_port.run(admin, stop.clone()));
+    let (served, monitored, ()) = tokio::join!(reviews, monitoring, admin);
     served.and(monitored)
+}
+
+/// Which callers are answered. `segment` is known once podrole's own CA is.
+fn callers(args: &Args, segment: &PathSegment) -> Callers {
+    let flags = &args.certificates;
+    if flags.certificates == CertificateSource::Own {
+        return Callers::Known(segment.clone());
+    }
+    match (&flags.path_segment, &flags.client_ca) {
+        (Some(segment), _) => Callers::Known(PathSegment::known(segment)),
+        (None, Some(_)) => Callers::Known(PathSegment::default()),
+        (None, None) => {
+            tracing::warn!(
+                "any caller that reaches the port for reviews is answered with roles and names of \
+                 Secrets; set --path-segment or --client-ca"
+            );
+            Callers::All
+        }
+    }
 }
 
 /// Follows the sources that the flags ask for. Each has a gate of its own.
@@ -126,9 +157,23 @@ async fn sources(
     ConfiguredSources { associations, config_map }
 }
 
-async fn bind(args: &Args, port: u16) -> anyhow::Result<Server> {
+async fn bind(args: &Args, port: u16, limits: Limits) -> anyhow::Result<Server> {
     let address = SocketAddr::new(args.bind_address, port);
-    Ok(Server::bind(address, Limits::default()).await?)
+    Ok(Server::bind(address, limits).await?)
+}
+
+/// The limits of the port for reviews.
+fn limits() -> Limits {
+    Limits {
+        // An API server needs a few: it sends its reviews over HTTP/2. Half of them are for others
+        // if a proxy or NAT hides pods behind its address.
+        connections_per_peer: 512,
+        reserved_connections: 128,
+        head: registered_timeout::DEFAULT,
+        // Ten reviews of the greatest length. A third of the memory that the chart allows.
+        request_bytes: 64 * 1024 * 1024,
+        ..Limits::default()
+    }
 }
 
 /// Turns unready at once after the signal, but accepts reviews for `delay`: API servers learn late

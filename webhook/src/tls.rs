@@ -1,8 +1,9 @@
 //! The serving certificate: from files, or issued by podrole's own CA.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use podrole_certs::{Expires, Lifetimes, start_rotator, watch_files};
+use anyhow::Context as _;
+use podrole_certs::{Expires, Lifetimes, PathSegment, start_rotator, watch_files};
 use podrole_runtime::{clock::now, health::Gate};
 use prometheus_client::{
     collector::Collector,
@@ -10,7 +11,11 @@ use prometheus_client::{
     metrics::gauge::ConstGauge,
     registry::Registry,
 };
-use rustls::ServerConfig;
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, pem::PemObject as _},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Args, args::CertificateSource, cluster::Client};
@@ -27,10 +32,25 @@ pub(crate) fn register(registry: &mut Registry) -> Expires {
 /// process is stopped before there is a certificate.
 ///
 /// # Errors
-/// If the files cannot be read, or are not a certificate and its key.
+/// If the files cannot be read, or are not a certificate and its key, or if --client-ca has no CA.
 pub(crate) async fn serve(
     args: &Args,
     client: &Client,
+    segment: PathSegment,
+    certified: Gate,
+    expires: Expires,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+    let flags = &args.certificates;
+    let verifier = flags.client_ca.as_deref().map(verifier).transpose()?;
+    let served = serving(args, client, segment, certified, expires, stop).await?;
+    served.map(|served| with_clients(served, verifier)).transpose()
+}
+
+async fn serving(
+    args: &Args,
+    client: &Client,
+    segment: PathSegment,
     certified: Gate,
     expires: Expires,
     stop: &CancellationToken,
@@ -43,11 +63,40 @@ pub(crate) async fn serve(
     }
     let place = flags.place(&args.namespace);
     let lifetimes = Lifetimes::default();
-    let rotator = start_rotator(client.clone(), place, lifetimes, certified, expires, stop.clone());
+    let (client, stopped) = (client.clone(), stop.clone());
+    let rotator = start_rotator(client, place, lifetimes, segment, certified, expires, stopped);
     tokio::select! {
         config = rotator => Ok(Some(config)),
         () = stop.cancelled() => Ok(None),
     }
+}
+
+/// What checks client certificates. A client without one is not refused: it may know the path.
+fn verifier(file: &Path) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let refused =
+        || format!("--client-ca {}: name a PEM file with CA certificates", file.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).with_context(refused)? {
+        roots.add(certificate.with_context(refused)?).with_context(refused)?;
+    }
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build();
+    verifier.with_context(refused)
+}
+
+/// The same configuration with a check of client certificates.
+fn with_clients(
+    served: Arc<ServerConfig>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+) -> anyhow::Result<Arc<ServerConfig>> {
+    let Some(verifier) = verifier else { return Ok(served) };
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(served.crypto_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::clone(&served.cert_resolver));
+    config.alpn_protocols.clone_from(&served.alpn_protocols);
+    config.send_tls13_tickets = served.send_tls13_tickets;
+    config.session_storage = Arc::clone(&served.session_storage);
+    Ok(Arc::new(config))
 }
 
 /// Seconds to the serving certificate's expiry, computed at the scrape.

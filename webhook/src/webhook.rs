@@ -12,6 +12,7 @@ use crate::{
     binding::Binding,
     mutate::mutate,
     pod::{PodHead, PodView},
+    registered_timeout::RegisteredTimeout,
     review::{Audit, Request, Subject},
     sources::ConfiguredSources,
 };
@@ -30,6 +31,7 @@ pub struct Webhook<S> {
     sources: ConfiguredSources,
     settings: Settings,
     metrics: Metrics,
+    registered_timeout: RegisteredTimeout,
 }
 
 /// A pod to create. Only its head is parsed until there is something to inject.
@@ -41,10 +43,18 @@ struct NewPod<'a> {
     uid: &'a str,
 }
 
+impl<S> Webhook<S> {
+    /// How long API servers wait for an answer.
+    pub(crate) fn registered_timeout(&self) -> &RegisteredTimeout {
+        &self.registered_timeout
+    }
+}
+
 impl<S: ServiceAccounts> Webhook<S> {
     /// A webhook that looks up ServiceAccounts in `service_accounts`.
     pub fn new(service_accounts: S, settings: Settings, metrics: Metrics) -> Self {
-        Self { service_accounts, sources: ConfiguredSources::default(), settings, metrics }
+        let (sources, registered_timeout) = Default::default();
+        Self { service_accounts, sources, settings, metrics, registered_timeout }
     }
 
     /// Adds sources of roles besides the ServiceAccounts' annotations.

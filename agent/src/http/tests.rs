@@ -1,7 +1,7 @@
 use super::*;
 use crate::bearer_token::MAX_TOKEN_BYTES;
 use crate::tests::{
-    fixture::{RSA, claims_from},
+    fixture::{RSA, STRANGER, claims_from},
     full_path::{World, world},
 };
 
@@ -131,4 +131,27 @@ async fn a_head_of_24_kb_is_accepted_and_one_byte_more_is_not() {
     }
     let answer = world.send(&request(40_000)).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test]
+async fn bad_tokens_of_an_address_are_limited_and_those_of_others_are_not() {
+    let (world, bad) = (world().await, STRANGER.token("RS256", &claims_from(0)));
+    let service = CredentialsService::of(&world.agent);
+    let ask = async |token: &str, peer: &str| {
+        let request = Request::get("/v1/credentials").header("host", "localhost");
+        let request = request.header("authorization", token).body(()).unwrap();
+        service.answer_to(&request, Some(peer.parse().unwrap())).await.status().as_u16()
+    };
+    let good = world.token();
+    let mut statuses = Vec::new();
+    for _ in 0..100 {
+        statuses.push(ask(&bad, "192.0.2.1").await);
+    }
+    assert_eq!((statuses[0], statuses[99]), (400, 503));
+    assert_eq!(ask(&good, "192.0.2.1").await, 503, "its token is not looked at");
+    assert_eq!(ask(&bad, "192.0.2.2").await, 400);
+    assert_eq!(ask(&good, "192.0.2.2").await, 200);
+    for _ in 0..100 {
+        assert_eq!(ask(&bad, "127.0.0.2").await, 400, "good pods share the node's addresses");
+    }
 }

@@ -150,6 +150,11 @@ impl JwksCache {
         self.0.withdrawals.load(Acquire)
     }
 
+    /// When the current keys were fetched. With other keys a token may be valid that was not.
+    pub(crate) fn fetched(&self) -> Timestamp {
+        self.0.current.load().fetched()
+    }
+
     #[cfg(test)]
     pub(crate) fn withdraw_a_key(&self) {
         self.0.withdrawals.fetch_add(1, Release);

@@ -1,18 +1,18 @@
 //! The listening sockets: inherited from a predecessor, or bound.
 
 use std::{
-    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener},
     path::Path,
     time::Duration,
 };
 
 use podrole_runtime::{
     health::Gate,
-    serve::{Limits, Server},
+    serve::{Limits, Server, is_local},
 };
 use tokio::time::sleep;
 
-use crate::args::Args;
+use crate::{args::Args, http::limits};
 
 /// How often the addresses are checked.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -27,12 +27,7 @@ pub(super) struct Listening {
 /// Inherits or binds the addresses. This comes first, so that a busy port is reported before
 /// anything else starts.
 pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
-    let limits = Limits {
-        // More than `http` accepts, so that a head that is a little too long gets its error in JSON.
-        head_bytes: 32 * 1024,
-        connections_per_peer: args.connections_per_peer,
-        ..Limits::default()
-    };
+    let limits = limits(args.connections_per_peer);
     let mut theirs = predecessors(args.handover.as_deref()).await;
     let mut listening = Listening { servers: Vec::new(), inherited: false };
     for host in &args.bind_hosts {
@@ -109,11 +104,6 @@ pub(super) async fn watch(addresses: Vec<IpAddr>, there: Gate) {
         }
         sleep(BETWEEN_LOOKS).await;
     }
-}
-
-/// Whether this machine has the address: only then can it be bound.
-fn is_local(address: IpAddr) -> bool {
-    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 
 #[cfg(test)]

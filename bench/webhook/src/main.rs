@@ -16,6 +16,7 @@ mod burst;
 mod load;
 mod program;
 mod reviews;
+mod silent;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,10 @@ struct Args {
     /// Seconds for each row of reviews
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+
+    /// Measure only reviews beside silent connections
+    #[arg(long)]
+    silent: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -85,18 +90,29 @@ async fn bench(args: Args) -> anyhow::Result<()> {
         contenders.push(Contender { binary, flags: args.against_flags.clone() });
     }
     let mut table = Table::new(contenders.iter().map(Contender::name));
+    if !args.silent {
+        cost(&args, &contenders, &mut table).await?;
+    }
+    for contender in &contenders {
+        silent::run(&contender.binary, &contender.flags, &mut table).await?;
+    }
+    println!("{table}");
+    Ok(())
+}
+
+/// Measures what ServiceAccounts and reviews cost.
+async fn cost(args: &Args, contenders: &[Contender], table: &mut Table) -> anyhow::Result<()> {
     for count in &args.service_accounts {
-        for contender in &contenders {
-            service_accounts(contender, *count, &mut table).await?;
+        for contender in contenders {
+            service_accounts(contender, *count, table).await?;
         }
     }
-    reviews(&contenders, args.seconds, &mut table).await?;
-    for contender in &contenders {
+    reviews(contenders, args.seconds, table).await?;
+    for contender in contenders {
         let injected = burst::run(&contender.binary, &contender.flags).await?;
         let what = "pods injected of 200, each with a ServiceAccount created in the same second";
         table.add(what, "", f64::from(injected));
     }
-    println!("{table}");
     Ok(())
 }
 

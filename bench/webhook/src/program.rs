@@ -117,7 +117,7 @@ impl Drop for Program {
 }
 
 fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port())
 }
 
 fn client(ca: &str) -> anyhow::Result<Arc<ClientConfig>> {

@@ -57,6 +57,9 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and (ne $values.certificates "files") (or $values.certificateFiles.secret $values.certificateFiles.caBundle) }}
 {{- fail (printf "\n\ncertificateFiles is for certificates: files, and certificates is %s: change one of them" $values.certificates) }}
 {{- end }}
+{{- if and (eq $values.certificates "own") $values.webhook.pathSegment }}
+{{- fail "\n\nwebhook.pathSegment is for certificates: cert-manager or files, and certificates is own, with which the webhook makes a segment of its own: remove it" }}
+{{- end }}
 {{- if and (ne $values.certificates "cert-manager") $values.certManager.issuer }}
 {{- fail (printf "\n\ncertManager.issuer is for certificates: cert-manager, and certificates is %s: change one of them" $values.certificates) }}
 {{- end }}

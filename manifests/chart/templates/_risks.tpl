@@ -18,6 +18,9 @@ podrole is installed in the namespace default, so pods there get no roles. Insta
 {{- if and (eq $values.certificates "files") (not $values.certificateFiles.caBundle) }}
 certificates: files without certificateFiles.caBundle: unless another tool writes the caBundle, the API server trusts only its system's CAs. Set certificateFiles.caBundle.
 {{- end }}
+{{- if and (ne $values.certificates "own") (not $values.webhook.pathSegment) }}
+certificates: {{ $values.certificates }} without webhook.pathSegment: any pod can ask the webhook for the roles and Secrets of any other. Set webhook.pathSegment to a random word of 16 or more characters.
+{{- end }}
 {{- if eq $values.injection.default "all" }}
 injection.default: all: while the webhook is unreachable, pods of every namespace start without credentials. If they must not, label the namespace podrole.io/injection=required.
 {{- end }}

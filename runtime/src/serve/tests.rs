@@ -86,30 +86,75 @@ async fn a_shutdown_waits_for_requests_in_flight() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_all_connections() {
+async fn an_address_at_its_limit_loses_its_own_silent_connection() {
     let limits = Limits { connections_per_peer: 2, ..Limits::default() };
     let router = Router::new().route("/", get(|| async { "hello" }));
     let (address, _shutdown, _running) = start(limits, router).await;
-    let one = TcpStream::connect(address).await.unwrap();
-    let two = TcpStream::connect(address).await.unwrap();
-    let mut three = TcpStream::connect(address).await.unwrap();
-    let mut answer = String::new();
-    // Closed, or reset if the close came before the read.
-    let _ = three.read_to_string(&mut answer).await;
-    assert_eq!(answer, "");
-    drop((one, two));
+    let mut one = TcpStream::connect(address).await.unwrap();
+    let mut two = TcpStream::connect(address).await.unwrap();
     let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    for _ in 0..100 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut answer = String::new();
-        let _ = stream.write_all(request.as_bytes()).await;
-        let _ = stream.read_to_string(&mut answer).await;
-        if answer.ends_with("hello") {
-            return;
-        }
-        sleep(Duration::from_millis(20)).await;
+    assert!(ask(address, request).await.ends_with("hello"));
+    let closed = timeout(Duration::from_secs(5), one.read(&mut [0; 1])).await;
+    assert!(!matches!(closed.unwrap(), Ok(1..)), "the oldest received data");
+    two.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    two.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_arrives_too_slowly_is_closed_and_a_quiet_connection_is_not() {
+    let limits = Limits { head: Duration::from_millis(100), ..Limits::default() };
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let (address, _shutdown, _running) = start(limits, router).await;
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    for _ in 0..2 {
+        kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        assert!(kept.read(&mut [0; 512]).await.unwrap() > 0);
+        sleep(Duration::from_millis(300)).await;
     }
-    panic!("no connection was accepted after the others closed");
+    let begun = Instant::now();
+    kept.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    let closed = timeout(Duration::from_secs(5), kept.read(&mut [0; 1])).await;
+    assert_eq!(closed.unwrap().unwrap(), 0, "the connection stayed open");
+    assert!(begun.elapsed() >= Duration::from_millis(95), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_handler_learns_when_the_first_byte_of_a_request_came() {
+    let age = |Extension(Began(began)): Extension<Began>, body: String| async move {
+        format!("{} {}", body.len(), began.elapsed() >= Duration::from_millis(200))
+    };
+    let router = Router::new().route("/", axum::routing::post(age));
+    let (address, _shutdown, _running) = start(Limits::default(), router).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n").await.unwrap();
+    sleep(Duration::from_millis(210)).await;
+    stream.write_all(b"content-length: 3\r\n\r\nabc").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("3 true"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_is_given_up_when_the_memory_for_all_is_needed() {
+    let limits = Limits { request_bytes: 256 * 1024, ..Limits::default() };
+    let length = |body: axum::body::Bytes| async move { body.len().to_string() };
+    let router = Router::new().route("/", axum::routing::post(length));
+    let (address, _shutdown, _running) = start(limits, router).await;
+    let head = |length: usize| {
+        let head = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length:";
+        format!("{head} {length}\r\n\r\n")
+    };
+    let mut large = TcpStream::connect(address).await.unwrap();
+    large.write_all(head(200_000).as_bytes()).await.unwrap();
+    large.write_all(&vec![b'a'; 199_999]).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    let small = "a".repeat(100_000);
+    let answer = ask(address, &format!("{}{small}", head(small.len()))).await;
+    assert!(answer.ends_with("100000"), "{answer}");
+    let closed = timeout(Duration::from_secs(5), large.read(&mut [0; 1])).await;
+    assert!(!matches!(closed.unwrap(), Ok(1..)), "the larger one was answered");
 }
 
 #[tokio::test]
@@ -145,11 +190,11 @@ async fn a_shared_socket_keeps_serving_when_the_first_server_ends() {
 }
 
 #[tokio::test]
-async fn at_the_limit_the_longest_idle_connection_is_closed_and_a_busy_one_is_not() {
+async fn at_the_limit_a_silent_connection_is_closed_first_and_a_busy_one_is_not() {
     let router = Router::new().route("/", get(|| async { "hello" })).route(
         "/slow",
         get(|| async {
-            sleep(Duration::from_millis(1500)).await;
+            sleep(Duration::from_millis(500)).await;
             "slow"
         }),
     );
@@ -158,20 +203,17 @@ async fn at_the_limit_the_longest_idle_connection_is_closed_and_a_busy_one_is_no
     let asked = tokio::spawn(async move {
         ask(address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await
     });
-    let mut silent = TcpStream::connect(address).await.unwrap();
     sleep(Duration::from_millis(20)).await;
     let mut kept = TcpStream::connect(address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut answer = [0; 512];
     kept.write_all(request).await.unwrap();
-    assert!(kept.read(&mut answer).await.unwrap() > 0);
-    let begun = Instant::now();
+    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0);
+    let mut silent = TcpStream::connect(address).await.unwrap();
     let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(answer.ends_with("hello"), "{answer}");
-    // The new connection waited until another had been idle for a second.
-    assert!(begun.elapsed() > Duration::from_millis(900), "{:?}", begun.elapsed());
-    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0, "it was idle longest");
+    let closed = timeout(Duration::from_secs(5), silent.read(&mut [0; 1])).await;
+    assert!(!matches!(closed.unwrap(), Ok(1..)), "the silent one received data");
     kept.write_all(request).await.unwrap();
-    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it was idle for a shorter time");
+    assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it had an answered request");
     assert!(asked.await.unwrap().ends_with("slow"), "it was busy");
 }

@@ -19,11 +19,10 @@ async fn register(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) {
     let mut configuration: ValidatingWebhookConfiguration = serde_saphyr::from_str(&yaml).unwrap();
     configuration.metadata.name = Some(format!("podrole-{}", namespace.name()));
     for entry in configuration.webhooks.iter_mut().flatten() {
-        let path = entry.client_config.service.take().and_then(|service| service.path).unwrap();
         entry.client_config = WebhookClientConfig {
             ca_bundle: Some(ByteString(webhook.ca_pem.as_bytes().to_vec())),
             service: None,
-            url: Some(format!("https://{}{path}", webhook.daemon.address)),
+            url: Some(format!("https://{}/validate", webhook.daemon.address)),
         };
         let selector = entry.namespace_selector.get_or_insert_default();
         let name = ("kubernetes.io/metadata.name".to_owned(), namespace.name().to_owned());

@@ -3,7 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use podrole_certs::RotatorConfig;
+use podrole_certs::{RotatorConfig, Route};
+
+use super::check::segment;
+
+/// The entries of our webhook configurations, and what they call.
+const ROUTES: [(&str, &str); 3] = [
+    ("required.podrole.io", "/mutate/required"),
+    ("enabled.podrole.io", "/mutate"),
+    ("warnings.podrole.io", "/validate"),
+];
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug, Args)]
@@ -35,6 +44,15 @@ pub struct CertificateArgs {
     /// With `own`: the webhook configurations whose caBundle to maintain
     #[arg(long, default_value = "podrole", value_name = "NAME")]
     pub webhook_configuration: String,
+
+    /// With `files`: a part of the path that only the webhook configuration names, and without which
+    /// a caller gets 404: /SEGMENT/mutate, /SEGMENT/mutate/required, /SEGMENT/validate
+    #[arg(long, env = "PODROLE_PATH_SEGMENT", value_name = "SEGMENT", value_parser = segment)]
+    pub path_segment: Option<String>,
+
+    /// CA certificates, PEM: a caller with a client certificate of one of them needs no segment
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Where the serving certificate comes from.
@@ -56,6 +74,9 @@ impl CertificateArgs {
             secret: self.ca_secret.clone(),
             names: [service].into_iter().chain(self.tls_name.iter().cloned()).collect(),
             configuration: self.webhook_configuration.clone(),
+            routes: ROUTES
+                .map(|(webhook, path)| Route { webhook: webhook.to_owned(), path: path.to_owned() })
+                .to_vec(),
         }
     }
 }

@@ -19,6 +19,12 @@ pub(super) fn file(text: &str) -> Result<String, &'static str> {
     legal.then(|| text.to_owned()).ok_or("set a file name without a slash")
 }
 
+pub(super) fn segment(text: &str) -> Result<String, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let legal = text.len() >= 16 && text.bytes().all(allowed);
+    legal.then(|| text.to_owned()).ok_or("set 16 or more of A-Z a-z 0-9 - . _ ~")
+}
+
 pub(super) fn http_url(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with("http://") || text.starts_with("https://");
     legal.then(|| text.to_owned()).ok_or("set a URL that starts with http:// or https://")

@@ -123,3 +123,15 @@ fn expired_live_answers_are_dropped() {
     cache.record_live([(other, None)], now + Duration::from_secs(6));
     assert_eq!(cache.live.len(), 1);
 }
+
+#[test]
+fn names_that_were_made_up_need_bounded_memory() {
+    let (mut cache, now) = (listed(None), Instant::now());
+    let made_up = |number| ServiceAccountRef::new("shop", &format!("made-up-{number}")).unwrap();
+    cache.record_live((0..2 * MAX_MISSING).map(|number| (made_up(number), None)), now);
+    assert_eq!(cache.live.len(), MAX_MISSING);
+    cache.record_live([(service_account(), Some(found(2, Some("a"))))], now);
+    assert_eq!(answer(&cache, now), "a");
+    cache.record_live([(service_account(), None)], now);
+    assert_eq!(answer(&cache, now), "missing");
+}

@@ -1,5 +1,7 @@
 //! Registered webhook configurations: deleting our own, and listing those of others.
 
+use std::time::Duration;
+
 use k8s_openapi::{
     api::admissionregistration::v1::{
         MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations,
@@ -16,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::errors::root;
 use crate::{
     conflicts::{Entry, Registered},
+    registered_timeout,
     selector::{Condition, Requirement, Selector},
 };
 
@@ -96,9 +99,16 @@ fn entry(webhook: MutatingWebhook) -> Entry {
         host: host(&webhook.client_config),
         ca_bundle: ca_bundle(&webhook.client_config),
         path: path(webhook.client_config),
+        timeout: timeout(webhook.timeout_seconds),
         matches_new_pods: rules.iter().any(matches_new_pods),
         namespaces: selector(webhook.namespace_selector.unwrap_or_default()),
     }
+}
+
+/// The API server writes its default into each configuration, so it is always there.
+fn timeout(seconds: Option<i32>) -> Duration {
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or(registered_timeout::DEFAULT, Duration::from_secs)
 }
 
 fn matches_new_pods(rule: &RuleWithOperations) -> bool {

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::{registered_timeout::RegisteredTimeout, registration_monitor::monitor};
 use std::path::Path;
 
 /// Lines to send over the watch.
@@ -166,8 +167,8 @@ async fn without_permission_to_list_configurations_the_monitor_logs_it_and_goes_
     let error = registered(&client).await.unwrap_err();
     assert!(matches!(error, ListError::Forbidden), "{error}");
     assert!(error.to_string().contains("to list mutatingwebhookconfigurations"));
-    let metrics = Metrics::default();
-    let monitoring = crate::registration_monitor::monitor(&client, "podrole", &metrics, None);
+    let (metrics, timeout_of) = (Metrics::default(), RegisteredTimeout::default());
+    let monitoring = monitor(&client, "podrole", &metrics, &timeout_of, None);
     assert!(timeout(Duration::from_millis(300), monitoring).await.is_err(), "it ended the process");
 }
 

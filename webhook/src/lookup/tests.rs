@@ -74,7 +74,7 @@ fn lookup(server: &FakeApiServer, role: &str) -> Arc<Lookup<FakeApiServer>> {
         cache.list(service_account("app"), &found(1, role));
         cache.end_list();
     });
-    Arc::new(Lookup::new(cache, server.clone(), Metrics::default()))
+    Arc::new(Lookup::new(cache, NamespaceCache::default(), server.clone(), Metrics::default()))
 }
 
 async fn role_of(lookup: &Lookup<FakeApiServer>, name: &str, patience: Duration) -> String {
@@ -98,7 +98,12 @@ async fn a_role_in_the_cache_needs_no_live_read() {
 #[tokio::test]
 async fn unsynced_is_not_no_role() {
     let server = server(Ok(None), Duration::ZERO);
-    let lookup = Lookup::new(SharedCache::default(), server.clone(), Metrics::default());
+    let lookup = Lookup::new(
+        SharedCache::default(),
+        NamespaceCache::default(),
+        server.clone(),
+        Metrics::default(),
+    );
     assert_eq!(role_of(&lookup, "app", LONG).await, "Unsynced");
     assert_eq!(server.reads.load(SeqCst), 0);
 }
@@ -166,7 +171,7 @@ async fn the_watch_may_answer_before_the_live_read() {
 async fn under_the_rate_limit_the_cache_answers_and_an_unknown_service_account_is_an_error() {
     let server = server(Ok(None), Duration::ZERO);
     let lookup = lookup(&server, "");
-    lookup.exhaust_rate_limit();
+    lookup.exhaust_budget();
     let patience = Duration::from_millis(50);
     assert_eq!(role_of(&lookup, "app", patience).await, "no role");
     assert_eq!(role_of(&lookup, "other", patience).await, "Busy");
@@ -188,7 +193,7 @@ async fn two_hundred_roles_and_pods_in_one_second_are_found_while_the_watch_lags
     for name in &names {
         lock(&server.objects).insert(service_account(name), found(1, ""));
     }
-    let lookup = Lookup::new(cache, server.clone(), Metrics::default());
+    let lookup = Lookup::new(cache, NamespaceCache::default(), server.clone(), Metrics::default());
     let pods = names.iter().enumerate().map(|(index, name)| {
         let (server, lookup) = (&server, &lookup);
         async move {
@@ -247,4 +252,55 @@ async fn a_failed_list_is_an_error_for_every_waiter() {
     let all = names.iter().map(|name| role_of(&lookup, name, LONG));
     let results = futures::future::join_all(all).await;
     assert!(results.iter().all(|result| result == "Failed"), "{results:?}");
+}
+
+/// Reviews of made-up ServiceAccounts arrive for five seconds, and once a second a pod of a new
+/// ServiceAccount in `shop`.
+async fn found_under_attack(made_up: impl Fn(u64) -> ServiceAccountRef) -> Vec<String> {
+    let server = server(Ok(None), Duration::from_millis(5));
+    let (cache, existing) = (SharedCache::default(), NamespaceCache::default());
+    cache.change(|cache| {
+        cache.begin_list();
+        cache.end_list();
+    });
+    for namespace in ["shop", "hostile"] {
+        existing.put(namespace.to_owned(), podrole_identity::GuardRail::default());
+    }
+    let lookup = Arc::new(Lookup::new(cache, existing, server.clone(), Metrics::default()));
+    let attack = tokio::spawn({
+        let (lookup, made_up) = (Arc::clone(&lookup), (0..2000).map(made_up).collect::<Vec<_>>());
+        async move {
+            for made_up in made_up {
+                let lookup = Arc::clone(&lookup);
+                tokio::spawn(async move { drop(lookup.find(&made_up, 10 * LONG).await) });
+                sleep(Duration::from_millis(4)).await;
+            }
+        }
+    });
+    let mut roles = Vec::new();
+    for second in 0..5 {
+        sleep(Duration::from_secs(1)).await;
+        let name = format!("new-{second}");
+        lock(&server.objects).insert(service_account(&name), found(2, &name));
+        roles.push(role_of(&lookup, &name, Duration::from_millis(1500)).await);
+    }
+    attack.abort();
+    roles
+}
+
+#[tokio::test(start_paused = true)]
+async fn reviews_of_made_up_namespaces_do_not_starve_a_real_one() {
+    let made_up = |number| ServiceAccountRef::new(&format!("made-up-{number}"), "app").unwrap();
+    let roles = found_under_attack(made_up).await;
+    assert_eq!(roles, ["new-0", "new-1", "new-2", "new-3", "new-4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reviews_of_another_or_the_same_namespace_do_not_starve_one() {
+    for namespace in ["hostile", "shop"] {
+        let made_up =
+            |number| ServiceAccountRef::new(namespace, &format!("made-up-{number}")).unwrap();
+        let roles = found_under_attack(made_up).await;
+        assert_eq!(roles, ["new-0", "new-1", "new-2", "new-3", "new-4"], "{namespace}");
+    }
 }

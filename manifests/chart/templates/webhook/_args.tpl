@@ -14,6 +14,9 @@
 --ca-secret={{ $name }}-webhook-ca
 {{- else }}
 --certificates=files
+{{- with .Values.webhook.pathSegment }}
+--path-segment={{ . }}
+{{- end }}
 {{- end }}
 {{ include "podrole.grantFlags" . }}
 --container-credentials-full-uri={{ include "podrole.agentUri" . }}

@@ -1,10 +1,18 @@
-{{/* "podrole.client" (list . "/mutate"): the address that the API server calls. */}}
+{{/*
+"podrole.client" (list . "/mutate"): the address that the API server calls. With certificates: own the webhook writes the path,
+which has a secret part, and an upgrade must not erase it.
+*/}}
 {{- define "podrole.client" -}}
 {{- $root := index . 0 -}}
-service: {namespace: {{ $root.Release.Namespace }}, name: {{ include "podrole.name" $root }}-webhook, path: {{ index . 1 }}}
+service: {namespace: {{ $root.Release.Namespace }}, name: {{ include "podrole.name" $root }}-webhook{{ include "podrole.path" . }}}
 {{- with $root.Values.certificateFiles.caBundle }}
 caBundle: {{ . }}
 {{- end }}
+{{- end }}
+
+{{- define "podrole.path" -}}
+{{- $values := (index . 0).Values -}}
+{{- if ne $values.certificates "own" }}, path: {{ with $values.webhook.pathSegment }}/{{ . }}{{ end }}{{ index . 1 }}{{ end }}
 {{- end }}
 
 {{/* cert-manager writes the caBundle; with certificates: own the webhook does. */}}
