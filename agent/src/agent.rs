@@ -20,7 +20,10 @@ use crate::{
     node::{Liveness, PodFacts},
     peer::{PeerVerdict, VerifyPeer},
     refusal::Refusal,
-    resolve::{self, Decision, NamespaceFacts, RequestFacts, ResolveError, ServiceAccounts},
+    resolve::{
+        self, Decision, LookupError, NamespaceFacts, RequestFacts, ResolveError,
+        ServiceAccountFacts, ServiceAccounts,
+    },
     token::Caller,
     verify::{Verdict, Verifier},
 };
@@ -224,10 +227,8 @@ impl Agent {
     ) -> Result<(Decision, Arc<NamespaceFacts>, u64), ResolveError> {
         let service_account = &caller.service_account;
         let name = service_account.namespace().to_owned();
-        let (facts, namespace) = tokio::join!(
-            self.service_accounts.find(service_account),
-            self.options.namespaces.find(&name)
-        );
+        let (facts, namespace) =
+            tokio::join!(self.service_account(caller), self.options.namespaces.find(&name));
         let (facts, namespace) = (facts?, namespace?);
         let namespace = namespace.ok_or(ResolveError::NoNamespace(name))?;
         let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
@@ -241,6 +242,21 @@ impl Agent {
         let state = facts.as_ref().map(|facts| facts.version.as_str()).unwrap_or_default();
         let version = resolve::version(&list, service_account, state);
         Ok((decision, namespace, version))
+    }
+
+    /// The caller's ServiceAccount. If it is not the token's, it is looked up again: the token is newer than an answer that
+    /// shows no ServiceAccount, or an earlier one of that name.
+    async fn service_account(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<Arc<ServiceAccountFacts>>, LookupError> {
+        let name = &caller.service_account;
+        let facts = self.service_accounts.find(name).await?;
+        if facts.as_ref().is_some_and(|facts| facts.uid == caller.service_account_uid) {
+            return Ok(facts);
+        }
+        self.service_accounts.doubt(name);
+        self.service_accounts.find(name).await
     }
 
     fn cache_key(&self, caller: &Caller, decision: Decision) -> CacheKey {

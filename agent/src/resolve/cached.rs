@@ -300,6 +300,12 @@ where
         self.look(name).boxed()
     }
 
+    fn doubt(&self, name: &K) {
+        if let Some(entry) = self.shared.known.get(name) {
+            entry.lock().doubt(self.shared.clock.steady());
+        }
+    }
+
     fn fresh_until(&self, name: &K) -> Option<Timestamp> {
         self.shared.known.get(name)?.lock().fresh_until(self.shared.clock.steady())
     }

@@ -26,6 +26,10 @@ pub trait Lookup<K, V>: Send + Sync + 'static {
     /// If the API server does not answer and no earlier value is known.
     fn find<'a>(&'a self, name: &'a K) -> BoxFuture<'a, LookupResult<V>>;
 
+    /// The value contradicts what the caller knows, so it may have changed since it was looked up: the next
+    /// [`Self::find`] looks it up anew, unless that was done just now.
+    fn doubt(&self, _: &K) {}
+
     /// Until when [`Self::find`] returns the same value, by [`crate::clock::Clock::steady`], or `None` if it looks the
     /// value up each time.
     fn fresh_until(&self, _: &K) -> Option<Timestamp> {

@@ -215,6 +215,18 @@ async fn a_deleted_service_account_ends_it_within_5_s() {
 }
 
 #[tokio::test]
+async fn a_service_account_that_was_just_created_again_is_looked_up_for_its_new_pods() {
+    let setup = Setup::start();
+    let name = "shop/app".parse().unwrap();
+    setup.accounts.remove(&name);
+    assert_eq!(setup.ask().await, 404);
+    let facts = ServiceAccountFacts { uid: "sa-uid".to_owned(), ..Default::default() };
+    setup.accounts.insert(name, facts);
+    setup.pass(1);
+    assert_eq!(setup.ask().await, 200, "its absence was known for 4 s");
+}
+
+#[tokio::test]
 async fn a_changed_guard_rail_ends_it_within_5_s() {
     let setup = Setup::start();
     setup.warm().await;

@@ -15,6 +15,8 @@ const ERROR_TTL: SignedDuration = SignedDuration::from_secs(1);
 /// An attempt that begins so soon after the last answer was asked for confirms it in time: until the attempt ends, the
 /// answer may be used.
 const PROMPT: SignedDuration = SignedDuration::from_secs(5);
+/// How old an answer must be to be doubted.
+const DOUBT: SignedDuration = SignedDuration::from_millis(250);
 /// An attempt that has not ended after this time will not: it ends by itself after 5 s.
 const LOST: SignedDuration = SignedDuration::from_secs(8);
 /// A name that is read [`HOT_READS`] times within this time is hot.
@@ -177,6 +179,17 @@ impl<V> State<V> {
         }
     }
 
+    /// The answer contradicts a token, which was issued after what it shows: an object that was just created, or created
+    /// again. It is asked for again, but not for each request with such a token.
+    pub(super) fn doubt(&mut self, now: Timestamp) {
+        if let Some(answer) = &mut self.answer
+            && now.duration_since(answer.asked) >= DOUBT
+        {
+            self.watched = false;
+            answer.asked = now.saturating_sub(PROMPT + DOUBT).unwrap_or(answer.asked);
+        }
+    }
+
     /// Until when a request gets the same answer without a look-up.
     pub(super) fn fresh_until(&self, now: Timestamp) -> Option<Timestamp> {
         let answer = self.answer.as_ref()?;
@@ -279,6 +292,17 @@ mod tests {
         assert!(matches!(state.step(at(3_600_001)), Step::Begin(_)));
         let meanwhile = state.meanwhile(&Health::default(), at(3_600_301));
         assert_eq!(meanwhile, Some(Ok(Some(1.into()))), "it was current until then");
+    }
+
+    #[test]
+    fn a_doubted_answer_is_asked_for_again_but_not_at_once() {
+        let mut state = known();
+        state.set_watched();
+        state.doubt(at(249));
+        assert_eq!(answer(state.step(at(249))), Ok(Some(1.into())));
+        state.doubt(at(250));
+        assert!(matches!(state.step(at(250)), Step::Begin(_)), "though a watch shows no change");
+        assert_eq!(state.meanwhile(&Health::default(), at(600)), None, "it is not used meanwhile");
     }
 
     #[test]
