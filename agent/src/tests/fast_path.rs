@@ -15,7 +15,7 @@ use podrole_identity::{AssociationList, Exchange, PermittedRoles};
 use podrole_runtime::latest::Latest;
 use serde_json::json;
 
-use super::fixture::{ROLE, RSA, at, claims, credentials, keys, rules};
+use super::fixture::{NOW, ROLE, RSA, at, claims, credentials, keys, rules};
 use crate::{
     Agent, AgentConfig, AgentOptions,
     bearer_token::{BearerToken, PresentedToken, tests::bearer},
@@ -288,11 +288,15 @@ async fn a_withdrawn_key_and_an_expired_token_end_it_at_once() {
 
 #[tokio::test]
 async fn an_expired_token_and_a_stale_look_up_each_end_it() {
-    let setup = Setup::start();
+    let mut setup = Setup::start();
+    // It ends before its session must be refreshed.
+    let mut claims = claims();
+    claims["exp"] = (NOW + 600).into();
+    setup.token = RSA.token("RS256", &claims);
     setup.warm().await;
-    setup.seconds.fetch_add(3600 + 60, SeqCst);
+    setup.seconds.fetch_add(600 + 60, SeqCst);
     assert!(!setup.is_fast(), "the token expired");
-    setup.seconds.fetch_sub(3600 + 60, SeqCst);
+    setup.seconds.fetch_sub(1, SeqCst);
     assert!(setup.is_fast());
     setup.steady_seconds.fetch_add(4, SeqCst);
     assert!(!setup.is_fast(), "the ServiceAccount must be looked up again");
