@@ -29,6 +29,7 @@ mod guard_rail;
 mod injection;
 mod opt_in;
 mod partition;
+mod patterns;
 mod permitted_roles;
 mod permitted_secrets;
 mod provider;

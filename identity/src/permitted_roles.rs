@@ -1,6 +1,6 @@
 //! A namespace's guard-rail: the roles that its pods may get, whatever their ServiceAccounts say.
 
-use crate::{ArnError, RoleArn, glob::matches};
+use crate::{ArnError, RoleArn, glob::matches, patterns::read_patterns};
 
 /// The Namespace annotation that holds the guard-rail: ARN patterns, separated by
 /// commas or whitespace.
@@ -42,14 +42,9 @@ impl PermittedRoles {
         let Some(text) = annotation else {
             return Self::Any;
         };
-        let patterns = text.split(|c: char| c == ',' || c.is_whitespace());
-        let patterns = patterns.filter(|pattern| !pattern.is_empty()).zip(1..);
-        let read = patterns.map(|(pattern, index)| {
-            RolePattern::read(pattern).map_err(|error| PermittedRolesError { index, error })
-        });
-        match read.collect() {
+        match read_patterns(text, RolePattern::read) {
             Ok(patterns) => Self::Only(patterns),
-            Err(error) => Self::Malformed(error),
+            Err((index, error)) => Self::Malformed(PermittedRolesError { index, error }),
         }
     }
 

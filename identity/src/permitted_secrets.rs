@@ -1,6 +1,6 @@
 //! A namespace's guard-rail: the Secrets that annotations may add to its pods.
 
-use crate::glob::matches;
+use crate::{glob::matches, patterns::read_patterns};
 
 /// The Namespace annotation that holds the guard-rail: patterns of names, separated by commas or
 /// whitespace.
@@ -40,14 +40,9 @@ impl PermittedSecrets {
         let Some(text) = annotation else {
             return Self::Any;
         };
-        let patterns = text.split(|c: char| c == ',' || c.is_whitespace());
-        let patterns = patterns.filter(|pattern| !pattern.is_empty()).zip(1..);
-        let read = patterns.map(|(pattern, index)| {
-            SecretPattern::read(pattern).ok_or(PermittedSecretsError { index })
-        });
-        match read.collect() {
+        match read_patterns(text, |pattern| SecretPattern::read(pattern).ok_or(())) {
             Ok(patterns) => Self::Only(patterns),
-            Err(error) => Self::Malformed(error),
+            Err((index, ())) => Self::Malformed(PermittedSecretsError { index }),
         }
     }
 
