@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::{
     CaBundle,
     client_config::{ClientConfig, Route},
-    path_segment,
+    path_segment::PathSegment,
 };
 
 /// The Secret's key for the CAs with their private keys.
@@ -107,7 +107,7 @@ impl Cluster {
         let unreadable = stored.is_some() && ca_bundle.is_none();
         let segment = secret.data.as_ref().and_then(|data| data.get(SEGMENT));
         let segment = segment.and_then(|segment| String::from_utf8(segment.0.clone()).ok());
-        let segment = segment.filter(|segment| path_segment::is_usable(segment));
+        let segment = segment.filter(|segment| PathSegment::is_usable(segment));
         Ok(SharedSecret { secret, ca_bundle, unreadable, segment })
     }
 

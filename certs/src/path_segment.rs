@@ -29,6 +29,13 @@ impl PathSegment {
         known
     }
 
+    /// Whether a text can be a segment: long enough not to be found by trying, and a part of a URL's path as it is.
+    #[must_use]
+    pub fn is_usable(text: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        text.len() >= SHORTEST && text.bytes().all(allowed)
+    }
+
     pub(crate) fn set(&self, segment: &str) {
         self.0.store(Some(Arc::new(segment.to_owned())));
     }
@@ -52,12 +59,6 @@ impl fmt::Debug for PathSegment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PathSegment").field(&self.0.load().is_some()).finish()
     }
-}
-
-/// Whether a stored segment can be a part of a URL's path as it is.
-pub(crate) fn is_usable(segment: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    segment.len() >= SHORTEST && segment.bytes().all(allowed)
 }
 
 /// Makes a new segment.
@@ -99,6 +100,7 @@ mod tests {
         let (one, two) = (generate().unwrap(), generate().unwrap());
         assert_ne!(one, two);
         assert_eq!(one.len(), 40);
+        let is_usable = PathSegment::is_usable;
         assert!(is_usable(&one) && !is_usable("short") && !is_usable(&"a/".repeat(20)));
     }
 }

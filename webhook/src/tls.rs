@@ -43,32 +43,19 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<Option<Arc<ServerConfig>>> {
     let flags = &args.certificates;
     let verifier = flags.client_ca.as_deref().map(verifier).transpose()?;
-    let served = serving(args, client, segment, certified, expires, stop).await?;
-    served.map(|served| with_clients(served, verifier)).transpose()
-}
-
-async fn serving(
-    args: &Args,
-    client: &Client,
-    segment: PathSegment,
-    certified: Gate,
-    expires: Expires,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<Arc<ServerConfig>>> {
-    let flags = &args.certificates;
-    if flags.certificates == CertificateSource::Files {
+    let served = if flags.certificates == CertificateSource::Files {
         let config = watch_files(&flags.tls_cert, &flags.tls_key, expires, stop.clone()).await?;
         certified.open();
-        return Ok(Some(config));
-    }
-    let place = flags.place(&args.namespace);
-    let lifetimes = Lifetimes::default();
-    let (client, stopped) = (client.clone(), stop.clone());
-    let rotator = start_rotator(client, place, lifetimes, segment, certified, expires, stopped);
-    tokio::select! {
-        config = rotator => Ok(Some(config)),
-        () = stop.cancelled() => Ok(None),
-    }
+        config
+    } else {
+        let (client, place, stopped) = (client.clone(), flags.place(&args.namespace), stop.clone());
+        let lifetimes = Lifetimes::default();
+        tokio::select! {
+            config = start_rotator(client, place, lifetimes, segment, certified, expires, stopped) => config,
+            () = stop.cancelled() => return Ok(None),
+        }
+    };
+    with_clients(served, verifier).map(Some)
 }
 
 /// What checks client certificates. A client without one is not refused: it may know the path.

@@ -1,5 +1,7 @@
 //! Rejects values at the start that the API server would reject in every pod.
 
+use podrole_certs::PathSegment;
+
 pub(super) fn absolute(text: &str) -> Result<String, &'static str> {
     let legal = text.starts_with('/') && text.len() > 1 && !text.contains(':');
     legal.then(|| text.to_owned()).ok_or("set an absolute path without a colon")
@@ -20,9 +22,9 @@ pub(super) fn file(text: &str) -> Result<String, &'static str> {
 }
 
 pub(super) fn segment(text: &str) -> Result<String, &'static str> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let legal = text.len() >= 16 && text.bytes().all(allowed);
-    legal.then(|| text.to_owned()).ok_or("set 16 or more of A-Z a-z 0-9 - . _ ~")
+    PathSegment::is_usable(text)
+        .then(|| text.to_owned())
+        .ok_or("set 16 or more of A-Z a-z 0-9 - . _ ~")
 }
 
 pub(super) fn http_url(text: &str) -> Result<String, &'static str> {
