@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use podrole_runtime::host_name::without_port;
+
 /// The names of the agent. A request for any other name comes from a browser that DNS rebinding
 /// led here, not from an SDK.
 #[derive(Clone, Debug)]
@@ -32,17 +34,6 @@ impl Hosts {
         name.parse().is_ok_and(|address: IpAddr| {
             self.addresses.contains(&address) || (self.loopback && address.is_loopback())
         })
-    }
-}
-
-fn without_port(host: &str) -> &str {
-    if let Some((name, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return name;
-    }
-    match host.split_once(':') {
-        // A single colon separates a port; several belong to an IPv6 address without brackets.
-        Some((name, port)) if !port.contains(':') => name,
-        _ => host,
     }
 }
 

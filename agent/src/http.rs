@@ -21,7 +21,8 @@ use http_body_util::Full;
 use podrole_identity::CREDENTIALS_PATH;
 use podrole_runtime::{
     clock::now,
-    serve::{Answerer, Limits, Peer, RequestBody, is_local},
+    local_address::is_local,
+    serve::{Answerer, Limits, Peer, RequestBody},
 };
 use tokio::time::{Instant, timeout};
 

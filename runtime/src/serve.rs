@@ -33,7 +33,6 @@ pub use in_flight::RequestBody;
 use in_flight::Requests;
 pub use limits::Limits;
 use peer_key::PeerKeys;
-pub use peer_key::is_local;
 use seating::{Seat, Seating, Welcome};
 
 /// How long a new connection waits before it looks for a place again.

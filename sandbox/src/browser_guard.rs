@@ -12,6 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use podrole_runtime::host_name::without_port;
 
 /// Last labels that no one can register under, or that resolve only inside a cluster, a machine or a home.
 const LOCAL: [&str; 8] =
@@ -86,13 +87,9 @@ impl BrowserGuard {
     }
 }
 
-/// The name or address in an authority, without a port, brackets and a final dot, in lower case.
+/// The name or address in an authority, without a final dot, in lower case.
 fn host_name(authority: &str) -> String {
-    let name = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    name.trim_end_matches('.').to_ascii_lowercase()
+    without_port(authority).trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// Rejects with 403 what [`BrowserGuard::check`] rejects.

@@ -1,9 +1,8 @@
 //! Whose address a request comes from.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
-};
+use std::net::IpAddr;
+
+use podrole_runtime::local_address::is_on_a_link;
 
 use super::pod_facts::PodFacts;
 
@@ -39,21 +38,6 @@ impl AddressHolder {
             known => known,
         }
     }
-}
-
-/// Whether the kernel binds to the address, which it does only to those of its own links. Nothing is sent.
-fn is_on_a_link(address: IpAddr) -> bool {
-    /// Reserved for documentation. If the kernel binds to it, it binds to all (`ip_nonlocal_bind`).
-    const NOWHERE: [IpAddr; 2] = [
-        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-    ];
-    let binds = |address: IpAddr| match UdpSocket::bind((address, 0)) {
-        Ok(_) => true,
-        Err(error) => error.kind() != io::ErrorKind::AddrNotAvailable,
-    };
-    let nowhere = NOWHERE[usize::from(address.is_ipv6())];
-    binds(address) && UdpSocket::bind((nowhere, 0)).is_err()
 }
 
 #[cfg(test)]

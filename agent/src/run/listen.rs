@@ -8,7 +8,8 @@ use std::{
 
 use podrole_runtime::{
     health::Gate,
-    serve::{Limits, Server, is_local},
+    local_address::is_local,
+    serve::{Limits, Server},
 };
 use tokio::time::sleep;
 

@@ -1,12 +1,10 @@
 //! Which connections count as those of one client.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr, UdpSocket},
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use tokio::time::Instant;
+
+use crate::local_address::is_local;
 
 /// How long it is remembered whether an address is this machine's.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -59,12 +57,6 @@ impl PeerKeys {
 
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
-}
-
-/// Whether this machine has the address: only then can it be bound.
-#[must_use]
-pub fn is_local(address: IpAddr) -> bool {
-    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 
 #[cfg(test)]
