@@ -72,8 +72,9 @@ impl Requests {
         has_body: bool,
         clock: Option<Arc<HeadClock>>,
     ) -> InFlight {
-        let served = seat.begin(!has_body);
+        seat.begin(!has_body);
         let account = has_body.then(|| {
+            let served = seat.is_served();
             let (mut state, give_up) = (self.lock(), CancellationToken::new());
             let id = state.bytes.begin(seat.peer, served);
             state.give_up.insert(id, give_up.clone());
@@ -81,7 +82,9 @@ impl Requests {
         });
         let (whole, answered) = (AtomicBool::new(!has_body), AtomicBool::new(false));
         let in_flight = InFlight { seat: Arc::clone(seat), whole, answered, account, clock };
-        in_flight.add(OVERHEAD_BYTES + head_bytes(uri, headers));
+        if has_body {
+            in_flight.add(OVERHEAD_BYTES + head_bytes(uri, headers));
+        }
         in_flight
     }
 

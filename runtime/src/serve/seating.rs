@@ -133,12 +133,14 @@ impl Seat {
         self.seating.lock().seats.advance(self.id, Stage::Open);
     }
 
-    /// A request has begun; `whole` if nothing of it is missing. Returns whether its client has had
-    /// a request answered before.
-    pub(super) fn begin(&self, whole: bool) -> bool {
-        let mut state = self.seating.lock();
-        state.seats.begin(self.id, Instant::now(), whole);
-        state.seats.is_served(self.id)
+    /// A request has begun; `whole` if nothing of it is missing.
+    pub(super) fn begin(&self, whole: bool) {
+        self.seating.lock().seats.begin(self.id, Instant::now(), whole);
+    }
+
+    /// Whether its client has had a request answered before.
+    pub(super) fn is_served(&self) -> bool {
+        self.seating.lock().seats.is_served(self.id)
     }
 
     /// The rest of a request has arrived.
