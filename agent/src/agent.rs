@@ -18,7 +18,7 @@ use crate::{
     hosts::Hosts,
     metrics::Metrics,
     node::{Liveness, PodFacts},
-    peer::{PeerVerdict, VerifyPeer},
+    peer::PeerVerdict,
     refusal::Refusal,
     resolve::{
         self, Decision, LookupError, NamespaceFacts, RequestFacts, ResolveError,
@@ -193,14 +193,10 @@ impl Agent {
         pod: Option<&PodFacts>,
         peer: Option<IpAddr>,
     ) -> Result<PeerVerdict, Refusal> {
-        if self.options.peers.mode == VerifyPeer::Off {
-            return Ok(PeerVerdict::Accepted);
-        }
-        let holder = peer.and_then(|peer| Some((peer, self.liveness.holder(peer)?)));
-        let Some((peer, holder)) = holder else {
+        let Some((peer, pods)) = peer.zip(self.liveness.pods()) else {
             return Ok(PeerVerdict::Accepted);
         };
-        let verdict = self.options.peers.check(peer, &holder, caller, pod);
+        let verdict = self.options.peers.check(peer, || pods.holder(peer), caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
             let service_account = &caller.service_account;

@@ -108,10 +108,20 @@ pub fn without_cluster(caller: &Caller, here: &str, error: LookupError) -> Resul
 #[derive(Clone)]
 pub struct Liveness(Option<NodePods>);
 
+/// The pods of the node `here`.
 #[derive(Clone)]
-struct NodePods {
+pub struct NodePods {
     pods: Arc<dyn Pods>,
     here: Arc<str>,
+}
+
+impl NodePods {
+    /// Who has the address.
+    #[must_use]
+    pub fn holder(&self, address: IpAddr) -> AddressHolder {
+        let address = address.to_canonical();
+        self.pods.holder(address).or_this_node(address)
+    }
 }
 
 impl Liveness {
@@ -134,11 +144,10 @@ impl Liveness {
         self.0.as_ref().map_or(Some(0), |watched| watched.pods.changes())
     }
 
-    /// Who has the address, or `None` if nothing is known of pods, so that addresses say nothing.
+    /// This node's pods, or `None` if nothing is checked: then addresses say nothing.
     #[must_use]
-    pub fn holder(&self, address: IpAddr) -> Option<AddressHolder> {
-        let address = address.to_canonical();
-        self.0.as_ref().map(|watched| watched.pods.holder(address).or_this_node(address))
+    pub fn pods(&self) -> Option<&NodePods> {
+        self.0.as_ref()
     }
 
     /// Checks that the token does not name another node, without a look-up.
@@ -163,7 +172,6 @@ impl Liveness {
         let Some(watched) = &self.0 else {
             return Ok(None);
         };
-        self.check_node(caller)?;
         match watched.pods.find(caller).await {
             Ok(pod) => {
                 alive(caller, pod.as_ref(), &watched.here, now)?;

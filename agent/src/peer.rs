@@ -47,43 +47,38 @@ pub enum PeerVerdict {
 }
 
 impl PeerCheck {
-    /// Compares the address of a request, which `holder` has, with `caller`'s pod.
+    /// Compares the address of a request with `caller`'s pod. `holder` looks up who has the address, which most requests
+    /// do not need: they come from their pod's own.
     #[must_use]
     pub fn check(
         &self,
         peer: IpAddr,
-        holder: &AddressHolder,
+        holder: impl FnOnce() -> AddressHolder,
         caller: &Caller,
         pod: Option<&PodFacts>,
     ) -> PeerVerdict {
-        if self.mode == VerifyPeer::Off
-            || self.exempt.contains(&caller.service_account)
-            || self.may_have(pod, peer.to_canonical(), holder, caller)
+        let is_own = || pod.is_some_and(|pod| pod.addresses.contains(&peer.to_canonical()));
+        if self.mode == VerifyPeer::Off || self.exempt.contains(&caller.service_account) || is_own()
         {
+            return PeerVerdict::Accepted;
+        }
+        let holder = holder();
+        if self.may_have(pod, &holder, caller) {
             return PeerVerdict::Accepted;
         }
         match self.mode {
             VerifyPeer::Off | VerifyPeer::Warn => PeerVerdict::Suspicious,
-            VerifyPeer::Auto if *holder == AddressHolder::Node => PeerVerdict::Suspicious,
+            VerifyPeer::Auto if holder == AddressHolder::Node => PeerVerdict::Suspicious,
             // The pod's own address may have changed: its sandbox was made again.
-            VerifyPeer::Auto | VerifyPeer::Enforce if *holder == AddressHolder::Unknown => {
+            VerifyPeer::Auto | VerifyPeer::Enforce if holder == AddressHolder::Unknown => {
                 PeerVerdict::Unproven
             }
             VerifyPeer::Auto | VerifyPeer::Enforce => PeerVerdict::Refused,
         }
     }
 
-    /// Whether the address is the pod's, or may be as far as is known.
-    fn may_have(
-        &self,
-        pod: Option<&PodFacts>,
-        peer: IpAddr,
-        holder: &AddressHolder,
-        caller: &Caller,
-    ) -> bool {
-        if pod.is_some_and(|pod| pod.addresses.contains(&peer)) {
-            return true;
-        }
+    /// Whether an address that the pod is not known to have may be its own, as far as is known.
+    fn may_have(&self, pod: Option<&PodFacts>, holder: &AddressHolder, caller: &Caller) -> bool {
         match (holder, pod) {
             (AddressHolder::Pod(uid), _) => *uid == caller.pod_uid,
             // The kernel may choose any of the node's addresses.
@@ -109,7 +104,7 @@ mod tests {
         pod: Option<&PodFacts>,
     ) -> PeerVerdict {
         let check = PeerCheck { mode, exempt: HashSet::new() };
-        check.check(peer.parse().unwrap(), holder, &caller(), pod)
+        check.check(peer.parse().unwrap(), || holder.clone(), &caller(), pod)
     }
 
     fn pod(addresses: &[&str], host_network: bool) -> PodFacts {
@@ -176,6 +171,6 @@ mod tests {
         let exempt = HashSet::from([caller().service_account]);
         let check = PeerCheck { mode: Enforce, exempt };
         let (peer, pod) = ("10.9.9.9".parse().unwrap(), pod(&["10.1.2.3"], false));
-        assert_eq!(check.check(peer, &other(), &caller(), Some(&pod)), Accepted);
+        assert_eq!(check.check(peer, other, &caller(), Some(&pod)), Accepted);
     }
 }
