@@ -1,6 +1,7 @@
 //! Whether the API server lets the agent read what it needs.
 
 use std::{
+    fmt::Debug,
     sync::{
         Arc,
         atomic::{
@@ -11,7 +12,9 @@ use std::{
     time::Duration,
 };
 
+use kube::Api;
 use podrole_runtime::health::{Gate, Health};
+use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
 use super::one_line::one_line;
@@ -53,12 +56,22 @@ impl Access {
         refused
     }
 
+    /// Gets an object, or `None` if there is none of this name.
+    pub(super) async fn get<K>(&self, api: &Api<K>, name: &str) -> Result<Option<K>, LookupError>
+    where
+        K: Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let (api, name) = (api.clone(), name.to_owned());
+        let request = move || {
+            let (api, name) = (api.clone(), name.clone());
+            async move { api.get_opt(&name).await }
+        };
+        self.ask(request).await
+    }
+
     /// Makes a request, and makes it again until it is not refused: nothing else may ask for long, and the agent is to be
     /// ready as soon as it has its right back.
-    pub(super) async fn get<T, F>(
-        &self,
-        request: impl Fn() -> F + Send + 'static,
-    ) -> Result<T, LookupError>
+    async fn ask<T, F>(&self, request: impl Fn() -> F + Send + 'static) -> Result<T, LookupError>
     where
         T: Send,
         F: Future<Output = Result<T, kube::Error>> + Send,
@@ -121,7 +134,7 @@ mod tests {
             let code = if count.fetch_add(1, SeqCst) < 3 { 403 } else { 200 };
             std::future::ready(answer(code))
         };
-        assert!(access.get(request.clone()).await.is_err() && access.get(request).await.is_err());
+        assert!(access.ask(request.clone()).await.is_err() && access.ask(request).await.is_err());
         assert!(!health.pending().is_empty());
         sleep(RETRY * 3).await;
         assert!(health.pending().is_empty());

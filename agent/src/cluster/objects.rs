@@ -36,7 +36,7 @@ pub(super) struct LiveServiceAccounts {
 
 /// Looks up namespaces.
 pub(super) struct LiveNamespaces {
-    api: Api<Namespace>,
+    api: Api<PartialObjectMeta<Namespace>>,
     access: Access,
 }
 
@@ -51,12 +51,7 @@ impl LiveServiceAccounts {
     }
 
     async fn look(&self, service_account: &ServiceAccountRef) -> LookupResult<ServiceAccountFacts> {
-        let (api, name) = (self.api(service_account), service_account.name().to_owned());
-        let get = move || {
-            let (api, name) = (api.clone(), name.clone());
-            async move { api.get_opt(&name).await }
-        };
-        let found = self.access.get(get).await?;
+        let found = self.access.get(&self.api(service_account), service_account.name()).await?;
         Ok(found.map(|found| {
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
@@ -75,12 +70,7 @@ impl LiveNamespaces {
     }
 
     async fn look(&self, name: &str) -> LookupResult<NamespaceFacts> {
-        let (api, owned) = (self.api.clone(), name.to_owned());
-        let get = move || {
-            let (api, name) = (api.clone(), owned.clone());
-            async move { api.get_metadata_opt(&name).await }
-        };
-        let found = self.access.get(get).await?;
+        let found = self.access.get(&self.api, name).await?;
         Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
     }
 }
@@ -149,8 +139,7 @@ impl Lookup<String, NamespaceFacts> for LiveNamespaces {
     }
 
     fn watch(&self, name: &String) -> Option<BoxStream<'static, Result<(), LookupError>>> {
-        let api = Api::<PartialObjectMeta<Namespace>>::all(self.api.clone().into_client());
-        Some(changes(api, name))
+        Some(changes(self.api.clone(), name))
     }
 }
 

@@ -41,7 +41,7 @@ use super::{access::Access, one_line::one_line};
 use crate::{
     clock::Clock,
     node::{AddedPod, AddressHolder, PodFacts, Pods},
-    resolve::{Cached, Lookup as _, LookupError, WatchSlots},
+    resolve::{Cached, Lookup as _, LookupError},
     token::Caller,
 };
 use ended::EndedPods;
@@ -135,7 +135,7 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
     let access = Access::to("the right to get pods", health);
     let live = LivePods { client: client.clone(), access };
     // What a look-up has shown of a pod says nothing of it later, because nothing would report its end.
-    let live = Cached::new(live, clock.clone(), WatchSlots::default()).without_last_known();
+    let live = Cached::without_last_known(live, clock.clone());
     let pods = Arc::new(WatchedPods { store, ended, live, changes, in_order });
     NodesPods { pods, added: added_pods, gone: gone_pods }
 }

@@ -1,8 +1,8 @@
 //! A cache in front of look-ups at the API server.
 //!
 //! ```text
-//!   request ──► State::step ──► answer │ wait for the attempt in flight
-//!                   └─ begin ─► follow (a task for the name) ──► look-up ──► State::end
+//!   request ──► NameState::step ──► answer │ wait for the attempt in flight
+//!                   └─ begin ─► follow (a task for the name) ──► look-up ──► NameState::end
 //!                                  └─ while the name is read: look-ups, or a watch if it is read often
 //! ```
 //!
@@ -16,10 +16,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{
-            AtomicBool, AtomicI64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
+        atomic::{AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -44,8 +41,8 @@ use crate::{
     jitter::jitter,
     lru::{LruCache, LruValue},
 };
-use health::{Health, SILENCE};
-use state::{State, Step};
+use health::{ApiHealth, SILENCE};
+use state::{NameState, Step};
 
 /// How much of a request's 0.75 s it waits for a look-up if an old answer may be used instead.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -86,15 +83,16 @@ struct Shared<L, K, V> {
     clock: Clock,
     slots: WatchSlots,
     known: LruCache<K, Arc<Entry<V>>>,
-    health: Mutex<Health>,
-    keeps_last: AtomicBool,
+    health: Mutex<ApiHealth>,
+    /// Whether the last known answer is used while look-ups fail.
+    keeps_last: bool,
 }
 
 /// One name.
 struct Entry<V> {
     /// When it was last requested, in milliseconds since 1970.
     last_used: AtomicI64,
-    state: Mutex<State<V>>,
+    state: Mutex<NameState<V>>,
     /// Notified when an attempt ends.
     ended: Notify,
 }
@@ -107,11 +105,11 @@ impl<V> LruValue for Arc<Entry<V>> {
 
 impl<V> Entry<V> {
     fn new(keeps_last: bool) -> Arc<Self> {
-        let (last_used, state) = (AtomicI64::new(0), Mutex::new(State::new(keeps_last)));
+        let (last_used, state) = (AtomicI64::new(0), Mutex::new(NameState::new(keeps_last)));
         Arc::new(Self { last_used, state, ended: Notify::new() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<V>> {
+    fn lock(&self) -> MutexGuard<'_, NameState<V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,24 +123,20 @@ where
     /// A cache in front of `live`, for at most 4096 names. Must be used in a runtime.
     #[must_use]
     pub fn new(live: L, clock: Clock, slots: WatchSlots) -> Self {
-        let known = LruCache::with_entries(MAX_NAMES);
-        let shared = Arc::new(Shared {
-            live,
-            clock,
-            slots,
-            known,
-            health: Mutex::default(),
-            keeps_last: true.into(),
-        });
-        let ended = CancellationToken::new();
-        Self { shared, _end: ended.clone().drop_guard(), ended }
+        Self::build(live, clock, slots, true)
     }
 
-    /// The same cache, which returns an error while the API server fails, whatever was known.
+    /// A cache that returns an error while the API server fails, whatever was known. It watches nothing.
     #[must_use]
-    pub fn without_last_known(self) -> Self {
-        self.shared.keeps_last.store(false, Release);
-        self
+    pub fn without_last_known(live: L, clock: Clock) -> Self {
+        Self::build(live, clock, WatchSlots(Arc::new(Semaphore::new(0))), false)
+    }
+
+    fn build(live: L, clock: Clock, slots: WatchSlots, keeps_last: bool) -> Self {
+        let (known, health) = (LruCache::with_entries(MAX_NAMES), Mutex::default());
+        let shared = Arc::new(Shared { live, clock, slots, known, health, keeps_last });
+        let ended = CancellationToken::new();
+        Self { shared, _end: ended.clone().drop_guard(), ended }
     }
 
     async fn look(&self, name: &K) -> LookupResult<V> {
@@ -198,11 +192,11 @@ where
 {
     fn entry(&self, name: &K) -> Arc<Entry<V>> {
         let known = self.known.get(name);
-        let new = || Entry::new(self.keeps_last.load(Acquire));
+        let new = || Entry::new(self.keeps_last);
         known.unwrap_or_else(|| self.known.get_or_insert_with(name, new))
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
+    fn health(&self) -> MutexGuard<'_, ApiHealth> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

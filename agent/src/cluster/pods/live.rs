@@ -41,12 +41,7 @@ impl Lookup<PodRef, PodFacts> for LivePods {
     fn find<'a>(&'a self, pod: &'a PodRef) -> BoxFuture<'a, LookupResult<PodFacts>> {
         async {
             let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
-            let name = pod.name.clone();
-            let get = move || {
-                let (api, name) = (api.clone(), name.clone());
-                async move { api.get_opt(&name).await }
-            };
-            let found = self.access.get(get).await?;
+            let found = self.access.get(&api, &pod.name).await?;
             // Another pod has its name.
             let found = found.map(|found| facts(&found)).filter(|found| found.uid == pod.uid);
             Ok(found.map(Into::into))

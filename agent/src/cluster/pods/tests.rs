@@ -47,7 +47,7 @@ impl Setup {
         };
         let access = Access::to("the right to get pods", &health);
         let live = LivePods { client: Client::new(answer, "default"), access };
-        let live = Cached::new(live, Clock::default(), WatchSlots::default()).without_last_known();
+        let live = Cached::without_last_known(live, Clock::default());
         Self {
             pods: WatchedPods { store, ended, live, changes, in_order },
             writer,

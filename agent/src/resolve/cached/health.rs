@@ -11,18 +11,18 @@ const AWAY: SignedDuration = SignedDuration::from_secs(10);
 
 /// The newest results of look-ups of any name.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(super) struct ApiHealth {
     answered: Timestamp,
     unreachable: Timestamp,
 }
 
-impl Default for Health {
+impl Default for ApiHealth {
     fn default() -> Self {
         Self { answered: Timestamp::MIN, unreachable: Timestamp::MIN }
     }
 }
 
-impl Health {
+impl ApiHealth {
     /// A look-up ended. An error that the API server answered with, as 429 is, says nothing of other names.
     pub(super) fn note(&mut self, error: Option<&LookupError>, now: Timestamp) {
         match error {
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn silence_of_a_second_shows_that_it_is_away() {
-        let mut health = Health::default();
+        let mut health = ApiHealth::default();
         health.note(None, at(0));
         assert!(!health.is_away(at(10), at(1_009)) && health.is_away(at(10), at(1_010)));
         health.note(None, at(500));
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn only_an_unreachable_api_server_is_away_for_others() {
-        let mut health = Health::default();
+        let mut health = ApiHealth::default();
         let error = "no".to_owned();
         for answered in [LookupError::Failed(error.clone()), LookupError::Forbidden(error.clone())]
         {

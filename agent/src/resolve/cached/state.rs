@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::health::Health;
+use super::health::ApiHealth;
 use crate::resolve::{LookupError, lookup::LookupResult};
 
 /// How long after it was asked for an answer is used without another look-up. The documentation promises that a
@@ -24,7 +24,7 @@ const HOT_TIME: SignedDuration = SignedDuration::from_secs(60);
 const HOT_READS: usize = 3;
 
 /// What is known of one name.
-pub(super) struct State<V> {
+pub(super) struct NameState<V> {
     answer: Option<Answer<V>>,
     failure: Option<Failure>,
     /// When the attempt in flight began.
@@ -64,7 +64,7 @@ pub(super) enum Step<V> {
     Wait(Timestamp),
 }
 
-impl<V> State<V> {
+impl<V> NameState<V> {
     /// Nothing is known. With `keeps_last` the last known answer will be used while look-ups fail.
     pub(super) fn new(keeps_last: bool) -> Self {
         Self {
@@ -109,7 +109,7 @@ impl<V> State<V> {
     /// answer it.
     ///
     /// A slow API server must not keep a removed role alive, so slowness alone does not permit an old answer.
-    pub(super) fn meanwhile(&self, health: &Health, now: Timestamp) -> Option<LookupResult<V>> {
+    pub(super) fn meanwhile(&self, health: &ApiHealth, now: Timestamp) -> Option<LookupResult<V>> {
         let (answer, begun) = self.answer.as_ref().zip(self.in_flight)?;
         let prompt = begun.duration_since(answer.asked) <= PROMPT;
         let away = self.keeps_last && health.is_away(begun, now);
@@ -225,8 +225,8 @@ mod tests {
     }
 
     /// A state with the answer 1, asked for at 0 s.
-    fn known() -> State<u8> {
-        let mut state = State::new(true);
+    fn known() -> NameState<u8> {
+        let mut state = NameState::new(true);
         assert!(matches!(state.step(at(0)), Step::Begin(_)));
         state.end(Ok(Some(1.into())), at(10));
         state
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_slow_look_up_permits_the_old_answer_only_if_it_began_in_time() {
         let mut state = known();
-        let health = Health::default();
+        let health = ApiHealth::default();
         assert!(matches!(state.step(at(5_000)), Step::Begin(_)));
         assert_eq!(state.meanwhile(&health, at(5_300)), Some(Ok(Some(1.into()))));
         let mut state = known();
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(state.meanwhile(&health, silent), Some(Ok(Some(1.into()))), "it is away");
         state.keeps_last = false;
         assert_eq!(state.meanwhile(&health, silent), None);
-        assert_eq!(State::<u8>::new(true).meanwhile(&health, silent), None, "nothing is known");
+        assert_eq!(NameState::<u8>::new(true).meanwhile(&health, silent), None, "nothing is known");
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
         assert!(matches!(state.step(at(18_000)), Step::Begin(_)), "it is remembered for 4 s");
         state.end(Ok(None), at(18_001));
         assert_eq!(answer(state.step(at(18_002))), Ok(None), "it was deleted meanwhile");
-        let mut unknown = State::new(true);
+        let mut unknown = NameState::new(true);
         assert!(matches!(unknown.step(at(0)), Step::Begin(_)));
         unknown.end(failed(), at(1));
         assert_eq!(answer(unknown.step(at(1_000))), failed());
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(state.fresh_until(at(0)), Some(at(4_000)));
         state.outdated(at(3_600_000));
         assert!(matches!(state.step(at(3_600_001)), Step::Begin(_)));
-        let meanwhile = state.meanwhile(&Health::default(), at(3_600_301));
+        let meanwhile = state.meanwhile(&ApiHealth::default(), at(3_600_301));
         assert_eq!(meanwhile, Some(Ok(Some(1.into()))), "it was current until then");
     }
 
@@ -302,7 +302,11 @@ mod tests {
         assert_eq!(answer(state.step(at(249))), Ok(Some(1.into())));
         state.doubt(at(250));
         assert!(matches!(state.step(at(250)), Step::Begin(_)), "though a watch shows no change");
-        assert_eq!(state.meanwhile(&Health::default(), at(600)), None, "it is not used meanwhile");
+        assert_eq!(
+            state.meanwhile(&ApiHealth::default(), at(600)),
+            None,
+            "it is not used meanwhile"
+        );
     }
 
     #[test]
@@ -314,7 +318,7 @@ mod tests {
         assert!(state.is_hot(at(60_000)) && !state.is_hot(at(60_001)));
         state.pause_watches(at(50_000));
         assert!(!state.is_hot(at(49_999)) && state.is_hot(at(50_000)));
-        let mut missing = State::<u8>::new(true);
+        let mut missing = NameState::<u8>::new(true);
         for _ in 0..3 {
             missing.step(at(0));
         }

@@ -112,6 +112,14 @@ async fn pass(seconds: u64) {
     }
 }
 
+/// Reads the name so often that it is watched.
+async fn heat(cached: &Cached<Live, u8, usize>) {
+    for _ in 0..4 {
+        value(cached).await;
+        pass(4).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn concurrent_requests_share_a_look_up() {
     let (live, names) = (Live::default(), [1; 2]);
@@ -230,10 +238,7 @@ async fn a_watch_that_does_not_begin_is_given_up_for_a_while() {
 async fn a_hot_name_is_watched_and_a_change_is_seen_at_once() {
     let live = Live::default();
     let cached = cached(&live);
-    for _ in 0..4 {
-        value(&cached).await;
-        pass(4).await;
-    }
+    heat(&cached).await;
     assert_eq!(live.watches(), 1);
     let looks = live.looks();
     for _ in 0..20 {
@@ -250,10 +255,7 @@ async fn a_hot_name_is_watched_and_a_change_is_seen_at_once() {
 async fn a_watch_that_reports_nothing_is_noticed() {
     let live = Live::default();
     let cached = cached(&live);
-    for _ in 0..4 {
-        value(&cached).await;
-        pass(4).await;
-    }
+    heat(&cached).await;
     live.set(|it| it.mute = true);
     live.change();
     pass(145).await;
@@ -266,10 +268,7 @@ async fn a_watch_that_reports_nothing_is_noticed() {
 async fn a_watch_ends_with_its_name_s_use_and_frees_its_slot() {
     let (live, slots) = (Live::default(), WatchSlots::default());
     let cached = Cached::new(live.clone(), Clock::default(), slots.clone());
-    for _ in 0..4 {
-        value(&cached).await;
-        pass(4).await;
-    }
+    heat(&cached).await;
     assert_eq!(slots.0.available_permits(), 11);
     pass(800).await;
     assert_eq!(slots.0.available_permits(), 12);
