@@ -2,11 +2,7 @@
 
 use std::io;
 
-/// Forbids core dumps, and other processes of the same user to read the memory. For Linux; elsewhere it does nothing.
-///
-/// # Errors
-/// If the kernel refuses, for example by a seccomp profile.
-pub fn protect() -> io::Result<()> {
+fn protect() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{
@@ -18,7 +14,8 @@ pub fn protect() -> io::Result<()> {
     Ok(())
 }
 
-/// Does the same when a daemon starts, which goes on without it.
+/// Forbids core dumps, and other processes of the same user to read the memory. If the kernel refuses, for example by a
+/// seccomp profile, it logs that. For Linux; elsewhere it does nothing.
 pub fn protect_or_warn() {
     if let Err(error) = protect() {
         tracing::warn!(%error, "could not protect the process's memory; continuing without it");
