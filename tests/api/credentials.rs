@@ -13,8 +13,8 @@ use std::path::Path;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
-    Api,
-    api::{ObjectMeta, PostParams},
+    Api, ResourceExt as _,
+    api::{DeleteParams, ObjectMeta, PostParams},
 };
 use podrole_tests::{
     cluster::Cluster,
@@ -31,6 +31,8 @@ use crate::{
 };
 
 const NODE: &str = "node-1";
+/// Of the agent's default exchange.
+const AUDIENCE: &str = "sts.amazonaws.com";
 
 /// All of podrole around one namespace of the shared cluster.
 struct Stage {
@@ -83,6 +85,14 @@ impl Stage {
         let mut pod = plain_pod(name, account);
         pod["spec"]["nodeName"] = json!(NODE);
         self.namespace.pod(pod).await
+    }
+
+    /// Deletes a pod at once.
+    async fn delete(&self, pod: &Pod) -> anyhow::Result<()> {
+        let pods = Api::<Pod>::namespaced(self.namespace.client(), self.namespace.name());
+        let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+        pods.delete(&pod.name_any(), &now).await?;
+        Ok(())
     }
 
     /// Does what a kubelet would: the token that the stored pod's volume asks for, bound to that

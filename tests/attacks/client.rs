@@ -96,24 +96,22 @@ impl std::fmt::Display for Times {
 
 /// So many reviews, each on a connection of its own. Fails if one has no answer.
 pub(crate) async fn on_new_connections(program: &Program, count: usize) -> anyhow::Result<Times> {
-    let mut times = Vec::new();
-    for number in 0..count {
-        let begun = Instant::now();
-        let one = async { review(&mut open(program).await?, "shop", "new-1").await };
-        let answer = timeout(PATIENCE, one).await;
-        answer.ok().context("too late")?.with_context(|| format!("review {number} of {count}"))?;
-        times.push(begun.elapsed());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(Times::of(times))
+    timed(count, async || review(&mut open(program).await?, "shop", "new-1").await).await
 }
 
 /// The same on one connection.
 pub(crate) async fn on_a_kept_connection(kept: &mut Kept, count: usize) -> anyhow::Result<Times> {
+    timed(count, async || review(kept, "shop", "new-1").await).await
+}
+
+async fn timed(
+    count: usize,
+    mut one: impl AsyncFnMut() -> anyhow::Result<Value>,
+) -> anyhow::Result<Times> {
     let mut times = Vec::new();
     for number in 0..count {
         let begun = Instant::now();
-        let answer = timeout(PATIENCE, review(kept, "shop", "new-1")).await;
+        let answer = timeout(PATIENCE, one()).await;
         answer.ok().context("too late")?.with_context(|| format!("review {number} of {count}"))?;
         times.push(begun.elapsed());
         tokio::time::sleep(Duration::from_millis(10)).await;

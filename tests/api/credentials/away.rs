@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{NODE, Stage, make_node};
+use super::{AUDIENCE, NODE, Stage, make_node};
 use crate::{
     daemons::{self, Daemon},
     http,
@@ -16,7 +16,6 @@ use podrole_tests::{cluster::Cluster, namespace::plain_pod};
 
 /// For the cluster to be heard of again.
 const PATIENCE: Duration = Duration::from_secs(20);
-const AUDIENCE: &str = "sts.amazonaws.com";
 
 /// An agent whose way to the API server is `wire`, and that keeps the keys in `folder`.
 async fn agent(stage: &Stage, wire: &Wire, folder: &Path) -> Daemon {

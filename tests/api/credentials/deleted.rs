@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
-use kube::{Api, ResourceExt as _, api::DeleteParams};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, api::DeleteParams};
 
 use podrole_tests::wait;
 
@@ -22,9 +22,7 @@ async fn a_deleted_pods_token_is_good_for_sts_and_not_for_the_agent() {
     assert_eq!(stage.ask(&token).await.unwrap().0, 200, "{}", stage.agent.log());
     assert_eq!(ask_sts(&stage, &token).await.unwrap(), 200);
 
-    let pods = Api::<Pod>::namespaced(stage.namespace.client(), stage.namespace.name());
-    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    pods.delete(&pod.name_any(), &now).await.unwrap();
+    stage.delete(&pod).await.unwrap();
     // It is served for 5 s at most.
     let (agent, patience) = (stage.agent.address, Duration::from_secs(5));
     http::credentials_until(agent, &token, 403, patience).await.unwrap();

@@ -102,7 +102,7 @@ async fn a_stolen_token_is_rejected_from_another_pod() {
     let mut tokens = Vec::new();
     for (name, address) in [("victim", Some(victim)), ("thief", Some(thief)), ("new", None)] {
         let pod = stage.pod(name, "app").await.unwrap();
-        tokens.push(stage.namespace.bound_token(&pod, "sts.amazonaws.com", 3600).await.unwrap());
+        tokens.push(stage.namespace.bound_token(&pod, super::AUDIENCE, 3600).await.unwrap());
         if let Some(address) = address {
             stage.namespace.set_address(name, address).await.unwrap();
         }

@@ -6,16 +6,16 @@ use std::{path::PathBuf, time::Duration};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
-    Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams},
+    Api,
+    api::{Patch, PatchParams},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
-use podrole_tests::{cluster::Cluster, namespace::plain_pod, wait};
+use podrole_tests::{cluster::Cluster, wait};
 
-use super::{NODE, Stage};
+use super::{AUDIENCE, NODE, Stage};
 use crate::{
     daemons::{self, Daemon},
     faulty_api::{FaultyApi, Manner, Manners},
@@ -23,7 +23,6 @@ use crate::{
     wire::Wire,
 };
 
-const AUDIENCE: &str = "sts.amazonaws.com";
 /// What a failed look-up may look like.
 const FAILURES: [Manner; 5] = [
     Manner::After(Duration::from_millis(600)),
@@ -61,7 +60,7 @@ impl SlowStage {
     }
 
     async fn pod(&self, name: &str, service_account: &str) -> anyhow::Result<Pod> {
-        pod(&self.stage, name, service_account).await
+        self.stage.pod(name, service_account).await
     }
 
     async fn token(&self, pod: &Pod) -> anyhow::Result<String> {
@@ -103,19 +102,6 @@ impl SlowStage {
     }
 }
 
-async fn pod(stage: &Stage, name: &str, service_account: &str) -> anyhow::Result<Pod> {
-    let mut pod = plain_pod(name, service_account);
-    pod["spec"]["nodeName"] = json!(NODE);
-    stage.namespace.pod(pod).await
-}
-
-async fn delete(stage: &Stage, pod: &Pod) -> anyhow::Result<()> {
-    let pods = Api::<Pod>::namespaced(stage.namespace.client(), stage.namespace.name());
-    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    pods.delete(&pod.name_any(), &now).await?;
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_pod_that_was_seen_to_end_is_refused_however_the_api_server_answers() {
     let slow = SlowStage::start("ended", &["--verify-peer=enforce"]).await.unwrap();
@@ -137,7 +123,7 @@ async fn a_pod_that_was_seen_to_end_is_refused_however_the_api_server_answers() 
     for (number, manner) in FAILURES.into_iter().enumerate() {
         slow.api.set(|manners| manners.pod = manner);
         if number == 0 {
-            delete(&slow.stage, &pod).await.unwrap();
+            slow.stage.delete(&pod).await.unwrap();
             until(&used, 403).await;
         }
         // A look-up that the first request began has ended by now.
@@ -231,7 +217,7 @@ async fn an_agent_that_the_api_server_refuses_serves_what_it_knows_and_is_not_re
     for token in &tokens {
         assert_eq!(slow.ask(token).await.unwrap().0, 200, "{}", slow.agent.log());
     }
-    delete(&slow.stage, &ended).await.unwrap();
+    slow.stage.delete(&ended).await.unwrap();
     slow.until(&tokens[1], 403).await.unwrap();
     for code in [401, 403] {
         let refused = Manner::Status(code);
@@ -265,11 +251,11 @@ async fn a_dead_connection_is_noticed_within_20_s() {
     let kubeconfig: PathBuf = wire.kubeconfig(cluster, folder.path()).unwrap();
     let agent = daemons::start_agent(&kubeconfig, &stage.sandbox, NODE, &[], &[]).await.unwrap();
     daemons::until_ready(&agent).await.unwrap();
-    let pod = pod(&stage, "app", "app").await.unwrap();
+    let pod = stage.pod("app", "app").await.unwrap();
     let token = stage.namespace.bound_token(&pod, AUDIENCE, 3600).await.unwrap();
     http::credentials_until(agent.address, &token, 200, Duration::from_secs(5)).await.unwrap();
     wire.forget_connections();
-    delete(&stage, &pod).await.unwrap();
+    stage.delete(&pod).await.unwrap();
     // The ping's 20 s, and the watch's own time to begin again; it was 305 s.
     http::credentials_until(agent.address, &token, 403, Duration::from_secs(40)).await.unwrap();
 }
