@@ -3,6 +3,7 @@
 //! Binding and running are separate steps: a port in use is reported before anything else starts,
 //! and tests learn which port they got.
 
+mod activity;
 mod answerer;
 mod connection;
 mod head_clock;

@@ -61,7 +61,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 const UNUSED: SignedDuration = SignedDuration::from_mins(10);
 const MAX_NAMES: usize = 4096;
 
-/// How many names an agent watches at once. Each costs the API server about 130 kB.
+/// How many names an agent watches at once. Each is a watch that the API server serves.
 #[derive(Clone)]
 pub struct WatchSlots(Arc<Semaphore>);
 

@@ -1,7 +1,7 @@
 //! The connections of a listener, and how one is asked to close.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -10,6 +10,7 @@ use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    activity::{Activity, File},
     limits::Limits,
     peer_key::PeerKey,
     seats::{Admission, SeatId, Seats, Stage},
@@ -27,12 +28,15 @@ struct State {
     seats: Seats,
     /// All connections that have a file descriptor.
     open: HashMap<SeatId, Occupant>,
+    /// The connections whose activity has changed since `seats` was given it.
+    unfiled: HashSet<SeatId>,
 }
 
 struct Occupant {
     /// The socket, while no byte has arrived on it.
     silent: Weak<TcpStream>,
     leave: CancellationToken,
+    activity: Arc<Activity>,
 }
 
 /// A connection's place in the list. Dropping it frees the place.
@@ -41,6 +45,7 @@ pub(super) struct Seat {
     id: SeatId,
     pub(super) peer: PeerKey,
     leave: CancellationToken,
+    activity: Arc<Activity>,
 }
 
 /// What happens to a new connection.
@@ -57,27 +62,34 @@ pub(super) enum Welcome {
 
 impl Seating {
     pub(super) fn new(limits: Limits) -> Self {
-        let (seats, open) = (Seats::new(limits), HashMap::new());
-        Self(Arc::new(Mutex::new(State { limits, seats, open })))
+        let (seats, open, unfiled) = (Seats::new(limits), HashMap::new(), HashSet::new());
+        Self(Arc::new(Mutex::new(State { limits, seats, open, unfiled })))
     }
 
     /// Gives a new connection a place, by closing another one if necessary.
     pub(super) fn admit(&self, stream: &Arc<TcpStream>, peer: PeerKey) -> Welcome {
         let mut state = self.lock();
-        let State { limits, seats, open } = &mut *state;
-        if open.len() >= limits.connections + MAX_CLOSING {
+        if state.open.len() >= state.limits.connections + MAX_CLOSING {
             return Welcome::Wait;
         }
+        if state.seats.is_full_for(peer) {
+            state.file();
+        }
+        let now = Instant::now();
+        let State { seats, open, .. } = &mut *state;
         let sent = |id| open.get(&id).is_some_and(|it| has_sent(&it.silent));
-        match seats.admit(peer, Instant::now(), sent) {
+        match seats.admit(peer, now, sent) {
             Admission::Seated { id, evicted } => {
                 if let Some(occupant) = evicted.and_then(|evicted| open.get(&evicted)) {
                     occupant.leave.cancel();
                 }
                 let leave = CancellationToken::new();
+                let activity = Arc::new(Activity::new(now));
                 let silent = Arc::downgrade(stream);
-                open.insert(id, Occupant { silent, leave: leave.clone() });
-                let seat = Seat { seating: self.clone(), id, peer, leave };
+                let occupant =
+                    Occupant { silent, leave: leave.clone(), activity: Arc::clone(&activity) };
+                open.insert(id, occupant);
+                let seat = Seat { seating: self.clone(), id, peer, leave, activity };
                 Welcome::Seated { seat, displaced: evicted.is_some() }
             }
             Admission::Full => Welcome::Wait,
@@ -88,6 +100,7 @@ impl Seating {
     /// Closes one connection, so that its file descriptor can be used for another one.
     pub(super) fn close_one(&self) {
         let mut state = self.lock();
+        state.file();
         let evicted = state.seats.evict(Instant::now());
         if let Some(occupant) = evicted.and_then(|evicted| state.open.get(&evicted)) {
             occupant.leave.cancel();
@@ -101,6 +114,18 @@ impl Seating {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Files what connections have done meanwhile.
+    fn file(&mut self) {
+        for id in self.unfiled.drain() {
+            if let Some(occupant) = self.open.get(&id) {
+                let (working, answered) = occupant.activity.filed();
+                self.seats.record(id, working, answered);
+            }
+        }
     }
 }
 
@@ -135,7 +160,7 @@ impl Seat {
 
     /// A request has begun; `whole` if nothing of it is missing.
     pub(super) fn begin(&self, whole: bool) {
-        self.seating.lock().seats.begin(self.id, Instant::now(), whole);
+        self.file(self.activity.begin(Instant::now(), whole));
     }
 
     /// Whether its client has had a request answered before.
@@ -145,18 +170,35 @@ impl Seat {
 
     /// The rest of a request has arrived.
     pub(super) fn received(&self) {
-        self.seating.lock().seats.received(self.id);
+        self.file(self.activity.received());
     }
 
     /// A request has ended.
     pub(super) fn end(&self, whole: bool, answered: bool) {
-        self.seating.lock().seats.end(self.id, Instant::now(), whole, answered);
+        self.file(self.activity.end(Instant::now(), whole, answered));
+    }
+
+    fn file(&self, when: File) {
+        match when {
+            File::Known => {}
+            File::Later => {
+                self.seating.lock().unfiled.insert(self.id);
+            }
+            File::Now => {
+                let mut state = self.seating.lock();
+                let (working, answered) = self.activity.filed();
+                state.seats.record(self.id, working, answered);
+            }
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.seating.lock();
+        state.unfiled.remove(&self.id);
+        let (working, answered) = self.activity.filed();
+        state.seats.record(self.id, working, answered);
         state.seats.leave(self.id, Instant::now());
         state.open.remove(&self.id);
     }

@@ -130,6 +130,12 @@ impl Seats {
         Self { limits, seats, peers, strangers: 0, next_id: 0 }
     }
 
+    /// Whether a connection must be closed before `peer` can have a new one. What its connections
+    /// do must be recorded then.
+    pub(super) fn is_full_for(&self, peer: PeerKey) -> bool {
+        self.is_full() || self.is_at_limit(self.count(peer))
+    }
+
     /// Accepts a connection of `peer`. `has_sent` returns whether a byte has arrived on a
     /// connection that counts as silent: under load the kernel knows that first.
     pub(super) fn admit(
@@ -140,11 +146,10 @@ impl Seats {
     ) -> Admission {
         self.forget(peer, now);
         let evicted = loop {
-            let own = self.peers.get(&peer).map_or(0, PeerSeats::count);
-            let limit = self.limits.connections_per_peer;
-            let (victim, none) = if limit > 0 && own >= limit {
+            let own = self.count(peer);
+            let (victim, none) = if self.is_at_limit(own) {
                 (self.own_victim(peer), Admission::Refused)
-            } else if self.seats.len() >= self.limits.connections {
+            } else if self.is_full() {
                 (self.victim(own, now), Admission::Full)
             } else {
                 break None;
@@ -177,36 +182,18 @@ impl Seats {
         self.change(id, |seat| seat.stage = seat.stage.max(stage));
     }
 
-    /// A request has begun; `whole` if nothing of it is missing.
-    pub(super) fn begin(&mut self, id: SeatId, now: Instant, whole: bool) {
+    /// Files how many whole requests are being worked on, and when one last began or ended if one
+    /// was answered.
+    pub(super) fn record(&mut self, id: SeatId, working: u32, answered: Option<Instant>) {
         self.change(id, |seat| {
-            seat.working += u32::from(whole);
-            if seat.stage == Stage::Answered {
-                seat.since = now;
+            seat.working = working;
+            if let Some(last) = answered {
+                (seat.stage, seat.since) = (Stage::Answered, last);
             }
         });
-    }
-
-    /// The rest of a request has arrived.
-    pub(super) fn received(&mut self, id: SeatId) {
-        self.change(id, |seat| seat.working += 1);
-    }
-
-    /// A request has ended; `whole` if all of it had arrived.
-    pub(super) fn end(&mut self, id: SeatId, now: Instant, whole: bool, answered: bool) {
-        self.change(id, |seat| {
-            seat.working -= u32::from(whole && seat.working > 0);
-            if answered {
-                seat.stage = Stage::Answered;
-            }
-            if seat.stage == Stage::Answered {
-                seat.since = now;
-            }
-        });
-        let peer = self.seats.get(&id).map(|seat| seat.peer);
-        let peer = peer.and_then(|peer| self.peers.get_mut(&peer)).filter(|_| answered);
-        if let Some(peer) = peer
-            && peer.served.replace(now).is_none()
+        let peer = self.seats.get(&id).and_then(|seat| self.peers.get_mut(&seat.peer));
+        if let Some((peer, last)) = peer.zip(answered)
+            && peer.served.replace(last).is_none()
         {
             self.strangers -= peer.count();
         }
@@ -239,6 +226,20 @@ impl Seats {
         let most = self.limits.handshake;
         let part = most.saturating_mul(whole(free).min(total)) / total;
         part.max(most / SHORTEST_HANDSHAKE)
+    }
+
+    fn is_full(&self) -> bool {
+        self.seats.len() >= self.limits.connections
+    }
+
+    /// Whether a client with `own` connections may have no more.
+    fn is_at_limit(&self, own: usize) -> bool {
+        let limit = self.limits.connections_per_peer;
+        limit > 0 && own >= limit
+    }
+
+    fn count(&self, peer: PeerKey) -> usize {
+        self.peers.get(&peer).map_or(0, PeerSeats::count)
     }
 
     /// The connection that `peer` loses for a new one of its own.

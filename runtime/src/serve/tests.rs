@@ -217,3 +217,31 @@ async fn at_the_limit_a_silent_connection_is_closed_first_and_a_busy_one_is_not(
     assert!(kept.read(&mut [0; 512]).await.unwrap() > 0, "it had an answered request");
     assert!(asked.await.unwrap().ends_with("slow"), "it was busy");
 }
+
+#[tokio::test]
+async fn a_later_request_at_work_is_known_when_a_connection_must_be_closed() {
+    let router = Router::new().route("/", get(|| async { "hello" })).route(
+        "/slow",
+        get(|| async {
+            sleep(Duration::from_millis(500)).await;
+            "slow"
+        }),
+    );
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let (address, _shutdown, _running) = start(limits, router).await;
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    for stream in [&mut busy, &mut idle] {
+        stream.write_all(request).await.unwrap();
+        assert!(stream.read(&mut [0; 512]).await.unwrap() > 0);
+    }
+    // Of connections that are both answered, the one that was quiet for longer is closed first.
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    sleep(Duration::from_millis(20)).await;
+    idle.write_all(request).await.unwrap();
+    assert!(idle.read(&mut [0; 512]).await.unwrap() > 0);
+    let answer = ask(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(busy.read(&mut [0; 512]).await.unwrap() > 0, "it was at work");
+}

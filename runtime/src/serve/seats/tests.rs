@@ -46,8 +46,12 @@ impl Listener {
     fn ask(&mut self, id: SeatId) {
         let now = self.now();
         self.seats.advance(id, Stage::Open);
-        self.seats.begin(id, now, true);
-        self.seats.end(id, now, true, true);
+        self.seats.record(id, 0, Some(now));
+    }
+
+    /// A whole request has arrived.
+    fn work(&mut self, id: SeatId) {
+        self.seats.record(id, 1, None);
     }
 
     fn has(&self, id: SeatId) -> bool {
@@ -67,8 +71,7 @@ fn of_one_clients_connections_the_one_that_has_come_least_far_is_closed_first() 
     listener.ask(ids[0]);
     listener.seats.advance(ids[1], Stage::Open);
     listener.seats.advance(ids[2], Stage::Begun);
-    let now = listener.now();
-    listener.seats.begin(ids[3], now, true);
+    listener.work(ids[3]);
     // 4 and 5 have sent nothing. 3 is at work and 0 was answered, so neither is closed before them.
     let mut closed = Vec::new();
     for _ in 0..4 {
@@ -123,8 +126,7 @@ fn a_client_at_its_limit_loses_one_of_its_own() {
     let (third, evicted) = listener.seat(peer(1));
     assert_eq!(evicted, Some(first));
     for id in [second, third] {
-        let now = listener.now();
-        listener.seats.begin(id, now, true);
+        listener.work(id);
     }
     assert_eq!(listener.admit(peer(1)), Admission::Refused, "both are at work");
     assert!(listener.has(other));
@@ -170,48 +172,27 @@ fn when_all_are_at_work_a_client_with_many_more_loses_one() {
     let mut listener = Listener::of(40);
     for number in 0..40 {
         let id = listener.come(peer(1 + number % 20));
-        let now = listener.now();
-        listener.seats.begin(id, now, true);
+        listener.work(id);
     }
     assert_eq!(listener.admit(peer(0)), Admission::Full, "no client has many");
     let mut listener = Listener::of(40);
     for _ in 0..40 {
         let id = listener.come(peer(1));
-        let now = listener.now();
-        listener.seats.begin(id, now, true);
+        listener.work(id);
     }
     let (_, evicted) = listener.seat(peer(0));
     assert!(evicted.is_some());
 }
 
 #[test]
-fn a_request_without_its_end_is_not_work() {
-    let mut listener = Listener::of(2);
-    let (whole, part) = (listener.come(peer(1)), listener.come(peer(1)));
-    let now = listener.now();
-    listener.seats.begin(whole, now, true);
-    listener.seats.begin(part, now, false);
-    assert_eq!(listener.seat(peer(1)).1, Some(part));
-    let mut listener = Listener::of(2);
-    let (one, two) = (listener.come(peer(1)), listener.come(peer(1)));
-    for id in [one, two] {
-        let now = listener.now();
-        listener.seats.begin(id, now, false);
-    }
-    listener.seats.received(one);
-    assert_eq!(listener.seat(peer(1)).1, Some(two));
-}
-
-#[test]
-fn several_requests_on_one_connection_are_work_until_the_last_has_ended() {
+fn a_connection_is_at_work_until_its_last_request_has_ended() {
     let mut listener = Listener::of(1);
     let id = listener.come(peer(1));
     let now = listener.now();
-    listener.seats.begin(id, now, true);
-    listener.seats.begin(id, now, true);
-    listener.seats.end(id, now, true, true);
+    listener.seats.record(id, 2, None);
+    listener.seats.record(id, 1, Some(now));
     assert_eq!(listener.admit(peer(1)), Admission::Full);
-    listener.seats.end(id, now, true, true);
+    listener.seats.record(id, 0, Some(now));
     assert_eq!(listener.seat(peer(1)).1, Some(id));
 }
 
