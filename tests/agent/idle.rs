@@ -6,10 +6,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use podrole_tests::{
-    flood::{Flood, sources},
-    wait,
-};
+use podrole_bench_flood::{Flood, sources};
+use podrole_tests::wait;
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpSocket, TcpStream},

@@ -6,10 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use podrole_tests::{
-    flood::{Flood, sources},
-    http, wait,
-};
+use podrole_bench_flood::{Flood, sources};
+use podrole_tests::{http, wait};
 use tokio::time::{sleep, timeout};
 
 use crate::{client, program::Program};

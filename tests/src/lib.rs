@@ -7,13 +7,11 @@
 //!   namespace ─► one for each test: ServiceAccounts, pods, tokens bound to them
 //!   registration ─► a MutatingWebhookConfiguration from a file, for that namespace alone
 //!   http ─► an answer as it came        wait ─► for what is to come
-//!   flood ─► many silent connections
 //!   python ─► boto3 and the AWS CLI        project ─► the repository's files, the built binary
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod cluster;
-pub mod flood;
 pub mod http;
 pub mod namespace;
 pub mod process;

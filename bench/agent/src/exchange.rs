@@ -15,6 +15,16 @@ pub(crate) enum Exchange {
     EksAuth,
 }
 
+/// Which limits and checks an agent of podrole has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limits {
+    /// Those that are there by default, except that of one address: all of loopback's are the
+    /// node's own and count as one client, where pods would each be another.
+    Default,
+    /// None, because one client sends all load.
+    Off,
+}
+
 impl Exchange {
     /// The exchanges that the agent supports.
     pub(crate) fn of(args: &Args) -> &'static [Self] {
@@ -56,23 +66,37 @@ impl Exchange {
         world: &World,
         address: SocketAddr,
         free: [u16; 2],
+        limits: Limits,
     ) -> Command {
         let mut command = Command::new(&args.agent);
         command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
         command.env("AWS_REGION", "eu-west-1");
         match args.flavor {
-            Flavor::Podrole => self.podrole_flags(&mut command, world, address),
+            Flavor::Podrole => self.podrole_flags(&mut command, world, address, limits),
             Flavor::Eks => eks_flags(&mut command, world, address, free),
         }
         command.args(&args.extra);
         command
     }
 
-    fn podrole_flags(self, command: &mut Command, world: &World, address: SocketAddr) {
+    fn podrole_flags(
+        self,
+        command: &mut Command,
+        world: &World,
+        address: SocketAddr,
+        limits: Limits,
+    ) {
+        match limits {
+            Limits::Off => command.args([
+                "--pod-liveness=off",
+                "--pod-requests-per-second=0",
+                "--connections-per-peer=0",
+            ]),
+            Limits::Default => command.args(["--node-name=bench", "--connections-per-peer=0"]),
+        };
         command
             .args(["--bind-hosts=127.0.0.1", "--metrics-address=127.0.0.1", "--metrics-port=0"])
-            .args(["--pod-liveness=off", "--keys-from=issuer"])
-            .args(["--pod-requests-per-second=0", "--connections-per-peer=0"])
+            .arg("--keys-from=issuer")
             .args(["--max-cache-size=100000", "--max-cache-bytes=1000000000", "--log=warn"])
             .args(["--cluster-name=bench", "--cluster-arn", CLUSTER_ARN])
             .args(["--exchange", self.name()])

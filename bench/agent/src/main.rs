@@ -10,10 +10,12 @@
 //! with the flags of EKS's Pod Identity Agent. Flags after `--` are passed to the agent.
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod bare;
 mod exchange;
 mod load;
 mod mass_start;
+mod pods;
 mod process;
 mod scenarios;
 mod scripts;
@@ -72,6 +74,8 @@ enum Scenario {
     Refreshes,
     /// Resident memory by number of sessions
     Memory,
+    /// Requests beside silent connections, forged tokens, the token of a deleted pod
+    Attacks,
     /// What the API server is asked when all agents of a cluster start at once
     #[value(alias = "crowd")]
     MassStart,
@@ -101,6 +105,7 @@ async fn main() -> anyhow::Result<()> {
             Scenario::Herds => scenarios::herds(&args, &world, &mut table).await?,
             Scenario::Refreshes => scenarios::refreshes(&args, &world, &mut table).await?,
             Scenario::Memory => scenarios::memory(&args, &world, &mut table).await?,
+            Scenario::Attacks => attacks::run(&args, &world, &mut table).await?,
             Scenario::MassStart => mass_start::run(&args, &mut table).await?,
         }
     }

@@ -13,7 +13,11 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{Args, exchange::Exchange, world::World};
+use crate::{
+    Args,
+    exchange::{Exchange, Limits},
+    world::World,
+};
 
 /// A server in its own process. Dropping it kills the process.
 pub(crate) struct ServerProcess {
@@ -28,8 +32,26 @@ impl ServerProcess {
         world: &World,
         exchange: Exchange,
     ) -> anyhow::Result<Self> {
+        Self::agent_of(args, world, exchange, Limits::Off).await
+    }
+
+    /// The same, with the limits and checks that an agent has by default.
+    pub(crate) async fn agent_with_limits(
+        args: &Args,
+        world: &World,
+        exchange: Exchange,
+    ) -> anyhow::Result<Self> {
+        Self::agent_of(args, world, exchange, Limits::Default).await
+    }
+
+    async fn agent_of(
+        args: &Args,
+        world: &World,
+        exchange: Exchange,
+        limits: Limits,
+    ) -> anyhow::Result<Self> {
         let (address, others) = (free()?, [free()?.port(), free()?.port()]);
-        let command = exchange.command(args, world, address, others);
+        let command = exchange.command(args, world, address, others, limits);
         let target = Self::start(command, address).await;
         target.with_context(|| {
             let agent = args.agent.display();

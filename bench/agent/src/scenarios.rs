@@ -24,7 +24,7 @@ async fn agent(args: &Args, world: &World) -> anyhow::Result<ServerProcess> {
 }
 
 /// Sends requests until one succeeds: the agent must fetch the issuer's keys first.
-async fn warm(target: &ServerProcess, token: &str) -> anyhow::Result<()> {
+pub(crate) async fn warm(target: &ServerProcess, token: &str) -> anyhow::Result<()> {
     for _ in 0..100 {
         if load::once(target.address, token).await? == 200 {
             return Ok(());

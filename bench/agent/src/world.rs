@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{exchange::Exchange, scripts, tokens::Tokens};
+use crate::{exchange::Exchange, pods, pods::Pods, scripts, tokens::Tokens};
 
 /// How STS and EKS Auth answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) url: String,
     pub(crate) script: Arc<Script>,
+    pub(crate) pods: Arc<Pods>,
     folder: TempDir,
 }
 
@@ -93,8 +94,10 @@ impl World {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig(&url))?;
         let router = router(&tokens, &url).merge(scripts::router(Arc::clone(&script)));
+        let pods = Pods::new();
+        let router = router.merge(pods::router(Arc::clone(&pods)));
         tokio::spawn(server.run(router, CancellationToken::new()));
-        Ok(Self { tokens, url, script, folder })
+        Ok(Self { tokens, url, script, pods, folder })
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {

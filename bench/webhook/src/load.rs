@@ -6,9 +6,7 @@ use anyhow::ensure;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::{net::TcpStream, task::LocalSet, time::Instant};
-use tokio_rustls::TlsConnector;
+use tokio::{task::LocalSet, time::Instant};
 
 use crate::{program::Program, reviews::Review, table::Table};
 
@@ -17,10 +15,7 @@ pub(crate) struct Caller(http1::SendRequest<Full<Bytes>>);
 
 impl Caller {
     pub(crate) async fn connect(program: &Program) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(program.address).await?;
-        stream.set_nodelay(true)?;
-        let connector = TlsConnector::from(std::sync::Arc::clone(&program.tls));
-        let stream = connector.connect(ServerName::try_from("127.0.0.1")?, stream).await?;
+        let stream = program.connect(b"http/1.1").await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(Self(sender))

@@ -12,11 +12,11 @@
 #![forbid(unsafe_code)]
 
 mod api_server;
+mod attacks;
 mod burst;
 mod load;
 mod program;
 mod reviews;
-mod silent;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ struct Args {
     #[arg(long, default_value_t = 5)]
     seconds: u64,
 
-    /// Measure only reviews beside silent connections
-    #[arg(long)]
-    silent: bool,
+    /// Measure only attacks: silent connections, unfinished bodies, and the reviews beside them
+    #[arg(long, alias = "silent")]
+    attacks: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -90,11 +90,11 @@ async fn bench(args: Args) -> anyhow::Result<()> {
         contenders.push(Contender { binary, flags: args.against_flags.clone() });
     }
     let mut table = Table::new(contenders.iter().map(Contender::name));
-    if !args.silent {
+    if !args.attacks {
         cost(&args, &contenders, &mut table).await?;
     }
     for contender in &contenders {
-        silent::run(&contender.binary, &contender.flags, &mut table).await?;
+        attacks::run(&contender.binary, &contender.flags, &mut table).await?;
     }
     println!("{table}");
     Ok(())

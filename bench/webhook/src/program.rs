@@ -14,10 +14,11 @@ use podrole_certs::Authority;
 use podrole_runtime::clock::now;
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{net::TcpStream, time::sleep};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::api_server::ApiServer;
 
@@ -96,6 +97,24 @@ impl Program {
         }
         let megabytes = |kilobytes: u32| (f64::from(kilobytes) / 1024.0).round();
         Ok((megabytes(last.0), megabytes(last.1)))
+    }
+
+    /// The peak of resident memory in MB.
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<f64> {
+        Ok((f64::from(self.memory()?.1) / 1024.0).round())
+    }
+
+    /// A TLS connection with this protocol.
+    pub(crate) async fn connect(
+        &self,
+        protocol: &'static [u8],
+    ) -> anyhow::Result<TlsStream<TcpStream>> {
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let connector = TlsConnector::from(Arc::new(tls));
+        Ok(connector.connect(ServerName::try_from("127.0.0.1")?, stream).await?)
     }
 
     /// Current and peak resident memory in kB.

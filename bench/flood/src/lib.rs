@@ -3,6 +3,10 @@
 //! They are made by system calls from a thread of their own: what opens them must not take the CPU
 //! time that the program under attack needs.
 
+#![forbid(unsafe_code)]
+
+pub mod bodies;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::OwnedFd,
@@ -17,11 +21,15 @@ use std::{
 use anyhow::Context as _;
 use rustix::{
     io::Errno,
-    net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, connect, recv, socket_with},
+    net::{
+        AddressFamily, RecvFlags, SocketFlags, SocketType, bind, connect, recv, socket_with,
+        sockopt::set_socket_reuseaddr,
+    },
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::wait;
+/// How long opening all connections may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Connections that are kept open by a thread of their own. They end when this is dropped.
 #[derive(Debug)]
@@ -77,8 +85,12 @@ impl Flood {
     /// # Errors
     /// If that takes longer than half a minute.
     pub async fn until_opened(&self, connections: usize) -> anyhow::Result<()> {
-        let opened = async || Ok(self.state.opened.load(SeqCst) >= connections);
-        wait::until("the flood", Duration::from_secs(30), opened).await
+        let begun = Instant::now();
+        while self.state.opened.load(SeqCst) < connections {
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for the flood");
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +136,8 @@ fn run(target: SocketAddr, sources: &[IpAddr], interval: Duration, state: &State
 fn open(target: SocketAddr, source: IpAddr) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    // Otherwise the next program may not get a port that one of these connections had.
+    set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &SocketAddr::new(source, 0))?;
     match connect(&socket, &target) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
