@@ -120,11 +120,15 @@ impl Seating {
 impl State {
     /// Files what connections have done meanwhile.
     fn file(&mut self) {
-        for id in self.unfiled.drain() {
-            if let Some(occupant) = self.open.get(&id) {
-                let (working, answered) = occupant.activity.filed();
-                self.seats.record(id, working, answered);
-            }
+        for id in std::mem::take(&mut self.unfiled) {
+            self.record(id);
+        }
+    }
+
+    fn record(&mut self, id: SeatId) {
+        if let Some(occupant) = self.open.get(&id) {
+            let (working, answered) = occupant.activity.filed();
+            self.seats.record(id, working, answered);
         }
     }
 }
@@ -184,11 +188,7 @@ impl Seat {
             File::Later => {
                 self.seating.lock().unfiled.insert(self.id);
             }
-            File::Now => {
-                let mut state = self.seating.lock();
-                let (working, answered) = self.activity.filed();
-                state.seats.record(self.id, working, answered);
-            }
+            File::Now => self.seating.lock().record(self.id),
         }
     }
 }
@@ -197,8 +197,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.seating.lock();
         state.unfiled.remove(&self.id);
-        let (working, answered) = self.activity.filed();
-        state.seats.record(self.id, working, answered);
+        state.record(self.id);
         state.seats.leave(self.id, Instant::now());
         state.open.remove(&self.id);
     }

@@ -14,6 +14,17 @@ async fn start(limits: Limits, router: Router) -> (SocketAddr, CancellationToken
     (address, shutdown, running)
 }
 
+/// `/` answers at once, `/slow` after half a second.
+fn slow_router() -> Router {
+    Router::new().route("/", get(|| async { "hello" })).route(
+        "/slow",
+        get(|| async {
+            sleep(Duration::from_millis(500)).await;
+            "slow"
+        }),
+    )
+}
+
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -191,15 +202,8 @@ async fn a_shared_socket_keeps_serving_when_the_first_server_ends() {
 
 #[tokio::test]
 async fn at_the_limit_a_silent_connection_is_closed_first_and_a_busy_one_is_not() {
-    let router = Router::new().route("/", get(|| async { "hello" })).route(
-        "/slow",
-        get(|| async {
-            sleep(Duration::from_millis(500)).await;
-            "slow"
-        }),
-    );
     let limits = Limits { connections: 3, ..Limits::default() };
-    let (address, _shutdown, _running) = start(limits, router).await;
+    let (address, _shutdown, _running) = start(limits, slow_router()).await;
     let asked = tokio::spawn(async move {
         ask(address, "GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await
     });
@@ -220,15 +224,8 @@ async fn at_the_limit_a_silent_connection_is_closed_first_and_a_busy_one_is_not(
 
 #[tokio::test]
 async fn a_later_request_at_work_is_known_when_a_connection_must_be_closed() {
-    let router = Router::new().route("/", get(|| async { "hello" })).route(
-        "/slow",
-        get(|| async {
-            sleep(Duration::from_millis(500)).await;
-            "slow"
-        }),
-    );
     let limits = Limits { connections: 2, ..Limits::default() };
-    let (address, _shutdown, _running) = start(limits, router).await;
+    let (address, _shutdown, _running) = start(limits, slow_router()).await;
     let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
     let mut busy = TcpStream::connect(address).await.unwrap();
     let mut idle = TcpStream::connect(address).await.unwrap();

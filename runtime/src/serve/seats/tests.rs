@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
+use crate::serve::activity::Activity;
 
 /// A listener with this many connections, as its limits are changed.
 struct Listener {
@@ -52,6 +53,12 @@ impl Listener {
     /// A whole request has arrived.
     fn work(&mut self, id: SeatId) {
         self.seats.record(id, 1, None);
+    }
+
+    /// The list learns what a connection is doing.
+    fn file(&mut self, id: SeatId, activity: &Activity) {
+        let (working, answered) = activity.filed();
+        self.seats.record(id, working, answered);
     }
 
     fn has(&self, id: SeatId) -> bool {
@@ -185,14 +192,43 @@ fn when_all_are_at_work_a_client_with_many_more_loses_one() {
 }
 
 #[test]
-fn a_connection_is_at_work_until_its_last_request_has_ended() {
+fn a_request_without_its_end_is_not_work() {
+    let mut listener = Listener::of(2);
+    let (whole, part) = (listener.come(peer(1)), listener.come(peer(1)));
+    let now = listener.now();
+    for (id, is_whole) in [(whole, true), (part, false)] {
+        let activity = Activity::new(now);
+        activity.begin(now, is_whole);
+        listener.file(id, &activity);
+    }
+    assert_eq!(listener.seat(peer(1)).1, Some(part));
+    let mut listener = Listener::of(2);
+    let (one, two) = (listener.come(peer(1)), listener.come(peer(1)));
+    let now = listener.now();
+    let activities = [one, two].map(|id| {
+        let activity = Activity::new(now);
+        activity.begin(now, false);
+        listener.file(id, &activity);
+        activity
+    });
+    activities[0].received();
+    listener.file(one, &activities[0]);
+    assert_eq!(listener.seat(peer(1)).1, Some(two));
+}
+
+#[test]
+fn several_requests_on_one_connection_are_work_until_the_last_has_ended() {
     let mut listener = Listener::of(1);
     let id = listener.come(peer(1));
     let now = listener.now();
-    listener.seats.record(id, 2, None);
-    listener.seats.record(id, 1, Some(now));
+    let activity = Activity::new(now);
+    activity.begin(now, true);
+    activity.begin(now, true);
+    activity.end(now, true, true);
+    listener.file(id, &activity);
     assert_eq!(listener.admit(peer(1)), Admission::Full);
-    listener.seats.record(id, 0, Some(now));
+    activity.end(now, true, true);
+    listener.file(id, &activity);
     assert_eq!(listener.seat(peer(1)).1, Some(id));
 }
 
