@@ -1,5 +1,4 @@
-//! What pods without rights, and tokens of pods that are gone, do to an agent with its default
-//! limits.
+//! What pods without rights, and tokens of pods that are gone, do to an agent that watches its pods.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,7 +6,12 @@ use podrole_bench_flood::{Flood, sources};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::{
-    Args, exchange::Exchange, load, process::ServerProcess, scenarios::warm, table::Table,
+    Args,
+    exchange::{Exchange, PodWatch},
+    load,
+    process::ServerProcess,
+    scenarios::warm,
+    table::Table,
     world::World,
 };
 
@@ -18,14 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
-    let exchange = Exchange::default_for(args);
     for (name, addresses, connections, renewed) in [
         ("2,000 silent connections of 20 addresses", 20, 2000, Duration::from_secs(10)),
         ("3,840 silent connections of 30 addresses, new every 0.8 s", 30, 3840, PATIENCE * 4 / 5),
     ] {
-        let agent = ServerProcess::agent_with_limits(args, world, exchange).await?;
-        let token = world.token(exchange, "app", "app-1")?;
-        warm(&agent, &token).await?;
+        let (agent, token) = warm_agent(args, world).await?;
         let flood = Flood::start(agent.address, &sources(addresses), connections, renewed)?;
         flood.until_opened(connections).await?;
         let (answered, slowest) = paced(agent.address, &token).await;
@@ -33,8 +34,17 @@ pub(crate) async fn run(args: &Args, world: &World, table: &mut Table) -> anyhow
             format!("{answered} of {REQUESTS} answered within 1 s, the slowest {slowest:.1?}");
         table.row(format!("{name}: requests of another client on new connections"), line);
     }
-    forged(args, world, exchange, table).await?;
-    deleted_pod(args, world, exchange, table).await
+    forged(args, world, table).await?;
+    deleted_pod(args, world, table).await
+}
+
+/// An agent that has served the pod `app-1`, and the pod's token.
+async fn warm_agent(args: &Args, world: &World) -> anyhow::Result<(ServerProcess, String)> {
+    let exchange = Exchange::default_for(args);
+    let agent = ServerProcess::agent(args, world, exchange, PodWatch::On).await?;
+    let token = world.token(exchange, "app", "app-1")?;
+    warm(&agent, &token).await?;
+    Ok((agent, token))
 }
 
 /// Sends a request every 15 ms. Returns how many were answered with 200, and the slowest of them.
@@ -53,22 +63,17 @@ async fn paced(address: SocketAddr, token: &str) -> (usize, Duration) {
 }
 
 /// Tokens with the signature of another one, each another token.
-async fn forged(
-    args: &Args,
-    world: &World,
-    exchange: Exchange,
-    table: &mut Table,
-) -> anyhow::Result<()> {
-    let agent = ServerProcess::agent_with_limits(args, world, exchange).await?;
-    warm(&agent, &world.token(exchange, "app", "app-1")?).await?;
+async fn forged(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
+    let (agent, _) = warm_agent(args, world).await?;
+    let exchange = Exchange::default_for(args);
+    // The signature of another token.
+    let other = world.token(exchange, "other", "other")?;
+    let signature = other.rsplit_once('.').map_or("", |(_, signature)| signature);
     world.script.take_calls();
     let (before, mut credentials) = (agent.cpu()?, 0);
     for number in 0..REQUESTS {
         let token = world.tokens.token(exchange.audience(), "app", "app-1", number)?;
-        // The signature of another token.
-        let other = world.token(exchange, "other", "other")?;
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
-        let signature = other.rsplit_once('.').map_or("", |(_, signature)| signature);
         let status = load::once(agent.address, &format!("{signed}.{signature}")).await?;
         credentials += usize::from(status == 200);
     }
@@ -82,15 +87,8 @@ async fn forged(
 }
 
 /// A pod is deleted, and its token is used again and again.
-async fn deleted_pod(
-    args: &Args,
-    world: &World,
-    exchange: Exchange,
-    table: &mut Table,
-) -> anyhow::Result<()> {
-    let agent = ServerProcess::agent_with_limits(args, world, exchange).await?;
-    let token = world.token(exchange, "app", "app-1")?;
-    warm(&agent, &token).await?;
+async fn deleted_pod(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
+    let (agent, token) = warm_agent(args, world).await?;
     world.pods.delete();
     let (begun, mut last, mut served) = (Instant::now(), Duration::ZERO, 0);
     while begun.elapsed() < AFTERWARDS {

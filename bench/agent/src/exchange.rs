@@ -15,13 +15,12 @@ pub(crate) enum Exchange {
     EksAuth,
 }
 
-/// Which limits and checks an agent of podrole has.
+/// Whether an agent of podrole knows the pods of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limits {
-    /// Those that are there by default, except that of one address: all of loopback's are the
-    /// node's own and count as one client, where pods would each be another.
-    Default,
-    /// None, because one client sends all load.
+pub(crate) enum PodWatch {
+    /// It watches them, as by default.
+    On,
+    /// It does not ask, because thousands of pods would have to be scripted.
     Off,
 }
 
@@ -66,13 +65,13 @@ impl Exchange {
         world: &World,
         address: SocketAddr,
         free: [u16; 2],
-        limits: Limits,
+        pods: PodWatch,
     ) -> Command {
         let mut command = Command::new(&args.agent);
         command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
         command.env("AWS_REGION", "eu-west-1");
         match args.flavor {
-            Flavor::Podrole => self.podrole_flags(&mut command, world, address, limits),
+            Flavor::Podrole => self.podrole_flags(&mut command, world, address, pods),
             Flavor::Eks => eks_flags(&mut command, world, address, free),
         }
         command.args(&args.extra);
@@ -84,19 +83,18 @@ impl Exchange {
         command: &mut Command,
         world: &World,
         address: SocketAddr,
-        limits: Limits,
+        pods: PodWatch,
     ) {
-        match limits {
-            Limits::Off => command.args([
-                "--pod-liveness=off",
-                "--pod-requests-per-second=0",
-                "--connections-per-peer=0",
-            ]),
-            Limits::Default => command.args(["--node-name=bench", "--connections-per-peer=0"]),
+        match pods {
+            // One client sends all load.
+            PodWatch::Off => command.args(["--pod-liveness=off", "--pod-requests-per-second=0"]),
+            PodWatch::On => command.arg("--node-name=bench"),
         };
         command
             .args(["--bind-hosts=127.0.0.1", "--metrics-address=127.0.0.1", "--metrics-port=0"])
-            .arg("--keys-from=issuer")
+            // All addresses of loopback are the node's own and count as one client, where pods would
+            // each be another.
+            .args(["--connections-per-peer=0", "--keys-from=issuer"])
             .args(["--max-cache-size=100000", "--max-cache-bytes=1000000000", "--log=warn"])
             .args(["--cluster-name=bench", "--cluster-arn", CLUSTER_ARN])
             .args(["--exchange", self.name()])

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Args, table::Table, tokens::Tokens, world};
+use crate::{Args, pods, table::Table, tokens::Tokens, world};
 
 const PODS: usize = 30;
 const NAMESPACES: usize = 10;
@@ -175,14 +175,7 @@ async fn pods(
 
 fn pod(node: &str, number: usize) -> Value {
     let namespace = format!("team-{}", number % NAMESPACES);
-    json!({
-        "metadata": {
-            "name": format!("{node}-{number}"), "namespace": namespace,
-            "uid": format!("{node}-{number}"), "resourceVersion": "1",
-        },
-        "spec": {"nodeName": node, "serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]},
-        "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}]},
-    })
+    pods::pod(&namespace, &format!("{node}-{number}"), node)
 }
 
 /// A namespace that has not opted in.

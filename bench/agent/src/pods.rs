@@ -14,6 +14,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+const APP: &str = "app-1";
+
 /// Whether the pod `app-1` exists.
 pub(crate) struct Pods(watch::Sender<bool>);
 
@@ -50,31 +52,35 @@ async fn list(
         let changes = futures::stream::unfold(pods.0.subscribe(), async |mut changes| {
             changes.changed().await.ok()?;
             let kind = if *changes.borrow_and_update() { "ADDED" } else { "DELETED" };
-            let line = format!("{}\n", json!({"type": kind, "object": pod()}));
+            let line = format!("{}\n", json!({"type": kind, "object": app()}));
             Some((Ok::<_, Infallible>(Bytes::from(line)), changes))
         });
         return Body::from_stream(changes.boxed()).into_response();
     }
-    let items = if pods.exist() { vec![pod()] } else { Vec::new() };
+    let items = if pods.exist() { vec![app()] } else { Vec::new() };
     let metadata = json!({"resourceVersion": "1"});
     Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": metadata, "items": items}))
         .into_response()
 }
 
 async fn one(State(pods): State<Arc<Pods>>, Path((_, name)): Path<(String, String)>) -> Response {
-    if name == "app-1" && pods.exist() {
-        return Json(pod()).into_response();
+    if name == APP && pods.exist() {
+        return Json(app()).into_response();
     }
     let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 404,
         "reason": "NotFound", "message": "there is no such pod"});
     (StatusCode::NOT_FOUND, Json(status)).into_response()
 }
 
-fn pod() -> Value {
+/// A running pod on `node`; its UID is its name.
+pub(crate) fn pod(namespace: &str, name: &str, node: &str) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "app-1", "namespace": "bench", "uid": "app-1", "resourceVersion": "1"},
-        "spec": {"nodeName": "bench", "serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]},
+        "metadata": {"name": name, "namespace": namespace, "uid": name, "resourceVersion": "1"},
+        "spec": {"nodeName": node, "serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]},
         "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}]},
     })
+}
+
+fn app() -> Value {
+    pod("bench", APP, "bench")
 }

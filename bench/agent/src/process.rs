@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     Args,
-    exchange::{Exchange, Limits},
+    exchange::{Exchange, PodWatch},
     world::World,
 };
 
@@ -31,27 +31,10 @@ impl ServerProcess {
         args: &Args,
         world: &World,
         exchange: Exchange,
-    ) -> anyhow::Result<Self> {
-        Self::agent_of(args, world, exchange, Limits::Off).await
-    }
-
-    /// The same, with the limits and checks that an agent has by default.
-    pub(crate) async fn agent_with_limits(
-        args: &Args,
-        world: &World,
-        exchange: Exchange,
-    ) -> anyhow::Result<Self> {
-        Self::agent_of(args, world, exchange, Limits::Default).await
-    }
-
-    async fn agent_of(
-        args: &Args,
-        world: &World,
-        exchange: Exchange,
-        limits: Limits,
+        pods: PodWatch,
     ) -> anyhow::Result<Self> {
         let (address, others) = (free()?, [free()?.port(), free()?.port()]);
-        let command = exchange.command(args, world, address, others, limits);
+        let command = exchange.command(args, world, address, others, pods);
         let target = Self::start(command, address).await;
         target.with_context(|| {
             let agent = args.agent.display();

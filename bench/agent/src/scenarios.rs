@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     Args,
-    exchange::Exchange,
+    exchange::{Exchange, PodWatch},
     load::{self, Connections, Outcome},
     process::ServerProcess,
     table::Table,
@@ -20,7 +20,7 @@ use crate::{
 const HERD: usize = 64;
 
 async fn agent(args: &Args, world: &World) -> anyhow::Result<ServerProcess> {
-    ServerProcess::agent(args, world, Exchange::default_for(args)).await
+    ServerProcess::agent(args, world, Exchange::default_for(args), PodWatch::Off).await
 }
 
 /// Sends requests until one succeeds: the agent must fetch the issuer's keys first.
@@ -79,7 +79,7 @@ fn refused(outcome: &Outcome) -> String {
 /// 64 callers that miss the cache at once, with tokens of 8 pods of one ServiceAccount.
 pub(crate) async fn herds(args: &Args, world: &World, table: &mut Table) -> anyhow::Result<()> {
     for exchange in Exchange::of(args) {
-        let agent = ServerProcess::agent(args, world, *exchange).await?;
+        let agent = ServerProcess::agent(args, world, *exchange, PodWatch::Off).await?;
         warm(&agent, &world.token(*exchange, "first", "first")?).await?;
         cold(world, &agent, *exchange, table).await?;
         if *exchange == Exchange::WebIdentity {

@@ -16,7 +16,12 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{exchange::Exchange, pods, pods::Pods, scripts, tokens::Tokens};
+use crate::{
+    exchange::Exchange,
+    pods::{self, Pods},
+    scripts,
+    tokens::Tokens,
+};
 
 /// How STS and EKS Auth answer.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{
-    api_server::ApiServer, burst, load::Caller, program::Program, reviews::Review, table::Table,
-};
+use crate::{burst, load::Caller, program::Program, reviews::Review, table::Table};
 
 const CONNECTIONS: usize = 4000;
 /// How often each is opened again, in case it was closed.
@@ -38,9 +36,7 @@ async fn silent(
     addresses: u8,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let api_server = ApiServer::start(SERVICE_ACCOUNTS).await?;
-    let mut program = Program::start(binary, flags, &api_server)?;
-    burst::until_injected(&mut program, SERVICE_ACCOUNTS).await?;
+    let (_api_server, program) = burst::ready(binary, flags, SERVICE_ACCOUNTS).await?;
     let mut kept = Caller::connect(&program).await?;
     let flood = Flood::start(program.address, &sources(addresses), CONNECTIONS, RENEWED)?;
     flood.until_opened(CONNECTIONS).await?;
@@ -55,7 +51,6 @@ async fn silent(
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
     Http1,
     Http2,
@@ -68,9 +63,7 @@ async fn bodies(
     version: Version,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let api_server = ApiServer::start(SERVICE_ACCOUNTS).await?;
-    let mut program = Program::start(binary, flags, &api_server)?;
-    burst::until_injected(&mut program, SERVICE_ACCOUNTS).await?;
+    let (_api_server, mut program) = burst::ready(binary, flags, SERVICE_ACCOUNTS).await?;
     let (what, mut attack) = match version {
         Version::Http1 => {
             let mut attack = JoinSet::new();

@@ -32,12 +32,22 @@ pub(crate) async fn until_injected(
     anyhow::bail!("no pod was injected within {TIMEOUT:?}")
 }
 
+/// A webhook that injects pods of all of `count` ServiceAccounts, and its API server.
+pub(crate) async fn ready(
+    binary: &Path,
+    flags: &[String],
+    count: usize,
+) -> anyhow::Result<(ApiServer, Program)> {
+    let api_server = ApiServer::start(count).await?;
+    let mut program = Program::start(binary, flags, &api_server)?;
+    until_injected(&mut program, count).await?;
+    Ok((api_server, program))
+}
+
 /// Sends 200 reviews at once, each for another ServiceAccount that only a live read finds. Returns
 /// how many were injected.
 pub(crate) async fn run(binary: &Path, flags: &[String]) -> anyhow::Result<u32> {
-    let api_server = ApiServer::start(1000).await?;
-    let mut program = Program::start(binary, flags, &api_server)?;
-    until_injected(&mut program, 1000).await?;
+    let (_api_server, program) = ready(binary, flags, 1000).await?;
     let mut callers = Vec::new();
     for _ in 0..PODS {
         callers.push(Caller::connect(&program).await?);
