@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -111,6 +112,28 @@ impl<A: Answerer> Connection<A> {
         let patience = self.tls.as_ref().map_or(self.limits.idle, |_| seat.handshake());
         let deadline = Instant::now() + patience;
         let Some(stream) = self.first_byte(stream, deadline, peer, seat).await else { return };
+        self.boxed(stream, deadline, peer, seat).await;
+    }
+
+    /// What follows the first byte, as a value of its own on the heap: otherwise each silent
+    /// connection would reserve what TLS and HTTP need.
+    fn boxed<'a>(
+        &'a self,
+        stream: TcpStream,
+        deadline: Instant,
+        peer: SocketAddr,
+        seat: &'a Arc<Seat>,
+    ) -> Pin<Box<impl Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.converse(stream, deadline, peer, seat))
+    }
+
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        deadline: Instant,
+        peer: SocketAddr,
+        seat: &Arc<Seat>,
+    ) {
         let Some(tls) = &self.tls else {
             seat.open();
             let client = Client { peer, has_certificate: false };
@@ -152,10 +175,13 @@ impl<A: Answerer> Connection<A> {
             self.draining.token.cancelled().await;
             tokio::time::sleep(FIRST_REQUEST_GRACE).await;
         };
+        let mut byte = [0; 1];
         tokio::select! {
             biased;
-            readable = timeout_at(deadline, stream.readable()) => {
-                if !matches!(readable, Ok(Ok(()))) {
+            // tokio takes a new socket for readable until a read has failed, so `readable()` would
+            // return at once.
+            peeked = timeout_at(deadline, stream.peek(&mut byte)) => {
+                if !matches!(peeked, Ok(Ok(1..))) {
                     tracing::debug!(%peer, "closed a connection that sent nothing");
                     return None;
                 }

@@ -114,6 +114,25 @@ async fn an_address_at_its_limit_loses_its_own_silent_connection() {
 }
 
 #[tokio::test]
+async fn a_silent_connection_is_closed_before_an_older_one_that_has_sent_a_byte() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let (address, _shutdown, _running) = start(limits, router).await;
+    let (request, pause) = ("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 50);
+    let pause = || sleep(Duration::from_millis(pause));
+    let mut begun = TcpStream::connect(address).await.unwrap();
+    begun.write_all(&request.as_bytes()[..10]).await.unwrap();
+    pause().await;
+    let _silent = TcpStream::connect(address).await.unwrap();
+    pause().await;
+    assert!(ask(address, request).await.ends_with("hello"));
+    begun.write_all(&request.as_bytes()[10..]).await.unwrap();
+    let mut answer = String::new();
+    begun.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_head_that_arrives_too_slowly_is_closed_and_a_quiet_connection_is_not() {
     let limits = Limits { head: Duration::from_millis(100), ..Limits::default() };
     let router = Router::new().route("/", get(|| async { "hello" }));
