@@ -5,6 +5,7 @@
 
 mod activity;
 mod answerer;
+mod closed_log;
 mod connection;
 mod head_clock;
 mod in_flight;
@@ -29,11 +30,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use answerer::{Answerer, Began, ClientCertificate, ForEveryone, Peer};
+use closed_log::ClosedLog;
 use connection::{Connection, Draining};
 pub use in_flight::RequestBody;
 use in_flight::Requests;
 pub use limits::Limits;
-use peer_key::PeerKeys;
+use peer_key::{PeerKey, PeerKeys};
 use seating::{Seat, Seating, Welcome};
 
 /// How long a new connection waits before it looks for a place again.
@@ -183,16 +185,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 struct Door {
     seating: Seating,
     keys: PeerKeys,
-    limits: Limits,
     warned_of_accept: Option<Instant>,
-    warned_of_limit: Option<Instant>,
+    closed: ClosedLog,
 }
 
 impl Door {
     fn new(limits: Limits) -> Self {
         let keys = PeerKeys::new(limits.machine_is_one_peer);
         let seating = Seating::new(limits);
-        Self { seating, keys, limits, warned_of_accept: None, warned_of_limit: None }
+        Self { seating, keys, warned_of_accept: None, closed: ClosedLog::default() }
     }
 
     async fn accept(&mut self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
@@ -222,8 +223,8 @@ impl Door {
         loop {
             match self.seating.admit(stream, key) {
                 Welcome::Seated { seat, displaced } => {
-                    if displaced {
-                        self.warn_of_limit(peer);
+                    if let Some(loser) = displaced {
+                        self.log_closed(loser);
                     }
                     return Some(seat);
                 }
@@ -236,13 +237,14 @@ impl Door {
         }
     }
 
-    fn warn_of_limit(&mut self, peer: SocketAddr) {
-        let connections = self.seating.len();
-        if connections >= self.limits.connections && is_due(&mut self.warned_of_limit) {
+    fn log_closed(&mut self, peer: PeerKey) {
+        if let Some(closed) = self.closed.count(peer, Instant::now()) {
+            let connections = self.seating.len();
             tracing::warn!(
                 connections,
                 %peer,
-                "the listener is full; closing connections without a request for new ones"
+                closed,
+                "closed connections of a client for new ones; it or the listener is at its limit"
             );
         }
     }

@@ -1,6 +1,6 @@
 //! Which connections count as those of one client.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, time::Duration};
 
 use tokio::time::Instant;
 
@@ -18,6 +18,15 @@ pub(super) enum PeerKey {
     Machine,
     /// Another machine, or a pod.
     Address(IpAddr),
+}
+
+impl fmt::Display for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine => f.write_str("this machine"),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
 }
 
 /// Tells the addresses of this machine from others.

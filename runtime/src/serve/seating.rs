@@ -52,8 +52,8 @@ pub(super) struct Seat {
 pub(super) enum Welcome {
     Seated {
         seat: Seat,
-        /// Whether another connection is closed for it.
-        displaced: bool,
+        /// The client that loses a connection for it.
+        displaced: Option<PeerKey>,
     },
     /// It must wait until another connection has ended.
     Wait,
@@ -80,7 +80,7 @@ impl Seating {
         let sent = |id| open.get(&id).is_some_and(|it| has_sent(&it.silent));
         match seats.admit(peer, now, sent) {
             Admission::Seated { id, evicted } => {
-                if let Some(occupant) = evicted.and_then(|evicted| open.get(&evicted)) {
+                if let Some(occupant) = evicted.and_then(|(evicted, _)| open.get(&evicted)) {
                     occupant.leave.cancel();
                 }
                 let leave = CancellationToken::new();
@@ -90,7 +90,7 @@ impl Seating {
                     Occupant { silent, leave: leave.clone(), activity: Arc::clone(&activity) };
                 open.insert(id, occupant);
                 let seat = Seat { seating: self.clone(), id, peer, leave, activity };
-                Welcome::Seated { seat, displaced: evicted.is_some() }
+                Welcome::Seated { seat, displaced: evicted.map(|(_, peer)| peer) }
             }
             Admission::Full => Welcome::Wait,
             Admission::Refused => Welcome::Refused,

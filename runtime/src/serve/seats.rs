@@ -106,8 +106,8 @@ impl PeerSeats {
 /// What happens to a new connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It is accepted, and `evicted` is closed for it.
-    Seated { id: SeatId, evicted: Option<SeatId> },
+    /// It is accepted, and `evicted` is closed for it, a connection of that client.
+    Seated { id: SeatId, evicted: Option<(SeatId, PeerKey)> },
     /// Every other connection is working.
     Full,
     /// Its client is at its limit, and all of its connections are working.
@@ -160,8 +160,9 @@ impl Seats {
                 self.advance(victim, Stage::Begun);
                 continue;
             }
+            let loser = self.seats.get(&victim).map_or(peer, |seat| seat.peer);
             self.leave(victim, now);
-            break Some(victim);
+            break Some((victim, loser));
         };
         let id = self.next_id;
         self.next_id += 1;
