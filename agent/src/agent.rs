@@ -16,10 +16,12 @@ use crate::{
     exchange::ExchangeClient,
     fast_path::{CachedAnswer, FastPath, InputVersions},
     hosts::Hosts,
+    log_limit::LogLimit,
     metrics::Metrics,
     node::{Liveness, PodFacts},
     peer::PeerVerdict,
     refusal::Refusal,
+    refusal_limit::RefusalLimit,
     resolve::{
         self, Decision, LookupError, NamespaceFacts, RequestFacts, ResolveError,
         ServiceAccountFacts, ServiceAccounts,
@@ -41,6 +43,8 @@ pub struct Agent {
     hosts: Hosts,
     metrics: Metrics,
     clock: Clock,
+    /// By pod UID.
+    foreign_peers: LogLimit<String>,
 }
 
 impl Agent {
@@ -70,6 +74,7 @@ impl Agent {
             hosts: config.hosts,
             metrics,
             clock,
+            foreign_peers: LogLimit::new(),
         })
     }
 
@@ -110,10 +115,6 @@ impl Agent {
         peer: Option<IpAddr>,
     ) -> Result<Bytes, Refusal> {
         let (caller, now) = (&verdict.caller, self.clock.now());
-        let bucket = self.options.limit.bucket(&caller.pod_uid, now);
-        if bucket.as_ref().is_some_and(|bucket| !bucket.take(now)) {
-            return Err(Refusal::TooManyRequests);
-        }
         // Read before anything is looked up, so that a change meanwhile outdates the answer.
         let inputs = self.input_versions(verdict.withdrawals);
         // A stolen token of another node must not cost look-ups.
@@ -145,7 +146,6 @@ impl Agent {
             inputs,
             ends: verdict.ends(),
             fresh_until,
-            bucket,
             last_used: last_used.into(),
         });
         self.fast_path.store(token.hash(), answer);
@@ -179,6 +179,10 @@ impl Agent {
         &self.cache
     }
 
+    pub(crate) fn refusals(&self) -> &RefusalLimit {
+        &self.options.refusals
+    }
+
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
     }
@@ -199,21 +203,29 @@ impl Agent {
         let verdict = self.options.peers.check(peer, || pods.holder(peer), caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
-            let service_account = &caller.service_account;
-            tracing::warn!(
-                %peer,
-                namespace = service_account.namespace(),
-                pod = caller.pod_name,
-                service_account = service_account.name(),
-                refused = verdict != PeerVerdict::Suspicious,
-                "a pod's token came from an address that is not the pod's"
-            );
+            self.log_foreign_peer(caller, peer, verdict);
         }
         match verdict {
             PeerVerdict::Refused => Err(Refusal::ForeignPeer),
             PeerVerdict::Unproven => Err(Refusal::UnknownPeer),
             PeerVerdict::Accepted | PeerVerdict::Suspicious => Ok(verdict),
         }
+    }
+
+    fn log_foreign_peer(&self, caller: &Caller, peer: IpAddr, verdict: PeerVerdict) {
+        let Some(requests) = self.foreign_peers.count(&*caller.pod_uid, self.clock.now()) else {
+            return;
+        };
+        let service_account = &caller.service_account;
+        tracing::warn!(
+            %peer,
+            namespace = service_account.namespace(),
+            pod = caller.pod_name,
+            service_account = service_account.name(),
+            refused = verdict != PeerVerdict::Suspicious,
+            requests,
+            "a pod's token came from an address that is not the pod's"
+        );
     }
 
     /// The session that the caller may have, its namespace, and the version of the facts behind both.

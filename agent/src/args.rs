@@ -15,7 +15,7 @@ use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::L
 pub use check::ArgsError;
 pub use print::configuration;
 
-use crate::peer::VerifyPeer;
+use crate::{peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
 
 /// Limits what libraries log, whatever `--log` says: at lower levels they print requests and answers,
 /// with tokens and keys.
@@ -111,12 +111,12 @@ pub struct Args {
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
 
-    /// How many requests per second a pod may send; 0 sets no limit
-    #[arg(long, default_value_t = 50, value_name = "NUMBER")]
-    pub pod_requests_per_second: u32,
+    /// How many invalid tokens per second an address may send before its requests are refused; 0 sets no limit
+    #[arg(long, default_value_t = REJECTED_TOKENS, value_name = "NUMBER")]
+    pub rejected_tokens_per_second: u32,
 
     /// How many connections one address may have open; 0 sets no limit
-    #[arg(long, default_value_t = 128, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub connections_per_peer: usize,
 
     /// Whether a request must come from the address of its token's pod; auto rejects other pods and unknown addresses,

@@ -13,10 +13,10 @@ use crate::{
     exchange::ExchangeClient,
     hosts::Hosts,
     keys::JwksCache,
-    limit::PodLimit,
     metrics::Metrics,
     node::Liveness,
     peer::{PeerCheck, VerifyPeer},
+    refusal_limit::{REJECTED_TOKENS, RefusalLimit},
     resolve::{Namespaces, ServiceAccounts, Sessions, Unguarded},
     token::Rules,
 };
@@ -56,8 +56,8 @@ pub struct AgentOptions {
     pub sessions: Sessions,
     /// Whether a request must come from the address of its token's pod.
     pub peers: PeerCheck,
-    /// How often a pod may request credentials.
-    pub limit: PodLimit,
+    /// How many invalid tokens an address may send.
+    pub refusals: RefusalLimit,
     /// Where final refusals are reported as Events, if at all.
     pub notices: Option<Notices>,
     /// How many sessions are cached at most.
@@ -87,7 +87,7 @@ impl AgentOptions {
                 audience,
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
-            limit: PodLimit::per_second(0),
+            refusals: RefusalLimit::per_second(REJECTED_TOKENS),
             notices: None,
             max_sessions: 100,
             max_bytes: MAX_BYTES,

@@ -20,7 +20,6 @@ use crate::{
     bearer_token::{PresentedToken, TokenHash},
     clock::Clock,
     credential_cache::EntrySnapshot,
-    limit::Bucket,
     lru::{LruCache, LruValue},
 };
 
@@ -41,7 +40,6 @@ pub(crate) struct CachedAnswer {
     pub(crate) ends: Timestamp,
     /// When the ServiceAccount or the namespace must be looked up again, by [`Clock::steady`].
     pub(crate) fresh_until: Timestamp,
-    pub(crate) bucket: Option<Arc<Bucket>>,
     pub(crate) last_used: AtomicI64,
 }
 
@@ -90,9 +88,7 @@ impl FastPath {
         }
         let credentials = answer.session.credentials(now)?;
         answer.last_used.store(now.as_millisecond(), Relaxed);
-        // A pod over its limit gets its refusal on the slow path.
-        let admitted = answer.bucket.as_ref().is_none_or(|bucket| bucket.take(now));
-        admitted.then(|| credentials.body.clone())
+        Some(credentials.body.clone())
     }
 
     /// Remembers what the slow path answered, or forgets the last answer if this one may not be

@@ -33,7 +33,6 @@ use crate::{
     hosts::Hosts,
     metrics::OK,
     refusal::Refusal,
-    refusal_limit::RefusalLimit,
 };
 
 type Response = http::Response<Full<Bytes>>;
@@ -48,7 +47,6 @@ const DEADLINE: Duration = Duration::from_millis(750);
 #[derive(Clone)]
 pub struct CredentialsService {
     agent: Arc<Agent>,
-    refusals: RefusalLimit,
 }
 
 /// An answer that is ready, or one that still has to be fetched.
@@ -58,7 +56,7 @@ impl CredentialsService {
     /// The service of this agent.
     #[must_use]
     pub fn of(agent: &Arc<Agent>) -> Self {
-        Self { agent: Arc::clone(agent), refusals: RefusalLimit::new() }
+        Self { agent: Arc::clone(agent) }
     }
 
     fn answer_to<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
@@ -88,13 +86,13 @@ impl CredentialsService {
             self.agent.metrics().request(OK, begun.elapsed());
             return ready(respond(StatusCode::OK, body)).left_future();
         }
-        if peer.is_some_and(|peer| self.refusals.is_reached(peer, now())) {
+        if peer.is_some_and(|peer| self.agent.refusals().is_reached(peer, now())) {
             let (refusal, metrics) = (Refusal::TooManyRequests, self.agent.metrics());
             metrics.request(refusal.outcome(), begun.elapsed());
             let answer = refused(refusal.outcome(), answer::refusal(&refusal));
             return ready(answer).left_future();
         }
-        fetch(self.clone(), token.to_bearer(), peer, begun).boxed().right_future()
+        fetch(Arc::clone(&self.agent), token.to_bearer(), peer, begun).boxed().right_future()
     }
 }
 
@@ -114,12 +112,14 @@ impl Answerer for CredentialsService {
 #[must_use]
 pub fn limits(connections_per_peer: usize) -> Limits {
     Limits {
+        // A pod may have a thousand workers that connect at once; a connection costs 10 kB.
+        connections: 5120,
         // More than is accepted, so that a head that is a little too long gets its error in JSON.
         head_bytes: 32 * 1024,
         // An SDK gives up after a few seconds.
         head: Duration::from_secs(5),
         connections_per_peer,
-        reserved_connections: 128,
+        reserved_connections: 1024,
         // A pod on the node's network may bind any of the node's addresses.
         machine_is_one_peer: true,
         // No request needs a body.
@@ -130,7 +130,7 @@ pub fn limits(connections_per_peer: usize) -> Limits {
 
 /// The service as a router, to merge with others.
 pub fn router(agent: Arc<Agent>) -> Router {
-    let service = CredentialsService { agent, refusals: RefusalLimit::new() };
+    let service = CredentialsService { agent };
     Router::new().fallback(async move |request: axum::extract::Request| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         service.answer_to(&request, peer).await.map(Body::new)
@@ -138,18 +138,17 @@ pub fn router(agent: Arc<Agent>) -> Router {
 }
 
 async fn fetch(
-    service: CredentialsService,
+    agent: Arc<Agent>,
     token: BearerToken,
     peer: Option<IpAddr>,
     begun: Instant,
 ) -> Response {
-    let CredentialsService { agent, refusals } = service;
     let fetched = timeout(DEADLINE, agent.credentials(&token, peer)).await;
     let (outcome, response) = match fetched.unwrap_or(Err(Refusal::StillFetching)) {
         Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
             if let Some(peer) = peer {
-                refusals.count(peer, now(), &refusal, is_local);
+                agent.refusals().count(peer, now(), &refusal, is_local);
             }
             let outcome = refusal.outcome();
             (outcome, refused(outcome, answer::refusal(&refusal)))

@@ -36,15 +36,15 @@ pub mod http;
 pub mod http_client;
 mod jitter;
 pub mod keys;
-pub mod limit;
 #[cfg(target_os = "linux")]
 pub mod link;
+mod log_limit;
 mod lru;
 pub mod metrics;
 pub mod node;
 pub mod peer;
 pub mod refusal;
-mod refusal_limit;
+pub mod refusal_limit;
 pub mod resolve;
 mod run;
 pub mod secret;

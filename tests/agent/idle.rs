@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use podrole_tests::wait;
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpSocket, TcpStream},
+    task::JoinSet,
     time::{Instant, interval, sleep, timeout},
 };
 
@@ -22,6 +24,7 @@ use crate::{
 const CHILD: &str = "PODROLE_TEST_IDLE";
 const CONNECTIONS: usize = 10_000;
 const PER_ADDRESS: usize = 100;
+const WORKERS: usize = 1000;
 const IDLE: Duration = Duration::from_secs(3);
 /// What the SDKs for Ruby, C++ and PHP wait for an answer.
 const SDK: Duration = Duration::from_secs(1);
@@ -30,6 +33,11 @@ const SDK: Duration = Duration::from_secs(1);
 #[tokio::test]
 async fn ten_thousand_idle_connections_lock_no_client_out() {
     child("idle::child_process_locks_no_client_out", "all are closed").await;
+}
+
+#[tokio::test]
+async fn a_thousand_workers_of_one_pod_are_served() {
+    child("idle::child_process_serves_a_thousand_workers", "all workers are served").await;
 }
 
 #[tokio::test]
@@ -69,7 +77,7 @@ async fn child_process_locks_no_client_out() {
         idle.push(connect(number / PER_ADDRESS, address).await);
     }
     answered(address, &request).await;
-    // An address with too many connections loses its own; no other address loses one for it.
+    // The address with the most connections loses its own; no other address loses one for it.
     let mut one = Vec::new();
     for _ in 0..200 {
         one.push(connect(200, address).await);
@@ -83,6 +91,34 @@ async fn child_process_locks_no_client_out() {
         assert!(!matches!(read, Ok(more) if more > 0), "an idle connection received data");
     }
     println!("all are closed after {:?}", begun.elapsed());
+}
+
+/// PHP-FPM, or a pod that starts: each worker has a client of its own, and asks at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_process_serves_a_thousand_workers() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let world = World::start();
+    let (address, _open) = world.listen(|_| ()).await;
+    let request: Arc<str> = head(&world.token(3600), "connection: close\r\n").into();
+    for _ in 0..3 {
+        let streams = (0..WORKERS).map(|_| connect(0, address));
+        let streams = futures::future::join_all(streams).await;
+        let workers: JoinSet<String> = streams
+            .into_iter()
+            .map(|stream| {
+                let request = Arc::clone(&request);
+                async move { send_on(stream, request.as_bytes()).await }
+            })
+            .collect();
+        let begun = Instant::now();
+        for answers in workers.join_all().await {
+            assert_eq!(read(&answers).0, 200, "{answers}");
+        }
+        println!("{WORKERS} workers are served within {:?}", begun.elapsed());
+    }
+    println!("all workers are served");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +158,7 @@ async fn two_hundred_are_answered() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_nodes_own_addresses_share_the_limit_of_one() {
     let world = World::start();
-    let (address, _open) = world.listen(|_| ()).await;
+    let (address, _open) = world.listen(|limits| limits.connections_per_peer = 128).await;
     let once = Duration::from_secs(600);
     let flood = Flood::start(address, &sources(10), 500, once).unwrap();
     flood.until_opened(500).await.unwrap();

@@ -87,7 +87,7 @@ impl World {
 
     /// The agent on a socket, with the limits that a daemon has but for these.
     pub(crate) async fn listen(&self, change: impl FnOnce(&mut Limits)) -> (SocketAddr, DropGuard) {
-        let mut limits = limits(128);
+        let mut limits = limits(0);
         change(&mut limits);
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits).await.unwrap();
         let (address, end) = (server.address(), CancellationToken::new());

@@ -26,7 +26,7 @@ const COUNTS: [(&str, &str); 4] = [
     ("connections-per-peer", "connections"),
     ("max-cache-size", "sessions"),
     ("owner", "UID"),
-    ("pod-requests-per-second", "requests per second"),
+    ("rejected-tokens-per-second", "tokens per second"),
 ];
 
 /// A command, and where the chart starts it: the lines of `file` with `word`, and the templates

@@ -32,7 +32,6 @@ const VALUES: &[&str] = &[
     "local.tlsSecret=sts-tls",
     "injection.endpointURLs[0]=https://sts.us-east-1.amazonaws.com",
     "local.extraArgs={--credential-life=2m}",
-    "agent.podRequestsPerSecond=400",
 ];
 
 /// Installs the chart and waits until all of it is ready.

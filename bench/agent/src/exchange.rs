@@ -86,15 +86,12 @@ impl Exchange {
         pods: PodWatch,
     ) {
         match pods {
-            // One client sends all load.
-            PodWatch::Off => command.args(["--pod-liveness=off", "--pod-requests-per-second=0"]),
+            PodWatch::Off => command.arg("--pod-liveness=off"),
             PodWatch::On => command.arg("--node-name=bench"),
         };
         command
             .args(["--bind-hosts=127.0.0.1", "--metrics-address=127.0.0.1", "--metrics-port=0"])
-            // All addresses of loopback are the node's own and count as one client, where pods would
-            // each be another.
-            .args(["--connections-per-peer=0", "--keys-from=issuer"])
+            .arg("--keys-from=issuer")
             .args(["--max-cache-size=100000", "--max-cache-bytes=1000000000", "--log=warn"])
             .args(["--cluster-name=bench", "--cluster-arn", CLUSTER_ARN])
             .args(["--exchange", self.name()])

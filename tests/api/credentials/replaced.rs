@@ -37,7 +37,6 @@ async fn start(folder: &Path, name: &str, port: u16, sts: SocketAddr) -> anyhow:
         .arg(format!("--region={REGION}"))
         .arg(format!("--node-name={NODE}"))
         .arg(format!("--sts-endpoint-url=http://{sts}"))
-        .args(["--pod-requests-per-second=0", "--connections-per-peer=0"])
         .arg("--kubeconfig")
         .arg(Cluster::shared().await?.kubeconfig())
         .arg("--handover")

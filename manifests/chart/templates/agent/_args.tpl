@@ -8,7 +8,7 @@
 --issuer={{ . }}
 {{- end }}
 --verify-peer={{ .Values.agent.verifyPeer }}
---pod-requests-per-second={{ int .Values.agent.podRequestsPerSecond }}
+--rejected-tokens-per-second={{ int .Values.agent.rejectedTokensPerSecond }}
 --metrics-port={{ .Values.agent.metricsPort }}
 {{- if .Values.agent.metricsIdentities }}
 --metrics-identities
