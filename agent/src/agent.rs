@@ -6,6 +6,7 @@ mod pod_added;
 use std::{net::IpAddr, sync::Arc};
 
 use axum::body::Bytes;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     audit,
@@ -15,6 +16,7 @@ use crate::{
     credential_cache::{Bounds, CacheKey, CredentialCache, CredentialRequest},
     exchange::ExchangeClient,
     fast_path::{CachedAnswer, FastPath, InputVersions},
+    hold::{Attempts, Holder, Holds},
     hosts::Hosts,
     log_limit::LogLimit,
     metrics::Metrics,
@@ -43,6 +45,7 @@ pub struct Agent {
     hosts: Hosts,
     metrics: Metrics,
     clock: Clock,
+    holds: Holds,
     /// By pod UID.
     foreign_peers: LogLimit<String>,
 }
@@ -72,6 +75,7 @@ impl Agent {
             options,
             cache,
             hosts: config.hosts,
+            holds: Holds::new(metrics.held_requests()),
             metrics,
             clock,
             foreign_peers: LogLimit::new(),
@@ -100,12 +104,37 @@ impl Agent {
         token: &BearerToken,
         peer: Option<IpAddr>,
     ) -> Result<Bytes, Refusal> {
-        let verdict = self.verifier.verify(token, self.clock.now()).await?;
-        let served = self.serve(&verdict, token, peer).await;
-        if let (Err(refusal), Some(notices)) = (&served, &self.options.notices) {
-            notices.refused(&verdict.caller, refusal);
+        let mut attempts = Attempts::new(Instant::now(), self.options.hold);
+        let mut hold = None;
+        loop {
+            let (refusal, pod_uid) = match self.attempt(token, peer).await {
+                Ok(body) => return Ok(body),
+                Err(refused) => refused,
+            };
+            let again = if refusal.is_final() { None } else { attempts.next(Instant::now()) };
+            let Some(again) = again else { return Err(refusal) };
+            hold = hold.or_else(|| self.holds.take(Holder::of(pod_uid, peer)));
+            if hold.is_none() {
+                return Err(refusal);
+            }
+            sleep_until(again).await;
         }
-        served
+    }
+
+    /// One attempt to serve a request. An error comes with the pod's UID, if the token was valid.
+    async fn attempt(
+        &self,
+        token: &BearerToken,
+        peer: Option<IpAddr>,
+    ) -> Result<Bytes, (Refusal, Option<String>)> {
+        let verdict = self.verifier.verify(token, self.clock.now()).await;
+        let verdict = verdict.map_err(|error| (error.into(), None))?;
+        self.serve(&verdict, token, peer).await.map_err(|refusal| {
+            if let Some(notices) = &self.options.notices {
+                notices.refused(&verdict.caller, &refusal);
+            }
+            (refusal, Some(verdict.caller.pod_uid.clone()))
+        })
     }
 
     async fn serve(

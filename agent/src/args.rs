@@ -15,7 +15,7 @@ use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::L
 pub use check::ArgsError;
 pub use print::configuration;
 
-use crate::{peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
+use crate::{hold::HOLD_MILLIS, peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
 
 /// Limits what libraries log, whatever `--log` says: at lower levels they print requests and answers,
 /// with tokens and keys.
@@ -114,6 +114,10 @@ pub struct Args {
     /// How many invalid tokens per second an address may send before its requests are refused; 0 sets no limit
     #[arg(long, default_value_t = REJECTED_TOKENS, value_name = "NUMBER")]
     pub rejected_tokens_per_second: u32,
+
+    /// How long to hold back a 503 while the agent goes on trying; 0 sends it at once
+    #[arg(long, default_value_t = HOLD_MILLIS, value_parser = clap::value_parser!(u64).range(..=850), value_name = "MILLISECONDS")]
+    pub hold: u64,
 
     /// How many connections one address may have open; 0 sets no limit
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]

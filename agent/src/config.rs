@@ -1,6 +1,6 @@
 //! What an agent is built from. The daemon passes a cluster and AWS, a test passes maps.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use podrole_identity::{
     AnnotationPrefix, AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate,
@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     events::Notices,
     exchange::ExchangeClient,
+    hold::HOLD,
     hosts::Hosts,
     keys::JwksCache,
     metrics::Metrics,
@@ -58,6 +59,8 @@ pub struct AgentOptions {
     pub peers: PeerCheck,
     /// How many invalid tokens an address may send.
     pub refusals: RefusalLimit,
+    /// How long a 503 is held back while the agent goes on trying; zero sends it at once.
+    pub hold: Duration,
     /// Where final refusals are reported as Events, if at all.
     pub notices: Option<Notices>,
     /// How many sessions are cached at most.
@@ -67,8 +70,8 @@ pub struct AgentOptions {
 }
 
 impl AgentOptions {
-    /// Options for an agent without a cluster: no associations, no guard-rails, no limit for pods,
-    /// and a cache of 100 sessions.
+    /// Options for an agent without a cluster: no associations, no guard-rails, and a
+    /// cache of 100 sessions.
     #[must_use]
     pub fn standalone(exchange: Exchange, rules: &Rules) -> Self {
         let audience = rules.audiences.first().cloned().unwrap_or_else(|| exchange.audience());
@@ -88,6 +91,7 @@ impl AgentOptions {
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
             refusals: RefusalLimit::per_second(REJECTED_TOKENS),
+            hold: HOLD,
             notices: None,
             max_sessions: 100,
             max_bytes: MAX_BYTES,

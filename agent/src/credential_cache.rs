@@ -38,6 +38,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     exchange::{ErrorKind, ExchangeClient, ExchangeError},
+    log_limit::LogLimit,
     lru::LruCache,
     metrics::Metrics,
     node::Liveness,
@@ -55,7 +56,7 @@ use state::RequestStep;
 use throttle::Throttle;
 
 /// How long a request waits for newer credentials while it has valid ones. Together with what
-/// came before, it must stay within a request's 0.75 s.
+/// came before, it must stay within a request's 0.9 s.
 const NEWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many refreshes run at once. Fetches that a request waits for are not limited.
 const CONCURRENT_REFRESHES: usize = 8;
@@ -72,6 +73,8 @@ struct CacheInner {
     entries: LruCache<Arc<CacheKey>, Arc<Entry>>,
     refreshes: Semaphore,
     throttle: Throttle,
+    /// The failed fetches that the log has not shown.
+    failures: LogLimit<ServiceAccountRef>,
     /// The entries that the refresher must check, and when.
     due: mpsc::UnboundedSender<Due>,
 }
@@ -95,6 +98,7 @@ impl CredentialCache {
             entries: LruCache::new(bounds.entries, bounds.bytes),
             refreshes: Semaphore::new(CONCURRENT_REFRESHES),
             throttle: Throttle::default(),
+            failures: LogLimit::new(),
             due,
         });
         // The task must not keep the cache alive: it ends when the cache drops `due`.

@@ -30,6 +30,7 @@ pub mod exchange;
 mod fast_path;
 pub mod handover;
 pub mod health_socket;
+pub mod hold;
 pub mod host_dir;
 pub mod hosts;
 pub mod http;

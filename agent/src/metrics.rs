@@ -17,8 +17,8 @@ pub use session_expiry::SessionExpiry;
 /// The outcome of a request that got credentials.
 pub(crate) const OK: &str = "ok";
 
-/// From a cache hit to the deadline of 0.8 s.
-const SECONDS: [f64; 9] = [0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.8];
+/// From a cache hit to the deadline of 0.9 s.
+const SECONDS: [f64; 9] = [0.000_25, 0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.9];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
@@ -46,6 +46,7 @@ pub struct Metrics {
     hits: Counter,
     misses: Counter,
     foreign_peers: Counter,
+    held_requests: Gauge,
     pods_not_injected: Counter,
     source_errors: Family<SourceLabels, Gauge>,
     cache_entries: Gauge,
@@ -66,6 +67,7 @@ impl Default for Metrics {
             hits: Counter::default(),
             misses: Counter::default(),
             foreign_peers: Counter::default(),
+            held_requests: Gauge::default(),
             pods_not_injected: Counter::default(),
             source_errors: Family::default(),
             cache_entries: Gauge::default(),
@@ -97,6 +99,8 @@ impl Metrics {
             "Pods on this node that should have a credential provider and have none",
             &self.pods_not_injected,
         );
+        let help = "Requests that wait for another attempt instead of getting 503";
+        registry.register("podrole_agent_held_requests", help, self.held_requests.clone());
         let help = "1 while the newest content of a source cannot be used; the log says why";
         registry.register("podrole_agent_source_errors", help, self.source_errors.clone());
         let help = "Fetches of credentials from AWS, by exchange and outcome";
@@ -138,6 +142,11 @@ impl Metrics {
 
     pub(crate) fn foreign_peer(&self) {
         self.foreign_peers.inc();
+    }
+
+    /// The gauge of held requests, for the part that holds them.
+    pub(crate) fn held_requests(&self) -> Gauge {
+        self.held_requests.clone()
     }
 
     pub(crate) fn pod_not_injected(&self) {

@@ -19,8 +19,13 @@ const COLUMNS: &[&str] = &["flag", "default", "unit", "meaning", "variable", "ch
 const NOT_SET: &str = "—";
 
 /// Units that a flag's value name has.
-const UNITS: [(&str, &str); 4] =
-    [("SECONDS", "seconds"), ("BYTES", "bytes"), ("MIB", "MiB"), ("DURATION", "s, m or h")];
+const UNITS: [(&str, &str); 5] = [
+    ("MILLISECONDS", "milliseconds"),
+    ("SECONDS", "seconds"),
+    ("BYTES", "bytes"),
+    ("MIB", "MiB"),
+    ("DURATION", "s, m or h"),
+];
 /// Units of flags that count.
 const COUNTS: [(&str, &str); 4] = [
     ("connections-per-peer", "connections"),

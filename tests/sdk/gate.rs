@@ -94,6 +94,16 @@ impl Gate {
         self.lock().always = Some(fault);
     }
 
+    /// Spoils every request for so long.
+    pub(crate) fn spoil_for(&self, time: Duration, fault: Fault) {
+        self.spoil_all(fault);
+        let gate = self.clone();
+        tokio::spawn(async move {
+            sleep(time).await;
+            gate.lock().always = None;
+        });
+    }
+
     /// How many requests came since the last time this was asked.
     pub(crate) fn requests(&self) -> usize {
         std::mem::take(&mut self.lock().requests)

@@ -71,9 +71,13 @@ impl CredentialCache {
                 if error.is_throttling() {
                     self.0.throttle.slow_down(now);
                 }
+                // While AWS is away, requests that are held fetch again and again.
+                let Some(failures) = self.0.failures.count(&key.service_account, now) else {
+                    return;
+                };
                 let role = key.session.role(error.step).map(RoleArn::as_str);
                 tracing::warn!(
-                    namespace, service_account, role, reason, %error,
+                    namespace, service_account, role, reason, %error, failures,
                     "could not fetch credentials"
                 );
             }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::schedule::negative_ttl;
+use super::schedule::{negative_ttl, transient_ttl};
 use crate::exchange::ExchangeError;
+
+/// How long after a transient error's time the next one is remembered as briefly as the first.
+const FORGOTTEN: SignedDuration = SignedDuration::from_secs(2);
 
 /// A remembered error.
 pub(super) struct CachedError {
@@ -18,6 +21,19 @@ impl CachedError {
     /// Remembers `error` from now on, for longer than the `previous` error was.
     pub(super) fn new(previous: Option<&Self>, error: &Arc<ExchangeError>, now: Timestamp) -> Self {
         let ttl = negative_ttl(previous.map(|previous| previous.ttl));
+        Self { error: Arc::clone(error), until: now.saturating_add(ttl).unwrap_or(now), ttl }
+    }
+
+    /// Remembers an error that may pass by itself, for longer than the `previous` one if that was
+    /// just before.
+    pub(super) fn transient(
+        previous: Option<&Self>,
+        error: &Arc<ExchangeError>,
+        now: Timestamp,
+    ) -> Self {
+        let recent = |it: &&Self| now.duration_since(it.until) < FORGOTTEN;
+        let previous = previous.filter(recent).map(|previous| previous.ttl);
+        let ttl = transient_ttl(previous, error.is_throttling());
         Self { error: Arc::clone(error), until: now.saturating_add(ttl).unwrap_or(now), ttl }
     }
 

@@ -40,6 +40,16 @@ pub(super) fn negative_ttl(before: Option<SignedDuration>) -> SignedDuration {
     doubled(before, 2, 60)
 }
 
+/// How long an error is remembered that may pass by itself: 50 ms, doubling up to 400 ms, and 400 ms
+/// at once if AWS throttles. Requests that are held try again after pauses like these, so that all
+/// of a session share one attempt.
+pub(super) fn transient_ttl(before: Option<SignedDuration>, throttled: bool) -> SignedDuration {
+    const MOST: i64 = 400;
+    let doubled = before.map_or(50, |before| before.as_millis() * 2);
+    let millis = if throttled { MOST } else { i64::try_from(doubled).unwrap_or(MOST).min(MOST) };
+    SignedDuration::from_millis(millis)
+}
+
 /// How long a refresh waits after a transient error: 5 s, doubling up to 60 s.
 pub(super) fn retry_after(before: Option<SignedDuration>) -> SignedDuration {
     doubled(before, 5, 60)
@@ -58,6 +68,15 @@ fn doubled(before: Option<SignedDuration>, first: i64, most: i64) -> SignedDurat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transient_errors_are_remembered_for_less_than_a_held_request_waits() {
+        let millis = |before: Option<i64>, throttled| {
+            transient_ttl(before.map(SignedDuration::from_millis), throttled).as_millis()
+        };
+        assert_eq!([None, Some(50), Some(400)].map(|it| millis(it, false)), [50, 100, 400]);
+        assert_eq!(millis(None, true), 400);
+    }
 
     #[test]
     fn a_refresh_is_due_at_36_to_48_percent() {

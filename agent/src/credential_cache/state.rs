@@ -31,6 +31,8 @@ pub(super) struct State {
     /// An error that every token gets.
     blocked: Option<CachedError>,
     bad_tokens: Vec<(TokenHash, CachedError)>,
+    /// An error that may pass by itself.
+    transient: Option<CachedError>,
     /// The accepted token that expires last.
     best_token: Option<RefreshToken>,
     users: Users,
@@ -87,7 +89,9 @@ impl State {
             return RequestStep::Wait(in_flight);
         }
         let blocked = self.blocked.as_ref().and_then(|error| error.get(now));
-        if let Some(error) = blocked.or_else(|| self.token_error(request.token.hash(), now)) {
+        let transient = self.transient.as_ref().and_then(|error| error.get(now));
+        let known = blocked.or_else(|| self.token_error(request.token.hash(), now)).or(transient);
+        if let Some(error) = known {
             return RequestStep::Refuse(error);
         }
         self.offer_token(request, now);
@@ -99,7 +103,7 @@ impl State {
         self.users.add(&request.caller.pod_uid);
         if std::mem::replace(&mut self.version, request.version) != request.version {
             // The change of the ServiceAccount or the association may have fixed the error.
-            (self.blocked, self.denied) = (None, false);
+            (self.blocked, self.transient, self.denied) = (None, None, false);
             self.bad_tokens.clear();
         }
     }
@@ -169,7 +173,11 @@ impl State {
                 ErrorKind::Role | ErrorKind::Request | ErrorKind::NoAssociation => {
                     self.record_key_error(error, now);
                 }
-                ErrorKind::Transient | ErrorKind::Agent => self.retry_later(now),
+                ErrorKind::Transient | ErrorKind::Agent => {
+                    self.transient =
+                        Some(CachedError::transient(self.transient.as_ref(), error, now));
+                    self.retry_later(now);
+                }
             },
         }
         self.credentials.is_some() && !std::mem::replace(&mut self.refreshing, true)
@@ -180,7 +188,7 @@ impl State {
         // A request waits for the first credentials and so uses them; refreshed ones may go unused.
         self.used = self.usable(credentials.issued).is_none();
         self.credentials = Some(Arc::clone(credentials));
-        self.blocked = None;
+        (self.blocked, self.transient) = (None, None);
         self.bad_tokens.clear();
         self.retry_pause = None;
         self.denied = false;

@@ -56,7 +56,7 @@ impl Sts {
             .read_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(12))
             .build();
-        // The pod waits at most 0.8 s: a short backoff leaves time for a second attempt.
+        // The pod waits at most 0.9 s: a short backoff leaves time for a second attempt.
         let retries = RetryConfig::standard()
             .with_max_attempts(3)
             .with_initial_backoff(Duration::from_millis(100))

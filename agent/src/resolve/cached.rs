@@ -44,7 +44,7 @@ use crate::{
 use health::{ApiHealth, SILENCE};
 use state::{NameState, Step};
 
-/// How much of a request's 0.75 s it waits for a look-up if an old answer may be used instead.
+/// How much of a request's 0.9 s it waits for a look-up if an old answer may be used instead.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long a look-up may take.
 const TIMEOUT: Duration = Duration::from_secs(5);

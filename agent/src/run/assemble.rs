@@ -188,6 +188,7 @@ fn options(
             exempt: args.verify_peer_exempt.iter().cloned().collect(),
         },
         refusals: RefusalLimit::per_second(args.rejected_tokens_per_second),
+        hold: Duration::from_millis(args.hold),
         notices: Some(notices),
         max_sessions: args.max_cache_size,
         max_bytes: args.max_cache_bytes,

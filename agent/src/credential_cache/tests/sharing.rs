@@ -32,13 +32,45 @@ async fn a_denial_is_shared_and_remembered_for_2_s_then_twice_as_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transient_error_is_shared_only_by_those_who_wait() {
+async fn a_transient_error_is_remembered_for_50_ms_and_each_time_twice_as_long() {
+    for error in [ErrorKind::Transient, ErrorKind::Agent] {
+        let bench = bench(move |_, _, _| fail(error));
+        for (after, calls) in [
+            (0, 1),
+            (40, 1),
+            (20, 2),
+            (90, 2),
+            (20, 3),
+            (190, 3),
+            (20, 4),
+            (390, 4),
+            (20, 5),
+            (390, 5),
+            (20, 6),
+        ] {
+            sleep(Duration::from_millis(after)).await;
+            let got = bench.get("a").await;
+            assert_eq!(got.err().map(|error| error.kind), Some(error));
+            assert_eq!(bench.calls(), calls);
+        }
+        sleep(Duration::from_secs(3)).await;
+        assert!(bench.get("a").await.is_err());
+        sleep(Duration::from_millis(60)).await;
+        assert!(bench.get("a").await.is_err());
+        assert_eq!(bench.calls(), 8, "after a pause the first is brief again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_error_is_shared_by_those_who_wait_and_by_the_next() {
     for error in [ErrorKind::Transient, ErrorKind::Agent] {
         let bench = bench(move |call, _, now| if call == 1 { fail(error) } else { an_hour(now) });
         for got in join_all((0..64).map(|_| bench.get("a"))).await {
             assert_eq!(got.err().map(|error| error.kind), Some(error));
         }
+        assert!(bench.get("a").await.is_err());
         assert_eq!(bench.calls(), 1);
+        sleep(Duration::from_millis(50)).await;
         assert!(bench.get("a").await.is_ok(), "the next request fetches again");
     }
 }
@@ -100,7 +132,7 @@ async fn requests_do_not_wait_for_a_fetch_that_panicked() {
     });
     let got = bench.get("a").await;
     assert_eq!(got.err().map(|error| error.kind), Some(ErrorKind::Transient));
-    assert!(bench.get("a").await.is_ok());
+    assert!(bench.get("a").await.is_ok(), "nothing was recorded");
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,6 +86,8 @@ async fn world() -> (World, Eks, Guards) {
         pod_identity_rules(),
         |options| {
             options.namespaces = Arc::new(known);
+            // Each request is one attempt.
+            options.hold = std::time::Duration::ZERO;
         },
     );
     (world.await, eks, guards)
