@@ -48,6 +48,7 @@ mod refusal_limit;
 pub mod resolve;
 mod run;
 pub mod secret;
+mod sync;
 pub mod token;
 pub mod verify;
 
