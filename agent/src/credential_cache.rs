@@ -30,10 +30,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     clock::Clock,
@@ -42,6 +39,7 @@ use crate::{
     lru::LruCache,
     metrics::Metrics,
     node::Liveness,
+    sync::{spawn, timeout},
 };
 pub use credentials::CachedCredentials;
 use entry::Entry;
@@ -52,7 +50,7 @@ use refresh_queue::Due;
 pub use request::CredentialRequest;
 pub use schedule::refresh_at;
 pub use served::{Served, ServedFrom};
-use state::RequestStep;
+use state::{RequestStep, State};
 use throttle::Throttle;
 
 /// How long a request waits for newer credentials while it has valid ones. Together with what
@@ -89,6 +87,25 @@ impl CredentialCache {
         metrics: Metrics,
         bounds: Bounds,
     ) -> Self {
+        let (cache, dues) = Self::without_refresher(exchange, liveness, clock, metrics, bounds);
+        // The task must not keep the cache alive: it ends when the cache drops `due`.
+        let weak = Arc::downgrade(&cache.0);
+        spawn(refresh_queue::run(dues, move |entry| {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).check(entry);
+            }
+        }));
+        cache
+    }
+
+    /// An empty cache, and the entries that its refresher must check.
+    fn without_refresher(
+        exchange: Arc<dyn ExchangeClient>,
+        liveness: Liveness,
+        clock: Clock,
+        metrics: Metrics,
+        bounds: Bounds,
+    ) -> (Self, mpsc::UnboundedReceiver<Due>) {
         let (due, dues) = mpsc::unbounded_channel();
         let inner = Arc::new(CacheInner {
             exchange,
@@ -101,14 +118,7 @@ impl CredentialCache {
             failures: LogLimit::new(),
             due,
         });
-        // The task must not keep the cache alive: it ends when the cache drops `due`.
-        let weak = Arc::downgrade(&inner);
-        tokio::spawn(refresh_queue::run(dues, move |entry| {
-            if let Some(inner) = weak.upgrade() {
-                Self(inner).check(entry);
-            }
-        }));
-        Self(inner)
+        (Self(inner), dues)
     }
 
     /// The credentials under `key`: from the cache, from the fetch in flight, or fetched with the
@@ -129,7 +139,7 @@ impl CredentialCache {
             without_text = request.token.without_text();
             CredentialRequest { token: &without_text, ..request }
         };
-        let entry = self.entry(key);
+        let mut entry = self.entry(key);
         let mut source = ServedFrom::Cache;
         loop {
             let changes = entry.changes();
@@ -151,6 +161,10 @@ impl CredentialCache {
                 }
                 RequestStep::Refuse(error) => return Err(error),
                 RequestStep::Wait(in_flight) => in_flight,
+                RequestStep::LookUpAgain => {
+                    entry = self.entry(key);
+                    continue;
+                }
                 RequestStep::Lead(permit, in_flight) => {
                     self.start_fetch(&entry, permit);
                     in_flight
@@ -239,9 +253,10 @@ impl CredentialCache {
         entry
     }
 
-    /// Removes `entry`, unless another one has taken its key since.
+    /// Removes `entry`, unless it has become of use since, or another one has taken its key.
     fn remove(&self, entry: &Arc<Entry>) {
-        self.0.entries.remove_if(&entry.key, |it| Arc::ptr_eq(it, entry));
+        let leaves = |it: &Arc<Entry>| Arc::ptr_eq(it, entry) && it.change(State::leave);
+        self.0.entries.remove_if(&entry.key, leaves);
         self.update_gauges();
     }
 

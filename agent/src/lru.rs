@@ -3,12 +3,9 @@
 //! It evicts an eighth of its bound at once, so that a full map is not sorted at each insertion.
 //! Recency is a property of the value, so that a user who holds one need not lock the map.
 
-use std::{
-    borrow::Borrow,
-    collections::HashMap,
-    hash::Hash,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::PoisonError};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// What the cache asks of its values.
 pub(crate) trait LruValue {
@@ -18,6 +15,11 @@ pub(crate) trait LruValue {
     /// Its size, which [`LruCache::reweigh`] reads again.
     fn bytes(&self) -> usize {
         0
+    }
+
+    /// Whether the value must stay for now, even if it was not used for long.
+    fn is_busy(&self) -> bool {
+        false
     }
 
     /// Called when the value leaves the cache. Others may still hold clones of it.
@@ -130,7 +132,8 @@ impl<K: Clone + Eq + Hash, V: LruValue + Clone> LruCache<K, V> {
         if map.entries.len() <= self.max_entries && map.bytes <= self.max_bytes {
             return;
         }
-        let others = map.entries.iter().filter(|(key, _)| *key != newest);
+        let others = map.entries.iter();
+        let others = others.filter(|(key, entry)| *key != newest && !entry.value.is_busy());
         let mut ages: Vec<_> =
             others.map(|(key, entry)| (entry.value.last_used(), key.clone())).collect();
         ages.sort_unstable_by_key(|(last_used, _)| *last_used);

@@ -1,7 +1,7 @@
 //! One session in the cache: its state behind a lock, and what can be read without it.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    Arc, PoisonError, Weak,
     atomic::{
         AtomicI64, AtomicU64, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
@@ -11,7 +11,10 @@ use std::sync::{
 use jiff::Timestamp;
 
 use super::{credentials::CachedCredentials, key::CacheKey, state::State};
-use crate::lru::LruValue;
+use crate::{
+    lru::LruValue,
+    sync::{Mutex, MutexGuard},
+};
 
 /// A session.
 pub(crate) struct Entry {
@@ -78,9 +81,14 @@ impl LruValue for Arc<Entry> {
         self.bytes.load(Relaxed)
     }
 
+    fn is_busy(&self) -> bool {
+        // Without its entry, a second fetch for the key could begin.
+        self.lock().is_fetching()
+    }
+
     fn on_evict(&self) {
         // What left the cache is no longer refreshed, so no snapshot may serve it.
-        self.changes.fetch_add(1, Release);
+        self.change(State::evict);
     }
 }
 

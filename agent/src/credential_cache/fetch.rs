@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use podrole_identity::RoleArn;
-use tokio::time::timeout;
 
 use super::{
     CredentialCache,
@@ -14,7 +13,11 @@ use super::{
     key::CacheKey,
     schedule::{self, is_short},
 };
-use crate::{exchange::ExchangeError, jitter::jitter};
+use crate::{
+    exchange::ExchangeError,
+    jitter::jitter,
+    sync::{spawn, timeout},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -23,7 +26,7 @@ type FetchOutcome = Result<Arc<CachedCredentials>, Arc<ExchangeError>>;
 impl CredentialCache {
     pub(super) fn start_fetch(&self, entry: &Arc<Entry>, permit: FetchPermit) {
         let (cache, entry) = (self.clone(), Arc::clone(entry));
-        tokio::spawn(async move { cache.fetch(&entry, permit).await });
+        spawn(async move { cache.fetch(&entry, permit).await });
     }
 
     async fn fetch(&self, entry: &Arc<Entry>, permit: FetchPermit) {
@@ -52,6 +55,10 @@ impl CredentialCache {
         let _ = sender.send(Some((outcome, hash)));
         if is_new {
             self.check_after(entry, SignedDuration::ZERO);
+        }
+        if entry.lock().is_unused() {
+            // Its last pod ended during the fetch.
+            self.remove(entry);
         }
     }
 

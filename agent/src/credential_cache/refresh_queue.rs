@@ -24,6 +24,11 @@ impl Due {
     pub(super) fn after(wait: Duration, entry: &Arc<Entry>) -> Self {
         Self { at: Instant::now() + wait, entry: Arc::downgrade(entry) }
     }
+
+    /// The entry, unless the cache removed it.
+    pub(super) fn entry(&self) -> Option<Arc<Entry>> {
+        self.entry.upgrade()
+    }
 }
 
 impl PartialEq for Due {
@@ -59,7 +64,7 @@ pub(super) async fn run(mut dues: mpsc::UnboundedReceiver<Due>, check: impl Fn(A
             },
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                 while let Some(due) = pop_due(&mut queue) {
-                    if let Some(entry) = due.entry.upgrade() {
+                    if let Some(entry) = due.entry() {
                         check(entry);
                     }
                 }

@@ -6,7 +6,7 @@ use super::{
     CredentialCache, entry::Entry, in_flight::join, refresh_queue::Due, request::RefreshToken,
     state::RefreshStep,
 };
-use crate::node::NodeError;
+use crate::{node::NodeError, sync::spawn};
 use jiff::SignedDuration;
 
 /// How often each entry is checked at least: a request changes when its refresh is due, and the
@@ -32,7 +32,7 @@ impl CredentialCache {
             }
             RefreshStep::Refresh(token) => {
                 let cache = self.clone();
-                tokio::spawn(async move {
+                spawn(async move {
                     let wait = cache.refresh(&entry, token).await;
                     cache.check_after(&entry, wait);
                 });
@@ -63,7 +63,7 @@ impl CredentialCache {
                 return SOON;
             }
         }
-        let started = entry.lock().start_refresh(token);
+        let started = entry.lock().start_refresh(token, self.0.clock.now());
         if let Some((permit, in_flight)) = started {
             self.0.metrics.refresh("started");
             self.start_fetch(entry, permit);

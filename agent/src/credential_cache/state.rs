@@ -24,6 +24,8 @@ const MAX_BAD_TOKENS: usize = 16;
 /// A token that expires sooner than this is not sent: it could expire on the way.
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
+mod refresh;
+
 #[derive(Default)]
 pub(super) struct State {
     credentials: Option<Arc<CachedCredentials>>,
@@ -46,6 +48,8 @@ pub(super) struct State {
     denied: bool,
     /// Whether the refresher checks this entry.
     refreshing: bool,
+    /// Whether the entry has left the cache. A fetch that it began now could be the second one for its key.
+    removed: bool,
 }
 
 /// What a request does.
@@ -57,6 +61,8 @@ pub(super) enum RequestStep {
     Refuse(Arc<ExchangeError>),
     Wait(InFlight),
     Lead(FetchPermit, InFlight),
+    /// Looks the key up again: the entry has left the cache.
+    LookUpAgain,
 }
 
 /// What the refresher does.
@@ -78,6 +84,9 @@ impl State {
         request: &CredentialRequest<'_>,
         now: Timestamp,
     ) -> RequestStep {
+        if self.removed {
+            return RequestStep::LookUpAgain;
+        }
         self.add_user(request);
         if let Some(credentials) = self.usable(now) {
             self.used = true;
@@ -121,6 +130,33 @@ impl State {
     pub(super) fn remove_user(&mut self, pod_uid: &str) -> bool {
         self.best_token.take_if(|best| best.caller.pod_uid == pod_uid);
         self.users.remove(pod_uid)
+    }
+
+    /// Whether no live pod has asked for the session.
+    pub(super) fn is_unused(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Whether a fetch is in flight.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.running_fetch().is_some()
+    }
+
+    /// Leaves the cache, if that loses nothing; returns whether it does. While a fetch is in flight it stays, so that
+    /// requests find the fetch.
+    pub(super) fn leave(&mut self) -> bool {
+        let is_empty = self.credentials.is_none() && !self.has_errors();
+        self.removed |= !self.is_fetching() && (self.is_unused() || is_empty);
+        self.removed
+    }
+
+    /// Leaves the cache in any case: others need its place.
+    pub(super) fn evict(&mut self) {
+        self.removed = true;
+    }
+
+    fn has_errors(&self) -> bool {
+        self.blocked.is_some() || !self.bad_tokens.is_empty()
     }
 
     /// Its size in memory, approximately.
@@ -227,45 +263,6 @@ impl State {
         let pause = retry_after(self.retry_pause);
         self.retry_pause = Some(pause);
         self.refresh_due = now.saturating_add(pause).unwrap_or(now);
-    }
-
-    /// What the refresher does with the entry now.
-    pub(super) fn check(&mut self, now: Timestamp) -> RefreshStep {
-        if self.running_fetch().is_some() {
-            return RefreshStep::CheckAfter(SignedDuration::from_secs(1));
-        }
-        let credentials = self.credentials.clone();
-        let Some(credentials) = credentials.filter(|credentials| now < credentials.expires) else {
-            return self.expire();
-        };
-        let left = credentials.expires.duration_since(now);
-        if now < self.refresh_due {
-            return RefreshStep::CheckAfter(self.refresh_due.duration_since(now).min(left));
-        }
-        if !self.used {
-            return RefreshStep::CheckAfter(left);
-        }
-        let best = self.best_token.clone();
-        match best.filter(|best| is_sendable(best.good_until, now)) {
-            Some(best) => RefreshStep::Refresh(best),
-            None => RefreshStep::NoToken,
-        }
-    }
-
-    fn expire(&mut self) -> RefreshStep {
-        (self.credentials, self.best_token, self.refreshing) = (None, None, false);
-        let remembers = self.blocked.is_some() || !self.bad_tokens.is_empty();
-        if remembers { RefreshStep::Stop } else { RefreshStep::Remove }
-    }
-
-    /// Starts a refresh, unless a request has started a fetch since [`Self::check`].
-    pub(super) fn start_refresh(&mut self, token: RefreshToken) -> Option<(FetchPermit, InFlight)> {
-        self.running_fetch().is_none().then(|| self.permit_fetch(token))
-    }
-
-    /// Drops a token whose pod ended.
-    pub(super) fn drop_token(&mut self, token: &TokenHash) {
-        self.best_token.take_if(|best| best.hash() == token);
     }
 
     /// Keeps the request's token to refresh with, if it expires later than the one that is kept.

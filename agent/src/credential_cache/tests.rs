@@ -15,6 +15,7 @@ use crate::{
     token::Caller,
 };
 
+mod interleavings;
 mod leaving;
 mod refresh;
 mod sharing;

@@ -1,10 +1,11 @@
 //! Pauses refreshes while AWS throttles, which leaves its quota to fetches that requests wait for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::pause_after_throttling;
+use crate::sync::Mutex;
 
 /// The pause of refreshes. They can wait: what they replace is valid for more than half its life.
 #[derive(Default)]

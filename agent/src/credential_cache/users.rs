@@ -21,6 +21,10 @@ impl Users {
         self.position(uid).is_ok()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn add(&mut self, uid: &str) {
         if let Err(position) = self.position(uid) {
             self.0.insert(position, User { uid: uid.into(), received: None });
