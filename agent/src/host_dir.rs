@@ -9,6 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The user that the agent runs as: in the image, in the chart, and on the node as the owner of the directory.
+/// It never changes: sockets are handed over only between processes of one user.
+pub const USER: u32 = 65_532;
+
 /// Creates the directory if it is missing, and gives it to `owner` alone.
 ///
 /// # Errors
