@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
+use podrole_agent::host_dir::USER;
 use podrole_tests::project;
 use serde_json::{Value, json};
 
@@ -16,8 +17,8 @@ use crate::{
 const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
 
 /// What is wrong with an agent, its flags, its user, and what its log must say.
-const AGENTS: [(&str, &[&str], i64, &str); 3] = [
-    ("no-region", &[], 65532, "no AWS region; set --region"),
+const AGENTS: [(&str, &[&str], u32, &str); 3] = [
+    ("no-region", &[], USER, "no AWS region; set --region"),
     ("address-taken", &["--region=us-east-1"], 0, "stop the process that uses this one"),
     (
         "issuer-unreachable",
@@ -27,7 +28,7 @@ const AGENTS: [(&str, &[&str], i64, &str); 3] = [
             "--keys-from=issuer",
             "--issuer=https://nowhere.invalid",
         ],
-        65532,
+        USER,
         "nowhere.invalid",
     ),
 ];
@@ -66,7 +67,7 @@ async fn refused(stage: &Stage, name: &str, values: &[&str], sentence: &str) -> 
 }
 
 /// A second agent on the node, which cannot serve; its log says why.
-async fn agent(stage: &Stage, name: &str, flags: &[&str], user: i64, sentence: &str) -> Seen {
+async fn agent(stage: &Stage, name: &str, flags: &[&str], user: u32, sentence: &str) -> Seen {
     let mut command = vec!["/podrole-agent", "--node-name=node1", "--metrics-port=2799"];
     command.extend(flags);
     let mut container = container("agent", "podrole", &command);
@@ -103,9 +104,8 @@ async fn strangers(stage: &Stage) -> anyhow::Result<Vec<String>> {
         command.extend(["--handover-token=/token/token", "--health-socket=/token-run/health"]);
         command.extend(flags);
         let mut container = container("agent", "podrole", &command);
-        let user = podrole_agent::host_dir::USER;
         let capabilities = json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]});
-        container["securityContext"] = json!({"runAsUser": user, "capabilities": capabilities});
+        container["securityContext"] = json!({"runAsUser": USER, "capabilities": capabilities});
         container["volumeMounts"] = json!([
             {"name": "node", "mountPath": "/var/lib/podrole"},
             {"name": "token", "mountPath": "/token"},
