@@ -15,7 +15,7 @@ use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::L
 pub use check::ArgsError;
 pub use print::configuration;
 
-use crate::{hold::HOLD_MILLIS, peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
+use crate::{hold::HOLD_MILLIS, host_dir::USER, peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
 
 /// Limits what libraries log, whatever `--log` says: at lower levels they print requests and answers,
 /// with tokens and keys.
@@ -140,6 +140,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub handover: Option<PathBuf>,
 
+    /// A projected token of the agent's ServiceAccount for the audience podrole.io/agent, by which agents know each other
+    #[arg(long, value_name = "FILE")]
+    pub handover_token: Option<PathBuf>,
+
     /// A Unix socket in the agent's pod, which `podrole-agent health` calls
     #[arg(long, value_name = "FILE")]
     pub health_socket: Option<PathBuf>,
@@ -193,7 +197,7 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
         /// The user that the agent runs as
-        #[arg(long, default_value_t = 65_532, value_name = "UID")]
+        #[arg(long, default_value_t = USER, value_name = "UID")]
         owner: u32,
     },
 }

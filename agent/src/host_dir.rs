@@ -9,6 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The user that the agent runs as: in the image, in the chart, and on the node as the owner of the directory.
+/// It never changes: sockets are handed over only between processes of one user. Other images that give their user no
+/// name of its own run as 65532, the `nonroot` of distroless images, and would share the directory with the agent; this
+/// one is in no range that Linux distributions, systemd or images are known to assign from.
+pub const USER: u32 = 60_923;
+
 /// Creates the directory if it is missing, and gives it to `owner` alone.
 ///
 /// # Errors
@@ -92,14 +98,14 @@ mod tests {
 
     #[test]
     fn a_directory_of_the_agent_is_kept_one_of_root_is_given_and_any_other_is_refused() {
-        let action = |owner, mode| Access { is_dir: true, owner, mode }.action(65_532, 0);
-        assert_eq!(action(65_532, 0o40700), DirAction::Keep);
+        let action = |owner, mode| Access { is_dir: true, owner, mode }.action(USER, 0);
+        assert_eq!(action(USER, 0o40700), DirAction::Keep);
         assert_eq!(action(0, 0o40755), DirAction::Give);
-        assert_eq!(action(65_532, 0o40770), DirAction::Refuse("other users can write to it"));
-        assert_eq!(action(65_532, 0o40702), DirAction::Refuse("other users can write to it"));
+        assert_eq!(action(USER, 0o40770), DirAction::Refuse("other users can write to it"));
+        assert_eq!(action(USER, 0o40702), DirAction::Refuse("other users can write to it"));
         assert_eq!(action(1000, 0o40700), DirAction::Refuse("another user owns it"));
-        let link = Access { is_dir: false, owner: 65_532, mode: 0o777 };
-        assert_eq!(link.action(65_532, 0), DirAction::Refuse("it is not a directory"));
+        let link = Access { is_dir: false, owner: USER, mode: 0o777 };
+        assert_eq!(link.action(USER, 0), DirAction::Refuse("it is not a directory"));
     }
 
     #[test]

@@ -44,13 +44,21 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     open_files::raise_limit();
     let shutdown = shutdown::on_signal().context("signals")?;
     let (health, metrics) = (Health::default(), Metrics::default());
-    let listening = listen::bind(&args).await?;
+    if let Some(path) = &args.health_socket {
+        health_socket::serve(path, health.clone())?;
+    }
+    // Closed until all other gates exist.
+    let handover = health.gate("the node's listening sockets");
+    let Some(listening) = listen::bind(&args, &shutdown).await? else {
+        return Ok(());
+    };
     let addresses = listening.addresses();
     tokio::spawn(listen::watch(addresses.clone(), health.gate("the addresses that SDKs use")));
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
     let admin = admin(admin_address, listening.inherited).await?;
 
-    let agent = assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
+    let (agent, holder) =
+        assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     registry.register_collector(Box::new(SessionExpiry::of(
@@ -59,15 +67,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         args.metrics_identities,
     )));
     let admin_router = admin::router(health.clone(), Arc::new(registry));
-    if let Some(path) = &args.health_socket {
-        health_socket::serve(path, health.clone())?;
-    }
+    handover.open();
     let mut running = JoinSet::new();
     running.spawn(serve_admin(admin, admin_address, admin_router, shutdown.clone()));
     if listening.inherited {
         ready(&health, &shutdown).await;
     }
-    serve(listening, &args, &agent, &shutdown, &mut running)?;
+    listening.offer(&args, holder)?;
+    serve(listening, &agent, &shutdown, &mut running);
     running.join_all().await;
     Ok(())
 }
@@ -119,15 +126,12 @@ async fn ready(health: &Health, shutdown: &CancellationToken) {
 
 fn serve(
     listening: Listening,
-    args: &Args,
     agent: &Arc<Agent>,
     shutdown: &CancellationToken,
     running: &mut JoinSet<()>,
-) -> anyhow::Result<()> {
-    listening.offer(args.handover.as_deref())?;
+) {
     for server in listening.servers {
         tracing::info!(address = %server.address(), "serving credentials");
         running.spawn(server.run(http::CredentialsService::of(agent), shutdown.clone()));
     }
-    Ok(())
 }

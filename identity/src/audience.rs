@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const STS_AUDIENCE: &str = "sts.amazonaws.com";
 /// The audience of EKS Pod Identity.
 pub const POD_IDENTITY_AUDIENCE: &str = "pods.eks.amazonaws.com";
+/// The audience of the token that an agent shows to the one that it replaces.
+pub const AGENT_AUDIENCE: &str = "podrole.io/agent";
 
 /// The audience of a projected token. It is never empty: the API server would then use its own
 /// audience, which STS rejects.
@@ -68,6 +70,12 @@ impl Audience {
     #[must_use]
     pub fn sts() -> Self {
         Self(STS_AUDIENCE.to_owned())
+    }
+
+    /// The audience between agents.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self(AGENT_AUDIENCE.to_owned())
     }
 }
 

@@ -47,7 +47,8 @@ pub use annotation::{
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationError, AssociationList, AssociationListError};
 pub use audience::{
-    Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE, UnknownExchange,
+    AGENT_AUDIENCE, Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE,
+    UnknownExchange,
 };
 pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};

@@ -101,7 +101,9 @@ fn an_agent_is_what_the_node_needs() -> anyhow::Result<()> {
     ensure!(agent["ports"].is_null(), "a containerPort keeps the successor from the node");
     let security = &agent["securityContext"];
     ensure!(security["capabilities"] == json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}));
-    ensure!(security["runAsUser"] == 65_532 && security["runAsNonRoot"] == true);
+    ensure!(
+        security["runAsUser"] == podrole_agent::host_dir::USER && security["runAsNonRoot"] == true
+    );
     ensure!(security["readOnlyRootFilesystem"] == true);
     ensure!(pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault");
     let setup = &pod["initContainers"][1];

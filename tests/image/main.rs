@@ -7,12 +7,11 @@ mod pack;
 
 use std::{fs, process::Command};
 
+use podrole_agent::host_dir::USER;
 use podrole_tests::project;
 
 use crate::archive::Member;
 
-/// What the chart counts on: a pod that runs as another user cannot bind its low port.
-const USER: &str = "65532:65532";
 const BINARIES: [&str; 3] = ["podrole-agent", "podrole-sandbox", "podrole-webhook"];
 /// `cap_net_bind_service=ep`: revision 2, effective; bit 10 permitted, nothing inheritable.
 const NET_BIND_SERVICE: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -57,9 +56,11 @@ fn only_the_agent_may_bind_a_low_port() {
 #[test]
 fn it_runs_as_a_user_of_its_own() {
     let image = archive::built().unwrap();
-    assert_eq!(image.config["config"]["User"], USER);
-    assert!(image.text("etc/passwd").unwrap().contains("podrole:x:65532:65532:"));
-    assert!(image.text("etc/group").unwrap().contains("podrole:x:65532:"));
+    // What the chart counts on: a pod that runs as another user cannot bind its low port.
+    assert_eq!(image.config["config"]["User"], format!("{USER}:{USER}"));
+    let has = |file: &str, line: String| image.text(file).unwrap().contains(&line);
+    assert!(has("etc/passwd", format!("podrole:x:{USER}:{USER}:")));
+    assert!(has("etc/group", format!("podrole:x:{USER}:")));
     assert!(image.text("etc/passwd").unwrap().lines().all(|user| user.ends_with(":/sbin/nologin")));
     assert_eq!(image.config["architecture"], "amd64");
 }

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
+use podrole_agent::host_dir::USER;
 use podrole_tests::project;
 use serde_json::{Value, json};
 
 use crate::{
-    pods::{container, pod},
+    pods::{container, is_ready, pod},
     report::Seen,
     stage::{self, AGENT_NAMESPACE, NAMESPACE, Stage, WEBHOOK},
 };
@@ -16,8 +17,8 @@ use crate::{
 const EKS: &str = include_str!("manifests/pod-identity-webhook.yaml");
 
 /// What is wrong with an agent, its flags, its user, and what its log must say.
-const AGENTS: [(&str, &[&str], i64, &str); 3] = [
-    ("no-region", &[], 65532, "no AWS region; set --region"),
+const AGENTS: [(&str, &[&str], u32, &str); 3] = [
+    ("no-region", &[], USER, "no AWS region; set --region"),
     ("address-taken", &["--region=us-east-1"], 0, "stop the process that uses this one"),
     (
         "issuer-unreachable",
@@ -27,7 +28,7 @@ const AGENTS: [(&str, &[&str], i64, &str); 3] = [
             "--keys-from=issuer",
             "--issuer=https://nowhere.invalid",
         ],
-        65532,
+        USER,
         "nowhere.invalid",
     ),
 ];
@@ -47,6 +48,7 @@ pub(crate) async fn trouble(stage: &Stage) -> Seen {
     for (name, flags, user, sentence) in AGENTS {
         seen.push(agent(stage, name, flags, user, sentence).await?);
     }
+    seen.extend(strangers(stage).await?);
     seen.push(unwilling_role(stage).await?);
     seen.push(beside_eks(stage).await?);
     Ok(seen.iter().map(|line| format!("\n    {line}")).collect())
@@ -65,7 +67,7 @@ async fn refused(stage: &Stage, name: &str, values: &[&str], sentence: &str) -> 
 }
 
 /// A second agent on the node, which cannot serve; its log says why.
-async fn agent(stage: &Stage, name: &str, flags: &[&str], user: i64, sentence: &str) -> Seen {
+async fn agent(stage: &Stage, name: &str, flags: &[&str], user: u32, sentence: &str) -> Seen {
     let mut command = vec!["/podrole-agent", "--node-name=node1", "--metrics-port=2799"];
     command.extend(flags);
     let mut container = container("agent", "podrole", &command);
@@ -77,6 +79,61 @@ async fn agent(stage: &Stage, name: &str, flags: &[&str], user: i64, sentence: &
     let said = said(stage, AGENT_NAMESPACE, name, "agent", sentence).await;
     stage.api::<Pod>(AGENT_NAMESPACE).delete(name, &DeleteParams::default()).await?;
     Ok(format!("{name}: {}", said?))
+}
+
+/// Agents with the user and the folder of the one that serves the node: of another podrole, and with another exchange.
+async fn strangers(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    stage.service_account(AGENT_NAMESPACE, "second-agent", &[]).await?;
+    let mut seen = Vec::new();
+    for (name, service_account, flags, sentence) in [
+        (
+            "second-agent",
+            "second-agent",
+            &[][..],
+            "podrole already serves this node with an agent of the ServiceAccount podrole-agent/podrole-agent",
+        ),
+        (
+            "other-exchange",
+            "podrole-agent",
+            &["--exchange=eks-auth", "--cluster-name=shop"],
+            "exchange eks-auth instead of web-identity",
+        ),
+    ] {
+        let mut command = vec!["/podrole-agent", "--node-name=node1", "--region=us-east-1"];
+        command.extend(["--handover=/var/lib/podrole/handover.sock"]);
+        command.extend(["--handover-token=/token/token", "--health-socket=/token-run/health"]);
+        command.extend(flags);
+        let mut container = container("agent", "podrole", &command);
+        let capabilities = json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]});
+        container["securityContext"] = json!({"runAsUser": USER, "capabilities": capabilities});
+        container["volumeMounts"] = json!([
+            {"name": "node", "mountPath": "/var/lib/podrole"},
+            {"name": "token", "mountPath": "/token"},
+            {"name": "run", "mountPath": "/token-run"},
+        ]);
+        let health = ["/podrole-agent", "health", "--socket=/token-run/health"];
+        container["readinessProbe"] = json!({"exec": {"command": health}, "periodSeconds": 1});
+        let mut manifest = pod(name, service_account, &[container]);
+        manifest["spec"]["hostNetwork"] = true.into();
+        let token = json!({"audience": "podrole.io/agent", "path": "token"});
+        manifest["spec"]["volumes"] = json!([
+            {"name": "node", "hostPath": {"path": "/var/lib/podrole"}},
+            {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+            {"name": "run", "emptyDir": {}},
+        ]);
+        stage.create::<Pod>(AGENT_NAMESPACE, manifest).await?;
+        let said = said(stage, AGENT_NAMESPACE, name, "agent", sentence).await;
+        // It has been asked for its readiness meanwhile, and again.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        let stored = stage.api::<Pod>(AGENT_NAMESPACE).get(name).await?;
+        stage.api::<Pod>(AGENT_NAMESPACE).delete(name, &DeleteParams::default()).await?;
+        let said = said?;
+        ensure!(!is_ready(&stored), "{name} is ready: {said}");
+        let phase = stored.status.and_then(|status| status.phase);
+        ensure!(phase.as_deref() == Some("Running"), "{name} has not waited: {phase:?}");
+        seen.push(format!("{name}: {said}"));
+    }
+    Ok(seen)
 }
 
 /// The first line of a log that says `sentence`, without the text around it.

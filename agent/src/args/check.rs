@@ -40,6 +40,14 @@ pub enum ArgsError {
     /// There is no issuer to read keys from.
     #[error("--keys-from issuer needs at least one --issuer")]
     NoIssuer,
+    /// A successor cannot be checked.
+    #[error(
+        "--handover needs --handover-token FILE, a projected token of the agent's ServiceAccount for the audience podrole.io/agent"
+    )]
+    NoHandoverToken,
+    /// A successor's pod cannot be checked.
+    #[error("--handover needs --pod-liveness on; remove one of the flags")]
+    HandoverLiveness,
 }
 
 impl Args {
@@ -64,7 +72,15 @@ impl Args {
         if self.keys_from == KeysFrom::Issuer && self.issuer.is_empty() {
             return Err(ArgsError::NoIssuer);
         }
-        Ok(())
+        self.check_handover()
+    }
+
+    fn check_handover(&self) -> Result<(), ArgsError> {
+        match self.handover {
+            Some(_) if self.handover_token.is_none() => Err(ArgsError::NoHandoverToken),
+            Some(_) if self.pod_liveness == PodLiveness::Off => Err(ArgsError::HandoverLiveness),
+            _ => Ok(()),
+        }
     }
 
     fn check_exchange(&self) -> Result<(), ArgsError> {

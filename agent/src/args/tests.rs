@@ -33,6 +33,16 @@ fn flags_that_contradict_each_other_are_rejected() {
 }
 
 #[test]
+fn sockets_are_handed_over_only_if_the_successor_can_be_checked() {
+    let handover = [&NODE[..], &["--handover", "socket"]].concat();
+    assert_eq!(check(&handover), Err(ArgsError::NoHandoverToken));
+    let known = [&handover[..], &["--handover-token", "token"]].concat();
+    assert_eq!(check(&known), Ok(()));
+    let unchecked = [&known[..], &["--pod-liveness=off", "-b=127.0.0.1"]].concat();
+    assert_eq!(check(&unchecked), Err(ArgsError::HandoverLiveness));
+}
+
+#[test]
 fn the_audience_follows_from_the_exchange_unless_it_is_set() {
     let args = Args::try_parse_from(["podrole-agent"]).unwrap();
     assert_eq!(args.audiences(), [Audience::sts()]);

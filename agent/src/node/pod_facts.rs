@@ -19,4 +19,6 @@ pub struct PodFacts {
     pub addresses: Vec<IpAddr>,
     /// Whether it uses the node's network.
     pub host_network: bool,
+    /// The UID of the object that manages it, such as its DaemonSet.
+    pub controller: Option<String>,
 }

@@ -22,6 +22,7 @@ use crate::{
         ExchangeClient, assume_role::AssumeRole, eks_auth::EksAuth,
         source_credentials::SourceCredentials, sts::Endpoint, web_identity::WebIdentity,
     },
+    handover::{Agreement, Holder},
     hosts::Hosts,
     http_client::HttpClients,
     keys::{JwksCache, KeySource, KeysFile},
@@ -37,14 +38,14 @@ use crate::{
 const KEYS_INTERVAL: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The agent, and the tasks that watch and fetch for it.
+/// The agent, the tasks that watch and fetch for it, and what it checks a successor with.
 pub(super) async fn agent(
     args: &Args,
     addresses: Vec<IpAddr>,
     health: &Health,
     metrics: Metrics,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Arc<Agent>> {
+) -> anyhow::Result<(Arc<Agent>, Option<Holder>)> {
     let clock = Clock::default();
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await?;
     let exchange = exchange(args, health, &clock)?;
@@ -67,6 +68,7 @@ pub(super) async fn agent(
     let rules = args.grant.annotation_rules(Some(args.region()?));
     let service_accounts = cluster.service_accounts(rules, health);
     let own_audiences = args.exchange() == Exchange::WebIdentity;
+    let holder = holder(args, &keys, &liveness, &clock);
     let config = AgentConfig {
         keys,
         rules: Rules { issuers: args.issuer.clone(), audiences: args.audiences(), own_audiences },
@@ -84,7 +86,14 @@ pub(super) async fn agent(
         let agent = Arc::clone(&agent);
         tokio::spawn(async move { agent.prefetch_all(added).await });
     }
-    Ok(agent)
+    Ok((agent, holder))
+}
+
+fn holder(args: &Args, keys: &JwksCache, liveness: &Liveness, clock: &Clock) -> Option<Holder> {
+    let token = args.handover_token.clone()?;
+    let (keys, issuers) = (keys.clone(), args.issuer.clone());
+    let agreement = Agreement::of(args);
+    Some(Holder::new(keys, issuers, liveness.clone(), clock.clone(), token, agreement))
 }
 
 fn exchange(

@@ -2,7 +2,6 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
-    path::Path,
     time::Duration,
 };
 
@@ -11,12 +10,24 @@ use podrole_runtime::{
     local_address::is_local,
     serve::{Limits, Server},
 };
-use tokio::time::sleep;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
 
-use crate::{args::Args, http::limits};
+use crate::{
+    args::Args,
+    handover::{self, Agreement, Holder, Inheritance},
+    http::limits,
+};
 
 /// How often the addresses are checked.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How often an agent that keeps its sockets is asked again.
+const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
+/// How often the same reason is logged.
+const BETWEEN_ERRORS: Duration = Duration::from_secs(60);
 
 /// The listening servers.
 pub(super) struct Listening {
@@ -26,10 +37,17 @@ pub(super) struct Listening {
 }
 
 /// Inherits or binds the addresses. This comes first, so that a busy port is reported before
-/// anything else starts.
-pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
+/// anything else starts. Returns `None` if `shutdown` comes before the running agent hands them over.
+pub(super) async fn bind(
+    args: &Args,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<Listening>> {
     let limits = limits(args.connections_per_peer);
-    let mut theirs = predecessors(args.handover.as_deref()).await;
+    let theirs = tokio::select! {
+        theirs = predecessors(args) => theirs,
+        () = shutdown.cancelled() => return Ok(None),
+    };
+    let mut theirs = theirs;
     let mut listening = Listening { servers: Vec::new(), inherited: false };
     for host in &args.bind_hosts {
         let address = SocketAddr::new(*host, args.port);
@@ -51,16 +69,36 @@ pub(super) async fn bind(args: &Args) -> anyhow::Result<Listening> {
         !listening.servers.is_empty(),
         "could not bind any address; set --bind-hosts to an address of this machine"
     );
-    Ok(listening)
+    Ok(Some(listening))
 }
 
-/// Inherits on a blocking thread, because the predecessor may be slow.
-async fn predecessors(path: Option<&Path>) -> Vec<TcpListener> {
-    let Some(path) = path.map(Path::to_owned) else {
+/// The sockets of the running agent; empty if there is none. An agent that keeps them is asked again until it has ended.
+async fn predecessors(args: &Args) -> Vec<TcpListener> {
+    let Some((path, token)) = args.handover.clone().zip(args.handover_token.clone()) else {
         return Vec::new();
     };
-    let asked = tokio::task::spawn_blocking(move || crate::handover::inherit(&path));
-    asked.await.unwrap_or_default()
+    let agreement = Agreement::of(args);
+    let mut logged: Option<(String, Instant)> = None;
+    loop {
+        let (path, token, agreement) = (path.clone(), token.clone(), agreement.clone());
+        // On a blocking thread, because the predecessor may be slow.
+        let asked = spawn_blocking(move || handover::inherit(&path, &token, &agreement)).await;
+        let error = match asked.unwrap_or(Inheritance::None) {
+            Inheritance::None => return Vec::new(),
+            Inheritance::Sockets(sockets) => return sockets,
+            Inheritance::Refused(error) => error,
+        };
+        let is_known =
+            |(before, at): &(String, Instant)| *before == error && at.elapsed() < BETWEEN_ERRORS;
+        if !logged.as_ref().is_some_and(is_known) {
+            tracing::error!(
+                error,
+                "could not take over the node's listening sockets; asking again"
+            );
+            logged = Some((error, Instant::now()));
+        }
+        sleep(BETWEEN_REQUESTS).await;
+    }
 }
 
 /// Takes the predecessor's socket for this address; with port 0, for any port of the host.
@@ -80,13 +118,13 @@ impl Listening {
         self.servers.iter().map(|server| server.address().ip()).collect()
     }
 
-    /// Offers the sockets to successors.
-    pub(super) fn offer(&self, path: Option<&Path>) -> anyhow::Result<()> {
-        let Some(path) = path else {
+    /// Offers the sockets to the successors that `holder` accepts.
+    pub(super) fn offer(&self, args: &Args, holder: Option<Holder>) -> anyhow::Result<()> {
+        let Some((path, holder)) = args.handover.as_deref().zip(holder) else {
             return Ok(());
         };
         let shared: Result<Vec<_>, _> = self.servers.iter().map(Server::share).collect();
-        Ok(crate::handover::offer(path, shared?)?)
+        Ok(handover::offer(path, holder, shared?)?)
     }
 }
 
@@ -110,6 +148,7 @@ pub(super) async fn watch(addresses: Vec<IpAddr>, there: Gate) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
     use podrole_runtime::health::Health;
 
     #[tokio::test(start_paused = true)]
@@ -120,6 +159,45 @@ mod tests {
         tokio::spawn(watch(vec![ours, theirs], health.gate("theirs")));
         sleep(BETWEEN_LOOKS * 2).await;
         assert_eq!(health.pending(), ["theirs"]);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_refused_asks_again_until_the_other_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, token) = (dir.path().join("handover"), dir.path().join("token"));
+        let args = |bind: &str| {
+            let flags = [
+                format!("--handover={}", path.display()),
+                format!("--handover-token={}", token.display()),
+                format!("--bind-hosts={bind}"),
+            ];
+            let all = ["podrole-agent", "--port=0"].into_iter().map(str::to_owned);
+            Args::try_parse_from(all.chain(flags)).unwrap()
+        };
+        // It has no token, which nothing can cure but the end of the other.
+        let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let shutdown = CancellationToken::new();
+        let asked = tokio::spawn({
+            let (args, shutdown) = (args("127.0.0.1"), shutdown.clone());
+            async move { bind(&args, &shutdown).await.unwrap() }
+        });
+        sleep(BETWEEN_REQUESTS * 2).await;
+        assert!(!asked.is_finished());
+        drop(other);
+        let listening = asked.await.unwrap().unwrap();
+        assert!(!listening.inherited && listening.servers.len() == 1);
+
+        let _other = {
+            std::fs::remove_file(&path).unwrap();
+            std::os::unix::net::UnixListener::bind(&path).unwrap()
+        };
+        let stopped = tokio::spawn({
+            let (args, shutdown) = (args("127.0.0.1"), shutdown.clone());
+            async move { bind(&args, &shutdown).await.unwrap().is_none() }
+        });
+        sleep(Duration::from_millis(200)).await;
+        shutdown.cancel();
+        assert!(stopped.await.unwrap(), "SIGTERM ends it");
     }
 
     #[tokio::test]

@@ -7,9 +7,9 @@ capabilities: {drop: [ALL]}
 
 {{- define "podrole.restrictedPod" -}}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
+runAsUser: 60923
+runAsGroup: 60923
+fsGroup: 60923
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 

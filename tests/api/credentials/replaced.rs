@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
     process::Stdio,
     sync::{
         Arc,
@@ -11,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use podrole_identity::AGENT_AUDIENCE;
 use podrole_tests::{cluster::Cluster, project};
 use serde_json::Value;
 use tokio::{
@@ -28,7 +28,13 @@ struct Agent {
     address: SocketAddr,
 }
 
-async fn start(folder: &Path, name: &str, port: u16, sts: SocketAddr) -> anyhow::Result<Agent> {
+/// Starts the agent of a pod `name`, whose token says so.
+async fn start(stage: &Stage, name: &str, port: u16) -> anyhow::Result<Agent> {
+    let (folder, sts) = (stage.folder.path(), stage.sandbox.address);
+    let token = folder.join(format!("{name}.token"));
+    let pod = stage.pod(name, "agent").await?;
+    let shown = stage.namespace.bound_token(&pod, AGENT_AUDIENCE, 3600).await?;
+    std::fs::write(&token, shown)?;
     let log = folder.join(name);
     let handover = folder.join("handover");
     let child = Command::new(project::binary("podrole-agent")?)
@@ -41,6 +47,8 @@ async fn start(folder: &Path, name: &str, port: u16, sts: SocketAddr) -> anyhow:
         .arg(Cluster::shared().await?.kubeconfig())
         .arg("--handover")
         .arg(handover)
+        .arg("--handover-token")
+        .arg(token)
         .stderr(std::fs::File::create(&log)?)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -70,11 +78,13 @@ impl Agent {
 #[tokio::test]
 async fn a_replacement_loses_no_request_of_1000_a_second() {
     let stage = Stage::start("replaced").await.unwrap();
-    stage.service_account("app", "container").await.unwrap();
+    for name in ["app", "agent"] {
+        stage.service_account(name, "container").await.unwrap();
+    }
     let pod = stage.pod("app", "app").await.unwrap();
     let token = Arc::new(stage.write_token(&pod).await.unwrap());
     let folder = stage.folder.path();
-    let first = start(folder, "first", 0, stage.sandbox.address).await.unwrap();
+    let first = start(&stage, "first", 0).await.unwrap();
     let address = first.address;
     let patience = Duration::from_secs(5);
     http::credentials_until(address, &token, 200, patience).await.unwrap();
@@ -82,7 +92,7 @@ async fn a_replacement_loses_no_request_of_1000_a_second() {
     let failed = Arc::new(AtomicUsize::new(0));
     let load = tokio::spawn(load(address, Arc::clone(&token), Arc::clone(&failed)));
     sleep(Duration::from_millis(300)).await;
-    let second = start(folder, "second", address.port(), stage.sandbox.address).await.unwrap();
+    let second = start(&stage, "second", address.port()).await.unwrap();
     assert_eq!(second.address, address);
     first.end().await;
     let sent = load.await.unwrap();

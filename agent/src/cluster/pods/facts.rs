@@ -30,22 +30,37 @@ pub(super) fn facts(pod: &Pod) -> PodFacts {
         node: spec.and_then(|spec| spec.node_name.clone()),
         addresses: addresses.iter().filter_map(|address| address.ip.parse().ok()).collect(),
         host_network: spec.and_then(|spec| spec.host_network).unwrap_or_default(),
+        controller: controller(pod),
     }
+}
+
+fn controller(pod: &Pod) -> Option<String> {
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    owners.find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::running::tests::pod, *};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
     use std::net::IpAddr;
 
     #[test]
     fn stripping_keeps_what_the_agent_uses() {
         let mut pod = pod("app", "1");
+        let owner = |uid: &str, controller| OwnerReference {
+            uid: uid.to_owned(),
+            controller: Some(controller),
+            ..OwnerReference::default()
+        };
+        let owners = vec![owner("other", false), owner("daemon-set", true)];
+        pod.metadata.owner_references = Some(owners);
         strip(&mut pod);
         let facts = facts(&pod);
         assert_eq!((facts.uid.as_str(), facts.node.as_deref()), ("1", Some("n1")));
         let both: Vec<IpAddr> = vec!["10.1.2.3".parse().unwrap(), "fd00::3".parse().unwrap()];
         assert_eq!(facts.addresses, both);
         assert!(facts.host_network && !facts.finished);
+        assert_eq!(facts.controller.as_deref(), Some("daemon-set"));
     }
 }

@@ -17,6 +17,7 @@
 --metrics-address=::
 {{- end }}
 --handover={{ .Values.agent.hostFolder }}/handover.sock
+--handover-token=/var/run/secrets/podrole.io/handover/token
 --keys-cache={{ .Values.agent.hostFolder }}/keys.json
 --health-socket=/run/podrole/health.sock
 {{- end }}
