@@ -8,8 +8,7 @@
 //!
 //! The API server never reports that it has read a bundle. So a new CA is published for a while
 //! before it signs anything, and an old one stays published until every certificate that it signed
-//! has expired. All replicas read and write one value, and the first to write takes the step. This
-//! module is pure: the value and the time decide which step is due.
+//! has expired. This module is pure: the value and the time decide which step is due.
 
 use std::{fmt, time::Duration};
 
@@ -31,11 +30,13 @@ pub struct Lifetimes {
 }
 
 impl Default for Lifetimes {
-    /// 365 days for a CA, one day for a serving certificate, one minute of publication.
+    /// 365 days for a CA, 30 days for a serving certificate, one minute of publication.
+    ///
+    /// A serving certificate is renewed after 20 days, so the controller may be away for ten.
     fn default() -> Self {
         Self {
             authority: Duration::from_secs(365 * 86_400),
-            leaf: Duration::from_secs(86_400),
+            leaf: Duration::from_secs(30 * 86_400),
             published: Duration::from_secs(60),
         }
     }
@@ -60,7 +61,7 @@ pub(crate) struct RetiredCa {
 }
 
 /// The CAs of one webhook: the one that signs, its successor and its predecessor. The serialized
-/// form is the content of the Secret, which replicas of other versions read too.
+/// form is the content of the Secret, which controllers of other versions read too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundle {
@@ -91,6 +92,19 @@ impl CaBundle {
     /// If the crypto library fails.
     pub fn mint(now: Timestamp, lifetimes: &Lifetimes) -> Result<Self, MintError> {
         Ok(Self { current: StoredCa::mint(now, lifetimes)?, next: None, previous: None })
+    }
+
+    /// Keeps the CAs of `bundle_pem` trusted until everything that they signed has expired: those of a
+    /// Secret that was lost.
+    pub(crate) fn with_predecessor(mut self, bundle_pem: String, now: Timestamp) -> Self {
+        self.previous = Some(RetiredCa { certificate: bundle_pem, retired: now });
+        self
+    }
+
+    /// Whether the current CA has been published long enough to sign in place of another.
+    pub(crate) fn may_sign(&self, now: Timestamp, lifetimes: &Lifetimes) -> bool {
+        let age = Duration::try_from(now.duration_since(self.current.minted));
+        age.is_ok_and(|age| age >= lifetimes.published)
     }
 
     /// Returns the step that is due at `now`.

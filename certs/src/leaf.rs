@@ -1,43 +1,21 @@
-//! A replica's serving certificate: issued by the shared CA, renewed before it expires.
+//! The serving certificate that all replicas share: what the Secret holds, and when the controller
+//! issues another. Pure.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
-use rustls::ServerConfig;
 
-use crate::{CaBundle, Lifetimes, MintError, Pair, PairError, Serving};
-
-/// The certificate that a replica serves, and the CA that signed it. Its key never leaves the
-/// process.
-pub(crate) struct Leaf {
-    serving: Serving,
-    config: Arc<ServerConfig>,
-    signer: String,
-    issued: Timestamp,
-    expires: Expires,
-}
+use crate::{CaBundle, Lifetimes, MintError, Pair, verify::verifies};
 
 /// When the serving certificate expires, for a metric. Clones share one value.
 #[derive(Clone, Debug, Default)]
 pub struct Expires(Arc<AtomicI64>);
-
-/// Why no serving certificate could be issued.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LeafError {
-    /// The CA could not sign.
-    #[error(transparent)]
-    Mint(#[from] MintError),
-    /// The issued pair is invalid.
-    #[error(transparent)]
-    Pair(#[from] PairError),
-    /// The TLS configuration could not be built.
-    #[error("could not set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
-}
 
 impl Expires {
     /// Seconds from `now` to the expiry; negative afterwards, and while there is no certificate.
@@ -53,96 +31,105 @@ impl Expires {
     }
 }
 
-impl Leaf {
-    pub(crate) fn issue(
-        ca_bundle: &CaBundle,
-        names: &[String],
-        now: Timestamp,
-        lifetimes: &Lifetimes,
-        expires: Expires,
-    ) -> Result<Self, LeafError> {
-        let pair = issue(ca_bundle, names, now, lifetimes)?;
-        let serving = Serving::new(&pair)?;
-        let config = serving.server_config()?;
-        let signer = ca_bundle.signer().to_owned();
-        let leaf = Self { serving, config, signer, issued: now, expires };
-        leaf.expires.note(pair.expires_at());
-        Ok(leaf)
-    }
+/// What the listening replicas read. `Debug` omits the key and the segment.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    pub(crate) pair: Pair,
+    /// The CAs that API servers trust, as PEM.
+    pub(crate) bundle: String,
+    /// The secret part of the webhook's path.
+    pub(crate) segment: String,
+}
 
-    /// Replaces the certificate if another CA signs now or two thirds of its lifetime have passed.
-    /// Returns whether it did.
-    pub(crate) fn renew(
-        &mut self,
-        ca_bundle: &CaBundle,
-        names: &[String],
+/// What the API servers know from our configurations. The leaf must fit it.
+pub(crate) struct Published<'a> {
+    pub(crate) ca_bundle: &'a CaBundle,
+    pub(crate) segment: &'a str,
+    /// The names by which API servers call the webhook.
+    pub(crate) names: &'a [String],
+}
+
+/// What is due for the leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafStep {
+    /// It is as it should be.
+    Keep,
+    /// The certificate stays, and the bundle or the segment beside it changes.
+    Rewrite,
+    /// Issue another certificate.
+    Issue,
+}
+
+impl Published<'_> {
+    /// Returns what is due at `now` for the leaf that the Secret holds.
+    ///
+    /// A CA that was made a moment ago signs nothing that replaces a working certificate: some API
+    /// servers may not trust it yet.
+    pub(crate) fn due(
+        &self,
+        leaf: Option<&Leaf>,
         now: Timestamp,
         lifetimes: &Lifetimes,
-    ) -> Result<bool, LeafError> {
-        let old = SignedDuration::try_from(lifetimes.leaf * 2 / 3)
-            .is_ok_and(|two_thirds| now.duration_since(self.issued) >= two_thirds);
-        if !old && self.signer == ca_bundle.signer() {
-            return Ok(false);
+    ) -> LeafStep {
+        let bundle = self.ca_bundle.to_pem();
+        let Some(leaf) = leaf.filter(|leaf| leaf.is_trusted(&bundle, self.names, now)) else {
+            return LeafStep::Issue;
+        };
+        let current = leaf.is_trusted(self.ca_bundle.signer(), self.names, now);
+        let old = expires_within(&leaf.pair, lifetimes.leaf / 3, now);
+        if (old || !current) && self.ca_bundle.may_sign(now, lifetimes) {
+            LeafStep::Issue
+        } else if leaf.bundle != bundle || leaf.segment != self.segment {
+            LeafStep::Rewrite
+        } else {
+            LeafStep::Keep
         }
-        let pair = issue(ca_bundle, names, now, lifetimes)?;
-        self.serving.replace(&pair)?;
-        (self.signer, self.issued) = (ca_bundle.signer().to_owned(), now);
-        self.expires.note(pair.expires_at());
-        Ok(true)
     }
 
-    /// The configuration for a listener. It serves every later certificate too.
-    pub(crate) fn config(&self) -> &Arc<ServerConfig> {
-        &self.config
+    /// The leaf after a step, or `None` if it stays as it is.
+    ///
+    /// # Errors
+    /// If the CA cannot sign.
+    pub(crate) fn leaf(
+        &self,
+        step: LeafStep,
+        leaf: Option<&Leaf>,
+        now: Timestamp,
+        lifetimes: &Lifetimes,
+    ) -> Result<Option<Leaf>, MintError> {
+        let pair = match (step, leaf) {
+            (LeafStep::Keep, _) => return Ok(None),
+            (LeafStep::Rewrite, Some(leaf)) => leaf.pair.clone(),
+            _ => {
+                let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+                self.ca_bundle.authority()?.issue(&names, now, lifetimes.leaf)?
+            }
+        };
+        let segment = self.segment.to_owned();
+        Ok(Some(Leaf { pair, bundle: self.ca_bundle.to_pem(), segment }))
     }
 }
 
-fn issue(
-    ca_bundle: &CaBundle,
-    names: &[String],
-    now: Timestamp,
-    lifetimes: &Lifetimes,
-) -> Result<Pair, MintError> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    ca_bundle.authority()?.issue(&names, now, lifetimes.leaf)
+impl Leaf {
+    /// Whether a client that trusts `roots_pem` accepts it for each of `names`.
+    pub(crate) fn is_trusted(&self, roots_pem: &str, names: &[String], now: Timestamp) -> bool {
+        self.pair.certified().is_ok()
+            && !names.is_empty()
+            && names.iter().all(|name| verifies(&self.pair, roots_pem, name, now).is_ok())
+    }
+}
+
+/// A certificate whose end cannot be read counts as expiring.
+fn expires_within(pair: &Pair, margin: Duration, now: Timestamp) -> bool {
+    let margin = SignedDuration::try_from(margin).unwrap_or(SignedDuration::ZERO);
+    pair.expires_at().is_none_or(|expiry| expiry.duration_since(now) <= margin)
+}
+
+impl std::fmt::Debug for Leaf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Leaf").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{RotationStep, self_check::self_check};
-
-    const NAME: &str = "podrole-webhook.podrole.svc";
-
-    #[test]
-    fn clients_that_trust_the_bundle_do_not_notice_a_rotation() {
-        // rustls reads the real clock, and certificates are valid from 300 s before `now`. So the
-        // simulated times must stay within 300 s of the real one.
-        let lifetimes = Lifetimes { leaf: Duration::from_secs(270), ..Lifetimes::default() };
-        let start = podrole_runtime::clock::now();
-        let at = |seconds| start + SignedDuration::from_secs(seconds);
-        let mut ca_bundle = CaBundle::mint(start, &lifetimes).unwrap();
-        let expires = Expires::default();
-        let names = [NAME.to_owned()];
-        let mut leaf = Leaf::issue(&ca_bundle, &names, start, &lifetimes, expires.clone()).unwrap();
-        self_check(leaf.config(), &ca_bundle.to_pem(), NAME).unwrap();
-        assert!(self_check(leaf.config(), &ca_bundle.to_pem(), "another.svc").is_err());
-        assert_eq!(expires.in_seconds(start), 270);
-        assert!(!leaf.renew(&ca_bundle, &names, at(179), &lifetimes).unwrap());
-        assert!(leaf.renew(&ca_bundle, &names, at(180), &lifetimes).unwrap());
-
-        let first = ca_bundle.to_pem();
-        ca_bundle = ca_bundle.step(RotationStep::Stage, at(181), &lifetimes).unwrap();
-        let published = ca_bundle.to_pem();
-        ca_bundle = ca_bundle.step(RotationStep::Promote, at(241), &lifetimes).unwrap();
-        // A replica that has not seen the promotion yet, and an API server that has.
-        self_check(leaf.config(), &ca_bundle.to_pem(), NAME).unwrap();
-        assert!(leaf.renew(&ca_bundle, &names, at(241), &lifetimes).unwrap());
-        self_check(leaf.config(), &published, NAME).unwrap();
-        assert!(self_check(leaf.config(), &first, NAME).is_err(), "the old CA signed it");
-        ca_bundle = ca_bundle.step(RotationStep::Drop, at(242), &lifetimes).unwrap();
-        self_check(leaf.config(), &ca_bundle.to_pem(), NAME).unwrap();
-    }
-}
+mod tests;

@@ -1,11 +1,10 @@
 //! Certificates for the webhook: mint them, serve them, replace them without a restart.
 //!
 //! ```text
-//!   Authority::mint ─► Authority::issue ─► Pair ─┐
-//!                                                ├─► Serving (used by the next handshake)
-//!   tls.crt, tls.key on disk ─► watch_files ─────┤
-//!   Secret ─► CaBundle ─► start_rotator ─────────┘
-//!                └─► caBundle and paths of our webhook configurations
+//!   controller:  Secret of the CAs ─► CaBundle ─► Authority::issue ─► Secret of the serving certificate
+//!                                        └─► caBundle and paths of our webhook configurations
+//!   replicas:    Secret of the serving certificate ─► follow_secret ─┐
+//!                tls.crt, tls.key on disk ─► watch_files ────────────┴─► Serving (next handshake)
 //! ```
 //!
 //! A pair is checked before it is served, so a broken rotation never replaces a working
@@ -14,24 +13,27 @@
 
 mod authority;
 mod ca_bundle;
-mod client_config;
 mod cluster;
+mod controller;
 mod files;
+mod follower;
 mod leaf;
+mod lease;
 mod pair;
 mod path_segment;
-mod rotator;
+mod registration;
 mod self_check;
 mod serving;
+mod verify;
 
 pub use authority::{Authority, MintError};
 pub use ca_bundle::{CaBundle, Lifetimes, RotationStep};
-pub use client_config::Route;
-pub use cluster::RotatorConfig;
+pub use cluster::ControllerConfig;
+pub use controller::{ControllerStatus, run_controller};
 pub use files::{FilesError, watch_files};
-pub use leaf::{Expires, LeafError};
+pub use follower::{ServingSecret, follow_secret};
+pub use leaf::Expires;
 pub use pair::{Pair, PairError};
 pub use path_segment::PathSegment;
-pub use rotator::start_rotator;
 pub use self_check::self_check;
 pub use serving::Serving;

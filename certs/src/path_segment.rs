@@ -40,10 +40,6 @@ impl PathSegment {
         self.0.store(Some(Arc::new(segment.to_owned())));
     }
 
-    pub(crate) fn get(&self) -> Option<String> {
-        self.0.load().as_deref().cloned()
-    }
-
     /// The rest of a path that begins with the segment: `/mutate` of `/<segment>/mutate`.
     #[must_use]
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {

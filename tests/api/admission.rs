@@ -56,7 +56,11 @@ async fn register_again(
     register(namespace, webhook).await
 }
 
-async fn asked(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> anyhow::Result<()> {
+/// Waits until the API server calls the webhook for pods of this namespace.
+pub(crate) async fn asked(
+    namespace: &TestNamespace<'_>,
+    webhook: &WebhookDaemon,
+) -> anyhow::Result<()> {
     let arn = role();
     // It may be there from before.
     let _ = namespace.service_account("probe", &[("eks.amazonaws.com/role-arn", &arn)]).await;

@@ -85,7 +85,7 @@ pub(crate) fn write_pair(folder: &Path) -> anyhow::Result<String> {
     Ok(authority.certificate_pem().to_owned())
 }
 
-/// Starts `podrole-webhook` with certificates of its own. It is ready once it is registered.
+/// Starts `podrole-webhook` with the certificate of the controller's Secret. It is ready once there is one.
 pub(crate) async fn own_webhook(
     cluster: &Cluster,
     flags: &[&str],
@@ -95,6 +95,17 @@ pub(crate) async fn own_webhook(
     let folder = folder()?;
     let (daemon, admin) = launch_webhook(cluster, &folder, flags).await?;
     Ok(WebhookDaemon { daemon, ca_pem: String::new(), admin, folder })
+}
+
+/// Starts `podrole-webhook controller`.
+pub(crate) async fn controller(cluster: &Cluster, flags: &[&str]) -> anyhow::Result<Daemon> {
+    let mut command = Command::new(project::binary("podrole-webhook")?);
+    command.args(["controller", "--metrics-port=0", "--bind-address=127.0.0.1"]);
+    command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(flags);
+    let process = Process::start("podrole-controller", &folder()?, &command)?;
+    let running = |log: &str| address(&log_line(log, "running the controller")?, "admin");
+    let admin = until(&process, running).await?;
+    Ok(Daemon { address: admin, admin: Some(admin), process })
 }
 
 async fn launch_webhook(

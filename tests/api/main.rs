@@ -4,6 +4,7 @@
 // So that lints know it for tests: helpers in it may unwrap, too.
 #[cfg(test)]
 mod admission;
+#[cfg(test)]
 mod certificates;
 mod cluster;
 #[cfg(test)]

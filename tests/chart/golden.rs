@@ -110,7 +110,8 @@ fn documents(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(documents)
 }
 
-fn same(file: &Path, text: &str) -> anyhow::Result<()> {
+/// Compares with a golden file, or writes it.
+pub(crate) fn same(file: &Path, text: &str) -> anyhow::Result<()> {
     if env::var_os("PODROLE_BLESS").is_some() {
         return fs::write(file, text).with_context(|| format!("cannot write {}", file.display()));
     }

@@ -33,21 +33,11 @@ pub(crate) fn helm(arguments: &[&str], kubeconfig: Option<&Path>) -> anyhow::Res
     Ok(String::from_utf8(run.stdout)?)
 }
 
-/// `helm template` of a release `podrole` in the namespace `podrole`, without hooks.
+/// `helm template` of a release `podrole` in the namespace `podrole`.
 pub(crate) fn template(set: &[&str]) -> anyhow::Result<String> {
-    rendered(set, &["--no-hooks"])
-}
-
-/// The same with the hooks.
-pub(crate) fn template_with_hooks(set: &[&str]) -> anyhow::Result<String> {
-    rendered(set, &[])
-}
-
-fn rendered(set: &[&str], more: &[&str]) -> anyhow::Result<String> {
     let chart = chart();
     let chart = chart.to_str().context("the chart's path is not UTF-8")?;
     let mut arguments = vec!["template", RELEASE, chart, "--namespace", RELEASE];
-    arguments.extend(more);
     for value in set {
         arguments.extend(["--set", value]);
     }

@@ -1,16 +1,18 @@
-//! The chart on a real API server: every object is taken, the notes tell what is on, an upgrade keeps
-//! what the daemons wrote, and nothing stays after the end.
+//! The chart on a real API server: every object is taken, the notes tell what is on, and nothing stays
+//! after the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
-    core::v1::{Namespace, Secret},
+    authentication::v1::TokenRequest,
+    core::v1::{Namespace, ServiceAccount},
 };
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{ListParams, Patch, PatchParams},
+    config::{KubeConfigOptions, Kubeconfig},
 };
 use podrole_tests::{cluster::Cluster, project};
 use serde_json::{Value, json};
@@ -19,12 +21,12 @@ use tokio::sync::Mutex;
 use crate::{golden::MODES, helm, objects};
 
 /// There is room for one podrole in a cluster, and the chart insists on it.
-static ONE: Mutex<()> = Mutex::const_new(());
+pub(crate) static ONE: Mutex<()> = Mutex::const_new(());
 /// Modes with objects of kinds that are not Kubernetes's own.
 const FOREIGN: [&str; 3] = ["cert-manager", "monitored", "pod-monitors"];
 
 /// helm's `verb` for the release in the namespace `podrole`.
-fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String> {
+pub(crate) fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String> {
     let chart = helm::chart();
     let chart = chart.to_str().context("the chart's path is not UTF-8")?;
     let mut arguments = vec![verb, "podrole", chart, "-n", "podrole", "--create-namespace"];
@@ -37,9 +39,33 @@ fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String
     helm::helm(&arguments, Some(kubeconfig))
 }
 
-/// Without its hook: there is no node that could run it.
-fn uninstall(kubeconfig: &Path) -> anyhow::Result<String> {
-    helm::helm(&["uninstall", "podrole", "-n", "podrole", "--no-hooks"], Some(kubeconfig))
+pub(crate) fn uninstall(kubeconfig: &Path) -> anyhow::Result<String> {
+    helm::helm(&["uninstall", "podrole", "-n", "podrole"], Some(kubeconfig))
+}
+
+/// A kubeconfig with the rights of a ServiceAccount.
+pub(crate) async fn kubeconfig_of(
+    cluster: &Cluster,
+    namespace: &str,
+    service_account: &str,
+) -> anyhow::Result<PathBuf> {
+    let accounts = Api::<ServiceAccount>::namespaced(cluster.client().await?, namespace);
+    let request = TokenRequest::default();
+    let params = kube::api::PostParams::default();
+    let minted = accounts.create_token_request(service_account, &params, &request).await?;
+    let token = minted.status.context("no token")?.token;
+    cluster.kubeconfig_with(&format!("{namespace}-{service_account}"), &token)
+}
+
+/// A client with the rights of a ServiceAccount.
+pub(crate) async fn client_of(
+    cluster: &Cluster,
+    namespace: &str,
+    service_account: &str,
+) -> anyhow::Result<Client> {
+    let file = Kubeconfig::read_from(kubeconfig_of(cluster, namespace, service_account).await?)?;
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
 }
 
 #[tokio::test]
@@ -56,46 +82,6 @@ async fn every_mode_is_taken_by_the_api_server_and_leaves_nothing_behind() -> an
         let left = configurations(&client).await?;
         ensure!(left.is_empty(), "{mode}: {left:?} are left");
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_upgrade_keeps_what_the_webhook_wrote() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    let quiet = "agent.createNamespace=false";
-    release("install", &[quiet], &kubeconfig)?;
-
-    let configurations = Api::<MutatingWebhookConfiguration>::all(client.clone());
-    let bundle = json!([
-        {"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "Q0E="},
-        {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Q0E="},
-        {"op": "add", "path": "/webhooks/0/clientConfig/service/path", "value": "/s3cret/a"},
-        {"op": "add", "path": "/webhooks/1/clientConfig/service/path", "value": "/s3cret/b"}]);
-    let bundle = Patch::Json::<()>(serde_json::from_value(bundle)?);
-    configurations.patch("podrole", &PatchParams::default(), &bundle).await?;
-    let secrets = Api::<Secret>::namespaced(client.clone(), "podrole");
-    let data = Patch::Merge(json!({"data": {"authorities.json": "e30="}}));
-    secrets.patch("podrole-webhook-ca", &PatchParams::default(), &data).await?;
-
-    release(
-        "upgrade",
-        &[quiet, "injection.default=all", "injection.timeoutSeconds=5"],
-        &kubeconfig,
-    )?;
-    let after = configurations.get("podrole").await?;
-    for webhook in after.webhooks.unwrap_or_default() {
-        ensure!(webhook.timeout_seconds == Some(5), "{}: not upgraded", webhook.name);
-        let path = webhook.client_config.service.and_then(|service| service.path);
-        ensure!(path.is_some_and(|it| it.starts_with("/s3cret/")), "{}: no path", webhook.name);
-        let bundle = webhook.client_config.ca_bundle;
-        ensure!(bundle.is_some_and(|it| it.0 == b"CA"), "{}: the caBundle is gone", webhook.name);
-    }
-    let kept = secrets.get("podrole-webhook-ca").await?;
-    ensure!(kept.data.unwrap_or_default().contains_key("authorities.json"), "the CA is gone");
-    uninstall(&kubeconfig)?;
     Ok(())
 }
 
@@ -218,7 +204,7 @@ async fn configurations(client: &Client) -> anyhow::Result<Vec<String>> {
 }
 
 /// The namespace is there.
-async fn namespace(client: &Client, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn namespace(client: &Client, name: &str) -> anyhow::Result<()> {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
     let params = PatchParams::apply("test");
     Api::<Namespace>::all(client.clone())

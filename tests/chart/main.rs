@@ -8,12 +8,14 @@
 //! `PODROLE_BLESS=1` writes golden files and install.yaml anew: read the difference before it is kept.
 
 mod configurations;
+mod controlled;
 mod golden;
 mod helm;
 mod installed;
 mod metrics;
 mod objects;
 mod refusals;
+mod rights;
 mod rules;
 mod security;
 mod values;

@@ -56,7 +56,10 @@ fn programs(rendered: &str) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
             let Some(program) = words.first().and_then(|word| word.rsplit('/').next()) else {
                 continue;
             };
-            programs.entry(program.to_owned()).or_insert(words);
+            // The controller is a subcommand of the webhook's program, and decides about no roles.
+            if words.get(1).is_none_or(|word| word.starts_with('-')) {
+                programs.entry(program.to_owned()).or_insert(words);
+            }
         }
     }
     Ok(programs)

@@ -51,16 +51,15 @@ fn programs() -> anyhow::Result<Vec<Program>> {
     let webhook = podrole_webhook::command();
     let sandbox = podrole_sandbox::SandboxArgs::augment_args(Command::new("podrole-sandbox"));
     let program = |name, command, file, word| Program { name, command, file, word };
-    let (deployment, uninstall) =
-        ("templates/webhook/deployment.yaml", "templates/webhook/uninstall.yaml");
+    let deployment = "templates/webhook/deployment.yaml";
     let daemonset = "templates/agent/daemonset.yaml";
     Ok(vec![
         program("podrole-webhook", webhook.clone(), deployment, ""),
         program(
-            "podrole-webhook unregister",
-            sub(webhook, "unregister")?,
-            uninstall,
-            "unregister, ",
+            "podrole-webhook controller",
+            sub(webhook, "controller")?,
+            "templates/controller/deployment.yaml",
+            "",
         ),
         program("podrole-agent", agent.clone(), daemonset, ""),
         program("podrole-agent setup", sub(agent.clone(), "setup")?, daemonset, "setup"),

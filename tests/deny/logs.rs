@@ -19,7 +19,10 @@ const SECTIONS: [(&str, &str); 5] = [
     ("podrole-webhook", "webhook"),
     ("podrole-agent", "agent"),
     ("podrole-sandbox", "sandbox"),
-    ("Certificates (podrole-webhook, podrole-sandbox)", "certs"),
+    (
+        "Certificates and registration (podrole-webhook and its controller, podrole-sandbox)",
+        "certs",
+    ),
     ("Every daemon", "runtime"),
 ];
 

@@ -56,10 +56,13 @@ pub(crate) async fn installed(stage: &Stage) -> Seen {
     ))
 }
 
-/// Upgrades it to other values, which replaces webhook and agent at once.
+/// Upgrades it to other values, which replaces webhook, controller and agent at once.
 pub(crate) async fn upgraded(stage: &Stage) -> anyhow::Result<()> {
     // The sandbox stays: AWS does not restart when podrole does.
-    let other = ["--set", "webhook.podAnnotations.round=two,agent.podAnnotations.round=two"];
+    let other = [
+        "--set",
+        "webhook.podAnnotations.round=two,controller.podAnnotations.round=two,agent.podAnnotations.round=two",
+    ];
     helm(stage, "upgrade", &other).await?;
     Ok(())
 }

@@ -79,6 +79,23 @@ impl Process {
         peaks.max().map(|kilobytes| kilobytes * 1024)
     }
 
+    /// Sends it SIGTERM, as the kubelet does at a pod's end.
+    ///
+    /// # Errors
+    /// If it is not found, or the signal cannot be sent.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let children = format!("/proc/{0}/task/{0}/children", self.guardian.id());
+        let children = std::fs::read_to_string(children)?;
+        // The guardian's other child is a shell.
+        let program = children.split_whitespace().find(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            name.is_ok_and(|name| name.trim() != "sh")
+        });
+        let pid = program.context("the process has ended")?.parse()?;
+        let pid = rustix::process::Pid::from_raw(pid).context("no process")?;
+        Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?)
+    }
+
     /// What it has said so far.
     #[must_use]
     pub fn log(&self) -> String {

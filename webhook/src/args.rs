@@ -136,7 +136,7 @@ pub struct Args {
     )]
     pub watch_config_map: bool,
 
-    /// The webhook's namespace, with its ConfigMap, the Secret of its CA and its Service
+    /// The webhook's namespace, with its ConfigMap, the Secret of its certificate and its Service
     #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
     pub namespace: String,
 

@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 pub use connect::{ConnectError, connect};
 use live::LiveCluster;
 pub(crate) use registrations::{ListError, registered};
-pub use registrations::{UnregisterError, unregister};
 
 use crate::{
     LookupError, Metrics, ServiceAccounts,

@@ -1,12 +1,16 @@
 //! The command line: it serves, or runs a subcommand.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory as _, Parser, Subcommand};
 use podrole_identity::CredentialProvider;
 use podrole_runtime::config::{self, PrintConfigArgs};
 
-use crate::{Args, cluster, run::run};
+use crate::{
+    Args,
+    controller::{self, ControllerArgs},
+    run::run,
+};
 
 /// Injects AWS credentials into pods, for the roles of their ServiceAccounts
 #[derive(Debug, Parser)]
@@ -24,24 +28,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Delete podrole's webhook configurations, so that the API server no longer calls the webhook; for
-    /// an uninstall
-    Unregister(Unregister),
-}
-
-#[derive(Debug, clap::Args)]
-struct Unregister {
-    /// The name of podrole's MutatingWebhookConfiguration and ValidatingWebhookConfiguration
-    #[arg(long, default_value = "podrole", value_name = "NAME")]
-    name: String,
-
-    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The API server's URL, in place of the kubeconfig's
-    #[arg(long, value_name = "URL")]
-    kube_api: Option<String>,
+    /// Keep the webhook registered, and its certificate valid: the only process of podrole that writes to
+    /// the cluster's configuration
+    Controller(ControllerArgs),
 }
 
 /// The parser of the command line, with every flag and subcommand; documentation is generated from
@@ -55,7 +44,7 @@ pub fn command() -> clap::Command {
 pub async fn main() -> ExitCode {
     let (cli, matches) = config::parse::<Cli>();
     let done = match cli.task {
-        Some(Task::Unregister(task)) => unregister(&task).await,
+        Some(Task::Controller(args)) => Box::pin(controller::run(args)).await,
         None if cli.print.print_config => {
             configuration(&cli.serve, &matches).map(|text| print!("{text}"))
         }
@@ -70,14 +59,6 @@ pub async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-async fn unregister(task: &Unregister) -> anyhow::Result<()> {
-    let client = cluster::connect(task.kubeconfig.as_deref(), task.kube_api.as_deref()).await?;
-    for line in cluster::unregister(&client, &task.name).await? {
-        println!("{line}");
-    }
-    Ok(())
 }
 
 /// The flags, and what follows from them.
@@ -136,9 +117,9 @@ mod tests {
     #[test]
     fn a_subcommand_accepts_its_own_flags_only() {
         let parse = |words: &[&str]| Cli::try_parse_from(["podrole-webhook"].iter().chain(words));
-        let task = parse(&["unregister", "--name=other"]).unwrap().task;
-        assert!(matches!(task, Some(Task::Unregister(it)) if it.name == "other"));
-        assert!(parse(&["--port=1", "unregister"]).is_err());
-        assert!(parse(&["unregister", "--port=1"]).is_err());
+        let task = parse(&["controller", "--name=other"]).unwrap().task;
+        assert!(matches!(task, Some(Task::Controller(it)) if it.name == "other"));
+        assert!(parse(&["--port=1", "controller"]).is_err());
+        assert!(parse(&["controller", "--port=1"]).is_err());
     }
 }

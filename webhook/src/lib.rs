@@ -22,6 +22,7 @@ pub mod cluster;
 mod command;
 mod config_map;
 mod conflicts;
+mod controller;
 #[cfg(test)]
 mod fuzz;
 mod handle;
@@ -52,6 +53,7 @@ mod webhook;
 
 pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, SettingsError};
 pub use command::{command, main};
+pub use controller::{ControllerArgs, ControllerMetrics};
 pub use handle::{review_bytes, validate_bytes};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};

@@ -87,7 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     tokio::spawn(shut_down(signalled, settled, delay, stop.clone()));
     let admin = admin::router(health, Arc::new(registry));
     let (serving, served) = watch::channel(None);
-    // Podrole maintains the caBundle itself for its own CA, and then there is nothing to check.
+    // The controller maintains the caBundle of podrole's own CA, and then there is nothing to check.
     let from_files = args.certificates.certificates == CertificateSource::Files;
     let served = from_files.then_some(served);
     let reviews = async {
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     served.and(monitored)
 }
 
-/// Which callers are answered. `segment` is known once podrole's own CA is.
+/// Which callers are answered. `segment` is known once the controller's Secret is.
 fn callers(args: &Args, segment: &PathSegment) -> Callers {
     let flags = &args.certificates;
     if flags.certificates == CertificateSource::Own {

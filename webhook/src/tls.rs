@@ -1,9 +1,9 @@
-//! The serving certificate: from files, or issued by podrole's own CA.
+//! The serving certificate: from files, or from the Secret that the controller keeps.
 
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use podrole_certs::{Expires, Lifetimes, PathSegment, start_rotator, watch_files};
+use podrole_certs::{Expires, PathSegment, follow_secret, watch_files};
 use podrole_runtime::{clock::now, health::Gate};
 use prometheus_client::{
     collector::Collector,
@@ -48,11 +48,10 @@ pub(crate) async fn serve(
         certified.open();
         config
     } else {
-        let (client, place, stopped) = (client.clone(), flags.place(&args.namespace), stop.clone());
-        let lifetimes = Lifetimes::default();
-        tokio::select! {
-            config = start_rotator(client, place, lifetimes, segment, certified, expires, stopped) => config,
-            () = stop.cancelled() => return Ok(None),
+        let (client, secret, stop) = (client.clone(), flags.secret(&args.namespace), stop.clone());
+        match follow_secret(client, secret, segment, certified, expires, stop).await {
+            Some(config) => config,
+            None => return Ok(None),
         }
     };
     with_clients(served, verifier).map(Some)

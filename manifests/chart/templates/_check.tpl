@@ -58,7 +58,7 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- fail (printf "\n\ncertificateFiles is for certificates: files, and certificates is %s: change one of them" $values.certificates) }}
 {{- end }}
 {{- if and (eq $values.certificates "own") $values.webhook.pathSegment }}
-{{- fail "\n\nwebhook.pathSegment is for certificates: cert-manager or files, and certificates is own, with which the webhook makes a segment of its own: remove it" }}
+{{- fail "\n\nwebhook.pathSegment is for certificates: cert-manager or files, and certificates is own, with which the controller makes a segment: remove it" }}
 {{- end }}
 {{- if and (ne $values.certificates "cert-manager") $values.certManager.issuer }}
 {{- fail (printf "\n\ncertManager.issuer is for certificates: cert-manager, and certificates is %s: change one of them" $values.certificates) }}
@@ -78,12 +78,20 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
 {{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself uses this port on nodes: set another webhook.port" (int $values.webhook.port)) }}
 {{- end }}
+{{- $others := dict }}
 {{- range (default list (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items) }}
 {{- $hooks := list }}
 {{- range .webhooks }}{{ $hooks = append $hooks .name }}{{ end }}
-{{- if and (has "enabled.podrole.io" $hooks) (ne .metadata.name (include "podrole.name" $)) }}
-{{- fail (printf "\n\npodrole is already installed in this cluster, with the webhook configuration %s: uninstall it, or upgrade it instead (helm list -A)" .metadata.name) }}
+{{- if and (has "enabled.podrole.io" $hooks) (ne .metadata.name (include "podrole.name" $)) }}{{ $_ := set $others .metadata.name true }}{{ end }}
 {{- end }}
+{{- /* The controller registers the webhook a while after the install. */}}
+{{- range (default list (lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "").items) }}
+{{- $labels := default dict .metadata.labels }}
+{{- $ours := and (eq (get $labels "app.kubernetes.io/name") "podrole") (eq (get $labels "app.kubernetes.io/component") "controller") }}
+{{- if and $ours (ne .metadata.name (printf "%s-controller" (include "podrole.name" $))) }}{{ $_ := set $others (trimSuffix "-controller" .metadata.name) true }}{{ end }}
+{{- end }}
+{{- range $other, $_ := $others }}
+{{- fail (printf "\n\npodrole is already installed in this cluster, with the webhook configuration %s: uninstall it, or upgrade it instead (helm list -A)" $other) }}
 {{- end }}
 {{- if and $values.agent.enabled .Release.IsInstall (lookup "apps/v1" "DaemonSet" "kube-system" "eks-pod-identity-agent") }}
 {{- fail "\n\nEKS's Pod Identity Agent runs on the nodes and uses the address 169.254.170.23: remove the add-on eks-pod-identity-agent, or keep it and set agent.enabled=false" }}

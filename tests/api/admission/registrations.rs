@@ -1,11 +1,8 @@
-//! What is registered: ours taken away for an uninstall, and others that would inject into the
-//! same pods.
+//! Other webhooks that are registered, and would inject into the same pods.
 
 use std::time::Duration;
 
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
-};
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, api::PostParams};
 use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, registration, wait};
 
@@ -21,38 +18,6 @@ fn configuration(name: &str, namespace: &TestNamespace<'_>) -> MutatingWebhookCo
     let mut filled = filled.unwrap();
     filled.metadata.name = Some(name.to_owned());
     filled
-}
-
-#[tokio::test]
-async fn unregister_deletes_ours_and_is_content_when_they_are_gone() {
-    let cluster = Cluster::shared().await.unwrap();
-    let namespace = cluster.namespace("unregister", &[]).await.unwrap();
-    let (name, other) = (namespace.name().to_owned(), format!("other-{}", namespace.name()));
-    let mutating = Api::<MutatingWebhookConfiguration>::all(namespace.client());
-    let validating = Api::<ValidatingWebhookConfiguration>::all(namespace.client());
-    let params = PostParams::default();
-    for name in [&name, &other] {
-        mutating.create(&params, &configuration(name, &namespace)).await.unwrap();
-    }
-    let mut ours = ValidatingWebhookConfiguration::default();
-    ours.metadata.name = Some(name.clone());
-    validating.create(&params, &ours).await.unwrap();
-
-    let kubeconfig = cluster.kubeconfig().display().to_string();
-    let arguments = ["unregister", "--name", &name, "--kubeconfig", &kubeconfig];
-    let webhook = project::binary("podrole-webhook").unwrap();
-    for word in ["deleted", "did not exist"] {
-        let printed = daemons::output(&webhook, &arguments, &[]).await.unwrap();
-        let lines = ["Mutating", "Validating"]
-            .map(|kind| format!("{kind}WebhookConfiguration {name}: {word}"));
-        assert_eq!(printed, lines.join("\n"));
-        assert!(mutating.get_opt(&name).await.unwrap().is_none());
-        assert!(validating.get_opt(&name).await.unwrap().is_none());
-    }
-    assert!(mutating.get_opt(&other).await.unwrap().is_some(), "another's is gone, too");
-    let nowhere = ["unregister", "--kube-api", "http://127.0.0.1:1"];
-    let error = daemons::output(&webhook, &nowhere, &[]).await.unwrap_err().to_string();
-    assert!(error.contains("could not delete MutatingWebhookConfiguration podrole"), "{error}");
 }
 
 #[tokio::test]

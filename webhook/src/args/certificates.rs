@@ -3,16 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use podrole_certs::{RotatorConfig, Route};
+use podrole_certs::ServingSecret;
 
 use super::check::segment;
-
-/// The entries of our webhook configurations, and what they call.
-const ROUTES: [(&str, &str); 3] = [
-    ("required.podrole.io", "/mutate/required"),
-    ("enabled.podrole.io", "/mutate"),
-    ("warnings.podrole.io", "/validate"),
-];
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug, Args)]
@@ -29,19 +22,19 @@ pub struct CertificateArgs {
     #[arg(long, default_value = "/etc/webhook/certs/tls.key", value_name = "FILE")]
     pub tls_key: PathBuf,
 
-    /// With `own`: the Secret in --namespace that holds the CA; it must exist, and may be empty
-    #[arg(long, default_value = "podrole-webhook-ca", value_name = "NAME")]
-    pub ca_secret: String,
+    /// With `own`: the Secret in --namespace with the certificate that the controller issues
+    #[arg(long, default_value = "podrole-webhook-serving", value_name = "NAME")]
+    pub serving_secret: String,
 
     /// With `own`: the Service in --namespace that the API server calls
     #[arg(long, default_value = "podrole-webhook", value_name = "NAME")]
     pub service_name: String,
 
-    /// With `own`: another host name in the URL that the API server calls; repeatable
+    /// With `own`: the host in the URL that the API server calls, if it calls no Service
     #[arg(long, value_name = "HOST")]
-    pub tls_name: Vec<String>,
+    pub tls_name: Option<String>,
 
-    /// With `own`: the webhook configurations whose caBundle to maintain
+    /// The webhook configurations that name this webhook; others are conflicts
     #[arg(long, default_value = "podrole", value_name = "NAME")]
     pub webhook_configuration: String,
 
@@ -60,23 +53,19 @@ pub struct CertificateArgs {
 pub enum CertificateSource {
     /// Read --tls-cert and --tls-key, as written by cert-manager or mounted from a Secret
     Files,
-    /// Issue it from podrole's own CA, which the replicas share, and maintain the caBundle
+    /// Read --serving-secret, which `podrole-webhook controller` keeps
     Own,
 }
 
 impl CertificateArgs {
-    /// The configuration of `own`, for a webhook in `namespace`.
+    /// The Secret of `own`, for a webhook in `namespace`.
     #[must_use]
-    pub fn place(&self, namespace: &str) -> RotatorConfig {
-        let service = format!("{}.{namespace}.svc", self.service_name);
-        RotatorConfig {
+    pub fn secret(&self, namespace: &str) -> ServingSecret {
+        let service = || format!("{}.{namespace}.svc", self.service_name);
+        ServingSecret {
             namespace: namespace.to_owned(),
-            secret: self.ca_secret.clone(),
-            names: [service].into_iter().chain(self.tls_name.iter().cloned()).collect(),
-            configuration: self.webhook_configuration.clone(),
-            routes: ROUTES
-                .map(|(webhook, path)| Route { webhook: webhook.to_owned(), path: path.to_owned() })
-                .to_vec(),
+            name: self.serving_secret.clone(),
+            host: self.tls_name.clone().unwrap_or_else(service),
         }
     }
 }

@@ -1,19 +1,14 @@
-//! Registered webhook configurations: deleting our own, and listing those of others.
+//! Registered webhook configurations, as they conflict with ours.
 
 use std::time::Duration;
 
 use k8s_openapi::{
     api::admissionregistration::v1::{
-        MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations,
-        ValidatingWebhookConfiguration, WebhookClientConfig,
+        MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, WebhookClientConfig,
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
-use kube::{
-    Api, Client, Resource,
-    api::{DeleteParams, ListParams},
-};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client, api::ListParams};
 
 use super::errors::root;
 use crate::{
@@ -34,46 +29,6 @@ pub(crate) enum ListError {
     /// Any other error, or no answer.
     #[error("could not list MutatingWebhookConfigurations: {0}; trying again")]
     Other(String),
-}
-
-/// One of our configurations could not be deleted.
-#[derive(Debug, thiserror::Error)]
-#[error("could not delete {kind} {name}: {error}")]
-pub struct UnregisterError {
-    kind: String,
-    name: String,
-    error: String,
-}
-
-/// Deletes both of our configurations, so that API servers stop calling this webhook, and returns
-/// a line about each. A configuration that does not exist is not an error.
-///
-/// # Errors
-/// If a configuration may still be registered. With failurePolicy `Fail` it would block pods once
-/// the webhook is gone.
-pub async fn unregister(client: &Client, name: &str) -> Result<[String; 2], UnregisterError> {
-    Ok([
-        delete::<MutatingWebhookConfiguration>(client, name).await?,
-        delete::<ValidatingWebhookConfiguration>(client, name).await?,
-    ])
-}
-
-async fn delete<K>(client: &Client, name: &str) -> Result<String, UnregisterError>
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let kind = K::kind(&());
-    match Api::<K>::all(client.clone()).delete(name, &DeleteParams::default()).await {
-        Ok(_) => Ok(format!("{kind} {name}: deleted")),
-        Err(kube::Error::Api(status)) if status.code == 404 => {
-            Ok(format!("{kind} {name}: did not exist"))
-        }
-        Err(error) => Err(UnregisterError {
-            kind: kind.into_owned(),
-            name: name.to_owned(),
-            error: root(&error),
-        }),
-    }
 }
 
 /// Every MutatingWebhookConfiguration of the cluster.

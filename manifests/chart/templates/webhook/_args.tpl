@@ -11,7 +11,7 @@
 --service-name={{ $name }}-webhook
 {{- if eq .Values.certificates "own" }}
 --certificates=own
---ca-secret={{ $name }}-webhook-ca
+--serving-secret={{ $name }}-webhook-serving
 {{- else }}
 --certificates=files
 {{- with .Values.webhook.pathSegment }}

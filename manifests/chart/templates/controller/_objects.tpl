@@ -1,6 +1,8 @@
-# Two entries, because a review does not contain the labels of its namespace, so the path must say which one applies:
-# `enabled`, where a failure admits the pod, and `required`, where it rejects the pod.
-# No caBundle unless a value sets one, and with certificates: own no path: an upgrade would erase those that the webhook wrote.
+{{/*
+Two entries, because a review does not contain the labels of its namespace, so the path must say which one applies:
+`enabled`, where a failure admits the pod, and `required`, where it rejects the pod.
+*/}}
+{{- define "podrole.mutatingConfiguration" -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
 metadata:
@@ -32,9 +34,13 @@ webhooks:
           operator: NotIn
           values: {{ concat (list "kube-system") (include "podrole.ownNamespaces" . | fromJsonArray) | toJson }}
     {{- include "podrole.pods" . | nindent 4 }}
----
-# The same warnings at `kubectl apply`: the pods of a Deployment are created by a controller, whose warnings no user
-# sees. It rejects nothing, and a failure admits everything.
+{{- end }}
+
+{{/*
+The same warnings at `kubectl apply`: the pods of a Deployment are created by a controller, whose warnings no user
+sees. It rejects nothing, and a failure admits everything.
+*/}}
+{{- define "podrole.validatingConfiguration" -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata:
@@ -66,3 +72,21 @@ webhooks:
     admissionReviewVersions: [v1]
     sideEffects: None
     timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
+{{- end }}
+
+{{- define "podrole.webhookService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "podrole.name" . }}-webhook
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "podrole.labels" (list . "webhook") | nindent 4 }}
+spec:
+  ipFamilyPolicy: PreferDualStack
+  selector:
+    {{- include "podrole.selector" (list . "webhook") | nindent 4 }}
+  ports:
+    - {name: reviews, port: 443, targetPort: reviews}
+    - {name: metrics, port: {{ .Values.webhook.metricsPort }}, targetPort: metrics}
+{{- end }}

@@ -1,21 +1,16 @@
 {{/*
-"podrole.client" (list . "/mutate"): the address that the API server calls. With certificates: own the webhook writes the path,
-which has a secret part, and an upgrade must not erase it.
+"podrole.client" (list . "/mutate"): the address that the API server calls. With certificates: own the controller puts a secret part before
+the path, and adds the caBundle.
 */}}
 {{- define "podrole.client" -}}
 {{- $root := index . 0 -}}
-service: {namespace: {{ $root.Release.Namespace }}, name: {{ include "podrole.name" $root }}-webhook{{ include "podrole.path" . }}}
+service: {namespace: {{ $root.Release.Namespace }}, name: {{ include "podrole.name" $root }}-webhook, path: {{ with $root.Values.webhook.pathSegment }}/{{ . }}{{ end }}{{ index . 1 }}}
 {{- with $root.Values.certificateFiles.caBundle }}
 caBundle: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- define "podrole.path" -}}
-{{- $values := (index . 0).Values -}}
-{{- if ne $values.certificates "own" }}, path: {{ with $values.webhook.pathSegment }}/{{ . }}{{ end }}{{ index . 1 }}{{ end }}
-{{- end }}
-
-{{/* cert-manager writes the caBundle; with certificates: own the webhook does. */}}
+{{/* cert-manager writes the caBundle. */}}
 {{- define "podrole.injectCa" -}}
 {{- if eq .Values.certificates "cert-manager" }}
 annotations:

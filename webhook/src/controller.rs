@@ -1,0 +1,54 @@
+//! `podrole-webhook controller`: the process that writes certificates and webhook configurations. It
+//! listens for probes and Prometheus only, so that no input of pods reaches its rights.
+
+mod args;
+mod metrics;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use podrole_certs::{ControllerStatus, Lifetimes, run_controller};
+use podrole_runtime::{
+    admin, build,
+    health::Health,
+    logging, memory, open_files,
+    serve::{Limits, Server},
+    shutdown,
+};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+pub use args::ControllerArgs;
+pub use metrics::ControllerMetrics;
+
+use crate::cluster;
+
+/// Runs the controller until a signal ends it.
+///
+/// # Errors
+/// If a flag or the port cannot be used; the text says how to fix it.
+pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
+    logging::init(&args.logs).map_err(anyhow::Error::msg)?;
+    memory::protect_or_warn();
+    open_files::raise_limit();
+    let signalled = shutdown::on_signal().context("could not listen for signals")?;
+    let stop = CancellationToken::new();
+    let _stop_all = stop.clone().drop_guard();
+    let (health, mut registry) = (Health::default(), Registry::default());
+    let metrics = ControllerMetrics::default();
+    metrics.register(&mut registry);
+    build::register(&mut registry, "controller");
+    let address = SocketAddr::new(args.bind_address, args.metrics_port);
+    let server = Server::bind(address, Limits::admin()).await?;
+    let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
+    tracing::info!(admin = %server.address(), replica = args.identity(), "running the controller");
+    let admin = admin::router(health.clone(), Arc::new(registry));
+    let admin = tokio::spawn(server.run(admin, stop.clone()));
+    let status = ControllerStatus {
+        registered: health.gate("the registration of the webhook"),
+        active: metrics.active(),
+    };
+    run_controller(client, args.config(), Lifetimes::default(), status, signalled).await;
+    stop.cancel();
+    admin.await.context("the port for probes and metrics failed")
+}

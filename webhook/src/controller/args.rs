@@ -1,0 +1,77 @@
+//! The flags of `podrole-webhook controller`.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use podrole_certs::ControllerConfig;
+use podrole_runtime::logging::LogArgs;
+
+use crate::CertificateSource;
+
+/// The flags of the controller.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ControllerArgs {
+    /// The namespace of webhook and controller
+    #[arg(long, default_value = "podrole", value_name = "NAMESPACE")]
+    pub namespace: String,
+
+    /// The name of the controller's own Deployment, Lease, ServiceAccount and ClusterRole; the latter two
+    /// own what it creates
+    #[arg(long, default_value = "podrole-controller", value_name = "NAME")]
+    pub name: String,
+
+    /// The webhook's Deployment; with `own` its Secrets are NAME-ca and NAME-serving
+    #[arg(long, default_value = "podrole-webhook", value_name = "NAME")]
+    pub webhook: String,
+
+    /// The ConfigMap with the webhook configurations and the Service to apply, one per key, as YAML
+    #[arg(long, default_value = "podrole-registration", value_name = "NAME")]
+    pub registration: String,
+
+    /// `own`: issue the webhook's certificate, and complete the configurations with the caBundle and a secret
+    /// path; `files`: apply them as they are
+    #[arg(long, default_value = "own", value_name = "SOURCE")]
+    pub certificates: CertificateSource,
+
+    /// The name of this replica in the Lease
+    #[arg(long, env = "HOSTNAME", default_value = "podrole-controller", value_name = "NAME")]
+    pub identity: String,
+
+    /// The port for /healthz, /readyz and /metrics, over plain HTTP
+    #[arg(long, default_value_t = 9998)]
+    pub metrics_port: u16,
+
+    /// The address of that port; `::` on IPv6 and dual-stack clusters
+    #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
+    pub bind_address: IpAddr,
+
+    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The API server's URL, in place of the kubeconfig's
+    #[arg(long, value_name = "URL")]
+    pub kube_api: Option<String>,
+
+    /// The logs
+    #[command(flatten)]
+    pub logs: LogArgs,
+}
+
+impl ControllerArgs {
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// What the flags say of the cluster.
+    #[must_use]
+    pub fn config(&self) -> ControllerConfig {
+        ControllerConfig {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            webhook: self.webhook.clone(),
+            registration: self.registration.clone(),
+            own_certificates: self.certificates == CertificateSource::Own,
+            identity: self.identity.clone(),
+        }
+    }
+}
