@@ -3,7 +3,10 @@
 
 mod pod_added;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::body::Bytes;
 
@@ -17,7 +20,7 @@ use crate::{
     fast_path::{CachedAnswer, FastPath, InputVersions},
     hosts::Hosts,
     metrics::Metrics,
-    node::{Liveness, PodFacts},
+    node::{AddressHolder, Liveness, NodePods, PodFacts},
     peer::PeerVerdict,
     refusal::Refusal,
     resolve::{
@@ -93,7 +96,7 @@ impl Agent {
     pub async fn credentials(
         &self,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Bytes, Refusal> {
         let verdict = self.verifier.verify(token, self.clock.now()).await?;
         let served = self.serve(&verdict, token, peer).await;
@@ -107,7 +110,7 @@ impl Agent {
         &self,
         verdict: &Verdict,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Bytes, Refusal> {
         let (caller, now) = (&verdict.caller, self.clock.now());
         let bucket = self.options.limit.bucket(&caller.pod_uid, now);
@@ -122,7 +125,7 @@ impl Agent {
         // At once: if the API server is slow, the request waits for one look-up.
         let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
         let pod = pod?;
-        let peer_verdict = self.check_peer(caller, pod.as_ref(), peer)?;
+        let is_repeatable_peer = self.check_peer(caller, pod.as_ref(), peer).await?;
         let (decision, namespace, version) = decided?;
         let key = self.cache_key(caller, decision);
         let request = CredentialRequest { token, caller, version };
@@ -131,12 +134,12 @@ impl Agent {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
         resolve::check_permitted(&served.credentials.role, caller, &namespace, &key.session)?;
+        let peer = peer.map(|peer| peer.ip());
         audit::issued(caller, peer, &served);
         let body = served.credentials.body.clone();
         // A terminating pod has a deadline that no version shows, and each request from another
         // address than the pod's is counted and logged.
-        let repeatable =
-            peer_verdict == PeerVerdict::Accepted && pod.is_none_or(|pod| pod.gone_at.is_none());
+        let repeatable = is_repeatable_peer && pod.is_none_or(|pod| pod.gone_at.is_none());
         let answer = served.snapshot.zip(inputs.zip(fresh_until).filter(|_| repeatable));
         let last_used = now.as_millisecond();
         let answer = answer.map(|(session, (inputs, fresh_until))| CachedAnswer {
@@ -187,21 +190,27 @@ impl Agent {
         &self.metrics
     }
 
-    fn check_peer(
+    /// Checks that a request may come from `peer`; returns whether the next one from the same address may, too.
+    async fn check_peer(
         &self,
         caller: &Caller,
         pod: Option<&PodFacts>,
-        peer: Option<IpAddr>,
-    ) -> Result<PeerVerdict, Refusal> {
+        peer: Option<SocketAddr>,
+    ) -> Result<bool, Refusal> {
         let Some((peer, pods)) = peer.zip(self.liveness.pods()) else {
-            return Ok(PeerVerdict::Accepted);
+            return Ok(true);
         };
-        let verdict = self.options.peers.check(peer, || pods.holder(peer), caller, pod);
+        let (address, peers) = (peer.ip(), &self.options.peers);
+        if peers.accepts_address(address, caller, pod) {
+            return Ok(true);
+        }
+        let (holder, is_certain) = self.holder(peer, pods, caller).await;
+        let verdict = peers.check(address, || holder, caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
             let service_account = &caller.service_account;
             tracing::warn!(
-                %peer,
+                peer = %address,
                 namespace = service_account.namespace(),
                 pod = caller.pod_name,
                 service_account = service_account.name(),
@@ -212,7 +221,28 @@ impl Agent {
         match verdict {
             PeerVerdict::Refused => Err(Refusal::ForeignPeer),
             PeerVerdict::Unproven => Err(Refusal::UnknownPeer),
-            PeerVerdict::Accepted | PeerVerdict::Suspicious => Ok(verdict),
+            PeerVerdict::Accepted => Ok(is_certain),
+            PeerVerdict::Suspicious => Ok(false),
+        }
+    }
+
+    /// Who has the address of a request, and whether that is so for each request from it. Behind the node's own address is
+    /// the pod whose socket it is, if the kernel can say so, and the next request may be another pod's.
+    async fn holder(
+        &self,
+        peer: SocketAddr,
+        pods: &NodePods,
+        caller: &Caller,
+    ) -> (AddressHolder, bool) {
+        let holder = pods.holder(peer.ip());
+        let owner = self.options.socket_owner.as_ref();
+        let Some(owner) = owner.filter(|_| holder == AddressHolder::Node) else {
+            return (holder, true);
+        };
+        let is_known = |uid: &String| *uid == caller.pod_uid || pods.is_live(uid);
+        match owner.pod_uid(peer).await.filter(is_known) {
+            Some(uid) => (AddressHolder::Pod(uid), false),
+            None => (holder, false),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     node::Liveness,
     peer::{PeerCheck, VerifyPeer},
     resolve::{Namespaces, ServiceAccounts, Sessions, Unguarded},
+    socket_owner::SocketOwner,
     token::Rules,
 };
 
@@ -56,6 +57,8 @@ pub struct AgentOptions {
     pub sessions: Sessions,
     /// Whether a request must come from the address of its token's pod.
     pub peers: PeerCheck,
+    /// How clients at the node's own addresses are distinguished, if at all.
+    pub socket_owner: Option<Arc<dyn SocketOwner>>,
     /// How often a pod may request credentials.
     pub limit: PodLimit,
     /// Where final refusals are reported as Events, if at all.
@@ -87,6 +90,7 @@ impl AgentOptions {
                 audience,
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
+            socket_owner: None,
             limit: PodLimit::per_second(0),
             notices: None,
             max_sessions: 100,

@@ -48,6 +48,7 @@ mod refusal_limit;
 pub mod resolve;
 mod run;
 pub mod secret;
+pub mod socket_owner;
 pub mod token;
 pub mod verify;
 

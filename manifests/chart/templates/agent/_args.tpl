@@ -8,6 +8,9 @@
 --issuer={{ . }}
 {{- end }}
 --verify-peer={{ .Values.agent.verifyPeer }}
+{{- if .Values.agent.mountCgroups }}
+--cgroups=/host/cgroup
+{{- end }}
 --pod-requests-per-second={{ int .Values.agent.podRequestsPerSecond }}
 --metrics-port={{ .Values.agent.metricsPort }}
 {{- if .Values.agent.metricsIdentities }}
