@@ -3,7 +3,10 @@
 
 mod pod_added;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::body::Bytes;
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +23,7 @@ use crate::{
     hosts::Hosts,
     log_limit::LogLimit,
     metrics::Metrics,
-    node::{Liveness, PodFacts},
+    node::{AddressHolder, Liveness, NodePods, PodFacts},
     peer::PeerVerdict,
     refusal::Refusal,
     refusal_limit::RefusalLimit,
@@ -102,7 +105,7 @@ impl Agent {
     pub async fn credentials(
         &self,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Bytes, Refusal> {
         let mut attempts = Attempts::new(Instant::now(), self.options.hold);
         let mut hold = None;
@@ -113,7 +116,8 @@ impl Agent {
             };
             let again = if refusal.is_final() { None } else { attempts.next(Instant::now()) };
             let Some(again) = again else { return Err(refusal) };
-            hold = hold.or_else(|| self.holds.take(Holder::of(pod_uid, peer)));
+            hold =
+                hold.or_else(|| self.holds.take(Holder::of(pod_uid, peer.map(|peer| peer.ip()))));
             if hold.is_none() {
                 return Err(refusal);
             }
@@ -125,7 +129,7 @@ impl Agent {
     async fn attempt(
         &self,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Bytes, (Refusal, Option<String>)> {
         let verdict = self.verifier.verify(token, self.clock.now()).await;
         let verdict = verdict.map_err(|error| (error.into(), None))?;
@@ -141,7 +145,7 @@ impl Agent {
         &self,
         verdict: &Verdict,
         token: &BearerToken,
-        peer: Option<IpAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Bytes, Refusal> {
         let (caller, now) = (&verdict.caller, self.clock.now());
         // Read before anything is looked up, so that a change meanwhile outdates the answer.
@@ -152,7 +156,7 @@ impl Agent {
         // At once: if the API server is slow, the request waits for one look-up.
         let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
         let pod = pod?;
-        let peer_verdict = self.check_peer(caller, pod.as_ref(), peer)?;
+        let is_repeatable_peer = self.check_peer(caller, pod.as_ref(), peer).await?;
         let (decision, namespace, version) = decided?;
         let key = self.cache_key(caller, decision);
         let request = CredentialRequest { token, caller, version };
@@ -161,12 +165,12 @@ impl Agent {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
         resolve::check_permitted(&served.credentials.role, caller, &namespace, &key.session)?;
+        let peer = peer.map(|peer| peer.ip());
         audit::issued(caller, peer, &served);
         let body = served.credentials.body.clone();
         // A terminating pod has a deadline that no version shows, and each request from another
         // address than the pod's is counted and logged.
-        let repeatable =
-            peer_verdict == PeerVerdict::Accepted && pod.is_none_or(|pod| pod.gone_at.is_none());
+        let repeatable = is_repeatable_peer && pod.is_none_or(|pod| pod.gone_at.is_none());
         let answer = served.snapshot.zip(inputs.zip(fresh_until).filter(|_| repeatable));
         let last_used = now.as_millisecond();
         let answer = answer.map(|(session, (inputs, fresh_until))| CachedAnswer {
@@ -220,24 +224,51 @@ impl Agent {
         &self.metrics
     }
 
-    fn check_peer(
+    /// Checks that a request may come from `peer`; returns whether the next one from the same address may, too.
+    async fn check_peer(
         &self,
         caller: &Caller,
         pod: Option<&PodFacts>,
-        peer: Option<IpAddr>,
-    ) -> Result<PeerVerdict, Refusal> {
+        peer: Option<SocketAddr>,
+    ) -> Result<bool, Refusal> {
         let Some((peer, pods)) = peer.zip(self.liveness.pods()) else {
-            return Ok(PeerVerdict::Accepted);
+            return Ok(true);
         };
-        let verdict = self.options.peers.check(peer, || pods.holder(peer), caller, pod);
+        let (address, peers) = (peer.ip(), &self.options.peers);
+        if peers.accepts_address(address, caller, pod) {
+            return Ok(true);
+        }
+        let (holder, is_certain) = self.holder(peer, pods, caller).await;
+        let verdict = peers.check(address, || holder, caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
-            self.log_foreign_peer(caller, peer, verdict);
+            self.log_foreign_peer(caller, address, verdict);
         }
         match verdict {
             PeerVerdict::Refused => Err(Refusal::ForeignPeer),
             PeerVerdict::Unproven => Err(Refusal::UnknownPeer),
-            PeerVerdict::Accepted | PeerVerdict::Suspicious => Ok(verdict),
+            PeerVerdict::Accepted => Ok(is_certain),
+            PeerVerdict::Suspicious => Ok(false),
+        }
+    }
+
+    /// Who has the address of a request, and whether that is so for each request from it. Behind the node's own address is
+    /// the pod whose socket it is, if the kernel can say so, and the next request may be another pod's.
+    async fn holder(
+        &self,
+        peer: SocketAddr,
+        pods: &NodePods,
+        caller: &Caller,
+    ) -> (AddressHolder, bool) {
+        let holder = pods.holder(peer.ip());
+        let owner = self.options.socket_owner.as_ref();
+        let Some(owner) = owner.filter(|_| holder == AddressHolder::Node) else {
+            return (holder, true);
+        };
+        let is_known = |uid: &String| *uid == caller.pod_uid || pods.is_live(uid);
+        match owner.pod_uid(peer).await.filter(is_known) {
+            Some(uid) => (AddressHolder::Pod(uid), false),
+            None => (holder, false),
         }
     }
 

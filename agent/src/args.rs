@@ -128,6 +128,10 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_name = "off|warn|auto|enforce")]
     pub verify_peer: VerifyPeer,
 
+    /// Where the node's cgroups (v2) are mounted, by which pods on the host's network are distinguished
+    #[arg(long, value_name = "FOLDER")]
+    pub cgroups: Option<PathBuf>,
+
     /// A ServiceAccount whose pods may send requests through other pods; repeatable
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub verify_peer_exempt: Vec<ServiceAccountRef>,

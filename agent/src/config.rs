@@ -19,6 +19,7 @@ use crate::{
     peer::{PeerCheck, VerifyPeer},
     refusal_limit::{REJECTED_TOKENS, RefusalLimit},
     resolve::{Namespaces, ServiceAccounts, Sessions, Unguarded},
+    socket_owner::SocketOwner,
     token::Rules,
 };
 
@@ -57,6 +58,8 @@ pub struct AgentOptions {
     pub sessions: Sessions,
     /// Whether a request must come from the address of its token's pod.
     pub peers: PeerCheck,
+    /// How clients at the node's own addresses are distinguished, if at all.
+    pub socket_owner: Option<Arc<dyn SocketOwner>>,
     /// How many invalid tokens an address may send.
     pub refusals: RefusalLimit,
     /// How long a 503 is held back while the agent goes on trying; zero sends it at once.
@@ -90,6 +93,7 @@ impl AgentOptions {
                 audience,
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },
+            socket_owner: None,
             refusals: RefusalLimit::per_second(REJECTED_TOKENS),
             hold: HOLD,
             notices: None,

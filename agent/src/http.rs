@@ -1,10 +1,6 @@
 //! `GET /v1/credentials`: which requests are accepted, and how they are answered.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -59,7 +55,7 @@ impl CredentialsService {
         Self { agent: Arc::clone(agent) }
     }
 
-    fn answer_to<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
+    fn answer_to<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Answered {
         let answered = self.find_answer(request, peer);
         if !request.headers().contains_key(TRANSFER_ENCODING) {
             return answered;
@@ -73,7 +69,7 @@ impl CredentialsService {
         answered.map(close).boxed().right_future()
     }
 
-    fn find_answer<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Answered {
+    fn find_answer<B>(&self, request: &Request<B>, peer: Option<SocketAddr>) -> Answered {
         let begun = Instant::now();
         let token = match admit(request, self.agent.hosts()) {
             Ok(token) => token,
@@ -82,11 +78,11 @@ impl CredentialsService {
                 return ready(refused("http", error)).left_future();
             }
         };
-        if let Some(body) = self.agent.cached_answer(&token, peer) {
+        if let Some(body) = self.agent.cached_answer(&token, peer.map(|peer| peer.ip())) {
             self.agent.metrics().request(OK, begun.elapsed());
             return ready(respond(StatusCode::OK, body)).left_future();
         }
-        if peer.is_some_and(|peer| self.agent.refusals().is_reached(peer, now())) {
+        if peer.is_some_and(|peer| self.agent.refusals().is_reached(peer.ip(), now())) {
             let (refusal, metrics) = (Refusal::TooManyRequests, self.agent.metrics());
             metrics.request(refusal.outcome(), begun.elapsed());
             let answer = refused(refusal.outcome(), answer::refusal(&refusal));
@@ -104,7 +100,7 @@ impl Answerer for CredentialsService {
         request: Request<RequestBody>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response> + Send + use<> {
-        self.answer_to(&request, Some(peer.ip()))
+        self.answer_to(&request, Some(peer))
     }
 }
 
@@ -132,7 +128,7 @@ pub fn limits(connections_per_peer: usize) -> Limits {
 pub fn router(agent: Arc<Agent>) -> Router {
     let service = CredentialsService { agent };
     Router::new().fallback(async move |request: axum::extract::Request| {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         service.answer_to(&request, peer).await.map(Body::new)
     })
 }
@@ -140,7 +136,7 @@ pub fn router(agent: Arc<Agent>) -> Router {
 async fn fetch(
     agent: Arc<Agent>,
     token: BearerToken,
-    peer: Option<IpAddr>,
+    peer: Option<SocketAddr>,
     begun: Instant,
 ) -> Response {
     let fetched = timeout(DEADLINE, agent.credentials(&token, peer)).await;
@@ -148,7 +144,7 @@ async fn fetch(
         Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
             if let Some(peer) = peer {
-                agent.refusals().count(peer, now(), &refusal, is_local);
+                agent.refusals().count(peer.ip(), now(), &refusal, is_local);
             }
             let outcome = refusal.outcome();
             (outcome, refused(outcome, answer::refusal(&refusal)))

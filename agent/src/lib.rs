@@ -49,6 +49,7 @@ pub mod refusal_limit;
 pub mod resolve;
 mod run;
 pub mod secret;
+pub mod socket_owner;
 mod sync;
 pub mod token;
 pub mod verify;

@@ -42,6 +42,11 @@ pub trait Pods: Send + Sync + 'static {
         AddressHolder::Unknown
     }
 
+    /// Whether a pod of this UID is known to live on this node.
+    fn is_live(&self, _: &str) -> bool {
+        false
+    }
+
     /// Whether new pods become known by themselves: then a token's own word for its pod is not needed, and not taken.
     fn in_order(&self) -> bool {
         true
@@ -121,6 +126,12 @@ impl NodePods {
     pub fn holder(&self, address: IpAddr) -> AddressHolder {
         let address = address.to_canonical();
         self.pods.holder(address).or_this_node(address)
+    }
+
+    /// Whether a pod of this UID is known to live on this node.
+    #[must_use]
+    pub fn is_live(&self, uid: &str) -> bool {
+        self.pods.is_live(uid)
     }
 }
 
@@ -224,6 +235,10 @@ impl Pods for PodMap {
 
     fn holder(&self, address: IpAddr) -> AddressHolder {
         AddressHolder::among(self.lock().pods.values().cloned(), address)
+    }
+
+    fn is_live(&self, uid: &str) -> bool {
+        self.lock().pods.get(uid).is_some_and(PodFacts::is_live)
     }
 
     fn changes(&self) -> Option<u64> {

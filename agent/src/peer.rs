@@ -57,13 +57,11 @@ impl PeerCheck {
         caller: &Caller,
         pod: Option<&PodFacts>,
     ) -> PeerVerdict {
-        let is_own = || pod.is_some_and(|pod| pod.addresses.contains(&peer.to_canonical()));
-        if self.mode == VerifyPeer::Off || self.exempt.contains(&caller.service_account) || is_own()
-        {
+        if self.accepts_address(peer, caller, pod) {
             return PeerVerdict::Accepted;
         }
         let holder = holder();
-        if self.may_have(pod, &holder, caller) {
+        if self.may_have(peer, pod, &holder, caller) {
             return PeerVerdict::Accepted;
         }
         match self.mode {
@@ -77,17 +75,41 @@ impl PeerCheck {
         }
     }
 
-    /// Whether an address that the pod is not known to have may be its own, as far as is known.
-    fn may_have(&self, pod: Option<&PodFacts>, holder: &AddressHolder, caller: &Caller) -> bool {
+    /// Whether the address alone decides: it is the pod's own, or does not matter. A pod on the node's network shares its
+    /// address with others.
+    pub(crate) fn accepts_address(
+        &self,
+        peer: IpAddr,
+        caller: &Caller,
+        pod: Option<&PodFacts>,
+    ) -> bool {
+        self.mode == VerifyPeer::Off
+            || self.exempt.contains(&caller.service_account)
+            || pod.is_some_and(|pod| !pod.host_network && has(pod, peer))
+    }
+
+    /// Whether an address that is not the pod's alone may be its own, as far as is known.
+    fn may_have(
+        &self,
+        peer: IpAddr,
+        pod: Option<&PodFacts>,
+        holder: &AddressHolder,
+        caller: &Caller,
+    ) -> bool {
         match (holder, pod) {
             (AddressHolder::Pod(uid), _) => *uid == caller.pod_uid,
             // The kernel may choose any of the node's addresses.
             (AddressHolder::Node, pod) => pod.is_some_and(|pod| pod.host_network),
+            (AddressHolder::Unknown, Some(pod)) if pod.host_network => has(pod, peer),
             // A pod asks before its address is known, and is compared again as soon as it is.
-            (AddressHolder::Unknown, Some(pod)) => pod.addresses.is_empty() && !pod.host_network,
+            (AddressHolder::Unknown, Some(pod)) => pod.addresses.is_empty(),
             (AddressHolder::Unknown, None) => self.mode != VerifyPeer::Enforce,
         }
     }
+}
+
+fn has(pod: &PodFacts, peer: IpAddr) -> bool {
+    pod.addresses.contains(&peer.to_canonical())
 }
 
 #[cfg(test)]
@@ -164,6 +186,12 @@ mod tests {
         for (holder, verdict) in [(other(), Refused), (AddressHolder::Unknown, Unproven)] {
             assert_eq!(judge(Auto, "10.1.2.3", &holder, Some(&host)), verdict, "{holder:?}");
         }
+        // The kernel says which of the pods at the node's address it is.
+        for (mode, verdict) in [(Off, Accepted), (Warn, Suspicious), (Auto, Refused)] {
+            assert_eq!(judge(mode, "192.0.2.7", &other(), Some(&host)), verdict, "{mode:?}");
+        }
+        let unheld = AddressHolder::Unknown;
+        assert_eq!(judge(Enforce, "192.0.2.7", &unheld, Some(&host)), Accepted);
     }
 
     #[test]

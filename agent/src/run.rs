@@ -53,7 +53,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         return Ok(());
     };
     let addresses = listening.addresses();
-    tokio::spawn(listen::watch(addresses.clone(), health.gate("the addresses that SDKs use")));
+    let hosts = addresses.iter().map(SocketAddr::ip).collect();
+    tokio::spawn(listen::watch(hosts, health.gate("the addresses that SDKs use")));
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
     let admin = admin(admin_address, listening.inherited).await?;
 

@@ -4,6 +4,7 @@ mod fast_path;
 pub(crate) mod fixture;
 pub(crate) mod full_path;
 mod held;
+mod host_network;
 mod leaks;
 mod pod_added;
 pub(crate) mod source_credentials;

@@ -45,7 +45,7 @@ pub(crate) enum RegistrationError {
     Kind { key: String, kind: String, version: String },
     #[error("{0}: the object has no name")]
     Name(String),
-    #[error("it has no MutatingWebhookConfiguration")]
+    #[error("it has no MutatingWebhookConfiguration whose webhooks have an address")]
     Incomplete,
 }
 
@@ -79,7 +79,9 @@ pub(crate) fn read<'a>(
     let mut manifests =
         data.into_iter().map(|(key, text)| manifest(key, text)).collect::<Result<Vec<_>, _>>()?;
     manifests.sort_by_key(|manifest| manifest.kind);
-    let complete = manifests.first().is_some_and(|first| first.kind == Kind::Mutating);
+    let complete = manifests.first().is_some_and(|first| first.kind == Kind::Mutating)
+        // Without a name no certificate could be issued.
+        && !hosts(&manifests).is_empty();
     complete.then_some(manifests).ok_or(RegistrationError::Incomplete)
 }
 

@@ -15,7 +15,7 @@ pub const REVISION: &str = match option_env!("PODROLE_REVISION") {
 };
 
 /// Registers `podrole_build_info{component,version,revision}` with the value 1. `component` is
-/// `agent`, `sandbox` or `webhook`.
+/// `agent`, `controller`, `sandbox` or `webhook`.
 pub fn register(registry: &mut Registry, component: &'static str) {
     let labels = vec![("component", component), ("version", VERSION), ("revision", REVISION)];
     registry.register(

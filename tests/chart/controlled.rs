@@ -15,8 +15,12 @@ use kube::{
 };
 use podrole_tests::{cluster::Cluster, process::Process, project, wait};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::installed::{ONE, kubeconfig_of, namespace, release, uninstall};
+use crate::{
+    helm,
+    installed::{ONE, kubeconfig_of, namespace, release, uninstall},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUIET: &str = "agent.createNamespace=false";
@@ -98,6 +102,9 @@ async fn upgraded(client: &Client, kubeconfig: &std::path::Path) -> anyhow::Resu
         Ok(webhooks.iter().all(|it| it.timeout_seconds == Some(5)))
     };
     wait::until("the new configuration", Duration::from_secs(5), upgraded).await?;
+    // Replaces each object instead of patching it: what only podrole knows would be gone.
+    forced(&set, kubeconfig)?;
+    sleep(Duration::from_secs(3)).await;
     let after = configurations.get("podrole").await?.webhooks.unwrap_or_default();
     ensure!(after.len() == 2 && before.len() == 2, "{after:?}");
     for (before, after) in before.iter().zip(&after) {
@@ -107,6 +114,17 @@ async fn upgraded(client: &Client, kubeconfig: &std::path::Path) -> anyhow::Resu
     }
     ensure!(secrets.get("podrole-webhook-ca").await?.data == ca, "another CA");
     Ok(())
+}
+
+/// `helm upgrade --force`.
+fn forced(set: &[&str], kubeconfig: &std::path::Path) -> anyhow::Result<()> {
+    let chart = helm::chart();
+    let chart = chart.to_str().context("the chart's path is not UTF-8")?;
+    let mut arguments = vec!["upgrade", "podrole", chart, "-n", "podrole", "--force"];
+    for value in set {
+        arguments.extend(["--set", value]);
+    }
+    helm::helm(&arguments, Some(kubeconfig)).map(drop)
 }
 
 /// The Deployment is deleted, and the kubelet ends the pod.

@@ -70,7 +70,7 @@ async fn the_agent_is_privileged_and_nothing_less() -> anyhow::Result<()> {
     // No more than this, so that each later addition must be listed here.
     let whole = "\"baseline:latest\": non-default capabilities (containers \"prepare\", \"setup\" must not include \
         \"NET_ADMIN\" in securityContext.capabilities.add), host namespaces (hostNetwork=true), hostPath volumes \
-        (volume \"node\"): Forbidden";
+        (volumes \"node\", \"cgroups\"): Forbidden";
     ensure!(refusal.contains(whole), "{refusal}");
     Ok(())
 }

@@ -48,6 +48,9 @@ pub(crate) async fn installed(stage: &Stage) -> Seen {
     certificate(stage).await?;
     stage.apply("moto", MOTO).await?;
     let notes = helm(stage, "install", &[]).await?;
+    let registered =
+        ["get", "mutatingwebhookconfiguration,validatingwebhookconfiguration", "podrole"];
+    stage.kubectl(&registered).await.context("`--wait` ended before the webhook was registered")?;
     stage.rolled_out("moto", "deployment/moto").await?;
     let notes = notes.split_once("NOTES:").map_or(notes.as_str(), |(_, notes)| notes).trim();
     Ok(format!(
@@ -152,19 +155,19 @@ pub(crate) async fn uninstalled(stage: &Stage) -> Seen {
     let ((), made) = pods_meanwhile(stage, "uninstall", gone).await?;
     made.none_refused()?;
     ensure!(made.injected > 0 && made.missed > 0, "made before and after? {made:?}");
-    let left = stage
-        .kubectl(&[
-            "get",
-            "mutatingwebhookconfigurations,validatingwebhookconfigurations",
-            "-o",
-            "name",
-        ])
-        .await?;
-    ensure!(left.trim().is_empty(), "left behind: {left}");
+    unregistered(stage).await?;
     Ok(format!(
         "{} pods injected and then {} without us, none refused; no webhook configuration is left",
         made.injected, made.missed
     ))
+}
+
+/// Nothing calls a webhook any more.
+async fn unregistered(stage: &Stage) -> anyhow::Result<()> {
+    let kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
+    let left = stage.kubectl(&["get", kinds, "-o", "name"]).await?;
+    ensure!(left.trim().is_empty(), "left behind: {left}");
+    Ok(())
 }
 
 /// `kubectl apply -f manifests/install.yaml` is enough.
@@ -214,10 +217,15 @@ pub(crate) async fn plain(stage: &Stage) -> Seen {
     stage.rolled_out(NAMESPACE, WEBHOOK).await?;
     stage.rolled_out(AGENT_NAMESPACE, AGENT).await?;
     stage.until_injected("plain", "app").await?;
+    // As manifests/README.md says.
+    let controller = ["-n", NAMESPACE, "delete", "deployment", "podrole-controller"];
+    let foreground = ["--cascade=foreground", "--timeout=60s"];
+    stage.kubectl(&[&controller[..], &foreground].concat()).await?;
+    unregistered(stage).await?;
     let said =
         stage.kubectl(&["delete", "-f", path.to_str().unwrap_or_default(), "--wait=false"]).await?;
     Ok(format!(
-        "webhook and agent ready, a pod injected; `kubectl delete -f` takes {} objects away",
+        "webhook and agent ready, a pod injected; the controller took the registration back; `kubectl delete -f` takes {} objects away",
         said.lines().count()
     ))
 }

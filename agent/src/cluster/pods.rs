@@ -229,6 +229,10 @@ impl Pods for WatchedPods {
         AddressHolder::among(self.store.state().iter().map(|pod| facts(pod)), address)
     }
 
+    fn is_live(&self, uid: &str) -> bool {
+        self.store.state().iter().any(|pod| running::uid(pod) == uid && facts(pod).is_live())
+    }
+
     fn in_order(&self) -> bool {
         self.in_order.load(Acquire)
     }

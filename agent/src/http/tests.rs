@@ -140,7 +140,11 @@ async fn bad_tokens_of_an_address_are_limited_and_those_of_others_are_not() {
     let ask = async |token: &str, peer: &str| {
         let request = Request::get("/v1/credentials").header("host", "localhost");
         let request = request.header("authorization", token).body(()).unwrap();
-        service.answer_to(&request, Some(peer.parse().unwrap())).await.status().as_u16()
+        service
+            .answer_to(&request, Some(std::net::SocketAddr::new(peer.parse().unwrap(), 1)))
+            .await
+            .status()
+            .as_u16()
     };
     let good = world.token();
     let mut statuses = Vec::new();

@@ -21,8 +21,7 @@ impl AddressHolder {
     /// Who of these pods has the address. A pod that has ended, or is about to, may have it no longer, and of two pods
     /// only one can.
     pub(crate) fn among(pods: impl IntoIterator<Item = PodFacts>, address: IpAddr) -> Self {
-        let is_live = |pod: &PodFacts| !pod.finished && pod.gone_at.is_none();
-        let has = |pod: &PodFacts| is_live(pod) && pod.addresses.contains(&address);
+        let has = |pod: &PodFacts| pod.is_live() && pod.addresses.contains(&address);
         let mut holders = pods.into_iter().filter(has);
         match (holders.next(), holders.next()) {
             (Some(pod), _) if pod.host_network => Self::Node,

@@ -22,3 +22,11 @@ pub struct PodFacts {
     /// The UID of the object that manages it, such as its DaemonSet.
     pub controller: Option<String>,
 }
+
+impl PodFacts {
+    /// Whether it has not ended, and is not about to.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !self.finished && self.gone_at.is_none()
+    }
+}

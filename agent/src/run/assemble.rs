@@ -1,6 +1,6 @@
 //! Assembles the agent from the flags.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use podrole_identity::{AssociationList, Exchange};
 use podrole_runtime::{
@@ -31,6 +31,7 @@ use crate::{
     peer::PeerCheck,
     refusal_limit::RefusalLimit,
     resolve::{Cached, Lookup, NamespaceFacts, Sessions, WatchSlots},
+    socket_owner::{KernelSocketOwner, SocketOwner},
     token::Rules,
 };
 
@@ -41,7 +42,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The agent, the tasks that watch and fetch for it, and what it checks a successor with.
 pub(super) async fn agent(
     args: &Args,
-    addresses: Vec<IpAddr>,
+    addresses: Vec<SocketAddr>,
     health: &Health,
     metrics: Metrics,
     shutdown: &CancellationToken,
@@ -64,7 +65,9 @@ pub(super) async fn agent(
     };
     let slots = WatchSlots::default();
     let namespaces = Cached::new(cluster.namespaces(health), clock.clone(), slots.clone());
-    let options = options(args, &cluster, namespaces, associations)?;
+    let hosts: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+    let mut options = options(args, &cluster, namespaces, associations)?;
+    options.socket_owner = socket_owner(args, addresses);
     let rules = args.grant.annotation_rules(Some(args.region()?));
     let service_accounts = cluster.service_accounts(rules, health);
     let own_audiences = args.exchange() == Exchange::WebIdentity;
@@ -75,7 +78,7 @@ pub(super) async fn agent(
         service_accounts: Arc::new(Cached::new(service_accounts, clock.clone(), slots)),
         liveness,
         exchange,
-        hosts: Hosts::bound_to(&addresses),
+        hosts: Hosts::bound_to(&hosts),
         metrics,
         clock,
         options,
@@ -94,6 +97,25 @@ fn holder(args: &Args, keys: &JwksCache, liveness: &Liveness, clock: &Clock) -> 
     let (keys, issuers) = (keys.clone(), args.issuer.clone());
     let agreement = Agreement::of(args);
     Some(Holder::new(keys, issuers, liveness.clone(), clock.clone(), token, agreement))
+}
+
+/// How pods on the host's network are distinguished, if they can be.
+#[cfg(target_os = "linux")]
+fn socket_owner(args: &Args, servers: Vec<SocketAddr>) -> Option<Arc<dyn SocketOwner>> {
+    let cgroups = args.cgroups.as_deref()?;
+    let Some(owner) = KernelSocketOwner::new(cgroups, servers) else {
+        tracing::info!(
+            cgroups = %cgroups.display(),
+            "no cgroup v2 is mounted there; pods on the host's network cannot be distinguished"
+        );
+        return None;
+    };
+    Some(Arc::new(owner))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn socket_owner(_: &Args, _: Vec<SocketAddr>) -> Option<Arc<dyn SocketOwner>> {
+    None
 }
 
 fn exchange(
@@ -196,6 +218,7 @@ fn options(
             mode: args.verify_peer,
             exempt: args.verify_peer_exempt.iter().cloned().collect(),
         },
+        socket_owner: None,
         refusals: RefusalLimit::per_second(args.rejected_tokens_per_second),
         hold: Duration::from_millis(args.hold),
         notices: Some(notices),

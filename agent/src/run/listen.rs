@@ -113,9 +113,9 @@ fn take(theirs: &mut Vec<TcpListener>, wanted: SocketAddr, limits: Limits) -> Op
 }
 
 impl Listening {
-    /// The addresses that are served.
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.servers.iter().map(|server| server.address().ip()).collect()
+    /// The addresses that are served, with their ports.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(Server::address).collect()
     }
 
     /// Offers the sockets to the successors that `holder` accepts.

@@ -1,7 +1,7 @@
 //! The fast path serves what the slow path would, and nothing else.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -52,21 +52,21 @@ impl ExchangeClient for HourSessions {
     }
 }
 
-struct Setup {
-    agent: Arc<Agent>,
+pub(super) struct Setup {
+    pub(super) agent: Arc<Agent>,
     keys: JwksCache,
-    pods: PodMap,
+    pub(super) pods: PodMap,
     accounts: LookupMap<podrole_identity::ServiceAccountRef, ServiceAccountFacts>,
     namespaces: LookupMap<String, NamespaceFacts>,
     associations: Latest<AssociationList>,
     seconds: Arc<AtomicI64>,
     steady_seconds: Arc<AtomicI64>,
-    token: String,
+    pub(super) token: String,
 }
 
 const PEER: &str = "10.1.2.3";
 
-fn pod(change: impl FnOnce(&mut PodFacts)) -> PodFacts {
+pub(super) fn pod(change: impl FnOnce(&mut PodFacts)) -> PodFacts {
     let mut pod = PodFacts {
         uid: "pod-uid".to_owned(),
         node: Some("n1".to_owned()),
@@ -83,6 +83,10 @@ fn guarded(permitted: Option<&str>) -> NamespaceFacts {
 
 impl Setup {
     fn start() -> Self {
+        Self::changed(|_| ())
+    }
+
+    pub(super) fn changed(change: impl FnOnce(&mut AgentOptions)) -> Self {
         let seconds = Arc::<AtomicI64>::default();
         let steady_seconds = Arc::<AtomicI64>::default();
         let ticks = [Arc::clone(&seconds), Arc::clone(&steady_seconds)];
@@ -105,6 +109,7 @@ impl Setup {
         options.namespaces =
             Arc::new(Cached::new(namespaces.clone(), clock.clone(), WatchSlots::default()));
         options.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };
+        change(&mut options);
         let config = AgentConfig {
             keys: keys.clone(),
             rules: rules(),
@@ -135,13 +140,17 @@ impl Setup {
         }
     }
 
+    fn client() -> Option<SocketAddr> {
+        Self::peer().map(|peer| SocketAddr::new(peer, 40_000))
+    }
+
     fn peer() -> Option<IpAddr> {
         PEER.parse().ok()
     }
 
     /// The status on the slow path.
     async fn ask(&self) -> u16 {
-        let asked = self.agent.credentials(&bearer(&self.token), Self::peer()).await;
+        let asked = self.agent.credentials(&bearer(&self.token), Self::client()).await;
         asked.map_or_else(|refusal| refusal.status(), |_| 200)
     }
 
@@ -151,7 +160,7 @@ impl Setup {
     }
 
     /// The answer of the fast path.
-    fn cached(&self, token: &str, peer: Option<IpAddr>) -> Option<Bytes> {
+    pub(super) fn cached(&self, token: &str, peer: Option<IpAddr>) -> Option<Bytes> {
         self.agent.cached_answer(&PresentedToken::read(token.as_bytes()).unwrap(), peer)
     }
 
@@ -172,7 +181,7 @@ impl Setup {
 async fn both_paths_serve_the_same_answer() {
     let setup = Setup::start();
     setup.warm().await;
-    let slow = setup.agent.credentials(&bearer(&setup.token), Setup::peer()).await.unwrap();
+    let slow = setup.agent.credentials(&bearer(&setup.token), Setup::client()).await.unwrap();
     assert_eq!(setup.cached(&setup.token, Setup::peer()), Some(slow));
     let from = |peer: &str| setup.cached(&setup.token, peer.parse().ok());
     assert!(from("10.9.9.9").is_none(), "another address is checked");

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::{
+    ByteString,
+    api::{coordination::v1::Lease, core::v1::ConfigMap},
+};
 use kube::{
     Api,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
-use podrole_certs::Lifetimes;
+use podrole_certs::{Authority, Lifetimes};
+use podrole_runtime::clock::now;
 use podrole_tests::wait;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -57,6 +61,39 @@ async fn what_others_change_or_delete_is_put_right_within_5_s() {
     let deleted = Instant::now();
     wait::until("the configuration", PATIENCE, right).await.unwrap();
     assert!(deleted.elapsed() < Duration::from_secs(5), "{:?}", deleted.elapsed());
+}
+
+/// With certificates of cert-manager, its injector writes the bundle.
+#[tokio::test]
+async fn a_bundle_of_another_writer_stays_if_podrole_has_none() {
+    let stage = Stage::start("injected", Lifetimes::default()).await.unwrap();
+    stage.available(1).await.unwrap();
+    let _controller = stage.controller_of_files("one");
+    let there = async || Ok(stage.configurations().get_opt(&stage.name()).await?.is_some());
+    wait::until("the configuration", PATIENCE, there).await.unwrap();
+    assert_eq!(stage.bundles().await.unwrap(), ["", ""]);
+    let ca = Authority::mint("another CA", now(), Duration::from_secs(3600)).unwrap();
+    let bundle = ByteString(ca.certificate_pem().as_bytes().to_vec());
+    let path = |index: usize| format!("/webhooks/{index}/clientConfig/caBundle");
+    let bundles = [0, 1].map(|it| json!({"op": "add", "path": path(it), "value": bundle}));
+    let patch = Patch::Json::<()>(serde_json::from_value(json!(bundles)).unwrap());
+    stage.configurations().patch(&stage.name(), &PatchParams::default(), &patch).await.unwrap();
+
+    // An upgrade to other values.
+    let maps = Api::<ConfigMap>::namespaced(stage.namespace.client(), stage.namespace.name());
+    let mut map = maps.get("podrole-registration").await.unwrap();
+    for text in map.data.iter_mut().flatten().map(|(_, text)| text) {
+        *text = text.replace("\"timeoutSeconds\":3", "\"timeoutSeconds\":7");
+    }
+    maps.replace("podrole-registration", &PostParams::default(), &map).await.unwrap();
+    let upgraded = async || {
+        let webhooks = stage.configurations().get(&stage.name()).await?.webhooks;
+        Ok(webhooks.iter().flatten().all(|it| it.timeout_seconds == Some(7)))
+    };
+    wait::until("the new timeout", PATIENCE, upgraded).await.unwrap();
+    assert_eq!(stage.bundles().await.unwrap(), [ca.certificate_pem(), ca.certificate_pem()]);
+    let secrets = stage.secrets().list(&ListParams::default()).await.unwrap();
+    assert!(secrets.items.is_empty(), "a CA that no webhook needs");
 }
 
 #[tokio::test]

@@ -138,19 +138,27 @@ impl Stage {
     }
 
     pub(super) fn controller(&self, identity: &str) -> Running {
+        self.controller_with(config(&self.namespace, identity))
+    }
+
+    /// A controller that leaves certificates to others.
+    pub(super) fn controller_of_files(&self, identity: &str) -> Running {
+        let own_certificates = false;
+        self.controller_with(ControllerConfig {
+            own_certificates,
+            ..config(&self.namespace, identity)
+        })
+    }
+
+    fn controller_with(&self, config: ControllerConfig) -> Running {
         let (health, active) = (Health::default(), Arc::<AtomicBool>::default());
         let status = ControllerStatus {
             registered: health.gate("the registration"),
             active: Arc::clone(&active),
         };
         let signalled = CancellationToken::new();
-        let running = run_controller(
-            self.namespace.client(),
-            config(&self.namespace, identity),
-            self.lives,
-            status,
-            signalled.clone(),
-        );
+        let running =
+            run_controller(self.namespace.client(), config, self.lives, status, signalled.clone());
         Running { signalled, task: tokio::spawn(running), active, health }
     }
 
@@ -230,7 +238,10 @@ pub(super) async fn installed(namespace: &TestNamespace<'_>, base: &str) -> anyh
     }
     let yaml = project::root().join("manifests/webhook-configuration.yaml");
     let yaml = std::fs::read_to_string(yaml)?;
-    let configuration = registration::fill(&yaml, base, b"", namespace.name())?;
+    let mut configuration = registration::fill(&yaml, base, b"", namespace.name())?;
+    for webhook in configuration.webhooks.iter_mut().flatten() {
+        webhook.client_config.ca_bundle = None;
+    }
     // JSON is YAML.
     let config_map: ConfigMap = serde_json::from_value(json!({
         "metadata": {"name": "podrole-registration"},

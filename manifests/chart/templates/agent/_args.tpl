@@ -9,6 +9,9 @@
 {{- end }}
 --verify-peer={{ .Values.agent.verifyPeer }}
 --rejected-tokens-per-second={{ int .Values.agent.rejectedTokensPerSecond }}
+{{- if .Values.agent.mountCgroups }}
+--cgroups=/host/cgroup
+{{- end }}
 --metrics-port={{ .Values.agent.metricsPort }}
 {{- if .Values.agent.metricsIdentities }}
 --metrics-identities

@@ -9,7 +9,7 @@ metadata:
   name: {{ include "podrole.name" . }}
   labels:
     {{- include "podrole.labels" (list . "webhook") | nindent 4 }}
-  {{- include "podrole.injectCa" . | nindent 2 }}
+  {{- with include "podrole.injectCa" . | trim }}{{ nindent 2 . }}{{ end }}
 webhooks:
   - name: enabled.podrole.io
     clientConfig:
@@ -47,7 +47,7 @@ metadata:
   name: {{ include "podrole.name" . }}
   labels:
     {{- include "podrole.labels" (list . "webhook") | nindent 4 }}
-  {{- include "podrole.injectCa" . | nindent 2 }}
+  {{- with include "podrole.injectCa" . | trim }}{{ nindent 2 . }}{{ end }}
 webhooks:
   - name: warnings.podrole.io
     clientConfig:
