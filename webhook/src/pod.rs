@@ -10,7 +10,7 @@ mod parts;
 use std::collections::BTreeMap;
 
 use podrole_identity::{Annotations, pod_opts_out};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
 pub use head::PodHead;
 pub use parse::PodError;
@@ -92,7 +92,20 @@ pub(crate) struct Variable {
     pub(crate) name: String,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) value: String,
-    value_from: Option<IgnoredAny>,
+    value_from: Option<ValueSource>,
+}
+
+/// Where the kubelet reads a variable's value.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ValueSource {
+    secret_key_ref: Option<KeyReference>,
+    config_map_key_ref: Option<KeyReference>,
+}
+
+#[derive(Deserialize)]
+struct KeyReference {
+    optional: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

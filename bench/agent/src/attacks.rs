@@ -39,7 +39,10 @@ pub(crate) async fn run(args: &Args, world: &World, table: &mut Table) -> anyhow
 }
 
 /// An agent that has served the pod `app-1`, and the pod's token.
-async fn warm_agent(args: &Args, world: &World) -> anyhow::Result<(ServerProcess, String)> {
+pub(crate) async fn warm_agent(
+    args: &Args,
+    world: &World,
+) -> anyhow::Result<(ServerProcess, String)> {
     let exchange = Exchange::default_for(args);
     let agent = ServerProcess::agent(args, world, exchange, PodWatch::On).await?;
     let token = world.token(exchange, "app", "app-1")?;

@@ -13,6 +13,7 @@
 mod attacks;
 mod bare;
 mod exchange;
+mod honest;
 mod load;
 mod mass_start;
 mod pods;
@@ -76,6 +77,8 @@ enum Scenario {
     Memory,
     /// Requests beside silent connections, forged tokens, the token of a deleted pod
     Attacks,
+    /// One pod with many requests and many workers
+    Workers,
     /// What the API server is asked when all agents of a cluster start at once
     #[value(alias = "crowd")]
     MassStart,
@@ -106,6 +109,7 @@ async fn main() -> anyhow::Result<()> {
             Scenario::Refreshes => scenarios::refreshes(&args, &world, &mut table).await?,
             Scenario::Memory => scenarios::memory(&args, &world, &mut table).await?,
             Scenario::Attacks => attacks::run(&args, &world, &mut table).await?,
+            Scenario::Workers => honest::run(&args, &world, &mut table).await?,
             Scenario::MassStart => mass_start::run(&args, &mut table).await?,
         }
     }

@@ -3,7 +3,7 @@
 use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
-    desired::DesiredIdentity,
+    desired::{Chosen, DesiredIdentity},
     expression::Expression,
     operations::{ContainerPatch, parts},
     proxy,
@@ -12,12 +12,12 @@ use crate::pod::{Container, Mount, PodView};
 
 /// What to do with a container.
 pub(super) enum ContainerPlan {
-    /// Its author decided otherwise, as the warning says.
+    /// Something of its author's is in the way, as the warning says.
     LeaveAlone(String),
     /// It has the other provider's variables, complete. The pod gets one warning for all such
     /// containers.
     HasOther(CredentialProvider),
-    /// Add what is missing, if anything is.
+    /// Add what is missing, if anything is. It counts as served even if it gets the token alone.
     Complete(Missing),
 }
 
@@ -48,56 +48,36 @@ pub(super) fn plan(
 ) -> ContainerPlan {
     let name = &container.name;
     let decided = user_decided(container, desired);
-    if let Some(variable) = decided {
-        return match other_provider(container, desired) {
-            Some(other) => ContainerPlan::HasOther(other),
-            None => ContainerPlan::LeaveAlone(format!(
-                "container {name} sets {variable} and is not changed; remove it to use the role"
-            )),
-        };
+    if decided.is_some()
+        && let Some(other) = other_provider(container, desired)
+    {
+        return ContainerPlan::HasOther(other);
     }
-    let has_pair = container.has_variable(desired.pair[0].0);
-    let mount = match (at_mount_path(container, pod, desired), has_pair) {
-        (AtMountPath::SomethingElse, _) => {
+    let mount = match (at_mount_path(container, pod, desired), decided) {
+        (AtMountPath::SomethingElse, Some(variable)) => {
+            return ContainerPlan::LeaveAlone(format!(
+                "container {name} sets {variable} and is not changed; remove it to use the role"
+            ));
+        }
+        (AtMountPath::SomethingElse, None) => {
             let path = &desired.volume.mount_path;
             return ContainerPlan::LeaveAlone(format!(
                 "container {name} is not changed: remove its own mount at {path}"
             ));
         }
-        (AtMountPath::Nothing, true) => {
-            let variable = desired.pair[0].0;
-            return ContainerPlan::LeaveAlone(format!(
-                "container {name} sets {variable}, but no token is mounted; remove the variable"
-            ));
-        }
-        (AtMountPath::Nothing, false) => None,
+        (AtMountPath::Nothing, _) => None,
         (AtMountPath::Token(mount), _) => Some(mount),
     };
-    ContainerPlan::Complete(missing(container, desired, mount, has_pair))
-}
-
-fn missing(
-    container: &Container,
-    desired: &DesiredIdentity,
-    mount: Option<&Mount>,
-    has_pair: bool,
-) -> Missing {
     let mut missing = Missing {
-        variables: desired.settings_for(container),
         mount: mount.is_none(),
         needs_volume: mount.is_none_or(|mount| mount.name == desired.volume.name),
         ..Missing::default()
     };
-    if !has_pair {
-        missing.variables.extend(desired.pair.iter().cloned());
+    match decided {
+        Some(variable) => missing.beside_own_credentials(container, desired, variable),
+        None => missing.whole_identity(container, desired),
     }
-    if desired.provider == CredentialProvider::Container {
-        let exceptions = proxy::exceptions(container);
-        missing.variables.extend(exceptions.variables);
-        missing.values = exceptions.values;
-        missing.warning = exceptions.warning;
-    }
-    missing
+    ContainerPlan::Complete(missing)
 }
 
 /// The variable that shows that the container's author chose other credentials. Returns `None` if
@@ -105,14 +85,15 @@ fn missing(
 /// first pass or EKS's webhook leaves it.
 fn user_decided<'a>(container: &'a Container, desired: &DesiredIdentity) -> Option<&'a str> {
     let decides = |name: &str| variable::USER_DECIDED.contains(&name);
-    let mut deciding = container.env.iter().filter(|variable| decides(&variable.name));
+    let mut deciding =
+        container.env.iter().filter(|variable| decides(&variable.name) && variable.is_set());
     let first = deciding.clone().next()?;
     let is_ours = |name: &str, value: Option<&str>| {
         let ours = desired.pair.iter().find(|(ours, _)| *ours == name);
         ours.is_some_and(|(_, ours)| value.is_some_and(|value| ours.is_same_as(value)))
     };
     let foreign = deciding.find(|variable| !is_ours(&variable.name, variable.literal()));
-    let whole = desired.pair.iter().all(|(name, _)| container.has_variable(name));
+    let whole = desired.pair.iter().all(|(name, _)| container.sets(name));
     match foreign {
         Some(foreign) => Some(&foreign.name),
         None if whole => None,
@@ -132,7 +113,7 @@ fn other_provider(container: &Container, desired: &DesiredIdentity) -> Option<Cr
             [variable::ROLE_ARN, variable::WEB_IDENTITY_TOKEN_FILE],
         ),
     };
-    pair.iter().all(|name| container.has_variable(name)).then_some(other)
+    pair.iter().all(|name| container.sets(name)).then_some(other)
 }
 
 /// One warning for all containers that already have the other provider's credentials: an answer has
@@ -167,6 +148,50 @@ fn at_mount_path<'a>(
 }
 
 impl Missing {
+    /// What a container needs that uses our credentials.
+    fn whole_identity(&mut self, container: &Container, desired: &DesiredIdentity) {
+        for variable in desired.settings_for(container, Chosen::Ours) {
+            self.set(container, variable);
+        }
+        if !container.sets(desired.pair[0].0) {
+            for variable in desired.pair.clone() {
+                self.set(container, variable);
+            }
+        }
+        if desired.provider == CredentialProvider::Container {
+            let exceptions = proxy::exceptions(container);
+            self.variables.extend(exceptions.variables);
+            self.values.extend(exceptions.values);
+            self.warning = exceptions.warning;
+        }
+    }
+
+    /// What a container gets whose author chose its credentials: the token, which a profile or a
+    /// pair of its own may name, and the region. Mounting it harms nothing, and EKS's webhook does.
+    fn beside_own_credentials(
+        &mut self,
+        container: &Container,
+        desired: &DesiredIdentity,
+        variable: &str,
+    ) {
+        for variable in desired.settings_for(container, Chosen::Authors) {
+            self.set(container, variable);
+        }
+        let name = &container.name;
+        self.warning = Some(format!(
+            "container {name} sets {variable}: it gets the token, no credential variables; remove it to use the role"
+        ));
+    }
+
+    /// Adds a variable, or replaces its empty value. A value with a reference is always added: the
+    /// variable that it refers to must come before it.
+    fn set(&mut self, container: &Container, (name, value): (&'static str, Expression)) {
+        match container.empty_variable(name) {
+            Some(index) if !value.refers_to_pod_name() => self.values.push((index, value)),
+            _ => self.variables.push((name, value)),
+        }
+    }
+
     pub(super) fn add_to(&self, patch: &mut ContainerPatch<'_>, desired: &DesiredIdentity) {
         for (index, value) in &self.values {
             patch.value(*index, value);

@@ -16,6 +16,18 @@ use crate::{
 /// How much shorter than a day a token's life may be, in seconds; as on EKS.
 const MAX_JITTER_SECONDS: u32 = 7200;
 
+/// The variables that say where to call AWS, whatever the credentials are.
+const REGIONAL: [&str; 3] = [names::STS_REGIONAL_ENDPOINTS, names::DEFAULT_REGION, names::REGION];
+
+/// Whose credentials a container uses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// Those of its ServiceAccount's role.
+    Ours,
+    /// Those that its author set.
+    Authors,
+}
+
 /// Variables that belong together: all are added, or none if the container has one of them.
 pub(super) type Group = Vec<(&'static str, Expression)>;
 
@@ -65,10 +77,17 @@ impl DesiredIdentity {
         volume.projects_token(&self.audience, &self.volume.file)
     }
 
-    /// The variables beside the pair that are missing in a container.
-    pub(super) fn settings_for(&self, container: &Container) -> Group {
-        let missing = |group: &&Group| !group.iter().any(|(name, _)| container.has_variable(name));
-        self.settings.iter().filter(missing).flatten().cloned().collect()
+    /// The variables beside the pair that are missing in a container. If its author chose the
+    /// `credentials`, only those for the region: the others are part of how credentials are got.
+    pub(super) fn settings_for(&self, container: &Container, credentials: Chosen) -> Group {
+        // A variable from an optional source may come, and is a setting of the author's.
+        let is_there =
+            |name| container.has_variable(name) && container.empty_variable(name).is_none();
+        let missing = |group: &&Group| !group.iter().any(|(name, _)| is_there(name));
+        let wanted = |group: &&Group| {
+            credentials == Chosen::Ours || group.iter().all(|(name, _)| REGIONAL.contains(name))
+        };
+        self.settings.iter().filter(missing).filter(wanted).flatten().cloned().collect()
     }
 
     pub(super) fn volume_json(&self) -> Value {

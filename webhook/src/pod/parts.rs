@@ -7,8 +7,21 @@ impl Container {
         self.variable(name).is_some()
     }
 
+    /// The variable of this name; of several the last one, as for the kubelet.
     pub(crate) fn variable(&self, name: &str) -> Option<&Variable> {
-        self.env.iter().find(|variable| variable.name == name)
+        self.env.iter().rfind(|variable| variable.name == name)
+    }
+
+    /// Whether the variable is set to something. One that is empty, or that comes from an optional
+    /// source, may just as well be absent.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.env.iter().any(|variable| variable.name == name && variable.is_set())
+    }
+
+    /// The index of the variable, if its last value is an empty literal.
+    pub(crate) fn empty_variable(&self, name: &str) -> Option<usize> {
+        let index = self.env.iter().rposition(|variable| variable.name == name)?;
+        (self.env[index].literal() == Some("")).then_some(index)
     }
 }
 
@@ -16,6 +29,14 @@ impl Variable {
     /// The value; `None` if it comes from a source that only the kubelet reads.
     pub(crate) fn literal(&self) -> Option<&str> {
         self.value_from.is_none().then_some(self.value.as_str())
+    }
+
+    /// Whether it has a value for certain: a literal that is not empty, or a source without which the
+    /// container does not start.
+    pub(crate) fn is_set(&self) -> bool {
+        let Some(source) = &self.value_from else { return !self.value.is_empty() };
+        let references = [&source.secret_key_ref, &source.config_map_key_ref];
+        !references.into_iter().flatten().any(|reference| reference.optional == Some(true))
     }
 }
 

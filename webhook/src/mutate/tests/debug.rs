@@ -78,8 +78,10 @@ fn a_debuggers_own_credentials_are_kept() {
     let before = injected(&role(&json!({})));
     let own = json!({"name": "d", "env": [{"name": "AWS_PROFILE", "value": "x"}]});
     let (patched, outcome) = debug(&before, &json!([own]), &json!([]));
-    assert_eq!(patched["spec"]["ephemeralContainers"][0], own);
-    assert_eq!((outcome.reason(), warnings(&outcome).len()), (Reason::LeftAlone, 1));
+    let debugger = &patched["spec"]["ephemeralContainers"][0];
+    assert_eq!(debugger["env"], own["env"]);
+    assert_eq!(debugger["volumeMounts"], json!([irsa_mount()]), "a profile may name the token");
+    assert_eq!((outcome.reason(), warnings(&outcome).len()), (Reason::Injected, 1));
 }
 
 #[test]

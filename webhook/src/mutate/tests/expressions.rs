@@ -89,7 +89,8 @@ fn an_earlier_pass_that_escaped_nothing_is_recognized() {
     let arn = format!("arn:aws:iam::111122223333:role/{STEAL}/app");
     before["spec"]["containers"][0]["env"][0]["value"] = json!(arn);
     let outcome = decide(&before, &role(&json!({ROLE_KEY: arn})), &Settings::default());
-    assert_eq!(outcome.reason(), Reason::LeftAlone);
+    assert!(warnings(&outcome)[0].contains("sets AWS_ROLE_ARN"), "{outcome:?}");
+    assert_eq!(after(&before, &outcome), before);
 }
 
 #[test]

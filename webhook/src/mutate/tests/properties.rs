@@ -112,6 +112,7 @@ fn strip(before: &Value, after: &mut Value) {
         for (index, container) in containers.iter_mut().enumerate() {
             let was = &before["spec"][list][index];
             exceptions(was, container);
+            empty_literals(was, container);
             restore(was, container, "env");
             restore(was, container, "volumeMounts");
         }
@@ -126,6 +127,18 @@ fn restore(before: &Value, after: &mut Value, key: &str) {
     match before.get(key) {
         Some(was) => after[key] = was.clone(),
         None => drop(after.as_object_mut().unwrap().remove(key)),
+    }
+}
+
+/// An empty literal is the only value that a patch may replace.
+fn empty_literals(before: &Value, after: &mut Value) {
+    let was = before["env"].as_array().into_iter().flatten();
+    for (index, was) in was.enumerate() {
+        let is_empty = was["value"].as_str().unwrap_or_default().is_empty();
+        if is_empty && was.get("valueFrom").is_none() {
+            assert_eq!(after["env"][index]["name"], was["name"]);
+            after["env"][index] = was.clone();
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! The results of EKS's webhook for the same pods, compared after the patch is applied.
 //!
 //! The known differences: the volume is appended, not prepended; a container whose author decided
-//! is not changed at all and gives a warning, where EKS mounts a token that no SDK reads; and
-//! `resources` and the like do not appear or disappear, because arrays are not serialized again.
+//! gives a warning; an empty literal counts as absent; and `resources` and the like do not appear or disappear, because arrays are not serialized again.
 
 use super::*;
 
@@ -57,17 +56,17 @@ fn a_containers_own_region_is_kept() {
 }
 
 #[test]
-fn a_container_with_its_own_role_is_not_changed() {
+fn a_container_with_its_own_role_gets_the_token_alone() {
     for more in [json!([]), json!([{"name": "AWS_REGION"}, {"name": "AWS_STS_REGIONAL_ENDPOINTS"}])]
     {
         let mut container = web();
         let mut env = vec![json!({"name": "AWS_ROLE_ARN", "value": "mine"})];
         env.extend(more.as_array().unwrap().iter().cloned());
         container["env"] = json!(env);
-        let outcome = decide(&pod(&json!([container])), &role(&json!({})), &Settings::default());
-        let warning =
-            "container web sets AWS_ROLE_ARN and is not changed; remove it to use the role";
-        assert_eq!(outcome, Outcome::skip_with(Reason::LeftAlone, warning));
+        let before = pod(&json!([container]));
+        let patched = after(&before, &decide(&before, &role(&json!({})), &Settings::default()));
+        assert_eq!(patched["spec"]["containers"][0]["env"], json!(env));
+        assert_eq!(patched["spec"]["containers"][0]["volumeMounts"], json!([irsa_mount()]));
     }
 }
 
