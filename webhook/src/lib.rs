@@ -24,6 +24,8 @@ mod config_map;
 mod conflicts;
 #[cfg(test)]
 mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handle;
 mod imds;
 mod live_reads;

@@ -56,7 +56,7 @@ struct ErrorOutput {
 ///
 /// # Errors
 /// If EKS Auth refused, or the response is incomplete or for another ServiceAccount.
-pub(super) fn read(
+pub(crate) fn read(
     answer: &RawResponse,
     caller: &Caller,
     token: &BearerToken,
