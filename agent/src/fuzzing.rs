@@ -48,9 +48,13 @@ fn signed_token(header: &[u8], claims: &[u8]) {
         return;
     };
     if let Ok(caller) = verify(&token.to_bearer(), &KEYS, &rules(), now()) {
-        let header: Value = serde_json::from_slice(header).unwrap();
-        assert_eq!(header["alg"], "ES256");
-        is_the_named_caller(&caller, &serde_json::from_slice(claims).unwrap());
+        // What the agent does not read may be what no JSON value can hold, as a lone surrogate.
+        if let Ok(header) = serde_json::from_slice::<Value>(header) {
+            assert_eq!(header["alg"], "ES256");
+        }
+        if let Ok(claims) = serde_json::from_slice(claims) {
+            is_the_named_caller(&caller, &claims);
+        }
     }
 }
 

@@ -111,7 +111,7 @@ fn read_error(answer: &RawResponse, token: &BearerToken) -> ExchangeError {
     let code = code.rsplit('#').next().unwrap_or_default();
     let error = classify(Exchange::EksAuth, answer.status, code, &failure.message);
     // An endpoint that echoes the request must not bring the token into the log.
-    ExchangeError::new(error, code, &failure.message.replace(token.expose(), "<token>"))
+    ExchangeError::new(error, &token.redact(code), &token.redact(&failure.message))
 }
 
 #[cfg(test)]
