@@ -1,6 +1,6 @@
 //! Nothing of the machine that built the image is in it, and what is in it can be listed.
 
-use std::{env, path::Path, process::Command};
+use std::{env, fs, path::Path, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use podrole_tests::project;
@@ -29,6 +29,25 @@ fn no_path_of_this_machine_is_in_a_binary() {
     }
 }
 
+/// It takes a whole release build, so only `./test all` has it.
+#[test]
+fn another_folder_gives_the_same_image() {
+    let first = env::var_os("PODROLE_IMAGE");
+    let Some(first) = first.filter(|_| env::var_os("PODROLE_TEST_ALL").is_some()) else {
+        return;
+    };
+    let other = tempfile::tempdir().unwrap();
+    let (tree, second) = (other.path().join("another/tree"), other.path().join("second.tar"));
+    for file in project::files().unwrap() {
+        fs::create_dir_all(tree.join(&file).parent().unwrap()).unwrap();
+        fs::copy(project::root().join(&file), tree.join(&file)).unwrap();
+    }
+    let mut build = Command::new(tree.join("manifests/image/build"));
+    build.arg(&second).env("CARGO_TARGET_DIR", other.path().join("built"));
+    assert!(build.status().unwrap().success());
+    assert!(fs::read(first).unwrap() == fs::read(second).unwrap(), "the images differ");
+}
+
 #[test]
 fn it_trusts_mozillas_list_of_the_lock_file() {
     let text = archive::built().unwrap().text("etc/ssl/certs/ca-certificates.crt").unwrap();
@@ -48,7 +67,7 @@ fn each_binary_lists_its_packages() {
     for name in BINARIES {
         let folder = tempfile::tempdir().unwrap();
         let (binary, list) = (folder.path().join(name), folder.path().join("list"));
-        std::fs::write(&binary, &archive::built().unwrap().file(name).unwrap().data).unwrap();
+        fs::write(&binary, &archive::built().unwrap().file(name).unwrap().data).unwrap();
         let dump = format!(".dep-v0={}", list.display());
         let status = Command::new("objcopy").arg("--dump-section").arg(dump).arg(&binary).status();
         assert!(status.unwrap().success(), "{name} has no section .dep-v0");
@@ -71,7 +90,7 @@ fn the_bill_of_materials_has_what_is_linked_in() {
         let mut command = Command::new(project::root().join("manifests/image/sbom"));
         command.args(["cyclonedx", "x86_64-unknown-linux-gnu"]).arg(path).args(BINARIES);
         assert!(command.status().unwrap().success());
-        std::fs::read_to_string(path).unwrap()
+        fs::read_to_string(path).unwrap()
     };
     let text = write(&path);
     assert_eq!(text, write(&path), "the same tree gives another text");
