@@ -103,6 +103,11 @@ impl BearerToken {
         &self.hash
     }
 
+    /// `text` without the token, which an endpoint that echoes the request could have put into it.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        if self.has_text() { text.replace(self.expose(), "<token>") } else { text.to_owned() }
+    }
+
     /// The text, to verify it or to send it to AWS.
     pub(crate) fn expose(&self) -> &str {
         self.text.expose()

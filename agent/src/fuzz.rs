@@ -3,31 +3,22 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-    },
-    orchestrator::{HttpRequest, HttpResponse},
-};
 use axum::{Router, body::Body};
 use http::Request;
 use proptest::{collection::vec, prelude::*, sample::select};
-use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
+use serde_json::Value;
+use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 use crate::{
     bearer_token::{PresentedToken, tests::bearer},
-    exchange::{
-        Credentials, ErrorKind, ExchangeClient as _, ExchangeError, RoleStep, SessionRequest,
-    },
-    exchange::{sts::Endpoint, web_identity::WebIdentity},
-    http_client::HttpClients,
+    exchange::ErrorKind,
+    fuzzing::{is_the_named_caller, sts_answer as ask},
     tests::{
-        fixture::{ISSUER, ROLE, RSA, caller, claims, keys, now, rules},
+        fixture::{ISSUER, ROLE, RSA, claims, keys, now, rules},
         full_path::world,
     },
-    token::{SKEW, verify},
+    token::verify,
 };
 
 fn config() -> ProptestConfig {
@@ -114,12 +105,7 @@ proptest! {
         *claims.pointer_mut(place).unwrap() = value;
         let token = RSA.token("RS256", &claims);
         if let Ok(read) = verify(&bearer(&token), &keys(&[&RSA]), &rules(), now()) {
-            prop_assert_eq!(read.issuer, ISSUER);
-            prop_assert_eq!(json!(read.service_account.subject()), claims["sub"].clone());
-            prop_assert!(now().duration_since(read.expires) < SKEW);
-            prop_assert!(read.listed_audience && !read.pod_uid.is_empty());
-            prop_assert_eq!(&json!(read.pod_uid), &claims["kubernetes.io"]["pod"]["uid"]);
-            prop_assert!(!read.service_account_uid.is_empty());
+            is_the_named_caller(&read, &claims);
         }
     }
 
@@ -219,34 +205,4 @@ fn xml() -> String {
          </SessionToken><Expiration>2027-01-15T08:00:00Z</Expiration></Credentials>\
          </{action}Result></{action}Response>"
     )
-}
-
-/// An AWS that answers every request with this status and body.
-#[derive(Clone, Debug)]
-struct Canned(u16, Vec<u8>);
-
-impl HttpConnector for Canned {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let status = self.0.try_into().unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, self.1.clone().into())))
-    }
-}
-
-fn ask(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
-    // With a paused clock the SDK's pauses between attempts take no time.
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let connector = SharedHttpConnector::new(Canned(status, body.to_vec()));
-    let client: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
-    let endpoint = Endpoint { region: "eu-central-1".to_owned(), ..Endpoint::default() };
-    let role = ROLE.parse().unwrap();
-    let session = SessionRequest {
-        session_name: "shop.app".parse().unwrap(),
-        steps: vec![RoleStep { role, external_id: None, policy: None, duration_seconds: None }],
-        tags: Vec::new(),
-    };
-    let token = bearer("the-pods-token");
-    runtime.block_on(async {
-        let sts = WebIdentity::at(&endpoint, &HttpClients::through(client));
-        sts.exchange(&session, &caller(), &token).await
-    })
 }

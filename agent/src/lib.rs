@@ -56,8 +56,15 @@ pub mod verify;
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
+#[cfg(all(fuzzing, not(test)))]
+mod tests {
+    #[allow(dead_code, reason = "fuzzing uses a part of it")]
+    pub(crate) mod fixture;
+}
 
 pub use agent::Agent;
 pub use args::{Args, ArgsError, Command, configuration};

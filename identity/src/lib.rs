@@ -23,6 +23,8 @@ mod compose;
 mod container_list;
 mod endpoint_url;
 mod expiration;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod glob;
 mod grant;
 mod guard_rail;

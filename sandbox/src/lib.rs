@@ -32,6 +32,8 @@ mod decisions;
 mod discovery;
 mod eks_auth;
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod iam;
 mod in_cluster;

@@ -4,6 +4,7 @@
 
 mod archive;
 mod pack;
+mod reproducible;
 
 use std::{fs, process::Command};
 
@@ -42,7 +43,6 @@ fn three_binaries_and_what_they_read_are_all_that_is_in_it() {
         ]
     );
     assert!(image.files.iter().all(|file| (file.uid, file.gid, file.mtime) == (0, 0, 0)));
-    assert!(image.text("etc/ssl/certs/ca-certificates.crt").unwrap().contains("BEGIN CERTIFICATE"));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn the_dockerfile_makes_the_same() {
     let toolchain: toml::Table = read("rust-toolchain.toml").parse().unwrap();
     let rust = toolchain["toolchain"]["channel"].as_str().unwrap();
     for line in [
-        &format!("/rust:{rust}-bookworm AS build"),
+        &format!("/rust:{rust}-bookworm@sha256:"),
         "manifests/image/rootfs /rootfs",
         "setcap cap_net_bind_service=ep /rootfs/podrole-agent",
         "FROM scratch\nCOPY --from=build /rootfs /\n",

@@ -5,11 +5,15 @@
 
 mod targets;
 
-use podrole_identity::{AnnotationRules, Annotations, Injection};
+use podrole_identity::{Annotations, Injection};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use crate::{DEFAULT_PATIENCE, InMemory, Metrics, Settings, Webhook, review_bytes, validate_bytes};
+use crate::{
+    DEFAULT_PATIENCE,
+    fuzzing::{block_on, webhook},
+    review_bytes, validate_bytes,
+};
 
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -70,17 +74,6 @@ fn annotations() -> impl Strategy<Value = Annotations> {
         "\\PC{0,20}",
     ];
     vec((key, value()), 0..6).prop_map(|pairs| pairs.into_iter().collect())
-}
-
-/// A webhook whose ServiceAccount `shop/app` has any annotations.
-fn webhook(annotations: Annotations) -> Webhook<InMemory> {
-    let annotations = AnnotationRules::default().read(annotations);
-    let service_accounts = [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
-    Webhook::new(service_accounts, Settings::default(), Metrics::default())
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// How many credential providers a container has.

@@ -25,6 +25,8 @@ mod conflicts;
 mod controller;
 #[cfg(test)]
 mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handle;
 mod imds;
 mod live_reads;

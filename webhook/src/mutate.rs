@@ -23,6 +23,8 @@ use crate::{
 use container::ContainerPlan;
 use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
+#[cfg(any(test, fuzzing))]
+pub(crate) use expression::POD_NAME;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
 pub(crate) use secrets::denied as denied_secrets;

@@ -4,7 +4,7 @@
 //! The response names the ServiceAccount that it is for; one for another ServiceAccount is
 //! rejected.
 
-mod answer;
+pub(crate) mod answer;
 
 use std::time::Duration;
 

@@ -248,11 +248,9 @@ fn read_error<E: ProvideErrorMetadata>(
             let message = answer.err().message().unwrap_or_default();
             let error = classify(kind, status, code, message);
             // An endpoint that echoes the request must not bring the token into the log.
-            let message = match token {
-                Some(token) => message.replace(token.expose(), "<token>"),
-                None => message.to_owned(),
-            };
-            ExchangeError::new(error, code, &message)
+            let redact =
+                |text: &str| token.map_or_else(|| text.to_owned(), |token| token.redact(text));
+            ExchangeError::new(error, &redact(code), &redact(message))
         }
         SdkError::ConstructionFailure(_) => {
             let message = "could not build the request; check --region and --sts-endpoint-url";

@@ -55,7 +55,12 @@ impl KeysFile {
     /// The keys in it, if it can be read and is for the same issuers.
     #[must_use]
     pub fn keys(&self) -> Option<Keys> {
-        let content = self.read()?;
+        self.parse(&self.read()?)
+    }
+
+    /// The keys in the file's content.
+    pub(crate) fn parse(&self, text: &[u8]) -> Option<Keys> {
+        let content = self.content(text)?;
         if content.issuers != self.issuers {
             return None;
         }
@@ -65,10 +70,13 @@ impl KeysFile {
         Some(Keys { keys, issuers: content.named, fetched: content.fetched })
     }
 
-    fn read(&self) -> Option<FileContent> {
+    fn read(&self) -> Option<Vec<u8>> {
         let size = fs::metadata(&self.path).ok()?.len();
-        let text = (size <= MAX_BYTES).then(|| fs::read(&self.path).ok()).flatten()?;
-        let content = serde_json::from_slice(&text);
+        (size <= MAX_BYTES).then(|| fs::read(&self.path).ok()).flatten()
+    }
+
+    fn content(&self, text: &[u8]) -> Option<FileContent> {
+        let content = serde_json::from_slice(text);
         if content.is_err() {
             let file = self.path.display();
             tracing::warn!(%file, "the file of --keys-cache is not a key cache; overwriting it");

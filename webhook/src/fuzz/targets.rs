@@ -2,18 +2,14 @@
 //! changed, which get further into the parsers.
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, AssociationList, Injection, PermittedRoles, PermittedSecrets,
-    PodAnnotations, RoleMap, ServiceAccountAnnotations,
+    AnnotationPrefix, AssociationList, PermittedRoles, PermittedSecrets, PodAnnotations, RoleMap,
+    ServiceAccountAnnotations,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::json;
 
-use super::{annotations, any_json, block_on, value, webhook};
-use crate::{
-    DEFAULT_PATIENCE,
-    review::{BadReview, Review},
-    review_bytes, validate_bytes,
-};
+use super::{annotations, any_json, value};
+use crate::fuzzing;
 
 const REVIEWS: [&str; 3] = [
     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
@@ -59,24 +55,17 @@ fn mangled(samples: &'static [&'static str]) -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A review that is accepted has a uid, and the answer repeats it.
     #[test]
     fn reviews(text in mangled(&REVIEWS), noise: Vec<u8>) {
-        let webhook = webhook(Annotations::new());
-        for body in [text.as_bytes(), &noise] {
-            let reviewing = review_bytes(&webhook, Injection::Required, DEFAULT_PATIENCE, body);
-            let answer = block_on(reviewing);
-            match Review::read(body) {
-                Ok(review) => {
-                    let uid = answer.unwrap().response.uid;
-                    prop_assert!(!uid.is_empty() && uid == review.request.uid);
-                }
-                Err(BadReview::Answerable { uid, .. }) => {
-                    prop_assert_eq!(uid, answer.unwrap().response.uid);
-                }
-                Err(BadReview::Unanswerable) => prop_assert!(answer.is_err()),
-            }
-            let _ = block_on(validate_bytes(&webhook, DEFAULT_PATIENCE, body));
+        fuzzing::review(text.as_bytes());
+        fuzzing::review(&noise);
+    }
+
+    #[test]
+    fn patches_leave_alone_what_is_not_ours(of_service_account in annotations(), pod in any_json()) {
+        let annotations = json!(of_service_account);
+        for pod in [pod.clone(), json!({"spec": {"serviceAccountName": "app", "containers": [{"name": "a"}, pod]}})] {
+            fuzzing::mutate(format!("{annotations}\n{pod}").as_bytes());
         }
     }
 

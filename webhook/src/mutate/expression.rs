@@ -7,7 +7,7 @@
 //! only this file can write a reference.
 
 /// Our variable with the pod's name, to which other variables can refer.
-pub(super) const POD_NAME: &str = "PODROLE_POD_NAME";
+pub(crate) const POD_NAME: &str = "PODROLE_POD_NAME";
 
 /// A text that the kubelet expands to what podrole meant.
 #[derive(Clone, Debug, PartialEq, Eq)]

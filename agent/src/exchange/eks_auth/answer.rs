@@ -56,7 +56,7 @@ struct ErrorOutput {
 ///
 /// # Errors
 /// If EKS Auth refused, or the response is incomplete or for another ServiceAccount.
-pub(super) fn read(
+pub(crate) fn read(
     answer: &RawResponse,
     caller: &Caller,
     token: &BearerToken,
@@ -111,7 +111,7 @@ fn read_error(answer: &RawResponse, token: &BearerToken) -> ExchangeError {
     let code = code.rsplit('#').next().unwrap_or_default();
     let error = classify(Exchange::EksAuth, answer.status, code, &failure.message);
     // An endpoint that echoes the request must not bring the token into the log.
-    ExchangeError::new(error, code, &failure.message.replace(token.expose(), "<token>"))
+    ExchangeError::new(error, &token.redact(code), &token.redact(&failure.message))
 }
 
 #[cfg(test)]

@@ -3,10 +3,7 @@
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::{
-    bearer_token::tests::bearer, exchange::ErrorKind, fuzz::any_json, tests::fixture::caller,
-};
+use crate::{exchange::ErrorKind, fuzz::any_json, fuzzing::eks_auth_answer as ask};
 
 fn good() -> Value {
     json!({
@@ -21,11 +18,6 @@ fn good() -> Value {
             "expiration": 1_800_003_600.5,
         },
     })
-}
-
-fn ask(status: u16, body: Vec<u8>) -> Result<Credentials, ExchangeError> {
-    let response = RawResponse { status, error_type: None, body };
-    read(&response, &caller(), &bearer("the-pods-token"))
 }
 
 proptest! {
