@@ -59,6 +59,5 @@ impl SocketOwner for KernelSocketOwner {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
