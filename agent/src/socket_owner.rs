@@ -59,5 +59,6 @@ impl SocketOwner for KernelSocketOwner {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -94,7 +94,8 @@ async fn why_has_a_line_for_each_container() {
     let arn = "arn:aws:iam::111122223333:role/app";
     assert_eq!(lines[0], format!("Deployment shop/web: web-identity as {arn} (shop/app)"));
     assert!(lines[1].starts_with("  web: + AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, /var/run/"));
-    assert_eq!(lines[2], "  own: nothing added (variables from its envFrom are not visible)");
+    let own = "  own: + /var/run/secrets/eks.amazonaws.com/serviceaccount (variables from its envFrom are not visible)";
+    assert_eq!(lines[2], own);
     assert!(lines[3].contains("warning") && lines[3].contains("AWS_PROFILE"), "{text}");
 }
 
