@@ -20,12 +20,15 @@ pub mod sts;
 pub mod web_identity;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 pub use podrole_identity::RoleStep;
 use podrole_identity::{Exchange, RoleArn, SessionName};
 
-use crate::{bearer_token::BearerToken, secret::Secret, token::Caller};
+use crate::{aws_clock::describe, bearer_token::BearerToken, secret::Secret, token::Caller};
 pub use classify::{ErrorKind, classify};
+
+/// The code of an error about the time of a request.
+pub(crate) const CLOCK_SKEW: &str = "ClockSkew";
 
 /// A session to ask AWS for: its name, and the roles to assume one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +129,16 @@ impl ExchangeError {
     #[must_use]
     pub fn transient(code: &str, message: &str) -> Self {
         Self::new(ErrorKind::Transient, code, message)
+    }
+
+    /// The same error; if AWS rejected the time of a signature, with the difference of the clocks.
+    /// It passes by itself: the next signature has AWS's time.
+    #[must_use]
+    pub(crate) fn with_skew(self, ahead: SignedDuration) -> Self {
+        if !classify::is_about_time(&self.code, &self.message) {
+            return self;
+        }
+        Self { step: self.step, ..Self::transient(CLOCK_SKEW, &describe(ahead)) }
     }
 
     /// The same error, at the step of this index.

@@ -22,6 +22,8 @@ use aws_smithy_runtime_api::client::{
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
+use crate::aws_clock::AwsClock;
+
 /// The largest response that is read, in bytes. Key sets and discovery documents are far smaller.
 const MAX_BODY: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +38,7 @@ pub struct HttpClients {
     bundle: Option<Vec<u8>>,
     /// A client that SDKs use in place of the network.
     replacement: Option<SharedHttpClient>,
+    aws_clock: AwsClock,
 }
 
 /// The file of certificates cannot be used.
@@ -51,6 +54,8 @@ pub(crate) struct RawResponse {
     pub(crate) status: u16,
     /// The error code that AWS sends in a header, if it does.
     pub(crate) error_type: Option<String>,
+    /// The header `Date`.
+    pub(crate) date: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -73,13 +78,24 @@ impl HttpClients {
         if !pem.windows(marker.len()).any(|part| part == marker) {
             return Err(failed("it contains no certificate in PEM form".to_owned()));
         }
-        Ok(Self { bundle: Some(pem), replacement: None })
+        Ok(Self { bundle: Some(pem), ..Self::default() })
     }
 
     /// Clients that send the SDKs' requests to `client`, for an AWS in this process.
     #[must_use]
     pub fn through(client: SharedHttpClient) -> Self {
-        Self { bundle: None, replacement: Some(client) }
+        Self { replacement: Some(client), ..Self::default() }
+    }
+
+    /// The same clients, which compare the node's clock with AWS's.
+    #[must_use]
+    pub fn with_clock(self, aws_clock: AwsClock) -> Self {
+        Self { aws_clock, ..self }
+    }
+
+    /// AWS's clock, as the answers to these clients show it.
+    pub(crate) fn aws_clock(&self) -> AwsClock {
+        self.aws_clock.clone()
     }
 
     fn context(&self) -> TlsContext {
@@ -163,10 +179,11 @@ pub(crate) async fn send(
     let response =
         response.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
     let status = response.status().as_u16();
-    let error_type = response.headers().get("x-amzn-errortype").map(str::to_owned);
+    let header = |name: &str| response.headers().get(name).map(str::to_owned);
+    let (error_type, date) = (header("x-amzn-errortype"), header("date"));
     let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|_| "UnreadableAnswer")?.to_bytes().to_vec();
-    Ok(RawResponse { status, error_type, body })
+    Ok(RawResponse { status, error_type, date, body })
 }
 
 /// Gets `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.

@@ -20,6 +20,7 @@ mod agent;
 pub mod answer;
 pub mod args;
 pub mod audit;
+pub mod aws_clock;
 pub mod bearer_token;
 pub mod clock;
 pub mod cluster;

@@ -47,6 +47,7 @@ pub struct Metrics {
     misses: Counter,
     foreign_peers: Counter,
     held_requests: Gauge,
+    clock_skew: Gauge,
     pods_not_injected: Counter,
     source_errors: Family<SourceLabels, Gauge>,
     cache_entries: Gauge,
@@ -68,6 +69,7 @@ impl Default for Metrics {
             misses: Counter::default(),
             foreign_peers: Counter::default(),
             held_requests: Gauge::default(),
+            clock_skew: Gauge::default(),
             pods_not_injected: Counter::default(),
             source_errors: Family::default(),
             cache_entries: Gauge::default(),
@@ -101,6 +103,8 @@ impl Metrics {
         );
         let help = "Requests that wait for another attempt instead of getting 503";
         registry.register("podrole_agent_held_requests", help, self.held_requests.clone());
+        let help = "How many seconds AWS's clock is ahead of this node's; 0 below 10 s";
+        registry.register("podrole_agent_clock_skew_seconds", help, self.clock_skew.clone());
         let help = "1 while the newest content of a source cannot be used; the log says why";
         registry.register("podrole_agent_source_errors", help, self.source_errors.clone());
         let help = "Fetches of credentials from AWS, by exchange and outcome";
@@ -147,6 +151,11 @@ impl Metrics {
     /// The gauge of held requests, for the part that holds them.
     pub(crate) fn held_requests(&self) -> Gauge {
         self.held_requests.clone()
+    }
+
+    /// The gauge of the clocks' difference, for the part that measures it.
+    pub(crate) fn clock_skew(&self) -> Gauge {
+        self.clock_skew.clone()
     }
 
     pub(crate) fn pod_not_injected(&self) {

@@ -85,8 +85,28 @@ pub fn classify(exchange: Exchange, status: u16, code: &str, message: &str) -> E
     }
 }
 
+/// Whether AWS rejected a request because of its time, which is the signature's.
+#[must_use]
+pub(super) fn is_about_time(code: &str, message: &str) -> bool {
+    matches!(code, "RequestExpired" | "RequestTimeTooSkewed")
+        || matches!(code, "SignatureDoesNotMatch" | "InvalidSignatureException")
+            && ["Signature expired", "Signature not yet current"]
+                .iter()
+                .any(|text| message.contains(text))
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_signature_of_another_time_is_not_a_wrong_key() {
+        let expired = "Signature expired: 20261129T060000Z is now earlier than 20261129T080000Z";
+        assert!(is_about_time("SignatureDoesNotMatch", expired));
+        assert!(is_about_time("InvalidSignatureException", "Signature not yet current: 2026"));
+        assert!(is_about_time("RequestExpired", ""));
+        assert!(!is_about_time("SignatureDoesNotMatch", "The request signature we calculated"));
+        assert!(!is_about_time("AccessDenied", expired));
+    }
+
     use super::*;
     use podrole_identity::Exchange::{AssumeRole, EksAuth, WebIdentity};
 

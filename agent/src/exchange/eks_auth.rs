@@ -26,7 +26,8 @@ use super::{
     source_credentials::SourceCredentials, sts::Endpoint,
 };
 use crate::{
-    bearer_token::BearerToken, clock::Clock, http_client, http_client::HttpClients, token::Caller,
+    aws_clock::AwsClock, bearer_token::BearerToken, http_client, http_client::HttpClients,
+    token::Caller,
 };
 
 const TRIES: u32 = 3;
@@ -39,7 +40,7 @@ pub struct EksAuth {
     endpoint: String,
     source: SourceCredentials,
     connector: Connector,
-    clock: Clock,
+    aws_clock: AwsClock,
 }
 
 #[derive(Serialize)]
@@ -56,7 +57,6 @@ impl EksAuth {
         cluster: &str,
         clients: &HttpClients,
         source: SourceCredentials,
-        clock: Clock,
     ) -> Self {
         let base = endpoint.endpoint_url.clone();
         let base = base.unwrap_or_else(|| eks_endpoint::eks_auth(&endpoint.region, endpoint.fips));
@@ -67,7 +67,7 @@ impl EksAuth {
             endpoint: format!("{} {base} {cluster}", endpoint.region),
             source,
             connector: clients.connector(),
-            clock,
+            aws_clock: clients.aws_clock(),
         }
     }
 
@@ -104,7 +104,10 @@ impl EksAuth {
         let answer = answer.map_err(|code| {
             ExchangeError::transient(code, "EKS Auth returned no usable response")
         })?;
-        let read = answer::read(&answer, caller, token);
+        answer.date.iter().for_each(|date| self.aws_clock.observe(date));
+        let read = answer::read(&answer, caller, token)
+            .map(|read| Credentials { expires: self.aws_clock.by_the_node(read.expires), ..read })
+            .map_err(|error| error.with_skew(self.aws_clock.ahead()));
         self.source.record_result(&keys, &read).await;
         read
     }
@@ -119,7 +122,7 @@ impl EksAuth {
             .identity(&identity)
             .region(&self.region)
             .name("eks-auth")
-            .time(self.clock.now().into())
+            .time(self.aws_clock.now().into())
             .settings(SigningSettings::default())
             .build()
             .ok()?

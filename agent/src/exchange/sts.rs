@@ -12,7 +12,17 @@ use aws_sdk_sts::{
     error::{ProvideErrorMetadata, SdkError},
     types::{AssumedRoleUser, Credentials as StsCredentials, Tag as StsTag},
 };
-use aws_smithy_runtime_api::http::Response;
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept, context::BeforeDeserializationInterceptorContextRef, dyn_dispatch_hint,
+        },
+        runtime_components::RuntimeComponents,
+    },
+    http::Response,
+};
+use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
 use podrole_identity::{Exchange, SessionName};
 
@@ -20,7 +30,9 @@ use super::{
     Credentials, ErrorKind, ExchangeError, RoleStep, SessionRequest, Tag,
     assumed_role_arn::AssumedRoleArn, classify,
 };
-use crate::{bearer_token::BearerToken, http_client::HttpClients, secret::Secret};
+use crate::{
+    aws_clock::AwsClock, bearer_token::BearerToken, http_client::HttpClients, secret::Secret,
+};
 
 /// AWS's limit for a session that is requested with a role's credentials (role chaining), in
 /// seconds.
@@ -45,6 +57,30 @@ pub struct Sts {
     client: Client,
     kind: Exchange,
     name: String,
+    aws_clock: AwsClock,
+}
+
+/// Compares the node's clock with the header `Date` of each answer.
+#[derive(Debug)]
+struct ObserveDate(AwsClock);
+
+#[dyn_dispatch_hint]
+impl Intercept for ObserveDate {
+    fn name(&self) -> &'static str {
+        "ObserveDate"
+    }
+
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.0.observe(date);
+        }
+        Ok(())
+    }
 }
 
 impl Sts {
@@ -61,19 +97,23 @@ impl Sts {
             .with_max_attempts(3)
             .with_initial_backoff(Duration::from_millis(100))
             .with_max_backoff(Duration::from_secs(1));
+        let aws_clock = clients.aws_clock();
         let config = at(Config::builder(), endpoint)
             .behavior_version(BehaviorVersion::latest())
             .allow_no_auth()
             .identity_cache(IdentityCache::no_cache())
             .http_client(clients.sdk_client())
             .timeout_config(timeouts)
-            .retry_config(retries);
+            .retry_config(retries)
+            .time_source(aws_clock.clone())
+            .interceptor(ObserveDate(aws_clock.clone()));
         let url = endpoint.endpoint_url.as_deref().unwrap_or_default();
         let (fips, dual) = (endpoint.fips, endpoint.dual_stack);
         Self {
             client: Client::from_conf(config.build()),
             kind,
             name: format!("{} {url} fips={fips} dual-stack={dual}", endpoint.region),
+            aws_clock,
         }
     }
 
@@ -99,8 +139,8 @@ impl Sts {
                 .set_duration_seconds(seconds(duration));
             async move {
                 let answer = call.send().await;
-                let answer = answer.map_err(|error| read_error(self.kind, &error, Some(token)))?;
-                read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
+                let answer = answer.map_err(|error| self.read_error(&error, Some(token)))?;
+                self.read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
             }
         };
         super::retry::with_default_duration(step, step.duration_seconds, ask).await
@@ -129,12 +169,32 @@ impl Sts {
             let call = call.customize().config_override(keys);
             async move {
                 let answer = call.send().await;
-                let answer = answer.map_err(|error| read_error(self.kind, &error, None))?;
-                read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
+                let answer = answer.map_err(|error| self.read_error(&error, None))?;
+                self.read(answer.credentials, answer.assumed_role_user.as_ref(), step, name)
             }
         };
         let duration = allowed(step.duration_seconds, keys.session_token().is_some());
         super::retry::with_default_duration(step, duration, ask).await
+    }
+
+    /// The credentials, with their end by the node's clock.
+    fn read(
+        &self,
+        issued: Option<StsCredentials>,
+        user: Option<&AssumedRoleUser>,
+        step: &RoleStep,
+        name: &SessionName,
+    ) -> Result<Credentials, ExchangeError> {
+        let read = read(issued, user, step, name)?;
+        Ok(Credentials { expires: self.aws_clock.by_the_node(read.expires), ..read })
+    }
+
+    fn read_error<E: ProvideErrorMetadata>(
+        &self,
+        error: &SdkError<E, Response>,
+        token: Option<&BearerToken>,
+    ) -> ExchangeError {
+        read_error(self.kind, error, token).with_skew(self.aws_clock.ahead())
     }
 
     /// Assumes the remaining roles, starting from the first one's credentials. If a step fails, the

@@ -3,7 +3,7 @@
 use podrole_identity::{Exchange, RoleArn};
 
 use crate::{
-    exchange::{ErrorKind, ExchangeError, SessionRequest},
+    exchange::{CLOCK_SKEW, ErrorKind, ExchangeError, SessionRequest},
     token::Caller,
 };
 
@@ -22,6 +22,9 @@ pub(super) fn hint(
             format!("EKS has no Pod Identity association for ServiceAccount {service_account}; create one")
         }
         ErrorKind::Request => request_hint(error, session),
+        ErrorKind::Transient if error.code == CLOCK_SKEW => {
+            format!("{}, which rejects its requests; retry in a few seconds, and set that clock", error.message)
+        }
         ErrorKind::Transient => "AWS is not available right now; retry in a few seconds".to_owned(),
         ErrorKind::Agent => "the agent's own AWS credentials or settings do not work; see the agent's log on this node".to_owned(),
     }

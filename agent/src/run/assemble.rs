@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     agent::Agent,
     args::{Args, KeysFrom, PodLiveness},
+    aws_clock::AwsClock,
     clock::Clock,
     cluster::{Cluster, NodesPods},
     config::{AgentConfig, AgentOptions},
@@ -49,7 +50,7 @@ pub(super) async fn agent(
 ) -> anyhow::Result<(Arc<Agent>, Option<Holder>)> {
     let clock = Clock::default();
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await?;
-    let exchange = exchange(args, health, &clock)?;
+    let exchange = exchange(args, health, &clock, &metrics)?;
     let keys = keys(args, &cluster, &clock, health);
     let watched = watched(args, &cluster, &clock, health);
     let liveness = match &watched {
@@ -122,9 +123,11 @@ fn exchange(
     args: &Args,
     health: &Health,
     clock: &Clock,
+    metrics: &Metrics,
 ) -> anyhow::Result<Arc<dyn ExchangeClient>> {
     let region = args.region()?;
-    let clients = HttpClients::with_bundle(args.ca_bundle.as_deref())?;
+    let aws_clock = AwsClock::new(clock.clone(), metrics.clock_skew());
+    let clients = HttpClients::with_bundle(args.ca_bundle.as_deref())?.with_clock(aws_clock);
     let endpoint = |endpoint_url: &Option<String>| Endpoint {
         region: region.to_owned(),
         endpoint_url: endpoint_url.clone(),
@@ -151,7 +154,7 @@ fn exchange(
             let endpoint = endpoint(&args.eks_auth_endpoint_url);
             let source = source();
             let cluster = &args.grant.cluster_name;
-            Arc::new(EksAuth::at(&endpoint, cluster, &clients, source, clock.clone()))
+            Arc::new(EksAuth::at(&endpoint, cluster, &clients, source))
         }
     })
 }

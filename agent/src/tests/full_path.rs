@@ -51,6 +51,16 @@ pub(crate) async fn world_with(
     rules: Rules,
     change: impl FnOnce(&mut AgentOptions),
 ) -> World {
+    world_at(Clock::default(), exchange, rules, change).await
+}
+
+/// The same on a node with this clock.
+pub(crate) async fn world_at(
+    clock: Clock,
+    exchange: impl FnOnce(&FakeSts) -> Arc<dyn ExchangeClient>,
+    rules: Rules,
+    change: impl FnOnce(&mut AgentOptions),
+) -> World {
     podrole_runtime::crypto::install();
     let sts = FakeSts::start().await;
     let exchange = exchange(&sts);
@@ -61,7 +71,6 @@ pub(crate) async fn world_with(
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).await.unwrap();
     let address = server.address();
     let (pods, accounts) = (PodMap::default(), ServiceAccountMap::default());
-    let clock = Clock::default();
     let config = AgentConfig {
         keys: JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
         rules,

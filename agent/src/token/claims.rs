@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
 use serde::Deserialize;
 
-use super::{Caller, Rules, SKEW, TokenError};
+use super::{Caller, Rules, SKEW, TokenError, rules::EARLY};
 use crate::keys::Keys;
 
 #[derive(Deserialize)]
@@ -110,7 +110,7 @@ fn check_times(
         return Err(TokenError::Expired);
     }
     if let Some(begins) = nbf.map(read).transpose()?
-        && begins.duration_since(now) > SKEW
+        && begins.duration_since(now) > EARLY
     {
         return Err(TokenError::NotYet);
     }

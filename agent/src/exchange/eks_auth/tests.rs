@@ -78,8 +78,7 @@ async fn world() -> (World, Eks, Guards) {
     let (eks, (own, _), guards) = (Eks::default(), own(), Guards::default());
     guards.insert("shop".to_owned(), NamespaceFacts::default());
     let endpoint = endpoint(&eks.start().await);
-    let clock = Clock::default();
-    let exchange = EksAuth::at(&endpoint, "shop-1", &HttpClients::default(), own, clock);
+    let exchange = EksAuth::at(&endpoint, "shop-1", &HttpClients::default(), own);
     let known = guards.clone();
     let world = world_with(
         |_| Arc::new(exchange),
