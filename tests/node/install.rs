@@ -222,8 +222,15 @@ pub(crate) async fn plain(stage: &Stage) -> Seen {
     let foreground = ["--cascade=foreground", "--timeout=60s"];
     stage.kubectl(&[&controller[..], &foreground].concat()).await?;
     unregistered(stage).await?;
-    let said =
-        stage.kubectl(&["delete", "-f", path.to_str().unwrap_or_default(), "--wait=false"]).await?;
+    let said = stage
+        .kubectl(&[
+            "delete",
+            "-f",
+            path.to_str().unwrap_or_default(),
+            "--ignore-not-found",
+            "--wait=false",
+        ])
+        .await?;
     Ok(format!(
         "webhook and agent ready, a pod injected; the controller took the registration back; `kubectl delete -f` takes {} objects away",
         said.lines().count()
