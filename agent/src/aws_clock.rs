@@ -93,8 +93,8 @@ impl AwsClock {
             *logged = Some(now);
             tracing::warn!(
                 skew_seconds = ahead.as_secs(),
-                "{}; counting sessions by AWS's clock, set this node's",
-                describe(ahead)
+                difference = describe(ahead),
+                "this node's clock is wrong; counting sessions by AWS's"
             );
         }
     }
