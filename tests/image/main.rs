@@ -104,7 +104,7 @@ fn the_dockerfile_makes_the_same() {
         "manifests/image/rootfs /rootfs",
         "setcap cap_net_bind_service=ep /rootfs/podrole-agent",
         "FROM scratch\nCOPY --from=build /rootfs /\n",
-        &format!("USER {USER}\n"),
+        &format!("USER {USER}:{USER}\n"),
     ] {
         assert!(dockerfile.contains(line), "the Dockerfile lacks {line:?}");
     }
