@@ -15,7 +15,7 @@ mod session;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use podrole_identity::{AssociationList, ServiceAccountRef};
+use podrole_identity::{AssociationList, POD_IDENTITY_AUDIENCE, ServiceAccountRef};
 
 use crate::token::Caller;
 pub use cached::{Cached, WatchSlots};
@@ -52,6 +52,9 @@ fn check_service_account<'a>(
     let own = facts.annotations.audience.as_ref();
     let is_own = |audience: &String| own.is_some_and(|own| own.as_str() == audience);
     if !caller.listed_audience && !caller.audiences.iter().any(is_own) {
+        if caller.audiences.iter().any(|audience| audience == POD_IDENTITY_AUDIENCE) {
+            return Err(ResolveError::PodIdentityToken);
+        }
         let wanted = own.unwrap_or(&sessions.audience).to_string();
         let annotation = sessions.annotation_prefix.key("audience");
         return Err(ResolveError::Audience { wanted, annotation });

@@ -31,6 +31,15 @@ pub(crate) const MODES: [(&str, &[&str]); 12] = [
         ],
     ),
     ("everywhere", &["injection.default=all", "injection.configMap=true"]),
+    (
+        "kops",
+        &[
+            "tokenAudience=amazonaws.com",
+            "injection.default=all",
+            "injection.configMap=true",
+            "injection.configMapNamespace=kube-system",
+        ],
+    ),
     ("cert-manager", &["certificates=cert-manager"]),
     (
         "files",

@@ -155,6 +155,34 @@ async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// EKS's webhook gives pods of its associations tokens that only one exchange takes.
+#[tokio::test]
+async fn nodes_of_eks_and_another_exchange_are_warned_of() -> anyhow::Result<()> {
+    let _one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
+    namespace(&client, "podrole-agent").await?;
+    let nodes = Api::<k8s_openapi::api::core::v1::Node>::all(client);
+    let node = json!({"metadata": {"name": "ip-10-0-0-1.ec2.internal",
+        "labels": {"eks.amazonaws.com/nodegroup": "blue"}}});
+    let node = serde_json::from_value(node)?;
+    const WARNING: &str = "Set exchange=eks-auth and cluster.name, unless you have none.";
+    let eks_auth = ["exchange=eks-auth", "cluster.name=shop"];
+    for (is_there, set, warned) in
+        [(false, &[][..], false), (true, &[][..], true), (true, &eks_auth[..], false)]
+    {
+        if is_there {
+            let _ = nodes.create(&kube::api::PostParams::default(), &node).await;
+        }
+        let installed = release("install", set, &kubeconfig);
+        uninstall(&kubeconfig)?;
+        let text = installed?;
+        ensure!(text.contains(WARNING) == warned, "{is_there} {set:?}: {text}");
+    }
+    nodes.delete("ip-10-0-0-1.ec2.internal", &kube::api::DeleteParams::default()).await?;
+    Ok(())
+}
+
 /// `kubectl apply` of install.yaml is enough; the API server accepts each object unchanged.
 #[tokio::test]
 async fn install_yaml_is_taken_whole() -> anyhow::Result<()> {

@@ -32,6 +32,14 @@ const REFUSED: &[(&str, &[&str])] = &[
         "local.enabled=true,exchange=eks-auth,cluster.name=a",
         &["local.enabled works only with exchange: web-identity", "set exchange=web-identity"],
     ),
+    (
+        "tokenAudience=amazonaws.com,exchange=eks-auth,cluster.name=a",
+        &["tokenAudience is for exchange: web-identity", "remove tokenAudience"],
+    ),
+    (
+        "injection.configMapNamespace=kube-system",
+        &["injection.configMap is false", "set injection.configMap=true"],
+    ),
     ("local.enabled=true,agent.enabled=false", &["through the agent", "set agent.enabled=true"]),
     ("local.upstream=http://moto:5000", &["behind the sandbox", "set local.enabled=true"]),
     ("local.enabled=true,local.autoRoles=false", &["has no roles", "set local.config"]),

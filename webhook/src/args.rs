@@ -136,7 +136,11 @@ pub struct Args {
     )]
     pub watch_config_map: bool,
 
-    /// The webhook's namespace, with its ConfigMap, the Secret of its certificate and its Service
+    /// The namespace of that ConfigMap [default: --namespace]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub config_map_namespace: Option<String>,
+
+    /// The webhook's namespace, with the Secret of its certificate and its Service
     #[arg(long, default_value = "eks", value_name = "NAMESPACE")]
     pub namespace: String,
 

@@ -152,7 +152,8 @@ async fn sources(
     let config_map = args.watch_config_map.then(|| {
         let listed = health.gate("the ConfigMap of roles");
         let (client, reading, metrics) = (client.clone(), reading.clone(), metrics.clone());
-        cluster::watch_config_map(client, &args.namespace, reading, metrics, listed, stop.clone())
+        let namespace = args.config_map_namespace.as_ref().unwrap_or(&args.namespace);
+        cluster::watch_config_map(client, namespace, reading, metrics, listed, stop.clone())
     });
     ConfiguredSources { associations, config_map }
 }

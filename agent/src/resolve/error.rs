@@ -38,6 +38,13 @@ pub enum ResolveError {
         /// The annotation that names an audience.
         annotation: String,
     },
+    /// The token is for an EKS Pod Identity association, and the exchange is another one.
+    #[error(
+        "the token is for EKS Pod Identity, and this agent's exchange is web-identity; to serve EKS's \
+         associations set the chart's exchange=eks-auth and cluster.name (--exchange eks-auth \
+         --cluster-name), otherwise create the pod again in a namespace that podrole handles"
+    )]
+    PodIdentityToken,
     /// A look-up failed.
     #[error("{0}; retry in a few seconds")]
     Lookup(#[from] LookupError),
@@ -70,7 +77,7 @@ impl ResolveError {
             Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => 503,
             Self::ReplacedServiceAccount(_) => 403,
             Self::NoRole { .. } | Self::NoServiceAccount(_) => 404,
-            Self::Audience { .. } => 400,
+            Self::Audience { .. } | Self::PodIdentityToken => 400,
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => 404,
                 DenialReason::NotPermitted { .. } => 403,
@@ -86,7 +93,7 @@ impl ResolveError {
             Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => "TryAgain",
             Self::ReplacedServiceAccount(_) => "ServiceAccountReplaced",
             Self::NoRole { .. } | Self::NoServiceAccount(_) => "NoRole",
-            Self::Audience { .. } => "InvalidToken",
+            Self::Audience { .. } | Self::PodIdentityToken => "InvalidToken",
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => "NoRole",
                 DenialReason::NotPermitted { .. } => "RoleNotPermitted",
@@ -109,7 +116,8 @@ impl ResolveError {
             Self::NoRole { .. }
             | Self::NoServiceAccount(_)
             | Self::ReplacedServiceAccount(_)
-            | Self::Audience { .. } => "service_account",
+            | Self::Audience { .. }
+            | Self::PodIdentityToken => "service_account",
         }
     }
 }

@@ -33,6 +33,12 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and (eq $values.exchange "eks-auth") (not $values.cluster.name) }}
 {{- fail "\n\nexchange: eks-auth calls EKS Auth with the cluster's name: set cluster.name" }}
 {{- end }}
+{{- if and $values.tokenAudience (ne $values.exchange "web-identity") }}
+{{- fail (printf "\n\ntokenAudience is for exchange: web-identity, and %s takes tokens of its own audience only: remove tokenAudience" $values.exchange) }}
+{{- end }}
+{{- if and $values.injection.configMapNamespace (not $values.injection.configMap) }}
+{{- fail "\n\ninjection.configMapNamespace is where the ConfigMap pod-identity-webhook is, and injection.configMap is false: set injection.configMap=true" }}
+{{- end }}
 {{- if and $values.local.enabled (ne $values.exchange "web-identity") }}
 {{- fail (printf "\n\nlocal.enabled works only with exchange: web-identity, and exchange is %s: set exchange=web-identity or local.enabled=false" $values.exchange) }}
 {{- end }}

@@ -33,6 +33,9 @@ agent.allowAnnotationRoles: anyone who may write a ServiceAccount in a namespace
 {{- if and (eq $values.exchange "web-identity") $values.associations }}
 exchange: web-identity with associations: IAM must trust the cluster's OIDC issuer for their roles too.
 {{- end }}
+{{- if and $values.agent.enabled (ne $values.exchange "eks-auth") (include "podrole.isEks" . | trim) }}
+the nodes are EKS's, and exchange is {{ $values.exchange }}: the agent rejects pods of EKS Pod Identity associations. Set exchange=eks-auth and cluster.name, unless you have none.
+{{- end }}
 {{- with include "podrole.foreign" . }}
 {{ . }}
 {{- end }}
@@ -41,6 +44,15 @@ exchange: web-identity with associations: IAM must trust the cluster's OIDC issu
 {{- define "podrole.isRestricted" -}}
 {{- $namespace := lookup "v1" "Namespace" "" .Release.Namespace -}}
 {{- dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (default dict $namespace) }}
+{{- end }}
+
+{{/* Whether a node has a label of EKS; nothing without a cluster. */}}
+{{- define "podrole.isEks" -}}
+{{- range (default list (lookup "v1" "Node" "" "").items) }}
+{{- range $key, $value := (default dict .metadata.labels) }}
+{{- if hasPrefix "eks.amazonaws.com/" $key }}true{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Other webhooks in this cluster that inject credentials, one line each; nothing without a cluster. */}}

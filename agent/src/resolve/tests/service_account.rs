@@ -73,6 +73,16 @@ fn another_audience_must_be_the_service_accounts_own() {
 }
 
 #[test]
+fn a_token_for_eks_pod_identity_says_which_exchange_serves_it() {
+    let mut caller = caller();
+    caller.listed_audience = false;
+    caller.audiences = vec!["pods.eks.amazonaws.com".to_owned()];
+    let error = check_as(&caller, Some(&facts(&[("role-arn", ROLE)]))).unwrap_err();
+    assert_eq!((&error, error.status()), (&ResolveError::PodIdentityToken, 400));
+    assert!(error.to_string().contains("exchange=eks-auth"), "{error}");
+}
+
+#[test]
 fn a_name_with_the_pod_in_it_is_a_session_for_each_pod() {
     let mut sessions = sessions(Exchange::WebIdentity);
     sessions.session_name = "{pod.name}".parse().unwrap();

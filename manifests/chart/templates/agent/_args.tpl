@@ -7,6 +7,9 @@
 {{- range .Values.agent.issuers }}
 --issuer={{ . }}
 {{- end }}
+{{- with .Values.tokenAudience }}
+--audience={{ . }}
+{{- end }}
 --verify-peer={{ .Values.agent.verifyPeer }}
 --rejected-tokens-per-second={{ int .Values.agent.rejectedTokensPerSecond }}
 {{- if .Values.agent.mountCgroups }}

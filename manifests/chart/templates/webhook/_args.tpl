@@ -37,5 +37,12 @@
 {{- end }}
 {{- if .Values.injection.configMap }}
 --watch-config-map=true
+{{- with .Values.injection.configMapNamespace }}
+--config-map-namespace={{ . }}
+{{- end }}
+{{- end }}
+{{- with .Values.tokenAudience }}
+--token-audience={{ . }}
+--container-credentials-audience={{ . }}
 {{- end }}
 {{- end }}
