@@ -265,7 +265,7 @@ impl Agent {
         let Some(owner) = owner.filter(|_| holder == AddressHolder::Node) else {
             return (holder, true);
         };
-        let is_known = |uid: &String| *uid == caller.pod_uid || pods.is_live(uid);
+        let is_known = |uid: &String| *uid == caller.pod_uid || pods.is_known(uid);
         match owner.pod_uid(peer).await.filter(is_known) {
             Some(uid) => (AddressHolder::Pod(uid), false),
             None => (holder, false),

@@ -42,8 +42,8 @@ pub trait Pods: Send + Sync + 'static {
         AddressHolder::Unknown
     }
 
-    /// Whether a pod of this UID is known to live on this node.
-    fn is_live(&self, _: &str) -> bool {
+    /// Whether a pod of this UID is known, also if it is about to end: its processes can outlive that for a while.
+    fn is_known(&self, _: &str) -> bool {
         false
     }
 
@@ -128,10 +128,10 @@ impl NodePods {
         self.pods.holder(address).or_this_node(address)
     }
 
-    /// Whether a pod of this UID is known to live on this node.
+    /// Whether a pod of this UID is known, also if it is about to end.
     #[must_use]
-    pub fn is_live(&self, uid: &str) -> bool {
-        self.pods.is_live(uid)
+    pub fn is_known(&self, uid: &str) -> bool {
+        self.pods.is_known(uid)
     }
 }
 
@@ -237,8 +237,8 @@ impl Pods for PodMap {
         AddressHolder::among(self.lock().pods.values().cloned(), address)
     }
 
-    fn is_live(&self, uid: &str) -> bool {
-        self.lock().pods.get(uid).is_some_and(PodFacts::is_live)
+    fn is_known(&self, uid: &str) -> bool {
+        self.lock().pods.contains_key(uid)
     }
 
     fn changes(&self) -> Option<u64> {

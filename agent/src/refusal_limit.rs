@@ -91,7 +91,9 @@ impl RefusalLimit {
     ) {
         let peer = peer.to_canonical();
         let per_second = self.0.per_second;
-        let counts = matches!(refusal, Refusal::Token(_)) && per_second > 0.0;
+        // A token whose key is not known yet is not a bad one.
+        let bad = matches!(refusal, Refusal::Token(_)) && refusal.is_final();
+        let counts = bad && per_second > 0.0;
         if !counts || peer.is_loopback() || is_local(peer) {
             return;
         }
@@ -142,6 +144,8 @@ mod tests {
     fn other_refusals_and_addresses_of_the_node_do_not_count() {
         let limit = RefusalLimit::per_second(20);
         assert!(!refusals(&limit, "10.1.2.3", 1000, &Refusal::StillFetching));
+        let pending = Refusal::from(VerifyError::KeyPending);
+        assert!(!refusals(&limit, "10.1.2.3", 1000, &pending));
         for own in ["127.0.0.1", "127.9.9.9", "::1", "169.254.170.23"] {
             assert!(!refusals(&limit, own, 1000, &bad()), "{own}");
         }

@@ -12,7 +12,7 @@
 
 use std::{fmt, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Authority, MintError};
@@ -41,6 +41,10 @@ impl Default for Lifetimes {
         }
     }
 }
+
+/// How far in the future a CA may have been minted: another replica's clock may be ahead a little. A certificate
+/// begins before its minting by as much.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// A CA with its key, as stored in the Secret. `Debug` omits the key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +118,11 @@ impl CaBundle {
         let past = |since, life: Duration| age(since).is_ok_and(|age| age >= life);
         // A leaf signed just before the retirement is valid for a whole leaf lifetime.
         let previous = self.previous.as_ref().map(|previous| previous.retired);
+        // Minted while this node's clock was ahead: API servers reject it until its beginning, and its age would not grow.
+        let newest = self.next.as_ref().unwrap_or(&self.current);
+        if newest.minted.duration_since(now) > AHEAD {
+            return RotationStep::Stage;
+        }
         match (&self.next, previous) {
             (_, Some(retired)) if past(retired, lifetimes.leaf + lifetimes.published) => {
                 RotationStep::Drop
@@ -208,6 +217,18 @@ mod tests {
 
     fn count(ca_bundle: &CaBundle) -> usize {
         ca_bundle.to_pem().matches("BEGIN CERTIFICATE").count()
+    }
+
+    #[test]
+    fn a_ca_that_was_minted_in_the_future_is_replaced() {
+        let (now, later) = (at(0), at(3600));
+        let ca_bundle = CaBundle::mint(later, &LIFETIMES).unwrap();
+        assert_eq!(ca_bundle.due(now, &LIFETIMES), RotationStep::Stage);
+        let staged = ca_bundle.step(RotationStep::Stage, now, &LIFETIMES).unwrap();
+        assert_eq!(staged.due(now, &LIFETIMES), RotationStep::Nothing);
+        assert_eq!(staged.due(at(60), &LIFETIMES), RotationStep::Promote);
+        let again = staged.step(RotationStep::Stage, later, &LIFETIMES).unwrap();
+        assert_eq!(again.due(now, &LIFETIMES), RotationStep::Stage, "the staged one, too");
     }
 
     #[test]

@@ -175,8 +175,8 @@ async fn nodes_of_eks_and_another_exchange_are_warned_of() -> anyhow::Result<()>
             let _ = nodes.create(&kube::api::PostParams::default(), &node).await;
         }
         let installed = release("install", set, &kubeconfig);
-        uninstall(&kubeconfig)?;
         let text = installed?;
+        uninstall(&kubeconfig)?;
         ensure!(text.contains(WARNING) == warned, "{is_there} {set:?}: {text}");
     }
     nodes.delete("ip-10-0-0-1.ec2.internal", &kube::api::DeleteParams::default()).await?;

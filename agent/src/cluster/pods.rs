@@ -229,8 +229,8 @@ impl Pods for WatchedPods {
         AddressHolder::among(self.store.state().iter().map(|pod| facts(pod)), address)
     }
 
-    fn is_live(&self, uid: &str) -> bool {
-        self.store.state().iter().any(|pod| running::uid(pod) == uid && facts(pod).is_live())
+    fn is_known(&self, uid: &str) -> bool {
+        self.store.state().iter().any(|pod| running::uid(pod) == uid)
     }
 
     fn in_order(&self) -> bool {

@@ -1,10 +1,13 @@
 //! Credentials as they are cached.
 
 use axum::body::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use podrole_identity::RoleArn;
 
 use crate::{answer, exchange::Credentials};
+
+/// How far a clock may be set back without consequence.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(10);
 
 /// Credentials as the body that is sent, which is built once and wiped at the end.
 pub struct CachedCredentials {
@@ -32,6 +35,12 @@ impl CachedCredentials {
             role: credentials.role,
             session_name: credentials.session_name,
         }
+    }
+
+    /// Whether they were not fetched in the future. If they were, the clock was set back, and their end, which was
+    /// translated to it, is later than AWS's.
+    pub(super) fn is_of_this_clock(&self, now: Timestamp) -> bool {
+        self.issued.duration_since(now) <= SET_BACK
     }
 
     /// Their size in memory, approximately.

@@ -111,6 +111,6 @@ impl EntrySnapshot {
             return None;
         }
         entry.touch(now);
-        self.credentials.upgrade()
+        self.credentials.upgrade().filter(|it| it.is_of_this_clock(now))
     }
 }

@@ -39,11 +39,28 @@ impl CachedError {
 
     /// The error, until its time is over.
     pub(super) fn get(&self, now: Timestamp) -> Option<Arc<ExchangeError>> {
-        (now < self.until).then(|| Arc::clone(&self.error))
+        // A clock that was set back must not make it last longer.
+        let left = self.until.duration_since(now);
+        (left.is_positive() && left <= self.ttl).then(|| Arc::clone(&self.error))
     }
 
     /// Whether another error has the same code.
     pub(super) fn is_like(&self, other: &ExchangeError) -> bool {
         self.error.code == other.code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture::at;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_error_last_longer() {
+        let error = Arc::new(ExchangeError::transient("Code", "text"));
+        let cached = CachedError::new(None, &error, at(0));
+        assert!(cached.get(at(1)).is_some() && cached.get(at(2)).is_none());
+        assert!(cached.get(at(-1)).is_none());
+        assert!(CachedError::transient(None, &error, at(0)).get(at(-7200)).is_none());
     }
 }

@@ -277,7 +277,8 @@ impl State {
     /// The credentials, if they live long enough to be served.
     fn usable(&self, now: Timestamp) -> Option<Arc<CachedCredentials>> {
         let credentials = self.credentials.as_ref();
-        credentials.filter(|it| it.expires.duration_since(now) > LAST_SECONDS).cloned()
+        let lasts = |it: &&Arc<CachedCredentials>| it.expires.duration_since(now) > LAST_SECONDS;
+        credentials.filter(lasts).filter(|it| it.is_of_this_clock(now)).cloned()
     }
 
     fn token_error(&self, token: &TokenHash, now: Timestamp) -> Option<Arc<ExchangeError>> {

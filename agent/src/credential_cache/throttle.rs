@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::schedule::pause_after_throttling;
 use crate::sync::Mutex;
 
+/// The longest pause.
+const LONGEST: SignedDuration = SignedDuration::from_secs(30);
+
 /// The pause of refreshes. They can wait: what they replace is valid for more than half its life.
 #[derive(Default)]
 pub(super) struct Throttle(Mutex<Pause>);
@@ -38,7 +41,9 @@ impl Throttle {
     /// How long refreshes still have to wait.
     pub(super) fn remaining(&self, now: Timestamp) -> Option<SignedDuration> {
         let until = self.0.lock().unwrap_or_else(PoisonError::into_inner).until;
-        (now < until).then(|| until.duration_since(now))
+        // A clock that was set back must not make it last longer.
+        let left = until.duration_since(now).min(LONGEST);
+        left.is_positive().then_some(left)
     }
 }
 

@@ -34,6 +34,11 @@ pub fn inherit(path: &Path, token: &Path, agreement: &Agreement) -> Inheritance 
     match try_inherit(path, token, agreement) {
         Ok(Answer::Sockets(listeners)) => Inheritance::Sockets(listeners),
         Ok(Answer::Refused(reason)) => Inheritance::Refused(reason),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
+            Inheritance::Refused("it did not answer within 10 s".to_owned())
+        }
         Err(error) => {
             tracing::debug!(%error, "could not inherit sockets from a predecessor; binding new ones");
             Inheritance::None

@@ -32,7 +32,7 @@ struct CachedKeys {
     source: KeySource,
     clock: Clock,
     current: ArcSwap<Keys>,
-    /// When the source was asked last. Locked while it is asked, so that callers share the answer.
+    /// When the source was asked last, by [`Clock::steady`]. Locked while it is asked, so that callers share the answer.
     asked: Mutex<Timestamp>,
     /// How often a fetch found a key or an issuer withdrawn.
     withdrawals: AtomicU64,
@@ -168,7 +168,7 @@ impl JwksCache {
 impl CachedKeys {
     async fn refetch(&self) -> Result<(), KeysError> {
         let mut asked = self.asked.lock().await;
-        let now = self.clock.now();
+        let now = self.clock.steady();
         if now.duration_since(*asked) < BETWEEN_FETCHES {
             return Ok(());
         }

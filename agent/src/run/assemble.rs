@@ -32,7 +32,7 @@ use crate::{
     peer::PeerCheck,
     refusal_limit::RefusalLimit,
     resolve::{Cached, Lookup, NamespaceFacts, Sessions, WatchSlots},
-    socket_owner::{KernelSocketOwner, SocketOwner},
+    socket_owner::SocketOwner,
     token::Rules,
 };
 
@@ -104,7 +104,7 @@ fn holder(args: &Args, keys: &JwksCache, liveness: &Liveness, clock: &Clock) -> 
 #[cfg(target_os = "linux")]
 fn socket_owner(args: &Args, servers: Vec<SocketAddr>) -> Option<Arc<dyn SocketOwner>> {
     let cgroups = args.cgroups.as_deref()?;
-    let Some(owner) = KernelSocketOwner::new(cgroups, servers) else {
+    let Some(owner) = crate::socket_owner::KernelSocketOwner::new(cgroups, servers) else {
         tracing::info!(
             cgroups = %cgroups.display(),
             "no cgroup v2 is mounted there; pods on the host's network cannot be distinguished"

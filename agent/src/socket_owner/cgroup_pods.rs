@@ -68,7 +68,7 @@ impl CgroupPods {
         }
         *last = Some(Instant::now());
         let (root, wanted) = (self.root.clone(), std::mem::take(&mut self.lock().wanted));
-        if let Ok(pods) = spawn_blocking(move || cgroup_tree::read(&root)).await {
+        if let Ok(Some(pods)) = spawn_blocking(move || cgroup_tree::read(&root)).await {
             self.lock().update(pods, wanted);
         }
     }

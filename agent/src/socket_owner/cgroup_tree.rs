@@ -1,6 +1,8 @@
 //! Reads the cgroups of a node's pods.
 
-use std::{collections::HashMap, fs, os::unix::fs::DirEntryExt as _, path::Path, sync::Arc};
+use std::{
+    collections::HashMap, fs, io::ErrorKind, os::unix::fs::DirEntryExt as _, path::Path, sync::Arc,
+};
 
 use super::cgroup_path::Place;
 
@@ -10,13 +12,21 @@ pub(super) type PodCgroups = HashMap<u64, Arc<str>>;
 /// The most directories that are read at once. A node of 250 pods has some 2,000.
 const MAX_DIRECTORIES: usize = 32_768;
 
-/// All cgroups of pods below `root`. A directory that cannot be read is passed over: its pod has ended.
-pub(super) fn read(root: &Path) -> PodCgroups {
+/// All cgroups of pods below `root`, or `None` if not all could be read: a part of them would make others look like
+/// those of no pod. A directory that is no longer there is passed over: its pod has ended.
+pub(super) fn read(root: &Path) -> Option<PodCgroups> {
     let mut found = PodCgroups::new();
     let mut open = vec![(root.to_owned(), Place::Root)];
     let mut left = MAX_DIRECTORIES;
     while let Some((dir, place)) = open.pop() {
-        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries.flatten(),
+            Err(error) if error.kind() == ErrorKind::NotFound && place != Place::Root => continue,
+            Err(error) => {
+                tracing::warn!(%error, "could not read the cgroups of this node's pods; retrying");
+                return None;
+            }
+        };
         for entry in entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir())) {
             let child = entry.file_name().to_str().and_then(|name| place.child(name));
             let Some(child) = child else { continue };
@@ -24,7 +34,7 @@ pub(super) fn read(root: &Path) -> PodCgroups {
                 tracing::warn!(
                     "could not read all cgroups of this node's pods; there are too many"
                 );
-                return found;
+                return None;
             }
             left -= 1;
             if let Place::Pod(uid) = &child {
@@ -33,7 +43,7 @@ pub(super) fn read(root: &Path) -> PodCgroups {
             open.push((entry.path(), child));
         }
     }
-    found
+    Some(found)
 }
 
 #[cfg(test)]
@@ -53,11 +63,11 @@ mod tests {
         let (class, host) = (make("kubepods/besteffort"), make("system.slice/podc"));
         fs::write(root.path().join("kubepods/podfile"), "").unwrap();
         std::os::unix::fs::symlink("podb", root.path().join("kubepods/podlink")).unwrap();
-        let found = read(root.path());
+        let found = read(root.path()).unwrap();
         assert_eq!(found.get(&container).map(|uid| &**uid), Some("a"));
         assert_eq!(found.get(&other).map(|uid| &**uid), Some("b"));
         assert!(!found.contains_key(&class) && !found.contains_key(&host));
         assert_eq!(found.len(), 4);
-        assert!(read(&root.path().join("none")).is_empty());
+        assert!(read(&root.path().join("none")).is_none(), "it is not known that there is none");
     }
 }

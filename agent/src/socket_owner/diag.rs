@@ -1,6 +1,10 @@
 //! Asks the kernel for a socket by its two addresses (`sock_diag(7)`), which any user may.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::{IpAddr, SocketAddr},
+};
 
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, Nla as _};
 use netlink_packet_sock_diag::{
@@ -12,6 +16,8 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIA
 
 /// The attribute with the cgroup's number (`INET_DIAG_CGROUP_ID` of linux/inet_diag.h), since Linux 5.9.
 const CGROUP_ID: u16 = 21;
+/// How many devices a client's socket is looked for on.
+const MAX_DEVICES: usize = 64;
 /// The kernel's port.
 const KERNEL: u32 = 0;
 /// Do not wait for an answer: it is there when the question has been sent.
@@ -23,10 +29,33 @@ const ANSWER_BYTES: usize = 4096;
 /// `None` if there is no such socket in this network namespace.
 pub(super) fn cgroup(client: SocketAddr, server: SocketAddr) -> Option<u64> {
     let id = socket_id(client, server)?;
-    let answer = ask(&id).inspect_err(|error| {
-        tracing::debug!(%error, "could not ask the kernel for a client's socket");
-    });
-    cgroup_of(&answer.ok()?, &id)
+    // A socket that is bound to a device, which any process may do, is found by that device alone.
+    let devices = std::iter::once(0).chain(devices());
+    devices.take(MAX_DEVICES).find_map(|interface_id| {
+        let id = SocketId { interface_id, ..id.clone() };
+        let answer = ask(&id).inspect_err(|error| {
+            tracing::debug!(%error, "could not ask the kernel for a client's socket");
+        });
+        cgroup_of(&answer.ok()?, &id)
+    })
+}
+
+/// The indexes of the node's network devices, `lo` and the agent's own first: only they lead to the agent's addresses.
+fn devices() -> impl Iterator<Item = u32> {
+    let listed = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let mut listed: Vec<_> = listed.map(|entry| (rank(&entry.file_name()), entry.path())).collect();
+    listed.sort();
+    listed
+        .into_iter()
+        .filter_map(|(_, path)| fs::read_to_string(path.join("ifindex")).ok()?.trim().parse().ok())
+}
+
+fn rank(device: &OsStr) -> u8 {
+    match device.to_str() {
+        Some("lo") => 0,
+        Some("podrole0") => 1,
+        _ => 2,
+    }
 }
 
 fn socket_id(client: SocketAddr, server: SocketAddr) -> Option<SocketId> {
@@ -78,7 +107,12 @@ fn cgroup_of(answer: &[u8], id: &SocketId) -> Option<u64> {
     let found = header.socket_id;
     // If no connection has the addresses, the kernel answers with a listener on the client's port.
     let addresses = |id: &SocketId| -> [(IpAddr, u16); 2] {
-        [(id.source_address, id.source_port), (id.destination_address, id.destination_port)]
+        // A socket for IPv6 that is connected to an IPv4 address has mapped ones.
+        let canonical = |address: IpAddr| address.to_canonical();
+        [
+            (canonical(id.source_address), id.source_port),
+            (canonical(id.destination_address), id.destination_port),
+        ]
     };
     if addresses(&found) != addresses(id) {
         return None;

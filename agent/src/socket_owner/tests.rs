@@ -9,6 +9,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use socket2::{Domain, Socket, Type};
+
 use super::*;
 
 /// Where this machine has its cgroups of v2; beside those of v1, too.
@@ -46,6 +48,22 @@ fn the_kernel_names_the_cgroup_of_the_clients_socket() {
     }
     let (v4, v6) = ("127.0.0.1:1".parse().unwrap(), "[::1]:1".parse().unwrap());
     assert_eq!(diag::cgroup(v4, v6), None);
+}
+
+/// Any process may use either to look different.
+#[test]
+fn a_mapped_address_and_a_device_hide_no_client() {
+    let (listener, own) = (TcpListener::bind("127.0.0.1:0").unwrap(), Some(own_cgroup()));
+    let server = listener.local_addr().unwrap();
+    let mapped = format!("[::ffff:127.0.0.1]:{}", server.port());
+    let stream = TcpStream::connect(&mapped).unwrap();
+    let client = SocketAddr::from(([127, 0, 0, 1], stream.local_addr().unwrap().port()));
+    assert_eq!(diag::cgroup(client, server), own, "a socket for IPv6");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind_device(Some(b"lo")).unwrap();
+    socket.connect(&server.into()).unwrap();
+    let client = socket.local_addr().unwrap().as_socket().unwrap();
+    assert_eq!(diag::cgroup(client, server), own, "a socket that is bound to a device");
 }
 
 /// A process in a pod's cgroup below `root`, which has connected to `server`.

@@ -63,6 +63,18 @@ async fn a_session_ends_an_hour_from_now_by_the_nodes_clock() {
     }
 }
 
+/// What was translated to a clock that was ahead ends too late by the right one.
+#[tokio::test]
+async fn a_session_is_fetched_anew_when_the_clock_was_set_back() {
+    let (world, _, jumped) = node(2 * 3600).await;
+    let token = token();
+    for (hours, calls) in [(0, 1), (0, 1), (-2, 2)] {
+        jumped.fetch_add(hours * 3600, SeqCst);
+        assert_eq!(world.ask(&token).await.0, 200);
+        assert_eq!(world.sts.calls(), calls, "{hours} h");
+    }
+}
+
 /// The fast path and the cache compare times of the node's clock, whatever AWS's shows.
 #[tokio::test]
 async fn a_session_is_fetched_anew_when_it_has_ended() {

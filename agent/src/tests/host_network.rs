@@ -66,7 +66,7 @@ async fn another_pod_at_the_nodes_address_is_refused_and_what_is_not_known_is_as
             (None, 200),
             (Some("pod-uid"), 200),
             (Some("another"), 403),
-            (Some("ended"), 200),
+            (Some("ended"), 403),
             (Some("never-seen"), 200),
         ] {
             sockets.0.lock().unwrap().0 = owner;
