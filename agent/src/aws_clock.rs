@@ -2,7 +2,7 @@
 //! virtual machine that was suspended), and AWS says when a session ends by its own clock.
 //!
 //! The header `Date` of an answer has whole seconds and is as old as the answer's way took, so
-//! differences below [`TOLERATED`] count as none.
+//! differences below 10 s count as none.
 
 use std::{
     sync::{

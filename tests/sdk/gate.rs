@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     Answer(u16, &'static str),
     /// The right answer, so much later.
     Late(Duration),
+    /// The answer of an STS whose clock is so many seconds ahead.
+    Ahead(i64),
     /// No answer ever.
     Stalled,
     /// The agent's right answer, but that its credentials end in 5 s.
@@ -148,6 +150,13 @@ async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Respons
         Some(Fault::Answer(status, code)) => refusal(status, code),
         Some(Fault::Late(delay)) => {
             sleep(delay).await;
+            next.run(request).await
+        }
+        Some(Fault::Ahead(seconds)) => {
+            let mut request = request;
+            if let Ok(skew) = HeaderValue::from_str(&format!("clockSkew={seconds}s")) {
+                request.headers_mut().insert("x-podrole-fault", skew);
+            }
             next.run(request).await
         }
         Some(Fault::Stalled) => std::future::pending().await,

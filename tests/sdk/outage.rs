@@ -109,6 +109,30 @@ async fn a13_a_slower_sts_is_asked_once_while_the_sdk_asks_again() {
     .await;
 }
 
+/// The API server and STS have the right time, and the node, its agent and the SDK another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a26_a_nodes_clock_may_be_wrong_by_hours() {
+    for (name, ahead) in [("3 h behind", 3 * 3600), ("2 h ahead", -2 * 3600)] {
+        row(&format!("A26 a node {name}"), async |sdk, stage| {
+            stage.sts.spoil_all(Fault::Ahead(ahead));
+            let pod = stage.pod(Way::Container, &stage.token_of_another_clock(ahead)?)?;
+            let used = sdk.once(&CALLER, &pod.variables).await?;
+            let (asked, sts) = (stage.agent.requests(), stage.sts.requests());
+            // GetCallerIdentity has the node's clock here. By one that is ahead the session has ended;
+            // that it was sent shows that the SDK takes it for good.
+            let code = used.error.as_ref().and_then(|error| error.code.clone());
+            let code = code.or(used.error.as_ref().map(|error| error.message.clone()));
+            let sent = used.arn == Some(Way::Container.arn())
+                || ahead < 0 && code.is_some_and(|code| code.contains("ExpiredToken"));
+            let right = sent && (asked, sts) == (1, 1);
+            Ok(Outcome::of(right, || {
+                format!("{used:?}; the agent was asked {asked}, STS {sts} times")
+            }))
+        })
+        .await;
+    }
+}
+
 /// A thousand at once, and nothing of them is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a14_a_stalled_sts_blocks_no_caller() {

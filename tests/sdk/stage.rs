@@ -148,6 +148,12 @@ impl Stage {
         mint(&self.issuer, account, "sts.amazonaws.com", now())
     }
 
+    /// A kubelet's token of a day, made by a clock that is so many seconds ahead.
+    pub(crate) fn token_of_another_clock(&self, ahead: i64) -> anyhow::Result<String> {
+        let at = now() + SignedDuration::from_secs(ahead);
+        mint_for(&self.issuer, APP, "sts.amazonaws.com", at, 86_400)
+    }
+
     /// Where a pod asks the agent.
     pub(crate) fn uri(&self) -> String {
         format!("http://{}{CREDENTIALS_PATH}", self.agent_address)
@@ -243,11 +249,21 @@ pub(crate) fn mint(
     audience: &str,
     at: Timestamp,
 ) -> anyhow::Result<String> {
+    mint_for(issuer, account, audience, at, 3600)
+}
+
+fn mint_for(
+    issuer: &Issuer,
+    account: &str,
+    audience: &str,
+    at: Timestamp,
+    seconds: u32,
+) -> anyhow::Result<String> {
     let request = TokenRequest {
         service_account: account.parse()?,
         service_account_uid: uid(account),
         audiences: vec![audience.parse()?],
-        expiration_seconds: 3600,
+        expiration_seconds: seconds,
         pod: Some(PodRef { name: "app-1".to_owned(), uid: "pod-uid".to_owned() }),
         node: None,
     };
