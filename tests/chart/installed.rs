@@ -167,9 +167,9 @@ async fn nodes_of_eks_and_another_exchange_are_warned_of() -> anyhow::Result<()>
         "labels": {"eks.amazonaws.com/nodegroup": "blue"}}});
     let node = serde_json::from_value(node)?;
     const WARNING: &str = "Set exchange=eks-auth and cluster.name, unless you have none.";
-    let eks_auth = ["exchange=eks-auth", "cluster.name=shop"];
+    let eks_auth = ["agent.createNamespace=false", "exchange=eks-auth", "cluster.name=shop"];
     for (is_there, set, warned) in
-        [(false, &[][..], false), (true, &[][..], true), (true, &eks_auth[..], false)]
+        [(false, &eks_auth[..1], false), (true, &eks_auth[..1], true), (true, &eks_auth[..], false)]
     {
         if is_there {
             let _ = nodes.create(&kube::api::PostParams::default(), &node).await;
