@@ -124,7 +124,8 @@ async fn a26_a_nodes_clock_may_be_wrong_by_hours() {
             let code = code.or(used.error.as_ref().map(|error| error.message.clone()));
             let sent = used.arn == Some(Way::Container.arn())
                 || ahead < 0 && code.is_some_and(|code| code.contains("ExpiredToken"));
-            let right = sent && (asked, sts) == (1, 1);
+            // Go's first SDK asks again for what STS calls expired.
+            let right = sent && asked >= 1 && sts == 1;
             Ok(Outcome::of(right, || {
                 format!("{used:?}; the agent was asked {asked}, STS {sts} times")
             }))
