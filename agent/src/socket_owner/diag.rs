@@ -17,7 +17,7 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIA
 /// The attribute with the cgroup's number (`INET_DIAG_CGROUP_ID` of linux/inet_diag.h), since Linux 5.9.
 const CGROUP_ID: u16 = 21;
 /// How many devices a client's socket is looked for on.
-const MAX_DEVICES: usize = 64;
+const MAX_DEVICES: usize = 63;
 /// The kernel's port.
 const KERNEL: u32 = 0;
 /// Do not wait for an answer: it is there when the question has been sent.
@@ -29,15 +29,18 @@ const ANSWER_BYTES: usize = 4096;
 /// `None` if there is no such socket in this network namespace.
 pub(super) fn cgroup(client: SocketAddr, server: SocketAddr) -> Option<u64> {
     let id = socket_id(client, server)?;
-    // A socket that is bound to a device, which any process may do, is found by that device alone.
-    let devices = std::iter::once(0).chain(devices());
-    devices.take(MAX_DEVICES).find_map(|interface_id| {
-        let id = SocketId { interface_id, ..id.clone() };
-        let answer = ask(&id).inspect_err(|error| {
-            tracing::debug!(%error, "could not ask the kernel for a client's socket");
-        });
-        cgroup_of(&answer.ok()?, &id)
-    })
+    // A socket that is bound to a device, which any process may do, is found by that device alone. The devices are
+    // listed for such a socket only.
+    cgroup_at(&id, 0)
+        .or_else(|| devices().take(MAX_DEVICES).find_map(|device| cgroup_at(&id, device)))
+}
+
+fn cgroup_at(id: &SocketId, interface_id: u32) -> Option<u64> {
+    let id = SocketId { interface_id, ..id.clone() };
+    let answer = ask(&id).inspect_err(|error| {
+        tracing::debug!(%error, "could not ask the kernel for a client's socket");
+    });
+    cgroup_of(&answer.ok()?, &id)
 }
 
 /// The indexes of the node's network devices, `lo` and the agent's own first: only they lead to the agent's addresses.
