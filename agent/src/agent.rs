@@ -239,7 +239,7 @@ impl Agent {
             return Ok(true);
         }
         let (holder, is_certain) = self.holder(peer, pods, caller).await;
-        let verdict = peers.check(address, || holder, caller, pod);
+        let verdict = peers.check(address, &holder, caller, pod);
         if verdict != PeerVerdict::Accepted {
             self.metrics.foreign_peer();
             self.log_foreign_peer(caller, address, verdict);

@@ -91,10 +91,13 @@ impl Holds {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut held = self.holds.lock();
-        if let Some(count) = held.get_mut(&self.holder) {
+        let left = held.get_mut(&self.holder).map(|count| {
             *count -= 1;
+            *count
+        });
+        if left == Some(0) {
+            held.remove(&self.holder);
         }
-        held.retain(|_, count| *count > 0);
         self.holds.gauge.dec();
     }
 }

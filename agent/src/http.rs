@@ -108,7 +108,8 @@ impl Answerer for CredentialsService {
 #[must_use]
 pub fn limits(connections_per_peer: usize) -> Limits {
     Limits {
-        // A pod may have a thousand workers that connect at once; a connection costs 10 kB.
+        // A pod may have a thousand workers that connect at once; a silent one costs 2.5 kB,
+        // and up to 22 kB once a byte has come (both ends, in a debug build).
         connections: 5120,
         // More than is accepted, so that a head that is a little too long gets its error in JSON.
         head_bytes: 32 * 1024,

@@ -47,35 +47,32 @@ pub enum PeerVerdict {
 }
 
 impl PeerCheck {
-    /// Compares the address of a request with `caller`'s pod. `holder` looks up who has the address, which most requests
-    /// do not need: they come from their pod's own.
+    /// Compares the address of a request with `caller`'s pod, if [`Self::accepts_address`] has not decided. `holder` has
+    /// the address.
     #[must_use]
     pub fn check(
         &self,
         peer: IpAddr,
-        holder: impl FnOnce() -> AddressHolder,
+        holder: &AddressHolder,
         caller: &Caller,
         pod: Option<&PodFacts>,
     ) -> PeerVerdict {
-        if self.accepts_address(peer, caller, pod) {
-            return PeerVerdict::Accepted;
-        }
-        let holder = holder();
-        if self.may_have(peer, pod, &holder, caller) {
+        if self.may_have(peer, pod, holder, caller) {
             return PeerVerdict::Accepted;
         }
         match self.mode {
             VerifyPeer::Off | VerifyPeer::Warn => PeerVerdict::Suspicious,
-            VerifyPeer::Auto if holder == AddressHolder::Node => PeerVerdict::Suspicious,
+            VerifyPeer::Auto if *holder == AddressHolder::Node => PeerVerdict::Suspicious,
             // The pod's own address may have changed: its sandbox was made again.
-            VerifyPeer::Auto | VerifyPeer::Enforce if holder == AddressHolder::Unknown => {
+            VerifyPeer::Auto | VerifyPeer::Enforce if *holder == AddressHolder::Unknown => {
                 PeerVerdict::Unproven
             }
             VerifyPeer::Auto | VerifyPeer::Enforce => PeerVerdict::Refused,
         }
     }
 
-    /// Whether the address alone decides: it is the pod's own, or does not matter. A pod on the node's network shares its
+    /// Whether the address alone decides: it is the pod's own, or does not matter. Then who has it need not be looked
+    /// up, as for most requests. A pod on the node's network shares its
     /// address with others.
     pub(crate) fn accepts_address(
         &self,
@@ -126,7 +123,20 @@ mod tests {
         pod: Option<&PodFacts>,
     ) -> PeerVerdict {
         let check = PeerCheck { mode, exempt: HashSet::new() };
-        check.check(peer.parse().unwrap(), || holder.clone(), &caller(), pod)
+        verdict(&check, peer.parse().unwrap(), holder, pod)
+    }
+
+    /// As the agent asks.
+    fn verdict(
+        check: &PeerCheck,
+        peer: IpAddr,
+        holder: &AddressHolder,
+        pod: Option<&PodFacts>,
+    ) -> PeerVerdict {
+        if check.accepts_address(peer, &caller(), pod) {
+            return Accepted;
+        }
+        check.check(peer, holder, &caller(), pod)
     }
 
     fn pod(addresses: &[&str], host_network: bool) -> PodFacts {
@@ -199,6 +209,6 @@ mod tests {
         let exempt = HashSet::from([caller().service_account]);
         let check = PeerCheck { mode: Enforce, exempt };
         let (peer, pod) = ("10.9.9.9".parse().unwrap(), pod(&["10.1.2.3"], false));
-        assert_eq!(check.check(peer, other, &caller(), Some(&pod)), Accepted);
+        assert_eq!(verdict(&check, peer, &other(), Some(&pod)), Accepted);
     }
 }

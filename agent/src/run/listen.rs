@@ -43,11 +43,10 @@ pub(super) async fn bind(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Listening>> {
     let limits = limits(args.connections_per_peer);
-    let theirs = tokio::select! {
+    let mut theirs = tokio::select! {
         theirs = predecessors(args) => theirs,
         () = shutdown.cancelled() => return Ok(None),
     };
-    let mut theirs = theirs;
     let mut listening = Listening { servers: Vec::new(), inherited: false };
     for host in &args.bind_hosts {
         let address = SocketAddr::new(*host, args.port);
