@@ -3,21 +3,17 @@
 use std::{io, sync::Arc};
 
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    ClientConfig, ClientConnection, ServerConfig, ServerConnection, pki_types::ServerName,
 };
 
-use crate::pair::provider;
+use crate::{pair::provider, verify::roots};
 
 /// Completes a handshake with `server` as a client that trusts `bundle_pem` and calls `name`.
 ///
 /// # Errors
 /// If either side rejects the handshake, with the reason.
 pub fn self_check(server: &Arc<ServerConfig>, bundle_pem: &str, name: &str) -> io::Result<()> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(bundle_pem.as_bytes()) {
-        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-    }
+    let roots = roots(bundle_pem).map_err(io::Error::other)?;
     let config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?

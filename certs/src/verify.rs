@@ -12,6 +12,22 @@ use rustls::{
 
 use crate::{Pair, pair::provider};
 
+fn general(error: &dyn std::error::Error) -> rustls::Error {
+    rustls::Error::General(error.to_string())
+}
+
+/// The CAs of a bundle.
+///
+/// # Errors
+/// If it is not PEM, or one of its certificates cannot be read.
+pub(crate) fn roots(pem: &str) -> Result<RootCertStore, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        roots.add(root.map_err(|error| general(&error))?)?;
+    }
+    Ok(roots)
+}
+
 /// Checks that a client that trusts `roots_pem` accepts `pair` for `name` at `now`.
 ///
 /// # Errors
@@ -22,12 +38,8 @@ pub(crate) fn verifies(
     name: &str,
     now: Timestamp,
 ) -> Result<(), rustls::Error> {
-    let general = |error: &dyn std::error::Error| rustls::Error::General(error.to_string());
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(roots_pem.as_bytes()) {
-        roots.add(root.map_err(|error| general(&error))?)?;
-    }
-    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider().into());
+    let roots = Arc::new(roots(roots_pem)?);
+    let builder = WebPkiServerVerifier::builder_with_provider(roots, provider().into());
     let verifier = builder.build().map_err(|error| general(&error))?;
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(pair.certificates_pem().as_bytes()).collect();
