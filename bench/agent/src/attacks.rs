@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, time::Duration};
 
 use podrole_bench_flood::{Flood, sources};
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep};
 
 use crate::{
     Args,
     exchange::{Exchange, PodWatch},
-    load,
+    load::{self, PATIENCE},
     process::ServerProcess,
     scenarios::warm,
     table::Table,
@@ -16,8 +16,6 @@ use crate::{
 };
 
 const REQUESTS: usize = 200;
-/// How long an SDK waits for an agent.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the token of a deleted pod is tried.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
@@ -57,7 +55,7 @@ async fn paced(address: SocketAddr, token: &str) -> (usize, Duration) {
     for _ in 0..REQUESTS {
         ticks.tick().await;
         let begun = Instant::now();
-        if matches!(timeout(PATIENCE, load::once(address, token)).await, Ok(Ok(200))) {
+        if load::is_served(address, token).await {
             answered += 1;
             slowest = slowest.max(begun.elapsed());
         }

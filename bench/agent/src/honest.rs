@@ -4,13 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, interval, sleep, timeout},
+    time::{Instant, interval, sleep},
 };
 
-use crate::{Args, attacks::warm_agent, load, table::Table, world::World};
+use crate::{Args, attacks::warm_agent, load::is_served, table::Table, world::World};
 
-/// How long an SDK waits for an agent.
-const PATIENCE: Duration = Duration::from_secs(1);
 const WORKERS: usize = 1000;
 /// The pauses before an SDK's second and third try.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(100)];
@@ -22,7 +20,7 @@ pub(crate) async fn run(args: &Args, world: &World, table: &mut Table) -> anyhow
     for _ in 0..requests {
         ticks.tick().await;
         let (address, token) = (agent.address, Arc::clone(&token));
-        asked.spawn(async move { once(address, &token).await });
+        asked.spawn(async move { is_served(address, &token).await });
     }
     let answered = asked.join_all().await.into_iter().filter(|it| *it).count();
     table.row(
@@ -43,16 +41,12 @@ pub(crate) async fn run(args: &Args, world: &World, table: &mut Table) -> anyhow
     Ok(())
 }
 
-async fn once(address: SocketAddr, token: &str) -> bool {
-    matches!(timeout(PATIENCE, load::once(address, token)).await, Ok(Ok(200)))
-}
-
 async fn three_tries(address: SocketAddr, token: &str) -> bool {
     for pause in PAUSES {
-        if once(address, token).await {
+        if is_served(address, token).await {
             return true;
         }
         sleep(pause).await;
     }
-    once(address, token).await
+    is_served(address, token).await
 }

@@ -13,10 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
     task::JoinSet,
-    time::{Instant, interval},
+    time::{Instant, interval, timeout},
 };
 
 use crate::process::ServerProcess;
+
+/// How long an SDK waits for an agent.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether connections are reused.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,11 @@ async fn ask(sender: &mut SendRequest<Empty<Bytes>>, token: &str) -> anyhow::Res
 /// Sends one request on a new connection and returns the status.
 pub(crate) async fn once(address: SocketAddr, token: &str) -> anyhow::Result<u16> {
     ask(&mut connect(address).await?, token).await
+}
+
+/// Whether a request on a new connection gets credentials within [`PATIENCE`].
+pub(crate) async fn is_served(address: SocketAddr, token: &str) -> bool {
+    matches!(timeout(PATIENCE, once(address, token)).await, Ok(Ok(200)))
 }
 
 /// Sends requests as fast as they are answered, on `connections` connections, for `duration`.
