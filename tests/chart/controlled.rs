@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::{
     helm,
-    installed::{ONE, kubeconfig_of, namespace, release, uninstall},
+    installed::{Alone, alone, kubeconfig_of, release, uninstall},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,20 +51,17 @@ async fn started(cluster: &Cluster, client: &Client, name: &str) -> anyhow::Resu
 
 #[tokio::test]
 async fn the_rights_of_the_chart_suffice_for_a_whole_life() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    release("install", &[QUIET], &kubeconfig)?;
-    let webhook = started(cluster, &client, "podrole-webhook").await?;
-    let controller = started(cluster, &client, "podrole-controller").await?;
+    let Alone { cluster, client, kubeconfig, .. } = &alone().await?;
+    release("install", &[QUIET], kubeconfig)?;
+    let webhook = started(cluster, client, "podrole-webhook").await?;
+    let controller = started(cluster, client, "podrole-controller").await?;
     let life = async {
-        registered(&client, &webhook).await?;
-        upgraded(&client, &kubeconfig).await?;
-        unregistered(&client, &controller).await
+        registered(client, &webhook).await?;
+        upgraded(client, kubeconfig).await?;
+        unregistered(client, &controller).await
     };
     let result = life.await.with_context(|| format!("{}\n{}", controller.log(), webhook.log()));
-    uninstall(&kubeconfig)?;
+    uninstall(kubeconfig)?;
     result?;
     ensure!(!controller.log().contains("refused"), "{}", controller.log());
     Ok(())

@@ -16,14 +16,31 @@ use kube::{
 };
 use podrole_tests::{cluster::Cluster, project};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{golden::MODES, helm, objects};
 
 /// There is room for one podrole in a cluster, and the chart insists on it.
-pub(crate) static ONE: Mutex<()> = Mutex::const_new(());
+static ONE: Mutex<()> = Mutex::const_new(());
 /// Modes with objects of kinds that are not Kubernetes's own.
 const FOREIGN: [&str; 3] = ["cert-manager", "monitored", "pod-monitors"];
+
+/// The cluster, for one test that installs podrole: others wait.
+pub(crate) struct Alone {
+    _one: MutexGuard<'static, ()>,
+    pub(crate) cluster: &'static Cluster,
+    pub(crate) client: Client,
+    pub(crate) kubeconfig: PathBuf,
+}
+
+/// Waits for the cluster. The agent's namespace is there, because helm cannot make it twice.
+pub(crate) async fn alone() -> anyhow::Result<Alone> {
+    let one = ONE.lock().await;
+    let cluster = Cluster::shared().await?;
+    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
+    namespace(&client, "podrole-agent").await?;
+    Ok(Alone { _one: one, cluster, client, kubeconfig })
+}
 
 /// helm's `verb` for the release in the namespace `podrole`.
 pub(crate) fn release(verb: &str, set: &[&str], kubeconfig: &Path) -> anyhow::Result<String> {
@@ -121,34 +138,31 @@ async fn the_notes_tell_what_is_on_and_what_is_risky() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    release("install", &["agent.createNamespace=false"], &kubeconfig)?;
+    let Alone { client, kubeconfig, .. } = &alone().await?;
+    release("install", &["agent.createNamespace=false"], kubeconfig)?;
     let chart = helm::chart();
     let chart = chart.to_str().unwrap_or_default();
     let second = helm::helm(
         &["install", "other", chart, "-n", "other", "--create-namespace"],
-        Some(&kubeconfig),
+        Some(kubeconfig),
     );
-    uninstall(&kubeconfig)?;
+    uninstall(kubeconfig)?;
     let error = second.unwrap_err().to_string();
     ensure!(error.contains("podrole is already installed in this cluster"), "{error}");
     ensure!(error.contains("the webhook configuration podrole: uninstall it"), "{error}");
 
     let daemon_sets =
-        Api::<k8s_openapi::api::apps::v1::DaemonSet>::namespaced(client, "kube-system");
+        Api::<k8s_openapi::api::apps::v1::DaemonSet>::namespaced(client.clone(), "kube-system");
     let theirs = serde_json::from_value(json!({
         "metadata": {"name": "eks-pod-identity-agent"},
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
             "metadata": {"labels": {"a": "b"}},
             "spec": {"containers": [{"name": "a", "image": "example.org/a:1"}]}}}}))?;
     daemon_sets.create(&kube::api::PostParams::default(), &theirs).await?;
-    let beside = release("install", &[], &kubeconfig);
-    let without = release("install", &["agent.enabled=false"], &kubeconfig);
+    let beside = release("install", &[], kubeconfig);
+    let without = release("install", &["agent.enabled=false"], kubeconfig);
     daemon_sets.delete("eks-pod-identity-agent", &kube::api::DeleteParams::default()).await?;
-    uninstall(&kubeconfig)?;
+    uninstall(kubeconfig)?;
     let error = beside.unwrap_err().to_string();
     ensure!(error.contains("set agent.enabled=false"), "{error}");
     without?;
@@ -158,11 +172,8 @@ async fn a_second_podrole_and_ekss_agent_are_found() -> anyhow::Result<()> {
 /// EKS's webhook gives pods of its associations tokens that only one exchange takes.
 #[tokio::test]
 async fn nodes_of_eks_and_another_exchange_are_warned_of() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    let nodes = Api::<k8s_openapi::api::core::v1::Node>::all(client);
+    let Alone { client, kubeconfig, .. } = &alone().await?;
+    let nodes = Api::<k8s_openapi::api::core::v1::Node>::all(client.clone());
     let node = json!({"metadata": {"name": "ip-10-0-0-1.ec2.internal",
         "labels": {"eks.amazonaws.com/nodegroup": "blue"}}});
     let node = serde_json::from_value(node)?;
@@ -174,9 +185,9 @@ async fn nodes_of_eks_and_another_exchange_are_warned_of() -> anyhow::Result<()>
         if is_there {
             let _ = nodes.create(&kube::api::PostParams::default(), &node).await;
         }
-        let installed = release("install", set, &kubeconfig);
+        let installed = release("install", set, kubeconfig);
         let text = installed?;
-        uninstall(&kubeconfig)?;
+        uninstall(kubeconfig)?;
         ensure!(text.contains(WARNING) == warned, "{is_there} {set:?}: {text}");
     }
     nodes.delete("ip-10-0-0-1.ec2.internal", &kube::api::DeleteParams::default()).await?;

@@ -13,12 +13,12 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
 };
-use podrole_tests::{cluster::Cluster, project};
+use podrole_tests::project;
 use serde_json::json;
 
 use crate::{
     golden,
-    installed::{ONE, client_of, namespace, release, uninstall},
+    installed::{Alone, alone, client_of, release, uninstall},
 };
 
 /// Everything that gives a right.
@@ -63,11 +63,8 @@ async fn rights(client: Client, namespace: &str) -> anyhow::Result<BTreeSet<Stri
 
 #[tokio::test]
 async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    release("install", &SET, &kubeconfig)?;
+    let Alone { cluster, client, kubeconfig, .. } = &alone().await?;
+    release("install", &SET, kubeconfig)?;
     // What every ServiceAccount has.
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "podrole");
     let bare = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "bare"}});
@@ -87,7 +84,7 @@ async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Res
             writeln!(text, "    {line}")?;
         }
     }
-    uninstall(&kubeconfig)?;
+    uninstall(kubeconfig)?;
     golden::same(&project::root().join("tests/chart/golden/rights.txt"), &text)
 }
 
@@ -95,11 +92,8 @@ async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Res
 /// name. A POST is authorised without a name.
 #[tokio::test]
 async fn the_controller_creates_only_by_apply_and_only_its_own() -> anyhow::Result<()> {
-    let _one = ONE.lock().await;
-    let cluster = Cluster::shared().await?;
-    let (client, kubeconfig) = (cluster.client().await?, cluster.kubeconfig());
-    namespace(&client, "podrole-agent").await?;
-    release("install", &["agent.createNamespace=false"], &kubeconfig)?;
+    let Alone { cluster, kubeconfig, .. } = &alone().await?;
+    release("install", &["agent.createNamespace=false"], kubeconfig)?;
     for (name, allowed) in [("podrole-controller", true), ("podrole-webhook", false)] {
         let client = client_of(cluster, "podrole", name).await?;
         let configurations = Api::<MutatingWebhookConfiguration>::all(client.clone());
@@ -124,6 +118,6 @@ async fn the_controller_creates_only_by_apply_and_only_its_own() -> anyhow::Resu
         }
         ensure!(secrets.list(&kube::api::ListParams::default()).await.is_err(), "{name}");
     }
-    uninstall(&kubeconfig)?;
+    uninstall(kubeconfig)?;
     Ok(())
 }
