@@ -3,11 +3,9 @@
 mod certificates;
 mod check;
 mod endpoints;
+mod kube;
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::IpAddr, path::Path};
 
 use clap::Parser;
 use podrole_identity::{
@@ -23,6 +21,7 @@ use crate::{
 pub use certificates::{CertificateArgs, CertificateSource};
 use check::{absolute, file, http_url, name};
 pub use endpoints::EndpointArgs;
+pub use kube::KubeArgs;
 
 /// Injects AWS credentials into pods, for the roles of their ServiceAccounts
 #[derive(Clone, Debug, Parser)]
@@ -40,13 +39,9 @@ pub struct Args {
     #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
     pub bind_address: IpAddr,
 
-    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// The API server's URL, in place of the kubeconfig's
-    #[arg(long, value_name = "URL")]
-    pub kube_api: Option<String>,
+    /// The cluster
+    #[command(flatten)]
+    pub kube: KubeArgs,
 
     /// The serving certificate
     #[command(flatten)]

@@ -40,7 +40,8 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
     build::register(&mut registry, "controller");
     let address = SocketAddr::new(args.bind_address, args.metrics_port);
     let server = Server::bind(address, Limits::admin()).await?;
-    let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
+    let client =
+        cluster::connect(args.kube.kubeconfig.as_deref(), args.kube.kube_api.as_deref()).await?;
     tracing::info!(admin = %server.address(), replica = args.identity(), "running the controller");
     let admin = admin::router(health.clone(), Arc::new(registry));
     let admin = tokio::spawn(server.run(admin, stop.clone()));

@@ -53,7 +53,7 @@ mod tls;
 mod validate;
 mod webhook;
 
-pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, SettingsError};
+pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, KubeArgs, SettingsError};
 pub use command::{command, main};
 pub use controller::{ControllerArgs, ControllerMetrics};
 pub use handle::{review_bytes, validate_bytes};

@@ -61,7 +61,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
     let admin_port = bind(&args, args.metrics_port, Limits::admin()).await?;
     let reviews_port = bind(&args, args.port, limits()).await?;
-    let client = cluster::connect(args.kubeconfig.as_deref(), args.kube_api.as_deref()).await?;
+    let client =
+        cluster::connect(args.kube.kubeconfig.as_deref(), args.kube.kube_api.as_deref()).await?;
     let expires = tls::register(&mut registry);
     build::register(&mut registry, "webhook");
     let settings = args.settings()?;

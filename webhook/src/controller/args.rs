@@ -1,11 +1,11 @@
 //! The flags of `podrole-webhook controller`.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::net::IpAddr;
 
 use podrole_certs::ControllerConfig;
 use podrole_runtime::logging::LogArgs;
 
-use crate::CertificateSource;
+use crate::{CertificateSource, KubeArgs};
 
 /// The flags of the controller.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,13 +44,9 @@ pub struct ControllerArgs {
     #[arg(long, default_value = "0.0.0.0", value_name = "IP")]
     pub bind_address: IpAddr,
 
-    /// The kubeconfig; without it and --kube-api, the pod's own ServiceAccount is used
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// The API server's URL, in place of the kubeconfig's
-    #[arg(long, value_name = "URL")]
-    pub kube_api: Option<String>,
+    /// The cluster
+    #[command(flatten)]
+    pub kube: KubeArgs,
 
     /// The logs
     #[command(flatten)]
