@@ -47,7 +47,7 @@ pub enum PeerVerdict {
 }
 
 impl PeerCheck {
-    /// Compares the address of a request with `caller`'s pod, if [`Self::accepts_address`] has not decided. `holder` has
+    /// Compares the address of a request with `caller`'s pod, if the address alone has not decided (`accepts_address`). `holder` has
     /// the address.
     #[must_use]
     pub fn check(
