@@ -1,7 +1,7 @@
 //! Breaks one check of the product at a time and sees a test fail: a check that no test would miss
 //! is not a check.
 //!
-//! `cargo run -p podrole-tests --bin mutants [--all | NAME...]`. The list is `tests/mutants/mutants.toml`.
+//! `cargo run -p podrole-mutants -- [--all | NAME...]`. The list is `tests/mutants/mutants.toml`.
 //! Without an argument at most [`QUICK`] entries that are not remembered as caught are broken, for at most
 //! [`QUICK_TIME`]: first those whose file the last change touched, then a sample that rotates with the commit.
 //! `--all` breaks every entry that is not remembered; a name breaks that entry in any case.

@@ -88,8 +88,9 @@ impl Cargo {
 
     /// Runs `cargo test FLAG TEST`; no status when it took longer than `patience`.
     ///
-    /// This package is always selected beside the one under test: it depends on all others, so cargo chooses the
-    /// dependencies' features as for the whole workspace, and the build that was linked here fits.
+    /// This package is always selected beside the one under test: its dependencies make cargo choose their features as for
+    /// the whole workspace, so the build that was linked here fits. It has no library and no test of its own that the
+    /// words of `test` select, so that nothing but the one test program is compiled anew.
     fn cargo(
         &self,
         flag: &str,
@@ -101,7 +102,7 @@ impl Cargo {
         let out = File::create(&log)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let child = Command::new(cargo)
-            .args(["test", "--locked", "--package", "podrole-tests"])
+            .args(["test", "--locked", "--package", "podrole-mutants"])
             .args(flag.split_whitespace().chain(test.split_whitespace()))
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)
