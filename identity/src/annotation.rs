@@ -5,8 +5,8 @@ mod reader;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use crate::{
-    Audience, ContainerList, CredentialProvider, OptInAnnotations, RoleArn, SecretOwner, Secrets,
-    TokenExpiration,
+    Audience, ContainerList, CredentialProvider, Exchange, OptInAnnotations, RoleArn, SecretOwner,
+    Secrets, SessionDuration, TokenExpiration, TokenExpirationError, expiration::TOKEN_EXPIRATION,
 };
 pub(crate) use reader::{AnnotationReader, read_bool};
 
@@ -15,6 +15,9 @@ pub(crate) use reader::{AnnotationReader, read_bool};
 pub const CREDENTIALS_ANNOTATION: &str = "podrole.io/credentials";
 /// The annotation that lists the only containers to inject into.
 pub const INCLUDE_CONTAINERS_ANNOTATION: &str = "podrole.io/include-containers";
+/// The annotation of a ServiceAccount that sets how long its pods' sessions last; only for the
+/// provider `container`.
+pub const SESSION_DURATION_ANNOTATION: &str = "podrole.io/session-duration";
 /// The label that EKS sets to `enabled` on pods that use Pod Identity.
 pub const EKS_POD_IDENTITY_LABEL: &str = "eks.amazonaws.com/pod-identity";
 
@@ -60,6 +63,8 @@ pub struct ServiceAccountAnnotations {
     pub token_expiration: Option<TokenExpiration>,
     /// The credential provider of its pods.
     pub credentials: Option<CredentialProvider>,
+    /// How long the sessions of its pods last; `None` leaves it to AWS.
+    pub session_duration: Option<SessionDuration>,
     /// Containers that nothing is injected into.
     pub skip_containers: ContainerList,
     /// The only containers to inject into; if empty, all of them.
@@ -110,6 +115,12 @@ impl FromStr for AnnotationPrefix {
 }
 
 impl AnnotationPrefix {
+    /// The prefix.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The whole key of an annotation: `eks.amazonaws.com/role-arn`.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
@@ -119,11 +130,37 @@ impl AnnotationPrefix {
 
 impl Problem {
     pub(crate) fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
-        let mut shown: String = value.chars().filter(|c| !c.is_control()).take(40).collect();
+        Self::with_cut(40, annotation, value, error)
+    }
+
+    /// The same with less of the value, if the error is long: a warning has 120 characters.
+    pub(crate) fn brief(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
+        Self::with_cut(16, annotation, value, error)
+    }
+
+    fn with_cut(most: usize, annotation: &str, value: &str, error: impl fmt::Display) -> Self {
+        let mut shown: String = value.chars().filter(|c| !c.is_control()).take(most).collect();
         if shown.len() < value.len() {
             shown.push_str("..");
         }
         Self { annotation: annotation.to_owned(), value: shown, error: error.to_string() }
+    }
+}
+
+impl Problem {
+    /// The problem with the lifetime of tokens that is used instead, if this is about one that cannot
+    /// be read: who wrote `5m` sees what it became.
+    #[must_use]
+    pub fn with_used_expiration(
+        mut self,
+        prefix: &AnnotationPrefix,
+        used: TokenExpiration,
+    ) -> Self {
+        let about_expiration = self.annotation == prefix.key(TOKEN_EXPIRATION);
+        if about_expiration && self.error == TokenExpirationError::default().to_string() {
+            self.error = format!("{}; {} is used", self.error, used.seconds());
+        }
+        self
     }
 }
 
@@ -138,12 +175,10 @@ impl ServiceAccountAnnotations {
     #[must_use]
     pub fn read(annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
         let mut reader = AnnotationReader::new(annotations, prefix);
-        let role_key = prefix.key("role-arn");
-        let named = annotations.get(&role_key).filter(|value| !value.is_empty());
-        let (role, bad_role) = match named.map(|value| value.parse::<RoleArn>()) {
+        let (role, bad_role) = match reader.role(&prefix.key("role-arn")) {
             None => (None, None),
             Some(Ok(role)) => (Some(role), None),
-            Some(Err(error)) => (None, named.map(|value| Problem::new(&role_key, value, error))),
+            Some(Err(problem)) => (None, Some(problem)),
         };
         Self {
             role,
@@ -152,6 +187,8 @@ impl ServiceAccountAnnotations {
             sts_regional_endpoints: reader.read(&prefix.key("sts-regional-endpoints"), read_bool),
             token_expiration: reader.token_expiration(),
             credentials: reader.read(CREDENTIALS_ANNOTATION, str::parse),
+            session_duration: reader
+                .read_clamped(SESSION_DURATION_ANNOTATION, SessionDuration::read),
             skip_containers: reader.containers(&prefix.key("skip-containers")),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
             opt_in: OptInAnnotations::read(&mut reader),
@@ -169,6 +206,19 @@ impl ServiceAccountAnnotations {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The problem of a session duration that has no effect with this provider and exchange.
+    #[must_use]
+    pub fn idle_session_duration(
+        &self,
+        provider: CredentialProvider,
+        exchange: Exchange,
+    ) -> Option<Problem> {
+        let duration = self.session_duration?;
+        let why = SessionDuration::without_effect(provider, exchange)?;
+        let value = format!("{}s", duration.seconds());
+        Some(Problem::new(SESSION_DURATION_ANNOTATION, &value, why))
     }
 
     /// Whether the role annotation is set, to a role's ARN or not.

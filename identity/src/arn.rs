@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::blank::{self, Blank};
+
 /// The ARN of an IAM role, within IAM's documented limits.
 /// The name has 1 to 64 characters of
 /// `A-Z a-z 0-9 + = , . @ _ -`; the path before it is up to 512 printable ASCII characters.
@@ -20,6 +22,12 @@ pub struct AccountId(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArnError {
+    /// It contains a blank, which no ARN does.
+    #[error("it contains {0}; remove it")]
+    Blank(Blank),
+    /// A template's placeholder was not replaced: `<ACCOUNT_ID>`, `${ACCOUNT_ID}`, `{{ .account }}`.
+    #[error("it contains the placeholder {0}; replace it")]
+    Placeholder(Box<str>),
     /// It does not have the six parts of an ARN.
     #[error("it is not an ARN (arn:aws:iam::<account>:role/<name>)")]
     NotAnArn,
@@ -77,31 +85,51 @@ impl FromStr for RoleArn {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        let mut parts = text.splitn(6, ':');
-        let mut next = || parts.next().ok_or(ArnError::NotAnArn);
-        if next()? != "arn" {
-            return Err(ArnError::NotAnArn);
-        }
-        let (partition, service, region) = (next()?, next()?, next()?);
-        let (account, resource) = (next()?, next()?);
-        check_partition(partition)?;
-        if service != "iam" {
-            return Err(ArnError::Service);
-        }
-        if !region.is_empty() {
-            return Err(ArnError::Region);
-        }
-        account.parse::<AccountId>()?;
-        let role = resource.strip_prefix("role/").ok_or(ArnError::NotARole)?;
-        let name = role.rsplit('/').next().unwrap_or(role);
-        check_path(&role[..role.len() - name.len()])?;
-        check_name(name)?;
-        Ok(Self {
-            partition_end: "arn:".len() + partition.len(),
-            name_start: text.len() - name.len(),
-            text: text.to_owned(),
-        })
+        // A path may contain brackets, so only a text that is no ARN has a placeholder.
+        parse(text).map_err(|error| placeholder(text).map_or(error, ArnError::Placeholder))
     }
+}
+
+fn parse(text: &str) -> Result<RoleArn, ArnError> {
+    if let Some(blank) = blank::first(text) {
+        return Err(ArnError::Blank(blank));
+    }
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().ok_or(ArnError::NotAnArn);
+    if next()? != "arn" {
+        return Err(ArnError::NotAnArn);
+    }
+    let (partition, service, region) = (next()?, next()?, next()?);
+    let (account, resource) = (next()?, next()?);
+    check_partition(partition)?;
+    if service != "iam" {
+        return Err(ArnError::Service);
+    }
+    if !region.is_empty() {
+        return Err(ArnError::Region);
+    }
+    account.parse::<AccountId>()?;
+    let role = resource.strip_prefix("role/").ok_or(ArnError::NotARole)?;
+    let name = role.rsplit('/').next().unwrap_or(role);
+    check_path(&role[..role.len() - name.len()])?;
+    check_name(name)?;
+    Ok(RoleArn {
+        partition_end: "arn:".len() + partition.len(),
+        name_start: text.len() - name.len(),
+        text: text.to_owned(),
+    })
+}
+
+/// The first placeholder of a template, cut to 24 characters.
+fn placeholder(text: &str) -> Option<Box<str>> {
+    let found = [("${", "}"), ("$(", ")"), ("{{", "}}"), ("<", ">")].into_iter();
+    let found = found.filter_map(|(open, close)| {
+        let begin = text.find(open)?;
+        let end = text[begin..].find(close)? + close.len();
+        Some(&text[begin..begin + end])
+    });
+    let first = found.min_by_key(|found| found.as_ptr())?;
+    Some(first.chars().take(24).collect::<String>().into())
 }
 
 fn check_partition(partition: &str) -> Result<(), ArnError> {
@@ -212,14 +240,33 @@ mod tests {
             ("arn:aws:iam::111122223333:user/app", ArnError::NotARole),
             ("arn:aws:iam::111122223333:role", ArnError::NotARole),
             ("arn:aws:iam::111122223333:role/", ArnError::Name),
-            ("arn:aws:iam::111122223333:role/a b", ArnError::Name),
-            ("arn:aws:iam::111122223333:role/app ", ArnError::Name),
             ("arn:aws:iam::111122223333:role/a:b", ArnError::Name),
             ("arn:aws:iam::111122223333:role//app", ArnError::Path),
             ("arn:aws:iam::111122223333:role/té/app", ArnError::Path),
         ] {
             assert_eq!(text.parse::<RoleArn>().unwrap_err(), error, "{text}");
         }
+        for (text, error) in [
+            ("arn:aws:iam::111122223333:role/a b", "it contains a space; remove it"),
+            ("arn:aws:iam::111122223333:role/app\n", "it contains a line break; remove it"),
+            (
+                "arn:aws:iam::<ACCOUNT_ID>:role/<ROLE>",
+                "it contains the placeholder <ACCOUNT_ID>; replace it",
+            ),
+            (
+                "arn:aws:iam::${ACCOUNT_ID}:role/app",
+                "it contains the placeholder ${ACCOUNT_ID}; replace it",
+            ),
+            ("{{.Values.role}}", "it contains the placeholder {{.Values.role}}; replace it"),
+            (
+                "arn:aws:iam::$(ACCOUNT):role/app",
+                "it contains the placeholder $(ACCOUNT); replace it",
+            ),
+        ] {
+            assert_eq!(text.parse::<RoleArn>().unwrap_err().to_string(), error, "{text}");
+        }
+        // IAM allows any visible character in a path.
+        assert!("arn:aws:iam::111122223333:role/<a>/app".parse::<RoleArn>().is_ok());
         let long = format!("arn:aws:iam::111122223333:role/{}", "a".repeat(65));
         assert_eq!(long.parse::<RoleArn>().unwrap_err(), ArnError::Name);
     }

@@ -1,6 +1,8 @@
 //! Role ARNs from bare role names, for clusters whose ServiceAccounts have only those.
 
-use crate::{AccountId, AnnotationPrefix, Annotations, Partition, ServiceAccountAnnotations};
+use crate::{
+    AccountId, AnnotationPrefix, Annotations, Partition, ServiceAccountAnnotations, blank,
+};
 
 /// How a cluster's ServiceAccount annotations are read. Both daemons use it, so that a bare role
 /// name is the same role for both.
@@ -44,11 +46,17 @@ impl RoleComposer {
     /// have a path.
     #[must_use]
     pub fn compose(&self, text: &str) -> String {
-        if text.is_empty() || text.contains("arn:") {
+        // The blanks around it stay, so that the reader of the ARN can warn of them.
+        let name = blank::trim(text);
+        let Some((before, after)) = text.split_once(name).filter(|_| !name.is_empty()) else {
+            return text.to_owned();
+        };
+        if name.contains("arn:") {
             return text.to_owned();
         }
         let Self { aws_account, partition } = self;
-        format!("arn:{partition}:iam::{aws_account}:role/{}", text.trim_start_matches('/'))
+        let name = name.trim_start_matches('/');
+        format!("{before}arn:{partition}:iam::{aws_account}:role/{name}{after}")
     }
 
     /// Replaces a bare name in a ServiceAccount's annotation `role-arn`.
@@ -74,6 +82,8 @@ mod tests {
             ("app", "arn:aws:iam::111122223333:role/app"),
             ("team/app", "arn:aws:iam::111122223333:role/team/app"),
             ("/team/app", "arn:aws:iam::111122223333:role/team/app"),
+            ("app\n", "arn:aws:iam::111122223333:role/app\n"),
+            (" ", " "),
             ("arn:aws:iam::444455556666:role/app", "arn:aws:iam::444455556666:role/app"),
             ("", ""),
         ] {

@@ -1,5 +1,7 @@
 //! How long a projected token is valid.
 
+/// The name of the annotation that sets it, after EKS's prefix.
+pub(crate) const TOKEN_EXPIRATION: &str = "token-expiration";
 /// The shortest validity of a projected token that the API server allows, in seconds.
 pub const MIN_TOKEN_EXPIRATION_SECONDS: u32 = 600;
 /// The longest validity of a projected token that EKS allows, in seconds: a day.
@@ -12,7 +14,7 @@ pub const DEFAULT_TOKEN_EXPIRATION_SECONDS: u32 = 86_400;
 pub struct TokenExpiration(u32);
 
 /// A text is not a number of seconds.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a whole number of seconds")]
 pub struct TokenExpirationError(());
 

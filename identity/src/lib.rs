@@ -18,6 +18,7 @@ mod annotation;
 mod arn;
 mod association;
 mod audience;
+mod blank;
 mod cluster_id;
 mod compose;
 mod container_list;
@@ -29,6 +30,8 @@ mod glob;
 mod grant;
 mod guard_rail;
 mod injection;
+mod misspelled;
+mod near_miss;
 mod opt_in;
 mod partition;
 mod patterns;
@@ -38,13 +41,14 @@ mod provider;
 mod role_map;
 mod secret;
 mod service_account;
+mod session_duration;
 mod session_name;
 pub mod variable;
 
 pub use annotation::{
     AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
     EKS_POD_IDENTITY_LABEL, ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION,
-    PodAnnotations, Problem, ServiceAccountAnnotations,
+    PodAnnotations, Problem, SESSION_DURATION_ANNOTATION, ServiceAccountAnnotations,
 };
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationError, AssociationList, AssociationListError};
@@ -52,6 +56,7 @@ pub use audience::{
     AGENT_AUDIENCE, Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE,
     UnknownExchange,
 };
+pub use blank::Blank;
 pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
@@ -70,6 +75,7 @@ pub use guard_rail::GuardRail;
 pub use injection::{
     EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, NamespaceFacts, pod_opts_out,
 };
+pub use near_miss::{NearMiss, Place, near_misses};
 pub use opt_in::{
     DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,
     SESSION_NAME_ANNOTATION,
@@ -91,6 +97,9 @@ pub use secret::{
     DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
 };
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
+pub use session_duration::{
+    MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, SessionDuration, SessionDurationError,
+};
 pub use session_name::{
     SessionName, SessionNameError, SessionNameTemplate, SessionNameTemplateError,
 };

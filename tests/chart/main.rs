@@ -7,6 +7,7 @@
 //!
 //! `PODROLE_BLESS=1` writes golden files and install.yaml anew: read the difference before it is kept.
 
+mod affinity;
 mod configurations;
 mod controlled;
 mod golden;

@@ -10,7 +10,7 @@ use std::{net::IpAddr, path::Path};
 use clap::Parser;
 use podrole_identity::{
     Audience, ClusterIdError, CredentialProvider, DEFAULT_FULL_URI, EndpointPatternError,
-    EndpointUrl, Exchange, PermittedEndpoints, TokenExpiration, TokenVolume,
+    EndpointUrl, Exchange, PermittedEndpoints, SessionNameTemplate, TokenExpiration, TokenVolume,
 };
 use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
@@ -85,6 +85,14 @@ pub struct Args {
     /// One endpoint for every AWS service, for emulators; containers get it as AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub endpoint_url: Option<String>,
+
+    /// The role session name of the provider web-identity, as in podrole.io/session-name
+    ///
+    /// With {pod.namespace}.{serviceaccount.name} all sessions of a ServiceAccount have one name. MSK
+    /// closes connections whose session name changes. Without this flag each SDK invents a name for
+    /// each session.
+    #[arg(long, value_name = "TEMPLATE")]
+    pub default_session_name: Option<SessionNameTemplate>,
 
     /// The endpoints that annotations may name
     #[command(flatten)]
@@ -200,6 +208,7 @@ impl Args {
             sts_regional_endpoints: self.sts_regional_endpoint.unwrap_or(region.is_some()),
             region,
             endpoint_url: self.endpoint_url.clone(),
+            session_name: self.default_session_name.clone(),
             permitted_endpoints: self.permitted_endpoints()?,
             web_identity_volume: TokenVolume {
                 mount_path: self.token_mount_path.clone(),

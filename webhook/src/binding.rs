@@ -37,6 +37,10 @@ impl Binding {
         let namespace = &NamespaceFacts { permitted: roles, ..NamespaceFacts::default() };
         let facts = Facts { service_account, sources, namespace, provider: None };
         let grant = grant(&facts, &settings.rules);
+        if let Ok(Some(grant)) = &grant {
+            let idle = annotations.idle_session_duration(grant.provider, settings.rules.exchange);
+            annotations.problems.extend(idle);
+        }
         let decides = match &grant {
             Ok(grant) => grant.as_ref().map(|grant| grant.source),
             Err(denial) => Some(denial.source),

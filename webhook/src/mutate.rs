@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O. Only what is missing is added, so a second pass over the result finds
 //! nothing to do. API servers make that second pass if a later webhook changes the pod.
 
+mod beside;
 mod container;
 mod desired;
 mod ephemeral;
@@ -56,8 +57,12 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
     for (list, index, container) in selected(pod, &annotations, binding) {
         plan.add_container(ContainerPatch::new(list, index, container));
     }
-    let problems = annotations.problems.iter().chain(&binding.annotations.problems);
-    let outcome = plan.finish(problems.map(ToString::to_string));
+    let problems = annotations.problems.iter().chain(&binding.annotations.problems).cloned();
+    let prefix = &settings.annotations.prefix;
+    let expiration = annotations.token_expiration.or(binding.annotations.token_expiration);
+    let expiration = expiration.unwrap_or(settings.token_expiration);
+    let problems = problems.map(|problem| problem.with_used_expiration(prefix, expiration));
+    let outcome = plan.finish(problems.map(|problem| problem.to_string()));
     match &binding.grant {
         Ok(_) => outcome,
         Err(denial) => outcome.warn_first(denial.summary()),
@@ -94,6 +99,8 @@ struct PodPlan<'a> {
     warnings: Vec<String>,
     /// The containers that already have the other provider's credentials.
     others: Option<(CredentialProvider, Vec<String>)>,
+    /// Warnings about containers, each with the names of those that it is about.
+    shared_warnings: Vec<(String, Vec<String>)>,
     /// The reason to give if nothing is changed.
     skip_reason: Reason,
     /// Whether a container has its identity, added now or before.
@@ -112,6 +119,7 @@ impl<'a> PodPlan<'a> {
             operations: Vec::new(),
             warnings: Vec::new(),
             others: None,
+            shared_warnings: Vec::new(),
             served: false,
             mounted: false,
         };
@@ -142,11 +150,23 @@ impl<'a> PodPlan<'a> {
                     self.mounted |= missing.needs_volume;
                     missing.add_to(&mut patch, desired);
                     self.warnings.extend(missing.warning);
+                    self.share(missing.shared_warnings, &patch.container().name);
                 }
             }
         }
         self.secrets.add_to(&mut patch);
         self.operations.append(&mut patch.into_operations());
+    }
+
+    /// Adds warnings about a container to the same ones about others: an answer has room for three.
+    fn share(&mut self, warnings: Vec<String>, container: &str) {
+        for warning in warnings {
+            let known = self.shared_warnings.iter_mut().find(|(known, _)| *known == warning);
+            match known {
+                Some((_, containers)) => containers.push(container.to_owned()),
+                None => self.shared_warnings.push((warning, vec![container.to_owned()])),
+            }
+        }
     }
 
     /// Puts label and volumes first, as EKS's webhook does, and only if a container uses them.
@@ -167,6 +187,8 @@ impl<'a> PodPlan<'a> {
         let mut warnings: Vec<String> = others.into_iter().collect();
         warnings.append(&mut self.warnings);
         warnings.append(&mut self.secrets.warnings);
+        let shared = self.shared_warnings.iter();
+        warnings.extend(shared.map(|(text, names)| container::in_containers(text, names)));
         if !operations.is_empty() {
             warnings.extend(self.desired.and_then(|desired| desired.warning));
             warnings.extend(problems);

@@ -153,6 +153,16 @@ impl Outcome {
         self
     }
 
+    /// The same with more warnings, behind the others; as [`Self::warn_first`].
+    #[must_use]
+    pub(crate) fn warn_last(mut self, more: Vec<String>) -> Self {
+        match &mut self {
+            Self::Skip { reason: Reason::NothingToAdd, .. } | Self::Refuse { .. } => {}
+            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => warnings.extend(more),
+        }
+        self
+    }
+
     /// The outcome in a namespace that requires injection: a pod that could not be decided is rejected.
     #[must_use]
     pub fn required(self) -> Self {

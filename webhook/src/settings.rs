@@ -2,7 +2,7 @@
 
 use podrole_identity::{
     AnnotationRules, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange, GrantRules,
-    PermittedEndpoints, TokenExpiration, TokenVolume,
+    PermittedEndpoints, SessionNameTemplate, TokenExpiration, TokenVolume,
 };
 
 /// The settings for every pod, unless its ServiceAccount or the pod overrides them. The defaults are
@@ -24,6 +24,9 @@ pub struct Settings {
     pub sts_regional_endpoints: bool,
     /// One endpoint for every AWS service, for emulators; containers get it as `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
+    /// The role session name of the provider `web-identity`, unless an annotation sets one; `None`
+    /// leaves it to the SDK, which invents one for each session.
+    pub session_name: Option<SessionNameTemplate>,
     /// The endpoints that annotations may name instead.
     pub permitted_endpoints: PermittedEndpoints,
     /// The token volume of the provider `web-identity`.
@@ -46,6 +49,7 @@ impl Default for Settings {
             region: None,
             sts_regional_endpoints: false,
             endpoint_url: None,
+            session_name: None,
             permitted_endpoints: PermittedEndpoints::default(),
             web_identity_volume: CredentialProvider::WebIdentity.token_volume(),
             container_volume: CredentialProvider::Container.token_volume(),

@@ -1,33 +1,24 @@
-//! Warnings at `kubectl apply`, for ServiceAccounts and for workloads with pod templates. A
-//! controller creates a Deployment's pods, so their own warnings never reach its author.
+//! Warnings at `kubectl apply`, for ServiceAccounts, for Namespaces and for workloads with pod
+//! templates. A controller creates a Deployment's pods, so their own warnings never reach its author.
 //!
 //! Nothing is ever denied here. What cannot be known yet, such as a ServiceAccount that is applied
 //! after its Deployment, gives no warning.
 
 use std::time::Duration;
 
-use podrole_identity::{Annotations, ServiceAccountRef};
+use podrole_identity::{
+    Annotations, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION, PermittedRoles,
+    PermittedSecrets, Place, ServiceAccountRef, near_misses,
+};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::{
-    Outcome, Reason, ServiceAccounts, Webhook,
+    Outcome, Reason, ServiceAccounts, Settings, Webhook,
     mutate::{denied_secrets, mutate},
     pod::{PodHead, PodView},
     review::Request,
 };
-
-/// Our annotations for ServiceAccounts and pods.
-const KNOWN: [&str; 6] = [
-    podrole_identity::CREDENTIALS_ANNOTATION,
-    podrole_identity::INCLUDE_CONTAINERS_ANNOTATION,
-    podrole_identity::REGION_ANNOTATION,
-    podrole_identity::SESSION_NAME_ANNOTATION,
-    podrole_identity::DISABLE_IMDS_ANNOTATION,
-    podrole_identity::ENDPOINT_URL_ANNOTATION,
-];
-/// The prefix of our annotations.
-const OURS: &str = "podrole.io/";
 
 /// The path of a workload's pod template; `None` for any other kind.
 fn template(group: &str, kind: &str) -> Option<&'static str> {
@@ -48,19 +39,43 @@ pub(crate) async fn check<S: ServiceAccounts>(
 ) -> Outcome {
     let checked = |warnings| Outcome::Skip { reason: Reason::Checked, warnings };
     let object = request.object.map(|object| serde_json::from_str::<Value>(object.get()));
-    let (Some(Ok(object)), Some(namespace)) = (object, request.namespace.as_deref()) else {
+    let (group, kind) = (request.kind.group.as_str(), request.kind.kind.as_str());
+    let object = match object {
+        Some(Ok(object)) => object,
+        _ => return checked(Vec::new()),
+    };
+    if (group, kind) == ("", "Namespace") {
+        return checked(namespace(&object, webhook.settings()));
+    }
+    let Some(namespace) = request.namespace.as_deref() else {
         return checked(Vec::new());
     };
-    let (group, kind) = (request.kind.group.as_str(), request.kind.kind.as_str());
     let warnings = match (group, kind, template(group, kind)) {
         ("", "ServiceAccount", _) => service_account(webhook, &object, namespace, patience).await,
         (_, _, Some(template)) => match pod(&object, template, kind) {
-            Some(pod) => workload(webhook, &pod, namespace, patience).await,
+            Some(pod) => workload(webhook, &object, &pod, namespace, patience).await,
             None => Vec::new(),
         },
         _ => Vec::new(),
     };
     checked(warnings)
+}
+
+/// What of a Namespace's labels and annotations has no effect, or another one than meant.
+fn namespace(object: &Value, settings: &Settings) -> Vec<String> {
+    let annotations = texts(object, "annotations").unwrap_or_default();
+    let value = |key: &str| annotations.get(key).map(String::as_str);
+    let roles = match PermittedRoles::read(value(PERMITTED_ROLES_ANNOTATION)) {
+        PermittedRoles::Malformed(error) => Some(format!("no role is permitted: {error}")),
+        PermittedRoles::Any | PermittedRoles::Only(_) => None,
+    };
+    let secrets = match PermittedSecrets::read(value(PERMITTED_SECRETS_ANNOTATION)) {
+        PermittedSecrets::Malformed(error) => Some(format!("no Secret is permitted: {error}")),
+        PermittedSecrets::Any | PermittedSecrets::Only(_) => None,
+    };
+    let mut warnings: Vec<String> = roles.into_iter().chain(secrets).collect();
+    warnings.extend(misses(Place::Namespace, object, settings, &[]));
+    warnings
 }
 
 async fn service_account<S: ServiceAccounts>(
@@ -69,15 +84,15 @@ async fn service_account<S: ServiceAccounts>(
     namespace: &str,
     patience: Duration,
 ) -> Vec<String> {
+    let settings = webhook.settings();
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let (Ok(service_account), Some(annotations)) =
-        (ServiceAccountRef::new(namespace, name), annotations(object))
+        (ServiceAccountRef::new(namespace, name), texts(object, "annotations"))
     else {
         return Vec::new();
     };
-    let role_key = webhook.settings().annotations.prefix.key("role-arn");
-    let mut warnings = unknown_annotations(&annotations, &role_key);
-    let annotations = webhook.settings().annotations.read(annotations);
+    let annotations = settings.annotations.read(annotations);
+    let mut warnings = Vec::new();
     let mut problems = annotations.problems.clone();
     let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
     match webhook.bind_annotated(&service_account, annotations, false, patience).await {
@@ -91,12 +106,18 @@ async fn service_account<S: ServiceAccounts>(
             warnings.splice(0..0, bad_role);
         }
     }
-    warnings.extend(problems.iter().map(ToString::to_string));
+    let known: Vec<_> = problems.iter().map(|problem| problem.annotation.clone()).collect();
+    let (prefix, expiration) = (&settings.annotations.prefix, settings.token_expiration);
+    let problems =
+        problems.into_iter().map(|problem| problem.with_used_expiration(prefix, expiration));
+    warnings.extend(problems.map(|problem| problem.to_string()));
+    warnings.extend(misses(Place::ServiceAccount, object, settings, &known));
     warnings
 }
 
 async fn workload<S: ServiceAccounts>(
     webhook: &Webhook<S>,
+    object: &Value,
     pod: &Value,
     namespace: &str,
     patience: Duration,
@@ -108,17 +129,38 @@ async fn workload<S: ServiceAccounts>(
     let Ok(service_account) = ServiceAccountRef::new(namespace, head.service_account()) else {
         return Vec::new();
     };
-    let role_key = webhook.settings().annotations.prefix.key("role-arn");
-    let annotations = annotations(pod);
-    let mut warnings =
-        annotations.map(|all| unknown_annotations(&all, &role_key)).unwrap_or_default();
-    if head.opted_out() {
-        return warnings;
+    let settings = webhook.settings();
+    let mut warnings = Vec::new();
+    if !head.opted_out()
+        && let Ok(binding) = webhook.bind(&service_account, head.asks_for_secrets(), patience).await
+    {
+        warnings.extend(mutate(&view, &binding, settings, 0).warnings());
     }
-    if let Ok(binding) = webhook.bind(&service_account, head.asks_for_secrets(), patience).await {
-        warnings.extend(mutate(&view, &binding, webhook.settings(), 0).warnings());
-    }
+    let near = head.near_misses(&service_account, &settings.annotations.prefix);
+    warnings.extend(near.iter().map(ToString::to_string));
+    let misses = misses(Place::Workload(&service_account), object, settings, &[]);
+    // Many charts give the workload the annotations and labels of its pods, or the other way round.
+    warnings.extend(misses.filter(|miss| !near.iter().any(|it| it.to_string() == *miss)));
     warnings
+}
+
+/// The near misses of an object's own metadata, without those that a problem is `known` of.
+fn misses(
+    place: Place<'_>,
+    object: &Value,
+    settings: &Settings,
+    known: &[String],
+) -> impl Iterator<Item = String> + use<> {
+    let annotations = texts(object, "annotations").unwrap_or_default();
+    let labels = texts(object, "labels").unwrap_or_default();
+    let misses = near_misses(
+        place,
+        annotations.keys().map(String::as_str),
+        labels.iter().map(|(key, value)| (key.as_str(), value.as_str())),
+        &settings.annotations.prefix,
+    );
+    let misses = misses.iter().filter(|miss| !known.contains(&miss.key));
+    misses.map(ToString::to_string).collect::<Vec<_>>().into_iter()
 }
 
 /// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that
@@ -138,27 +180,12 @@ fn pod(object: &Value, template: &str, kind: &str) -> Option<Value> {
     Some(pod)
 }
 
-fn annotations(object: &Value) -> Option<Annotations> {
-    match object.pointer("/metadata/annotations") {
+/// An object's annotations or labels; `None` if they are not texts.
+fn texts(object: &Value, which: &str) -> Option<Annotations> {
+    match object.get("metadata").and_then(|metadata| metadata.get(which)) {
         None | Some(Value::Null) => Some(Annotations::new()),
-        Some(annotations) => Annotations::deserialize(annotations).ok(),
+        Some(texts) => Annotations::deserialize(texts).ok(),
     }
-}
-
-/// Warnings about annotations with our prefix, or almost EKS's, that have no effect: probably
-/// misspelled.
-fn unknown_annotations(annotations: &Annotations, role_key: &str) -> Vec<String> {
-    let warnings = annotations.keys().filter_map(|key| {
-        let near_miss = key.ends_with("/role-arn") && key.contains("amazon") && key != role_key;
-        if near_miss {
-            return Some(format!("{key} has no effect; use {role_key}"));
-        }
-        let unknown = key.starts_with(OURS) && !KNOWN.contains(&key.as_str());
-        unknown.then(|| {
-            format!("{key} is not a known annotation and has no effect; check its spelling")
-        })
-    });
-    warnings.collect()
 }
 
 #[cfg(test)]

@@ -104,8 +104,11 @@ impl<S: ServiceAccounts> Webhook<S> {
             Ok(binding) => binding,
             Err(error) => return Decision::about(service_account, unknown(error)),
         };
+        let near_misses = pod.head.near_misses(&service_account, &self.settings.annotations.prefix);
+        let near_misses = near_misses.iter().map(ToString::to_string).collect();
         if binding.is_idle() && !asks_for_secrets {
-            return Decision::about(service_account, Outcome::skip(Reason::NoRole));
+            let outcome = Outcome::Skip { reason: Reason::NoRole, warnings: near_misses };
+            return Decision::about(service_account, outcome);
         }
         let denial = binding.grant.as_ref().err();
         let outcome = match (denial, PodView::read(pod.json)) {
@@ -116,6 +119,7 @@ impl<S: ServiceAccounts> Webhook<S> {
             (_, Ok(view)) => mutate(&view, &binding, &self.settings, jitter(pod.uid)),
             (_, Err(error)) => unreadable(&error.to_string()),
         };
+        let outcome = outcome.warn_last(near_misses);
         let denial = denial.map(|denial| denial.reason.name());
         let audit = Audit { provider: binding.provider(), role: binding.role().cloned(), denial };
         Decision { outcome, audit, service_account: Some(service_account) }

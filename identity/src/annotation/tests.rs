@@ -16,6 +16,7 @@ fn every_annotation_of_a_service_account_is_read() {
         ("eks.amazonaws.com/token-expiration", "3600"),
         ("eks.amazonaws.com/skip-containers", "istio-proxy, logs"),
         ("podrole.io/credentials", "container"),
+        ("podrole.io/session-duration", "6h"),
         ("podrole.io/include-containers", "app"),
     ]);
     assert_eq!(read.role.unwrap().name(), "app");
@@ -23,6 +24,7 @@ fn every_annotation_of_a_service_account_is_read() {
     assert_eq!(read.sts_regional_endpoints, Some(false));
     assert_eq!(read.token_expiration.unwrap().seconds(), 3600);
     assert_eq!(read.credentials, Some(CredentialProvider::Container));
+    assert_eq!(read.session_duration.unwrap().seconds(), 21_600);
     assert!(read.skip_containers.names("logs"));
     assert!(read.include_containers.names("app"));
     assert!(read.problems.is_empty() && read.bad_role.is_none());
@@ -34,6 +36,39 @@ fn a_value_that_is_not_a_role_is_reported_and_not_used() {
     assert_eq!(read.role, None);
     let problem = read.bad_role.unwrap().to_string();
     assert!(problem.starts_with("eks.amazonaws.com/role-arn \"my-role\": "), "{problem}");
+}
+
+#[test]
+fn blanks_around_a_role_are_ignored_and_reported() {
+    for (value, blank) in [
+        ("arn:aws:iam::111122223333:role/app\n", "a line break"),
+        (" arn:aws:iam::111122223333:role/app", "a space"),
+        ("arn:aws:iam::111122223333:role/app\u{a0}", "the invisible character U+00A0"),
+    ] {
+        let read = read(&[("eks.amazonaws.com/role-arn", value)]);
+        assert_eq!(read.role.unwrap().as_str(), "arn:aws:iam::111122223333:role/app", "{value:?}");
+        let problem = read.problems[0].to_string();
+        assert!(
+            problem.ends_with(&format!("{blank} around it is ignored; remove it")),
+            "{problem}"
+        );
+        assert_eq!((read.problems.len(), read.bad_role), (1, None));
+    }
+    for value in ["arn:aws:iam::111122223333:role/a b", " ", "arn:aws:iam:: 111122223333:role/app"]
+    {
+        let read = read(&[("eks.amazonaws.com/role-arn", value)]);
+        assert!(read.role.is_none() && read.bad_role.is_some(), "{value:?}");
+    }
+}
+
+#[test]
+fn a_misspelled_role_annotation_is_a_problem_unless_the_right_one_is_there() {
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+    let misspelled = ("eks.amazonaws.com/role_arn", ROLE);
+    let problem = read(&[misspelled]).problems[0].to_string();
+    assert!(problem.starts_with("eks.amazonaws.com/role_arn \"arn"), "{problem}");
+    assert!(problem.ends_with("it has no effect; use eks.amazonaws.com/role-arn"), "{problem}");
+    assert!(read(&[misspelled, ("eks.amazonaws.com/role-arn", ROLE)]).problems.is_empty());
 }
 
 #[test]
@@ -62,6 +97,20 @@ fn an_expiration_out_of_bounds_is_clamped_and_reported() {
     let read = read(&[("eks.amazonaws.com/token-expiration", "60")]);
     assert_eq!(read.token_expiration.unwrap().seconds(), 600);
     assert_eq!(read.problems.len(), 1);
+}
+
+#[test]
+fn an_expiration_that_cannot_be_read_names_what_is_used() {
+    let prefix = AnnotationPrefix::default();
+    let used = TokenExpiration::clamped(3600);
+    let shown = |value| {
+        let problem = read(&[("eks.amazonaws.com/token-expiration", value)]).problems.remove(0);
+        problem.with_used_expiration(&prefix, used).error
+    };
+    assert_eq!(shown("5m"), "it is not a whole number of seconds; 3600 is used");
+    assert_eq!(shown("60"), "600 is used instead; set a number from 600 to 86400");
+    let other = read(&[("eks.amazonaws.com/sts-regional-endpoints", "yes")]).problems.remove(0);
+    assert_eq!(other.clone().with_used_expiration(&prefix, used), other);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub enum DenialReason {
         /// The role.
         role: RoleArn,
         /// Set if the guard-rail cannot be read and therefore permits no role.
-        malformed: Option<PermittedRolesError>,
+        malformed: Option<Box<PermittedRolesError>>,
     },
 }
 

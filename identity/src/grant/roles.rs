@@ -6,7 +6,7 @@ use super::{
     DenialReason, Facts, GrantRules, RoleStep,
     choice::{Choice, NamedRole},
 };
-use crate::{Association, CredentialProvider, Exchange, PermittedRoles, RoleArn};
+use crate::{Association, CredentialProvider, Exchange, PermittedRoles, RoleArn, SessionDuration};
 
 /// AWS limits a session that was obtained with another session (role chaining) to one hour. Like
 /// EKS, podrole asks for a minute less, so that rounding on AWS's side cannot make it an error.
@@ -18,8 +18,13 @@ pub(super) fn steps(
     rules: &GrantRules,
 ) -> Result<Vec<RoleStep>, DenialReason> {
     let steps = match choice.role {
-        NamedRole::Association(association, role) => associated(association, role, choice, rules)?,
-        NamedRole::Annotation(role) => vec![step(annotated(role, choice, facts, rules)?)],
+        NamedRole::Association(association, role) => {
+            associated(association, role, choice, (facts, rules))?
+        }
+        NamedRole::Annotation(role) => vec![RoleStep {
+            duration_seconds: duration(choice, facts),
+            ..step(annotated(role, choice, facts, rules)?)
+        }],
         NamedRole::ConfigMap(role) => {
             vec![step(role.map_err(|error| DenialReason::BadEntry(error.clone()))?)]
         }
@@ -46,6 +51,13 @@ fn step(role: &RoleArn) -> RoleStep {
     RoleStep { role: role.clone(), external_id: None, policy: None, duration_seconds: None }
 }
 
+/// The session's duration by the ServiceAccount's annotation. With web identity the SDK asks STS, and
+/// none reads a duration from its environment.
+fn duration(choice: &Choice<'_>, facts: &Facts<'_>) -> Option<u32> {
+    let wanted = facts.sources.annotations.session_duration.map(SessionDuration::seconds);
+    wanted.filter(|_| choice.provider == CredentialProvider::Container)
+}
+
 /// With `assume-role` the agent's own credentials obtain the role, so anyone who may annotate a
 /// ServiceAccount could name every role that trusts the agent. The administrator must allow it by
 /// flag, and bound it by the namespace's guard-rail.
@@ -68,7 +80,7 @@ fn associated(
     association: &Association,
     role: &RoleArn,
     choice: &Choice<'_>,
-    rules: &GrantRules,
+    (facts, rules): (&Facts<'_>, &GrantRules),
 ) -> Result<Vec<RoleStep>, DenialReason> {
     check_policy(association, choice, rules)?;
     let mut steps = vec![step(role)];
@@ -83,7 +95,8 @@ fn associated(
     let is_chained = steps.len() > 1;
     if let Some(last) = steps.last_mut() {
         last.policy.clone_from(&association.policy);
-        last.duration_seconds = match (association.duration_seconds, is_chained) {
+        let wanted = association.duration_seconds.or_else(|| duration(choice, facts));
+        last.duration_seconds = match (wanted, is_chained) {
             (wanted, false) => wanted,
             (wanted, true) => Some(wanted.map_or(CHAINED_SECONDS, |it| it.min(CHAINED_SECONDS))),
         };
@@ -132,7 +145,7 @@ pub(super) fn check_permitted(
         return Ok(());
     }
     let malformed = match permitted {
-        PermittedRoles::Malformed(error) => Some(error.clone()),
+        PermittedRoles::Malformed(error) => Some(Box::new(error.clone())),
         PermittedRoles::Any | PermittedRoles::Only(_) => None,
     };
     Err(DenialReason::NotPermitted { role: role.clone(), malformed })

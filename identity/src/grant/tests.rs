@@ -228,6 +228,27 @@ fn a_chain_has_an_external_id_and_at_most_59_minutes() {
 }
 
 #[test]
+fn an_annotated_duration_is_for_container_sessions() {
+    const SIX_HOURS: (&str, &str) = ("podrole.io/session-duration", "6h");
+    let seconds = |world: &World| {
+        let grant = world.grant(&web()).unwrap().unwrap();
+        grant.steps.last().unwrap().duration_seconds
+    };
+    assert_eq!(seconds(&World::annotated(&[OWN, CONTAINER, SIX_HOURS])), Some(21_600));
+    assert_eq!(seconds(&World::annotated(&[OWN, CONTAINER])), None);
+    assert_eq!(seconds(&World::annotated(&[OWN, SIX_HOURS])), None);
+    // At the agent the provider is settled, whatever the annotations say.
+    assert_eq!(seconds(&World::annotated(&[OWN, SIX_HOURS]).at_the_agent()), Some(21_600));
+    let listed = |fields: &str| World {
+        listed: entry(&format!("{GIVEN}{fields}")),
+        ..World::annotated(&[SIX_HOURS])
+    };
+    assert_eq!(seconds(&listed("")), Some(21_600));
+    assert_eq!(seconds(&listed(r#","durationSeconds":7200"#)), Some(7200));
+    assert_eq!(seconds(&listed(TARGET)), Some(3540));
+}
+
+#[test]
 fn a_policy_bounds_the_last_role_of_a_chain() {
     let fields = format!(r#"{GIVEN}{TARGET},"policy":"{{}}","disableSessionTags":true"#);
     let steps = World::listed(&fields).grant(&assume()).unwrap().unwrap().steps;

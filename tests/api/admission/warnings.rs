@@ -5,7 +5,7 @@ use k8s_openapi::{
     api::admissionregistration::v1::{ValidatingWebhookConfiguration, WebhookClientConfig},
 };
 use kube::{Api, api::PostParams};
-use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project};
+use podrole_tests::{cluster::Cluster, http as http_client, namespace::TestNamespace, project};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
@@ -87,4 +87,51 @@ async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}});
     let warned = apply(&namespace, "/apis/apps/v1", "deployments", &deployment).await;
     assert!(warned.0 == 201 && warned.1.contains("AWS_PROFILE"), "{warned:?}");
+}
+
+/// The warnings of a dry run that labels or annotates the namespace.
+async fn label(namespace: &TestNamespace<'_>, metadata: &Value) -> String {
+    let path = format!("/api/v1/namespaces/{}?dryRun=All", namespace.name());
+    let patch = serde_json::to_vec(&json!({ "metadata": metadata })).unwrap();
+    let request = http::Request::patch(path).header("content-type", "application/merge-patch+json");
+    let answer = namespace.client().send(request.body(patch.into()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let warnings = answer.headers().get_all("warning").iter();
+    warnings.filter_map(|warning| warning.to_str().ok()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_namespace_with_a_misspelled_label_is_warned_of() {
+    let cluster = Cluster::shared().await.unwrap();
+    let webhook = daemons::webhook(cluster, &[]).await.unwrap();
+    // Without our label: a misspelled one opts nothing in.
+    let namespace = cluster.namespace("mislabelled", &[]).await.unwrap();
+    register(&namespace, &webhook).await;
+    let inject = json!({"labels": {"podrole.io/inject": "enabled"}});
+    let mut warned = String::new();
+    for _ in 0..200 {
+        warned = label(&namespace, &inject).await;
+        if !warned.is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(warned.contains("podrole.io/inject is not a known label"), "{warned}");
+    let enable = label(&namespace, &json!({"labels": {"podrole.io/injection": "enable"}})).await;
+    assert!(enable.contains("write enabled, required or disabled"), "{enable}");
+    let kiam =
+        label(&namespace, &json!({"annotations": {"iam.amazonaws.com/permitted": ".*"}})).await;
+    assert!(kiam.contains("use podrole.io/permitted-roles"), "{kiam}");
+    // The condition of the registration keeps all other changes away from the webhook.
+    let reviews = async || {
+        let (_, text) = http_client::get(webhook.admin, "/metrics", None).await.unwrap();
+        let mut counts = text.lines().filter(|line| line.contains(r#"route="/validate""#));
+        let count = counts.find(|line| line.contains("_count")).map(str::to_owned);
+        count.unwrap()
+    };
+    let before = reviews().await;
+    assert_eq!(label(&namespace, &json!({"labels": {"team": "shop"}})).await, "");
+    assert_eq!(reviews().await, before);
+    label(&namespace, &json!({"labels": {"team.podrole.io/x": "shop"}})).await;
+    assert_ne!(reviews().await, before);
 }

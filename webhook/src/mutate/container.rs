@@ -3,6 +3,7 @@
 use podrole_identity::{CredentialProvider, TokenVolume, variable};
 
 use super::{
+    beside,
     desired::{Chosen, DesiredIdentity},
     expression::Expression,
     operations::{ContainerPatch, parts},
@@ -32,6 +33,8 @@ pub(super) struct Missing {
     /// added now or was there before.
     pub(super) needs_volume: bool,
     pub(super) warning: Option<String>,
+    /// Warnings that other containers of the pod may share. The names of the containers follow.
+    pub(super) shared_warnings: Vec<String>,
 }
 
 /// What is mounted at the token's path.
@@ -117,12 +120,16 @@ fn other_provider(container: &Container, desired: &DesiredIdentity) -> Option<Cr
 }
 
 /// One warning for all containers that already have the other provider's credentials: an answer has
-/// room for three warnings, and one per container would hide the others. The names come last,
-/// because a long warning is cut at its end.
+/// room for three warnings, and one per container would hide the others.
 pub(super) fn has_other(provider: CredentialProvider, containers: &[String]) -> String {
+    in_containers(&format!("{provider} credentials are already set, and are kept,"), containers)
+}
+
+/// A warning with the containers that it is about. Their names come last, because a long warning is cut
+/// at its end.
+pub(super) fn in_containers(warning: &str, containers: &[String]) -> String {
     let noun = if containers.len() == 1 { "container" } else { "containers" };
-    let names = containers.join(", ");
-    format!("{provider} credentials are already set, and are kept, in {noun} {names}")
+    format!("{warning} in {noun} {}", containers.join(", "))
 }
 
 fn at_mount_path<'a>(
@@ -153,7 +160,8 @@ impl Missing {
         for variable in desired.settings_for(container, Chosen::Ours) {
             self.set(container, variable);
         }
-        if !container.sets(desired.pair[0].0) {
+        let is_new = !container.sets(desired.pair[0].0);
+        if is_new {
             for variable in desired.pair.clone() {
                 self.set(container, variable);
             }
@@ -163,6 +171,10 @@ impl Missing {
             self.variables.extend(exceptions.variables);
             self.values.extend(exceptions.values);
             self.warning = exceptions.warning;
+        }
+        if is_new {
+            let added: Vec<&str> = self.variables.iter().map(|(name, _)| *name).collect();
+            self.shared_warnings = beside::warnings(container, desired.provider, &added);
         }
     }
 

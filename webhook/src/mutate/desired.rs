@@ -56,7 +56,7 @@ impl DesiredIdentity {
         let expiration = annotations.token_expiration.or(binding.annotations.token_expiration);
         let seconds = expiration.unwrap_or(settings.token_expiration).seconds();
         let opt_in = annotations.opt_in.or(&binding.annotations.opt_in);
-        let (session_name, warning) = session_name(pod, provider, binding, &opt_in);
+        let (session_name, warning) = session_name(pod, (binding, provider), &opt_in, settings);
         let mut groups = shared_settings(binding, &opt_in, settings);
         groups.extend(session_name.map(|name| vec![(names::ROLE_SESSION_NAME, name)]));
         let audience: Audience =
@@ -140,11 +140,12 @@ fn shared_settings(
 /// the kubelet fills it in, provided that the longest possible name still fits.
 fn session_name(
     pod: &PodView,
-    provider: CredentialProvider,
-    binding: &Binding,
+    (binding, provider): (&Binding, CredentialProvider),
     opt_in: &OptInAnnotations,
+    settings: &Settings,
 ) -> (Option<Expression>, Option<String>) {
-    let template = opt_in.session_name.as_ref();
+    let annotated = opt_in.session_name.as_ref();
+    let template = annotated.or(settings.session_name.as_ref());
     let Some(template) = template.filter(|_| provider == CredentialProvider::WebIdentity) else {
         return (None, None);
     };
@@ -158,9 +159,8 @@ fn session_name(
             (Some(Expression::around_pod_name(pieces)), None)
         }
         None => {
-            let warning = format!(
-                "{SESSION_NAME_ANNOTATION}: over 64 characters with the pod's name; shorten it"
-            );
+            let source = annotated.map_or("--default-session-name", |_| SESSION_NAME_ANNOTATION);
+            let warning = format!("{source}: over 64 characters with the pod's name; shorten it");
             (None, Some(warning))
         }
     }

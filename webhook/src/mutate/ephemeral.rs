@@ -54,6 +54,9 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
                 add_secrets(donor, &mut patch);
                 operations.extend(patch.into_operations());
                 warnings.extend(missing.warning);
+                let name = std::slice::from_ref(&container.name);
+                let shared = missing.shared_warnings.iter();
+                warnings.extend(shared.map(|it| container::in_containers(it, name)));
                 served = true;
             }
         }

@@ -3,7 +3,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use podrole_identity::{SECRET_ANNOTATION_PREFIX, pod_opts_out};
+use podrole_identity::{
+    AnnotationPrefix, NearMiss, Place, SECRET_ANNOTATION_PREFIX, ServiceAccountRef, near_misses,
+    pod_opts_out,
+};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::parse::{PodError, nullable, parse};
@@ -53,6 +56,19 @@ impl<'a> PodHead<'a> {
     pub fn opted_out(&self) -> bool {
         let labels = &self.metadata.labels;
         pod_opts_out(|name| labels.get(name).map(AsRef::as_ref))
+    }
+
+    /// Its annotations and labels that only look as if they had an effect.
+    #[must_use]
+    pub fn near_misses(
+        &self,
+        service_account: &ServiceAccountRef,
+        prefix: &AnnotationPrefix,
+    ) -> Vec<NearMiss> {
+        let HeadMetadata { labels, annotations } = &self.metadata;
+        let labels = labels.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
+        let annotations = annotations.keys().map(AsRef::as_ref);
+        near_misses(Place::Pod(service_account), annotations, labels, prefix)
     }
 
     /// Whether an annotation of the pod asks for a Secret.

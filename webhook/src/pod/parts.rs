@@ -18,6 +18,11 @@ impl Container {
         self.env.iter().any(|variable| variable.name == name && variable.is_set())
     }
 
+    /// Whether one of these variables may come from a Secret or ConfigMap as a whole.
+    pub(crate) fn may_get(&self, names: &[&str]) -> bool {
+        self.env_from.iter().any(|from| names.iter().any(|name| from.may_set(name)))
+    }
+
     /// The index of the variable, if its last value is an empty literal.
     pub(crate) fn empty_variable(&self, name: &str) -> Option<usize> {
         let index = self.env.iter().rposition(|variable| variable.name == name)?;
@@ -48,6 +53,11 @@ impl Mount {
 }
 
 impl EnvFrom {
+    /// Whether it may set a variable of this name. What it sets is known only to the kubelet.
+    pub(crate) fn may_set(&self, name: &str) -> bool {
+        name.starts_with(&self.prefix)
+    }
+
     /// Whether it reads this Secret with this prefix.
     pub(crate) fn reads_secret(&self, secret: &str, prefix: &str) -> bool {
         let named = self.secret_ref.as_ref().is_some_and(|named| named.name == secret);

@@ -45,7 +45,25 @@ async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
         (json!({"eks.amazonaws.com/role-arn": ROLE.replace("app", "x")}), "permitted-roles"),
         (json!({"eks.amazonaws.com/token-expiration": "60"}), "600 is used"),
         (json!({"eks.amazon.com/role-arn": ROLE}), "use eks.amazonaws.com/role-arn"),
-        (json!({"podrole.io/regoin": "eu-west-1"}), "podrole.io/regoin is not a known annotation"),
+        (json!({"podrole.io/regoin": "eu-west-1"}), "has no effect; use podrole.io/region"),
+        (json!({"podrole.io/colour": "blue"}), "podrole.io/colour is not a known annotation"),
+        (json!({"eks.amazonaws.com/role_arn": ROLE}), "use eks.amazonaws.com/role-arn"),
+        (json!({"iam.amazonaws.com/role": ROLE}), "is not read by podrole; use eks.amazonaws.com"),
+        (json!({"eks.amazonaws.com/role-arn": format!("{ROLE}\n")}), "a line break around it"),
+        (
+            json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::<ACCOUNT_ID>:role/app"}),
+            "contains the placeholder <ACCOUNT_ID>",
+        ),
+        (json!({"eks.amazonaws.com/token-expiration": "5m"}), "of seconds; 86400 is used"),
+        (
+            json!({"eks.amazonaws.com/role-arn": ROLE, "podrole.io/session-duration": "6h"}),
+            "no effect with web-identity",
+        ),
+        (
+            json!({"eks.amazonaws.com/role-arn": ROLE, "eks.amazonaws.com/sts-regional-endpoint": "true"}),
+            "use eks.amazonaws.com/sts-regional-endpoints",
+        ),
+        (json!({"podrole.io/permitted-roles": ROLE}), "it belongs on the Namespace"),
         (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
         (json!({"secret.podrole.io/mq": "/etc/mq"}), "podrole.io/permitted-secrets"),
         (json!({"secret.podrole.io/db": r#"{"env": "AWS_"}"#}), "env AWS_ is reserved"),
@@ -88,6 +106,53 @@ async fn a_workload_gets_the_warnings_that_its_pods_would_get() {
         assert_eq!(warnings.first().map(String::as_str), Some(expected), "{kind}");
     }
     assert!(warnings_for("example.org", "Deployment", &workload("", &spec)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_has_no_effect_on_a_workload_is_reported_once() {
+    let annotations = json!({"eks.amazonaws.com/role-arn": ROLE});
+    let spec = json!({"serviceAccountName": "app", "containers": [{"name": "web"}]});
+    let belongs =
+        "eks.amazonaws.com/role-arn has no effect here; it belongs on ServiceAccount shop/app";
+    for (on_workload, on_template) in [(true, false), (false, true), (true, true)] {
+        let mut object = workload("", &spec);
+        if on_workload {
+            object["metadata"]["annotations"] = annotations.clone();
+        }
+        if on_template {
+            object["spec"]["template"]["metadata"] = json!({"annotations": annotations});
+        }
+        let warnings = warnings_for("apps", "Deployment", &object).await;
+        let about_role = warnings.iter().filter(|warning| warning.contains("role-arn"));
+        assert_eq!(about_role.collect::<Vec<_>>(), [belongs]);
+    }
+    let mut labelled = workload("", &spec);
+    labelled["spec"]["template"]["metadata"] =
+        json!({"labels": {"podrole.io/injection": "disable"}});
+    let warnings = warnings_for("apps", "Deployment", &labelled).await;
+    assert!(warnings[1].ends_with("disabled opts a pod out"), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_namespace_gets_warnings_about_its_labels_and_annotations() {
+    let label = |key: &str, value: &str| json!({"labels": {key: value}});
+    let annotation = |key: &str, value: &str| json!({"annotations": {key: value}});
+    for (metadata, word) in [
+        (label("podrole.io/inject", "enabled"), "use podrole.io/injection"),
+        (label("podrole.io/injection", "enable"), "write enabled, required or disabled"),
+        (annotation("podrole.io/permitted-role", "*"), "use podrole.io/permitted-roles"),
+        (annotation("iam.amazonaws.com/permitted", ".*"), "use podrole.io/permitted-roles"),
+        (annotation("eks.amazonaws.com/role-arn", ROLE), "it belongs on a ServiceAccount"),
+        (annotation("podrole.io/permitted-roles", "app"), "no role is permitted"),
+        (annotation("podrole.io/permitted-secrets", "A"), "no Secret is permitted"),
+    ] {
+        let object = json!({"metadata": metadata});
+        let warnings = warnings_for("", "Namespace", &object).await;
+        assert!(warnings.len() == 1 && warnings[0].contains(word), "{word}: {warnings:?}");
+    }
+    let right = json!({"metadata": {"name": "shop", "labels": {"podrole.io/injection": "required"},
+        "annotations": {"podrole.io/permitted-roles": "arn:aws:iam::111122223333:role/*"}}});
+    assert_eq!(warnings_for("", "Namespace", &right).await, Vec::<String>::new());
 }
 
 #[tokio::test]

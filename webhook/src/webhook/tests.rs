@@ -88,6 +88,33 @@ async fn who_names_no_role_is_admitted_everywhere() {
     }
 }
 
+#[tokio::test]
+async fn a_pod_is_warned_of_keys_that_have_no_effect_there() {
+    const ROLE_KEY: &str = "eks.amazonaws.com/role-arn";
+    for (account, expected) in [("other", "no_role"), ("app", "injected")] {
+        let mut pod = pod(account);
+        pod["metadata"]["annotations"] = json!({ROLE_KEY: "arn:aws:iam::111122223333:role/app"});
+        let answer = ask(service_accounts(), Injection::Enabled, &review(&pod)).await;
+        let warning = format!(
+            "podrole: {ROLE_KEY} has no effect here; it belongs on ServiceAccount shop/{account}"
+        );
+        assert_eq!(reason(&answer), expected);
+        assert_eq!(answer.response.warnings, [warning]);
+    }
+}
+
+#[tokio::test]
+async fn pods_are_warned_that_their_service_accounts_role_is_misspelled() {
+    let misspelled = ("eks.amazonaws.com/role_arn", "arn:aws:iam::111122223333:role/app");
+    let annotations = [misspelled].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let read = Settings::default().annotations.read(annotations.into());
+    let all: InMemory = [("shop/typo".parse().unwrap(), read)].into_iter().collect();
+    let answer = ask(all, Injection::Required, &review(&pod("typo"))).await;
+    assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
+    let warnings = &answer.response.warnings;
+    assert!(warnings[0].contains("use eks.amazonaws.com/role-arn"), "{warnings:?}");
+}
+
 /// What both paths do with what cannot be decided: admitted with a warning, or refused.
 async fn undecided(error: Option<LookupError>, body: &Value, word: &str) {
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {

@@ -72,6 +72,26 @@ webhooks:
     admissionReviewVersions: [v1]
     sideEffects: None
     timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
+  # A misspelled label opts nothing in, so a selector by label would miss it. The condition keeps all other Namespaces
+  # away, which are not delayed if podrole is down.
+  - name: namespaces.podrole.io
+    clientConfig:
+      {{- include "podrole.client" (list . "/validate") | nindent 6 }}
+    failurePolicy: Ignore
+    matchConditions:
+      - name: has-keys-like-ours
+        expression: >-
+          [object.metadata.?labels.orValue({}), object.metadata.?annotations.orValue({})].exists(keys,
+          keys.exists(key, key.matches('podrol|pod-role|amazon|role-arn')))
+    rules:
+      - apiGroups: [""]
+        apiVersions: [v1]
+        resources: [namespaces]
+        operations: [CREATE, UPDATE]
+        scope: Cluster
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
 {{- end }}
 
 {{- define "podrole.webhookService" -}}

@@ -26,6 +26,9 @@
 {{- with include "podrole.endpointUrl" . }}
 --endpoint-url={{ . }}
 {{- end }}
+{{- with .Values.injection.sessionName }}
+--default-session-name={{ . }}
+{{- end }}
 {{- range .Values.injection.endpointURLs }}
 --permitted-endpoint-url={{ . }}
 {{- end }}

@@ -31,6 +31,34 @@ fn each_opt_in_is_a_variable_and_a_containers_own_is_kept() {
 }
 
 #[test]
+fn the_administrators_session_name_is_the_default_of_web_identity() {
+    let template = Some("{pod.namespace}.{serviceaccount.name}".parse().unwrap());
+    let settings = Settings { session_name: template, ..Settings::default() };
+    let before = pod(&json!([web()]));
+    let patched_pod = patched(&before, &role(&json!({})), &settings);
+    assert_eq!(value(container(&patched_pod), "AWS_ROLE_SESSION_NAME"), "shop.app");
+    let annotated = role(&json!({"podrole.io/session-name": "own-{pod.name}"}));
+    let patched_pod = patched(&before, &annotated, &settings);
+    assert_eq!(value(container(&patched_pod), "AWS_ROLE_SESSION_NAME"), "own-p");
+    let patched_pod = patched(&before, &container_provider(), &settings);
+    assert_eq!(container(&patched_pod)["env"], json!(container_pair()));
+}
+
+#[test]
+fn one_warning_names_all_containers_that_it_is_about() {
+    let from = json!([{"configMapRef": {"name": "vars"}}]);
+    let before = pod(&json!([
+        {"name": "web", "envFrom": from}, {"name": "worker", "envFrom": from}, {"name": "logs"}]));
+    let settings = Settings { region: Some("eu-west-1".to_owned()), ..Settings::default() };
+    let outcome = decide(&before, &role(&json!({})), &settings);
+    let warnings = warnings(&outcome);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].ends_with(", in containers web, worker"), "{warnings:?}");
+    let again = decide(&after(&before, &outcome), &role(&json!({})), &settings);
+    assert_eq!(again, Outcome::skip(Reason::NothingToAdd));
+}
+
+#[test]
 fn the_pods_annotations_override_the_service_accounts() {
     let binding =
         role(&json!({"podrole.io/region": "eu-north-1", "podrole.io/disable-imds": "true"}));

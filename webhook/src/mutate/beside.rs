@@ -1,0 +1,108 @@
+//! What is beside the variables that a container gets, and changes what they do: files with keys, and
+//! variables from `envFrom`, which are not visible at admission.
+
+use podrole_identity::{CredentialProvider, variable};
+
+use crate::pod::Container;
+
+/// Variables that name a file in which SDKs look for keys and profiles.
+const FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
+
+/// Warnings for a container that gets the provider's variables and these others. The names of the
+/// containers follow each.
+pub(super) fn warnings(
+    container: &Container,
+    provider: CredentialProvider,
+    added: &[&str],
+) -> Vec<String> {
+    let file = FILES.into_iter().find(|name| container.sets(name));
+    let file = file.map(|name| keys_in(name, provider));
+    let overridden: Vec<&str> = added
+        .iter()
+        .copied()
+        .filter(|name| is_setting(name) && container.may_get(&[name]))
+        .collect();
+    let overridden = (!overridden.is_empty()).then(|| {
+        let names = overridden.join(", ");
+        format!("{names}: podrole's values replace any from envFrom, which it cannot see,")
+    });
+    // A proxy would get the pod's token.
+    let hides_proxy = provider == CredentialProvider::Container
+        && container.may_get(&variable::PROXIES)
+        && !variable::NO_PROXIES
+            .iter()
+            .any(|name| container.has_variable(name) || added.contains(name));
+    let proxy = hides_proxy.then(|| {
+        "podrole cannot see envFrom: if it sets a proxy, add 169.254.170.23 to NO_PROXY".to_owned()
+    });
+    file.into_iter().chain(overridden).chain(proxy).collect()
+}
+
+/// Which of the two an SDK uses; measured, or read in its source.
+fn keys_in(name: &str, provider: CredentialProvider) -> String {
+    match provider {
+        CredentialProvider::WebIdentity => {
+            format!("boto3, Go and Java use the role; Rust and C++ use keys in {name},")
+        }
+        CredentialProvider::Container => {
+            format!("SDKs use keys in {name} before the role;")
+        }
+    }
+}
+
+/// Whether a variable says how to call AWS: one of its kind may be meant to come from `envFrom`.
+fn is_setting(name: &str) -> bool {
+    [variable::REGION, variable::DEFAULT_REGION].contains(&name)
+        || variable::NO_PROXIES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use CredentialProvider::{Container as Agent, WebIdentity};
+
+    use super::*;
+
+    fn container(json: &str) -> Container {
+        serde_json::from_str(&format!(r#"{{"name":"web",{json}}}"#)).unwrap()
+    }
+
+    const FILE: &str =
+        r#""env":[{"name":"AWS_SHARED_CREDENTIALS_FILE","value":"/credentials/cloud"}]"#;
+    const ALL: &str = r#""envFrom":[{"configMapRef":{"name":"vars"}}]"#;
+
+    #[test]
+    fn a_file_with_keys_is_reported_with_what_sdks_use() {
+        let with_file = container(FILE);
+        let text = warnings(&with_file, WebIdentity, &[]).join(" ");
+        assert!(text.starts_with("boto3, Go and Java use the role; Rust"), "{text}");
+        let text = warnings(&with_file, Agent, &[]).join(" ");
+        assert!(text.contains("AWS_SHARED_CREDENTIALS_FILE before the role"), "{text}");
+        let empty = container(r#""env":[{"name":"AWS_CONFIG_FILE"}]"#);
+        assert_eq!(warnings(&empty, Agent, &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn settings_over_an_env_from_are_reported() {
+        let added = ["AWS_ROLE_ARN", "AWS_DEFAULT_REGION", "AWS_REGION"];
+        let text = warnings(&container(ALL), WebIdentity, &added).join(" ");
+        assert!(text.starts_with("AWS_DEFAULT_REGION, AWS_REGION: podrole's values"), "{text}");
+        let prefixed = r#""envFrom":[{"prefix":"DB_","secretRef":{"name":"db"}}]"#;
+        for json in [prefixed, r#""envFrom":[]"#, r#""image":"x""#] {
+            assert_eq!(warnings(&container(json), WebIdentity, &added), Vec::<String>::new());
+            assert_eq!(warnings(&container(json), Agent, &added), Vec::<String>::new());
+        }
+        let regional = container(r#""envFrom":[{"prefix":"AWS_","secretRef":{"name":"db"}}]"#);
+        assert_eq!(warnings(&regional, WebIdentity, &added).len(), 1);
+        assert_eq!(warnings(&container(ALL), WebIdentity, &["AWS_ROLE_ARN"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_seen_is_reported_for_the_agent_alone() {
+        let text = warnings(&container(ALL), Agent, &[]).join(" ");
+        assert!(text.contains("add 169.254.170.23 to NO_PROXY"), "{text}");
+        let known = container(&format!(r#"{ALL},"env":[{{"name":"no_proxy","value":"*"}}]"#));
+        assert_eq!(warnings(&known, Agent, &[]), Vec::<String>::new());
+        let text = warnings(&container(ALL), Agent, &["NO_PROXY", "no_proxy"]).join(" ");
+        assert!(text.starts_with("NO_PROXY, no_proxy: podrole's values"), "{text}");
+    }
+}
