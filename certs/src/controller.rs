@@ -61,6 +61,8 @@ pub struct ControllerStatus {
     pub registered: Gate,
     /// Whether this replica holds the Lease and its last round succeeded. Clones share it.
     pub active: Arc<AtomicBool>,
+    /// Whether this replica holds the Lease, whatever became of its last round.
+    pub leads: Arc<AtomicBool>,
 }
 
 /// Runs until `signalled`. Then, if the controller itself is being deleted, it deletes the webhook
@@ -124,7 +126,9 @@ struct Controller {
 impl Controller {
     async fn round(&mut self) -> Result<Round, RoundError> {
         let owner = self.cluster.service_account().await?;
-        if !self.lead(&owner).await? {
+        let leads = self.lead(&owner).await?;
+        self.status.leads.store(leads, Relaxed);
+        if !leads {
             return Ok(Round::Standby);
         }
         match self.cluster.registration().await {
@@ -181,6 +185,8 @@ impl Controller {
             Err(error) => error,
         };
         self.status.active.store(false, Relaxed);
+        let leads = self.tenure.may_act(Instant::now());
+        self.status.leads.store(leads, Relaxed);
         match error {
             RoundError::Cluster(error) => self.warn(&error),
             RoundError::Unavailable if self.waiting => {}
@@ -203,6 +209,7 @@ impl Controller {
 
     async fn end(&mut self) {
         self.status.active.store(false, Relaxed);
+        self.status.leads.store(false, Relaxed);
         // Deleted first: at an uninstall our rights are taken away a moment later.
         self.unregister_if_deleted().await;
         if self.tenure.may_act(Instant::now()) {

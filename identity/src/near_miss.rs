@@ -9,9 +9,7 @@ mod place;
 use std::{collections::BTreeSet, fmt};
 
 use crate::misspelled::{MOST_KEYS, is_near, is_suspect};
-use crate::{
-    AnnotationPrefix, EKS_SKIP_LABEL, INJECTION_LABEL, SECRET_ANNOTATION_PREFIX, ServiceAccountRef,
-};
+use crate::{AnnotationPrefix, EKS_SKIP_LABEL, INJECTION_LABEL, SECRET_ANNOTATION_PREFIX};
 use known::{Known, KnownKey, OTHER_TOOLS};
 pub use place::Place;
 

@@ -16,6 +16,7 @@ mod decisions;
 mod faulty_api;
 #[cfg(test)]
 mod in_cluster;
+mod startup_taint;
 #[cfg(test)]
 mod wire;
 

@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 13] = [
+pub(crate) const MODES: [(&str, &[&str]); 14] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -61,6 +61,7 @@ pub(crate) const MODES: [(&str, &[&str]); 13] = [
             "monitoring.labels.release=prometheus",
         ],
     ),
+    ("startup-taint", &["agent.startupTaint=true"]),
     ("pod-monitors", &["monitoring.podMonitor=true"]),
     (
         "web-identity-alone",

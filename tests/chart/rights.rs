@@ -22,8 +22,12 @@ use crate::{
 };
 
 /// Everything that gives a right.
-const SET: [&str; 3] =
-    ["local.enabled=true", "injection.configMap=true", "agent.createNamespace=false"];
+const SET: [&str; 4] = [
+    "local.enabled=true",
+    "injection.configMap=true",
+    "agent.createNamespace=false",
+    "agent.startupTaint=true",
+];
 const ACCOUNTS: [(&str, &str); 4] = [
     ("podrole", "podrole-controller"),
     ("podrole", "podrole-webhook"),

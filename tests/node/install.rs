@@ -28,6 +28,7 @@ const VALUES: &[&str] = &[
     "image.pullPolicy=Never",
     "region=us-east-1",
     "local.enabled=true",
+    "agent.startupTaint=true",
     "local.upstream=http://moto.moto.svc:5000",
     "local.tlsSecret=sts-tls",
     "injection.endpointURLs[0]=https://sts.us-east-1.amazonaws.com",

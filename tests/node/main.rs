@@ -18,6 +18,7 @@ mod restart;
 mod rotation;
 mod sdks;
 mod stage;
+mod startup_taint;
 mod tokens;
 mod trouble;
 mod upgrade;
@@ -53,7 +54,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 17 } else { 16 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 18 } else { 17 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -70,6 +71,7 @@ async fn checks(stage: &Stage, report: &Report) {
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
+    report.run("startup-taint", Box::pin(startup_taint::startup_taint(stage))).await;
     report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
     report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {

@@ -19,6 +19,7 @@ use podrole_runtime::{health::Gate, latest::Latest};
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
+pub(crate) use errors::with_root;
 use live::LiveCluster;
 pub(crate) use registrations::{ListError, registered};
 

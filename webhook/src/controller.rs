@@ -3,6 +3,7 @@
 
 mod args;
 mod metrics;
+mod startup_taint;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -22,6 +23,7 @@ pub use args::ControllerArgs;
 pub use metrics::ControllerMetrics;
 
 use crate::cluster;
+use startup_taint::remove_startup_taints;
 
 /// Runs the controller until a signal ends it.
 ///
@@ -48,7 +50,13 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
     let status = ControllerStatus {
         registered: health.gate("the registration of the webhook"),
         active: metrics.active(),
+        leads: Arc::default(),
     };
+    if args.startup_taint {
+        let (agents, leads) = (args.agents(), Arc::clone(&status.leads));
+        let removing = remove_startup_taints(client.clone(), agents, leads, metrics.taints());
+        drop(tokio::spawn(removing));
+    }
     run_controller(client, args.config(), Lifetimes::default(), status, signalled).await;
     stop.cancel();
     admin.await.context("the port for probes and metrics failed")

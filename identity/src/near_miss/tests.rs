@@ -1,6 +1,7 @@
 //! Keys that people wrote, with the advice that they get.
 
 use super::*;
+use crate::ServiceAccountRef;
 
 const ROLE: &str = "eks.amazonaws.com/role-arn";
 

@@ -51,6 +51,9 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- fail (printf "\n\ninjection.endpointURLs: %s would get tokens in clear text: use https, or a Service of this cluster (*.svc)" .) }}
 {{- end }}
 {{- end }}
+{{- if and $values.agent.startupTaint (not $values.agent.enabled) }}
+{{- fail "\n\nagent.startupTaint waits for the agent of each node, and agent.enabled is false: set agent.enabled=true, or agent.startupTaint=false" }}
+{{- end }}
 {{- if and $values.local.upstream (not $values.local.enabled) }}
 {{- fail "\n\nlocal.upstream is the emulator behind the sandbox, and local.enabled is false: set local.enabled=true, or injection.endpointUrl for an emulator without the sandbox" }}
 {{- end }}

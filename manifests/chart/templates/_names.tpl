@@ -23,6 +23,13 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/* Tolerations of what must run before the first agent is ready: the taint would stay otherwise. */}}
+{{- define "podrole.tolerations" -}}
+{{- $root := index . 0 }}
+{{- $own := ternary (list (dict "key" "podrole.io/agent-not-ready" "operator" "Exists")) list $root.Values.agent.startupTaint }}
+{{- concat (index . 1) $own | toYaml }}
+{{- end }}
+
 {{- define "podrole.image" -}}
 {{- $image := .Values.image -}}
 {{- if $image.digest -}}

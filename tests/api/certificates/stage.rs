@@ -155,6 +155,7 @@ impl Stage {
         let status = ControllerStatus {
             registered: health.gate("the registration"),
             active: Arc::clone(&active),
+            leads: Arc::default(),
         };
         let signalled = CancellationToken::new();
         let running =

@@ -10,7 +10,7 @@ pub(super) fn root(error: &dyn std::error::Error) -> String {
 }
 
 /// The client's text, and the innermost cause if the text does not have it.
-pub(super) fn with_root(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_root(error: &dyn std::error::Error) -> String {
     let (text, root) = (error.to_string(), root(error));
     if text.contains(&root) { text } else { format!("{text}: {root}") }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use podrole_certs::ControllerConfig;
 use podrole_runtime::logging::LogArgs;
 
+use super::startup_taint::Agents;
 use crate::{CertificateSource, KubeArgs};
 
 /// The flags of the controller.
@@ -36,6 +37,22 @@ pub struct ControllerArgs {
     #[arg(long, env = "HOSTNAME", default_value = "podrole-controller", value_name = "NAME")]
     pub identity: String,
 
+    /// Remove the taint podrole.io/agent-not-ready from nodes whose agent is ready
+    #[arg(long)]
+    pub startup_taint: bool,
+
+    /// The namespace of the agents, for --startup-taint
+    #[arg(long, default_value = "podrole-agent", value_name = "NAMESPACE")]
+    pub agent_namespace: String,
+
+    /// The labels of the agents' pods, for --startup-taint
+    #[arg(
+        long,
+        default_value = "app.kubernetes.io/name=podrole,app.kubernetes.io/component=agent",
+        value_name = "SELECTOR"
+    )]
+    pub agent_selector: String,
+
     /// The port for /healthz, /readyz and /metrics, over plain HTTP
     #[arg(long, default_value_t = 9998)]
     pub metrics_port: u16,
@@ -56,6 +73,10 @@ pub struct ControllerArgs {
 impl ControllerArgs {
     pub(super) fn identity(&self) -> &str {
         &self.identity
+    }
+
+    pub(super) fn agents(&self) -> Agents {
+        Agents { namespace: self.agent_namespace.clone(), selector: self.agent_selector.clone() }
     }
 
     /// What the flags say of the cluster.

@@ -1,4 +1,4 @@
-//! The controller's metrics. All are computed at the scrape.
+//! The controller's metrics.
 
 use std::{
     fmt,
@@ -15,16 +15,24 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::startup_taint::TaintMetrics;
+
 /// The metrics of a controller.
 #[derive(Clone, Debug, Default)]
 pub struct ControllerMetrics {
     active: Arc<AtomicBool>,
+    taints: TaintMetrics,
 }
 
 impl ControllerMetrics {
     /// Registers all of them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.clone()));
+        self.taints.register(registry);
+    }
+
+    pub(super) fn taints(&self) -> TaintMetrics {
+        self.taints.clone()
     }
 
     pub(super) fn active(&self) -> Arc<AtomicBool> {

@@ -7,6 +7,11 @@
 --registration={{ $name }}-registration
 --certificates={{ ternary "own" "files" (eq .Values.certificates "own") }}
 --metrics-port={{ .Values.controller.metricsPort }}
+{{- if .Values.agent.startupTaint }}
+--startup-taint
+--agent-namespace={{ .Values.agent.namespace }}
+--agent-selector=app.kubernetes.io/name=podrole,app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=agent
+{{- end }}
 {{- if .Values.ipv6 }}
 --bind-address=::
 {{- end }}

@@ -1,0 +1,187 @@
+//! Which taints may be removed. Pure: events go in, and the time is an argument.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::runtime::watcher::Event;
+use tokio::time::Instant;
+
+/// The taint that nodes start with. Its effect is up to who adds it.
+pub(super) const TAINT: &str = "podrole.io/agent-not-ready";
+/// How long a running agent may stay unready before its node is used all the same. It listens, so that
+/// SDKs get an answer and retry; AWS being away must not keep nodes out of the cluster.
+const UNREADY: Duration = Duration::from_secs(60);
+
+/// Why a taint is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Why {
+    /// The node's agent is ready.
+    Ready,
+    /// The node's agent runs for [`UNREADY`] without becoming ready.
+    Running,
+}
+
+impl Why {
+    /// The name in logs and metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// A node with the taint.
+struct Tainted {
+    /// The places of the taint in the node's list.
+    taints: Vec<usize>,
+    /// When it was first seen with the taint.
+    since: Instant,
+    /// Before this nothing is tried; `None` while a removal is on its way.
+    after: Option<Instant>,
+}
+
+/// A pod of the agent.
+struct Agent {
+    ready: bool,
+    /// Since when its container has run without a restart.
+    running: Option<(i32, Instant)>,
+}
+
+/// The nodes that have the taint, and the agents of all nodes.
+#[derive(Default)]
+pub(super) struct Nodes {
+    tainted: BTreeMap<String, Tainted>,
+    /// By node and name.
+    agents: BTreeMap<(String, String), Agent>,
+    /// The names that a list has had so far.
+    listed_nodes: Option<HashSet<String>>,
+    listed_pods: Option<HashSet<(String, String)>>,
+}
+
+impl Nodes {
+    pub(super) fn node_event(&mut self, event: &Event<Node>, now: Instant) {
+        match event {
+            Event::Init => self.listed_nodes = Some(HashSet::new()),
+            Event::InitApply(node) | Event::Apply(node) => self.node(node, now),
+            Event::Delete(node) => {
+                self.tainted.remove(node.metadata.name.as_deref().unwrap_or_default());
+            }
+            // A node that the list does not have is gone.
+            Event::InitDone => {
+                if let Some(listed) = self.listed_nodes.take() {
+                    self.tainted.retain(|name, _| listed.contains(name));
+                }
+            }
+        }
+    }
+
+    pub(super) fn pod_event(&mut self, event: &Event<Pod>, now: Instant) {
+        match event {
+            Event::Init => self.listed_pods = Some(HashSet::new()),
+            Event::InitApply(pod) | Event::Apply(pod) => self.pod(pod, now),
+            Event::Delete(pod) => {
+                self.agents.remove(&key(pod));
+            }
+            Event::InitDone => {
+                if let Some(listed) = self.listed_pods.take() {
+                    self.agents.retain(|key, _| listed.contains(key));
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, node: &Node, now: Instant) {
+        let name = node.metadata.name.clone().unwrap_or_default();
+        if let Some(listed) = &mut self.listed_nodes {
+            listed.insert(name.clone());
+        }
+        let all = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+        let taints: Vec<_> =
+            all.enumerate().filter(|(_, taint)| taint.key == TAINT).map(|(at, _)| at).collect();
+        if taints.is_empty() {
+            self.tainted.remove(&name);
+            return;
+        }
+        let since = self.tainted.get(&name).map_or(now, |known| known.since);
+        // What was tried before was about another list, so that it is tried again.
+        self.tainted.insert(name, Tainted { taints, since, after: Some(now) });
+    }
+
+    fn pod(&mut self, pod: &Pod, now: Instant) {
+        let key = key(pod);
+        if let Some(listed) = &mut self.listed_pods {
+            listed.insert(key.clone());
+        }
+        // It ends, or is not scheduled yet.
+        if pod.metadata.deletion_timestamp.is_some() || key.0.is_empty() {
+            self.agents.remove(&key);
+            return;
+        }
+        let status = pod.status.as_ref();
+        let mut conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
+        let ready = conditions.any(|it| it.type_ == "Ready" && it.status == "True");
+        let mut containers = status.iter().flat_map(|it| it.container_statuses.iter().flatten());
+        let restarts = containers
+            .find(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()))
+            .map(|it| it.restart_count);
+        let before = self.agents.get(&key).and_then(|agent| agent.running);
+        let running = restarts.map(|restarts| match before {
+            Some((counted, since)) if counted == restarts => (restarts, since),
+            _ => (restarts, now),
+        });
+        self.agents.insert(key, Agent { ready, running });
+    }
+
+    /// The next node to free, with the places of its taints. It counts as tried until `removed` or
+    /// `failed`.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(String, Vec<usize>, Why)> {
+        let agents = &self.agents;
+        let why = |node: &str| {
+            let own = agents.range((node.to_owned(), String::new())..);
+            let mut own = own.take_while(|((of, _), _)| of == node).map(|(_, agent)| agent);
+            let long = |agent: &Agent| {
+                agent.running.is_some_and(|(_, since)| now.duration_since(since) >= UNREADY)
+            };
+            match own.clone().any(|agent| agent.ready) {
+                true => Some(Why::Ready),
+                false => own.any(long).then_some(Why::Running),
+            }
+        };
+        let mut due =
+            self.tainted.iter_mut().filter(|(_, it)| it.after.is_some_and(|after| after <= now));
+        let (node, tainted, why) =
+            due.find_map(|(node, tainted)| Some((node, tainted, why(node)?)))?;
+        tainted.after = None;
+        Some((node.clone(), tainted.taints.clone(), why))
+    }
+
+    pub(super) fn removed(&mut self, node: &str) {
+        self.tainted.remove(node);
+    }
+
+    /// Tries a node again `after` this. If an event came meanwhile, the node is tried at once anyway.
+    pub(super) fn failed(&mut self, node: &str, after: Instant) {
+        if let Some(tainted) = self.tainted.get_mut(node) {
+            tainted.after.get_or_insert(after);
+        }
+    }
+
+    /// How many nodes have the taint, and how long the first of them.
+    pub(super) fn waiting(&self, now: Instant) -> (usize, Duration) {
+        let oldest = self.tainted.values().map(|tainted| now.duration_since(tainted.since)).max();
+        (self.tainted.len(), oldest.unwrap_or_default())
+    }
+}
+
+/// A pod's node, empty before it is scheduled, and its name.
+fn key(pod: &Pod) -> (String, String) {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    (node.unwrap_or_default(), pod.metadata.name.clone().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
