@@ -59,12 +59,22 @@ pub(crate) struct Manners {
     pub(crate) mute: bool,
 }
 
+/// What was asked of ServiceAccounts and Namespaces so far.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// GETs of one.
+    pub(crate) gets: AtomicUsize,
+    /// Watches of one.
+    pub(crate) watches: AtomicUsize,
+}
+
 /// The proxy; it ends with the test's runtime.
 pub(crate) struct FaultyApi {
     address: SocketAddr,
     ca: String,
     manners: watch::Sender<Manners>,
     connections: Arc<AtomicUsize>,
+    asked: Arc<Asked>,
 }
 
 impl FaultyApi {
@@ -81,26 +91,35 @@ impl FaultyApi {
         let address = listener.local_addr()?;
         let (manners, state) = watch::channel(Manners::default());
         let connections = Arc::<AtomicUsize>::default();
-        let count = Arc::clone(&connections);
+        let (count, asked) = (Arc::clone(&connections), Arc::<Asked>::default());
+        let counts = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, SeqCst);
                 let (acceptor, client, state) = (acceptor.clone(), client.clone(), state.clone());
+                let asked = Arc::clone(&counts);
                 tokio::spawn(async move {
                     let stream = acceptor.accept(stream).await?;
-                    let service =
-                        service_fn(move |request| answer(client.clone(), request, state.clone()));
+                    let service = service_fn(move |request| {
+                        count_grants(&request, &asked);
+                        answer(client.clone(), request, state.clone())
+                    });
                     let builder = auto::Builder::new(TokioExecutor::new());
                     let served = builder.serve_connection(TokioIo::new(stream), service).await;
                     served.map_err(|error| std::io::Error::other(error.to_string()))
                 });
             }
         });
-        Ok(Self { address, ca: key.cert.pem(), manners, connections })
+        Ok(Self { address, ca: key.cert.pem(), manners, connections, asked })
     }
 
     pub(crate) fn set(&self, change: impl FnOnce(&mut Manners)) {
         self.manners.send_modify(change);
+    }
+
+    /// What was asked so far.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// How many connections were made so far.
@@ -140,6 +159,24 @@ fn manner(path: &str, is_get: bool, manners: Manners) -> Manner {
         }
         _ => Manner::Good,
     }
+}
+
+/// Counts GETs and watches of single ServiceAccounts and Namespaces. A watch begins with a list of its
+/// name, which is not counted.
+fn count_grants(request: &Request<Incoming>, asked: &Asked) {
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    let counter = match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
+        ["api", "v1", "namespaces", _] | ["api", "v1", "namespaces", _, "serviceaccounts", _] => {
+            &asked.gets
+        }
+        ["api", "v1", "namespaces"] | ["api", "v1", "namespaces", _, "serviceaccounts"]
+            if query.contains("watch=true") =>
+        {
+            &asked.watches
+        }
+        _ => return,
+    };
+    counter.fetch_add(1, SeqCst);
 }
 
 async fn answer(

@@ -1,13 +1,13 @@
 //! The API server is slow, unwilling or mute: what has ended stays ended, what is removed ends in time, and what is good
 //! is served.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::atomic::Ordering::SeqCst, time::Duration};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
     Api,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -258,6 +258,29 @@ async fn a_dead_connection_is_noticed_within_20_s() {
     stage.delete(&pod).await.unwrap();
     // The ping's 20 s, and the watch's own time to begin again; it was 305 s.
     http::credentials_until(agent.address, &token, 403, Duration::from_secs(40)).await.unwrap();
+}
+
+/// Two busy names cost 10,000 nodes 10,000 GETs a second once, for as long as they were used.
+#[tokio::test]
+async fn a_busy_pod_costs_the_api_server_six_gets_and_two_watches() {
+    let slow = SlowStage::start("busy", &[]).await.unwrap();
+    slow.stage.service_account("app", "container").await.unwrap();
+    let token = slow.token(&slow.pod("app", "app").await.unwrap()).await.unwrap();
+    // Within 20 s the names are watched; five minutes show that it stays so.
+    let seconds = if std::env::var_os("PODROLE_TEST_ALL").is_some() { 300 } else { 20 };
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        assert_eq!(slow.ask(&token).await.unwrap().0, 200, "{}", slow.agent.log());
+        sleep(Duration::from_millis(333)).await;
+    }
+    let asked = slow.api.asked();
+    let (gets, watches) = (asked.gets.load(SeqCst), asked.watches.load(SeqCst));
+    assert!(gets <= 6 && watches == 2, "{asked:?} in {seconds} s");
+    let (namespace, client) = (slow.stage.namespace.name(), slow.stage.namespace.client());
+    let accounts = Api::<ServiceAccount>::namespaced(client, namespace);
+    accounts.delete("app", &DeleteParams::default()).await.unwrap();
+    let took = slow.until(&token, 404).await.unwrap();
+    assert!(took < REMOVED, "{took:?}");
 }
 
 #[tokio::test]
