@@ -11,6 +11,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
     header::{
         ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
+        USER_AGENT,
     },
 };
 use http_body_util::Full;
@@ -25,9 +26,10 @@ use tokio::time::{Instant, timeout};
 use crate::{
     agent::Agent,
     answer::{self, ErrorAnswer},
-    bearer_token::{BearerToken, PresentedToken},
+    bearer_token::{BearerToken, BearerTokenError, PresentedToken},
     hosts::Hosts,
     metrics::OK,
+    old_sdk,
     refusal::Refusal,
 };
 
@@ -222,7 +224,15 @@ fn read_token(headers: &HeaderMap) -> Result<PresentedToken<'_>, ErrorAnswer> {
     }
     let sent = first.map_or(&[][..], HeaderValue::as_bytes);
     let token = sent.strip_prefix(b"Bearer ").unwrap_or(sent).trim_ascii();
-    PresentedToken::read(token).map_err(|error| invalid(&error.to_string()))
+    PresentedToken::read(token).map_err(|error| {
+        let user_agent = headers.get(USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        let old =
+            (error == BearerTokenError::Empty).then(|| old_sdk::too_old(user_agent)).flatten();
+        match old {
+            Some(old) => invalid(&format!("the Authorization header is missing: {old}")),
+            None => invalid(&error.to_string()),
+        }
+    })
 }
 
 fn refused(outcome: &'static str, error: ErrorAnswer) -> Response {

@@ -44,6 +44,7 @@ mod log_limit;
 mod lru;
 pub mod metrics;
 pub mod node;
+mod old_sdk;
 pub mod peer;
 pub mod refusal;
 pub mod refusal_limit;

@@ -1,6 +1,7 @@
 //! Why a request gets no credentials, and how to fix it.
 
 mod hint;
+mod token_hint;
 
 use std::sync::Arc;
 

@@ -54,7 +54,10 @@ pub fn verify(
     let issuer = signer(keys, &header, algorithm, signed, signature)?;
     let claims: Claims = decode(payload)?;
     match issuer {
-        Some(issuer) => claims::check(claims, issuer, keys, rules, now),
+        Some(issuer) => {
+            let caller = claims::check(claims, issuer, keys, rules, now)?;
+            Ok(Caller { key_id: header.kid, ..caller })
+        }
         // No key is fetched for a foreign issuer's token: anyone could cause that.
         None if !claims.is_of(keys, rules) => Err(TokenError::Issuer { issued: claims.issued() }),
         None => Err(TokenError::UnknownKey { issued: claims.issued() }),

@@ -64,6 +64,7 @@ impl Agent {
             pod_uid: pod.uid.clone(),
             node: None,
             issuer: self.verifier.issuer(),
+            key_id: None,
             audiences: vec![self.exchange.kind().audience().to_string()],
             listed_audience: true,
             expires: Timestamp::MAX,

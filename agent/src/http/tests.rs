@@ -16,6 +16,22 @@ async fn check(world: &World, request: &str, status: u16, code: &str) -> String 
 }
 
 #[tokio::test]
+async fn an_sdk_that_is_too_old_to_send_a_token_is_named() {
+    let world = world().await;
+    let start = "GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: ";
+    let old = format!("{start}aws-cli/2.9.19 Python/3.11.2\r\n");
+    let answer = check(&world, &old, 400, "InvalidToken").await;
+    assert!(answer.contains("the AWS CLI 2.9.19 is too old"), "{answer}");
+    let new = format!("{start}aws-cli/2.30.0 Python/3.11.2\r\n");
+    let answer = check(&world, &new, 400, "InvalidToken").await;
+    assert!(answer.contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), "{answer}");
+    // One that sends a token is judged by the token.
+    let sends = format!("{old}authorization: x\r\n");
+    let answer = check(&world, &sends, 400, "InvalidToken").await;
+    assert!(!answer.contains("too old"), "{answer}");
+}
+
+#[tokio::test]
 async fn requests_of_any_other_form_are_refused_in_json() {
     let world = world().await;
     let host = "host: 127.0.0.1\r\n";

@@ -2,6 +2,7 @@
 
 use podrole_identity::{Exchange, RoleArn};
 
+use super::token_hint::{provider, token_hint, without_scheme};
 use crate::{
     exchange::{CLOCK_SKEW, ErrorKind, ExchangeError, SessionRequest},
     token::Caller,
@@ -17,7 +18,7 @@ pub(super) fn hint(
     let service_account = &caller.service_account;
     match error.kind {
         ErrorKind::Role => role_hint(error.step, kind, caller, session),
-        ErrorKind::Token => token_hint(kind, caller, session),
+        ErrorKind::Token => token_hint(&error.message, kind, caller, session),
         ErrorKind::NoAssociation => {
             format!("EKS has no Pod Identity association for ServiceAccount {service_account}; create one")
         }
@@ -94,25 +95,6 @@ fn target_policy(
     )
 }
 
-fn token_hint(kind: Exchange, caller: &Caller, session: &SessionRequest) -> String {
-    let service_account = &caller.service_account;
-    match (kind, session.role(0)) {
-        (Exchange::WebIdentity, Some(role)) => format!(
-            "AWS does not accept the token of ServiceAccount {service_account}; create the OIDC provider {} \
-             in the AWS account {} with the client ID {}, and publish the issuer's keys where AWS \
-             can read them",
-            provider(&caller.issuer, role),
-            role.account(),
-            caller.audiences.join(" or "),
-        ),
-        _ => format!(
-            "EKS does not accept the token of ServiceAccount {service_account}; set the agent's \
-             --cluster-name to the cluster that issued it, and send the current content of the \
-             token file"
-        ),
-    }
-}
-
 fn request_hint(error: &ExchangeError, session: &SessionRequest) -> String {
     if error.code == "PackedPolicyTooLarge" {
         return "the session policy and the session tags together are larger than AWS allows; set \
@@ -127,13 +109,4 @@ fn request_hint(error: &ExchangeError, session: &SessionRequest) -> String {
         "AWS rejects the request for a session of {role}; check the role's ARN, its maximum session \
          duration, and that STS is active in this region"
     )
-}
-
-fn provider(issuer: &str, role: &RoleArn) -> String {
-    let (partition, aws_account) = (role.partition(), role.account());
-    format!("arn:{partition}:iam::{aws_account}:oidc-provider/{}", without_scheme(issuer))
-}
-
-fn without_scheme(issuer: &str) -> &str {
-    issuer.split_once("://").map_or(issuer, |(_, rest)| rest)
 }

@@ -193,6 +193,7 @@ pub(crate) fn caller() -> Caller {
         pod_uid: "pod-uid".to_owned(),
         node: Some("n1".to_owned()),
         issuer: ISSUER.to_owned(),
+        key_id: Some("rsa".to_owned()),
         audiences: vec!["sts.amazonaws.com".to_owned()],
         listed_audience: true,
         expires: at(3600),

@@ -18,6 +18,8 @@ pub struct Caller {
     pub node: Option<String>,
     /// The token's issuer.
     pub issuer: String,
+    /// The ID of the key that signed it, if the token names one.
+    pub key_id: Option<String>,
     /// The token's audiences: sorted, without duplicates, never empty.
     pub audiences: Vec<String>,
     /// Whether one of them is in [`super::Rules::audiences`]. If not, the token is accepted only if the

@@ -93,6 +93,7 @@ pub(super) fn check(
         pod_uid: pod.uid,
         node: kubernetes.node.map(|node| node.name),
         issuer: named,
+        key_id: None,
         audiences,
         listed_audience,
         expires,

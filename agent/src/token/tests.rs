@@ -24,21 +24,26 @@ fn a_valid_token_identifies_its_pod() {
     assert_eq!(check(&with("/aud", "sts.amazonaws.com".into())), Ok(caller()));
 }
 
+/// The caller of a token that names this key.
+fn caller_of(key_id: Option<&str>) -> Caller {
+    Caller { key_id: key_id.map(str::to_owned), ..caller() }
+}
+
 #[test]
 fn each_algorithm_is_accepted_with_its_own_key() {
-    let signers: [(&Signer, &[&str]); 4] = [
-        (&RSA, &["RS256", "RS384", "RS512"]),
-        (&EC256, &["ES256"]),
-        (&EC384, &["ES384"]),
-        (&EC521, &["ES512"]),
+    let signers: [(&Signer, &str, &[&str]); 4] = [
+        (&RSA, "rsa", &["RS256", "RS384", "RS512"]),
+        (&EC256, "ec256", &["ES256"]),
+        (&EC384, "ec384", &["ES384"]),
+        (&EC521, "ec521", &["ES512"]),
     ];
     let keys = keys(&[&RSA, &EC256, &EC384, &EC521]);
-    for (signer, algorithms) in signers {
+    for (signer, key_id, algorithms) in signers {
         for algorithm in algorithms {
             let token = signer.token(algorithm, &claims());
             assert_eq!(
                 verify(&bearer(&token), &keys, &rules(), now()),
-                Ok(caller()),
+                Ok(caller_of(Some(key_id))),
                 "{algorithm}"
             );
         }
@@ -97,7 +102,7 @@ fn keys_of_unsupported_kinds_are_left_out() {
     set.push(with_alg(EC521.jwk(), "alg", "ES512"));
     let keys = Keys::read(&jwks(&set), None, now()).unwrap();
     let token = EC521.token("ES512", &claims());
-    assert_eq!(verify(&bearer(&token), &keys, &rules(), now()), Ok(caller()));
+    assert_eq!(verify(&bearer(&token), &keys, &rules(), now()), Ok(caller_of(Some("ec521"))));
     for text in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[]}"#] {
         assert!(Keys::read(text.as_bytes(), None, now()).is_err(), "{text}");
     }
@@ -135,7 +140,8 @@ fn an_unknown_key_and_a_foreign_issuer_are_different_errors() {
     let foreign = EC256.token("ES256", &with("/iss", "https://other.example".into()));
     assert_eq!(verify(&bearer(&foreign), &keys(&[&RSA]), &rules(), now()), Err(foreign_issuer));
     let nameless = RSA.token_with(&json!({"alg": "RS256"}), &claims());
-    assert_eq!(verify(&bearer(&nameless), &keys(&[&EC256, &RSA]), &rules(), now()), Ok(caller()));
+    let verified = verify(&bearer(&nameless), &keys(&[&EC256, &RSA]), &rules(), now());
+    assert_eq!(verified, Ok(caller_of(None)));
 }
 
 #[test]

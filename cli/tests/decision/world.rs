@@ -168,6 +168,7 @@ impl World {
             pod_uid: "pod-uid".to_owned(),
             node: None,
             issuer: "https://issuer.example".to_owned(),
+            key_id: None,
             audiences: vec![self.rules.exchange.audience().to_string()],
             listed_audience: true,
             expires: Timestamp::MAX,
