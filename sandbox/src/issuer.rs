@@ -113,7 +113,7 @@ impl Issuer {
     pub fn discovery(&self) -> Value {
         json!({
             "issuer": self.0.url,
-            "jwks_uri": format!("{}{JWKS_PATH}", self.0.url),
+            "jwks_uri": format!("{}{JWKS_PATH}", self.0.url.trim_end_matches('/')),
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -173,15 +173,16 @@ fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<String, Issu
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The path of an issuer's URL. `None` if the URL is not valid.
+/// The path of an issuer's URL, without `/` at its end. `None` if the URL is not valid.
 fn path(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://");
     let rest = rest.or_else(|| url.strip_prefix("http://"))?;
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     host.parse::<http::uri::Authority>().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let legal = path.bytes().all(plain) && !path.ends_with('/') && !path.contains("//");
-    legal.then(|| path.to_owned())
+    let legal = path.bytes().all(plain) && !path.contains("//");
+    // Some issuers end with `/` (AKS, Auth0): it is a part of their name, and discovery leaves it out.
+    legal.then(|| path.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -213,9 +213,7 @@ fn check_url(url: &str) -> Result<(), IamError> {
         Ok(uri) if uri.query().is_some() || url.contains('#') => {
             invalid_url("it must not have a query")
         }
-        Ok(_) if rest.contains('@') || url.ends_with('/') => {
-            invalid_url("it must be host and path alone")
-        }
+        Ok(_) if rest.contains('@') => invalid_url("it must be host and path alone"),
         Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => Ok(()),
         _ => invalid_url("it has no host"),
     }

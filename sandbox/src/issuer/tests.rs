@@ -7,7 +7,9 @@ fn an_invalid_issuer_url_is_rejected() {
     for (url, wanted) in [
         ("http://127.0.0.1:4566", Some("")),
         ("https://oidc.example/id/abc", Some("/id/abc")),
-        ("https://oidc.example/", None),
+        ("https://oidc.example/", Some("")),
+        ("https://oidc.example/id/abc/", Some("/id/abc")),
+        ("https://oidc.example//", None),
         ("https://oidc.example/id?x", None),
         ("https://oidc.example/{id}", None),
         ("https://", None),

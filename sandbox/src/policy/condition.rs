@@ -135,6 +135,12 @@ impl Condition {
 }
 
 impl Operator {
+    /// Whether it compares texts without wildcards, and holds if they are equal.
+    pub(super) fn is_exact(self) -> bool {
+        let Comparison { test, negated, .. } = self.comparison;
+        matches!(test, Test::Text | Test::TextWithoutCase) && !negated
+    }
+
     fn holds_without_the_key(self) -> bool {
         self.if_exists
             || match self.set {

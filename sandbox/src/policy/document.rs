@@ -114,11 +114,17 @@ impl PolicyDocument {
 
 impl IntoStatement for TrustStatement {
     fn into_statement(self, version: Version) -> Result<Statement, MalformedPolicy> {
+        if self.resource.is_some() {
+            return Err(MalformedPolicy::Prohibited("Resource"));
+        }
+        let principal = self.principal.ok_or(MalformedPolicy::Missing("Principal"))?;
+        let actions = either("Action", self.action, self.not_action)?;
+        check_trust_actions(&actions)?;
         Ok(Statement {
             sid: self.sid,
             effect: self.effect,
-            principals: Some(Principals::try_from(self.principal)?),
-            actions: either("Action", self.action, self.not_action)?,
+            principals: Some(Principals::try_from(principal)?),
+            actions,
             resources: None,
             conditions: conditions(self.condition, version)?,
         })
@@ -136,6 +142,22 @@ impl IntoStatement for IdentityStatement {
             resources: Some(resources.read(|text| Template::read(text, version))?),
             conditions: conditions(self.condition, version)?,
         })
+    }
+}
+
+/// A role's trust policy is about assuming the role. What IAM does with wildcards such as `sts:*` is not
+/// known, so they are accepted.
+fn check_trust_actions(actions: &Listed<String>) -> Result<(), MalformedPolicy> {
+    let Listed::On(actions) = actions else { return Ok(()) };
+    let belongs = |action: &&String| {
+        let action = action.to_lowercase();
+        action.starts_with("sts:assumerole")
+            || ["sts:tagsession", "sts:setsourceidentity", "sts:setcontext"].contains(&&*action)
+            || action.contains('*') && (action == "*" || action.starts_with("sts:"))
+    };
+    match actions.iter().find(|action| !belongs(action)) {
+        Some(other) => Err(MalformedPolicy::TrustAction(other.clone())),
+        None => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     context::{Context, is_modelled},
     document::{IdentityPolicy, Policy, Statement},
     effect::Effect,
+    near_miss,
     pattern::Pattern,
     principal::{Principal, PrincipalMatch},
 };
@@ -102,9 +103,10 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Result<PrincipalMatc
     let named = match &statement.principals {
         // An identity policy applies to the identity that has it.
         None => PrincipalMatch::Itself,
-        Some(principals) => principals
-            .name(request.principal)
-            .ok_or_else(|| format!("its Principal does not name {}", request.principal))?,
+        Some(principals) => principals.name(request.principal).ok_or_else(|| {
+            let near = near_miss::of_principals(principals, request.principal);
+            format!("its Principal does not name {}{near}", request.principal)
+        })?,
     };
     let action = request.action.to_lowercase();
     if !statement.actions.means(|one| Pattern::new(&one.to_lowercase()).matches(&action)) {
@@ -122,13 +124,16 @@ fn applies(statement: &Statement, request: &Request<'_>) -> Result<PrincipalMatc
 
 fn mismatch(condition: &Condition, context: &Context) -> String {
     let Condition { operator, key, expected } = condition;
+    let near = near_miss::of_condition(condition, context);
     let expected: Vec<&str> = expected.iter().map(super::compare::ExpectedValue::written).collect();
     match context.get(key) {
         Some(actual) => {
-            format!("{operator} {key} requires {expected:?} and the request has {actual:?}")
+            format!("{operator} {key} requires {expected:?} and the request has {actual:?}{near}")
         }
-        None if is_modelled(key) => {
-            format!("{operator} {key} requires {expected:?} and the request does not have the key")
+        None if is_modelled(key) || !near.is_empty() => {
+            format!(
+                "{operator} {key} requires {expected:?} and the request does not have the key{near}"
+            )
         }
         None => format!(
             "{operator} {key} requires {expected:?} and the request does not have the key, which this \

@@ -1,6 +1,6 @@
 //! What makes a policy malformed.
 
-/// What makes a policy malformed, in the words of this crate: IAM says only that it is.
+/// What makes a policy malformed, in IAM's words where they are known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum MalformedPolicy {
     #[error("could not write the policy as JSON: {0}")]
@@ -21,6 +21,20 @@ pub(super) enum MalformedPolicy {
     VariableNotAllowed(String),
     #[error("{0:?} is not a valid value for this operator")]
     Value(String),
+    #[error("Missing required field {0}")]
+    Missing(&'static str),
+    #[error("Has prohibited field {0}")]
+    Prohibited(&'static str),
+    #[error(
+        "AssumeRole policy may only specify STS AssumeRole actions, sts:TagSession and \
+         sts:SetSourceIdentity: {0:?} is another"
+    )]
+    TrustAction(String),
+    #[error(
+        "Federated principals must be valid domain names or SAML metadata ARNs: {0:?} is not; name the \
+         provider by its ARN, arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
+    )]
+    FederatedPrincipal(String),
     #[error("the Principal element is empty")]
     NoPrincipal,
     #[error(

@@ -17,6 +17,7 @@ mod document;
 mod effect;
 mod evaluate;
 mod malformed;
+mod near_miss;
 mod pattern;
 mod principal;
 mod text;

@@ -64,6 +64,10 @@ impl TryFrom<WrittenPrincipals> for Principals {
         if aws.is_empty() && federated.is_empty() && service.is_empty() {
             return Err(MalformedPolicy::NoPrincipal);
         }
+        // IAM takes an ARN or a domain such as accounts.google.com, and never a URL.
+        if let Some(url) = federated.iter().find(|name| name.contains("://") || name.is_empty()) {
+            return Err(MalformedPolicy::FederatedPrincipal(url.clone()));
+        }
         let everyone = aws.iter().any(|name| name == "*");
         aws.retain(|name| name != "*");
         let aws = aws.iter().map(|name| AwsPrincipal::read(name));
@@ -127,6 +131,27 @@ impl Principals {
             Principal::Session { arn, role } => self.aws_name(role, role, Some(arn)),
         };
         everyone.max(named)
+    }
+
+    /// The identity providers that it names.
+    pub(super) fn federated(&self) -> impl Iterator<Item = &str> {
+        self.federated.iter().map(String::as_str)
+    }
+
+    /// The services that it names.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        self.service.iter().map(String::as_str)
+    }
+
+    /// All that it names, as a policy writes it.
+    pub(super) fn names(&self) -> Vec<String> {
+        let aws = self.aws.iter().map(|one| match one {
+            AwsPrincipal::Account { id, .. } => format!("AWS {id}"),
+            AwsPrincipal::Arn(arn) => format!("AWS {arn}"),
+        });
+        let federated = self.federated().map(|name| format!("Federated {name}"));
+        let services = self.services().map(|name| format!("Service {name}"));
+        aws.chain(federated).chain(services).collect()
     }
 
     fn aws_name(

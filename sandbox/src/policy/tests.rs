@@ -1,5 +1,6 @@
 mod conditions;
 mod identity;
+mod near_misses;
 mod principals;
 mod statements;
 mod typed;
@@ -72,7 +73,10 @@ fn the_verdict_says_why() {
     let other = wrong.replace("oidc-provider", "saml-provider");
     assert_eq!(
         denied(&other),
-        format!("statement 1: its Principal does not name Federated {PROVIDER}")
+        format!(
+            "statement 1: its Principal does not name Federated {PROVIDER}; it names Federated {}",
+            PROVIDER.replace("oidc-provider", "saml-provider")
+        )
     );
     let other = wrong.replace("WithWebIdentity", "");
     let wanted = "statement 1: its Action does not cover sts:AssumeRoleWithWebIdentity";
@@ -102,7 +106,7 @@ fn unknown_elements_are_malformed() {
         ("StringEquals", "Null", "\"b\" is not a valid value"),
         ("2012-10-17", "2012-10-18", "2012-10-18"),
         ("\"Allow\"", "\"allow\"", "allow"),
-        ("\"Principal\": \"*\", ", "", "Principal"),
+        ("\"Principal\": \"*\", ", "", "Missing required field Principal"),
         ("\"Principal\": \"*\"", "\"Principal\": \"me\"", "me"),
         ("\"Principal\": \"*\"", "\"Principal\": {}", "Principal element is empty"),
         ("\"Principal\": \"*\"", "\"Principal\": {\"SAML\": \"x\"}", "SAML"),
@@ -112,7 +116,14 @@ fn unknown_elements_are_malformed() {
         ("\"Action\": \"sts:*\", ", "", "either Action or NotAction"),
         ("\"Action\"", "\"NotAction\": \"a:b\", \"Action\"", "either Action or NotAction"),
         ("\"sts:*\"", "[]", "the Action list is empty"),
-        ("\"Action\"", "\"Resource\": \"*\", \"Action\"", "Resource"),
+        ("\"Action\"", "\"Resource\": \"*\", \"Action\"", "Has prohibited field Resource"),
+        ("\"sts:*\"", "\"s3:GetObject\"", "may only specify STS AssumeRole actions"),
+        ("\"sts:*\"", "[\"sts:AssumeRole\", \"s3:*\"]", "\"s3:*\" is another"),
+        (
+            "\"*\", \"Action\"",
+            "{\"Federated\": \"https://oidc.example/id/A\"}, \"Action\"",
+            "Federated principals must be valid domain names or SAML metadata ARNs",
+        ),
         ("\"a\": \"b\"", "\"a\": \"b\", \"a\": \"c\"", "`a` occurs twice"),
         ("\"a\": \"b\"", "\"a\": \"b\", \"A\": \"c\"", "occurs twice"),
         ("{\"a\": \"b\"}", "{\"a\": \"b\"}, \"StringEquals\": {\"a\": \"c\"}", "occurs twice"),

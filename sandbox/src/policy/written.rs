@@ -34,7 +34,11 @@ pub(super) struct TrustStatement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sid: Option<String>,
     pub(super) effect: Effect,
-    pub(super) principal: WrittenPrincipals,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) principal: Option<WrittenPrincipals>,
+    /// Read to be rejected in IAM's words.
+    #[serde(default, deserialize_with = "some_texts", skip_serializing_if = "Option::is_none")]
+    pub(super) resource: Option<Vec<String>>,
     #[serde(default, deserialize_with = "some_texts", skip_serializing_if = "Option::is_none")]
     pub(super) action: Option<Vec<String>>,
     #[serde(default, deserialize_with = "some_texts", skip_serializing_if = "Option::is_none")]

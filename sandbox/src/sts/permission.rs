@@ -6,7 +6,7 @@
 
 use crate::{
     accounts::Role,
-    policy::{Context, PrincipalMatch, Request, Verdict, evaluate, evaluate_identity},
+    policy::{Context, Principal, PrincipalMatch, Request, Verdict, evaluate, evaluate_identity},
     sts::caller::Caller,
 };
 
@@ -26,7 +26,8 @@ pub(crate) fn on_role(
     };
     let Some(account) = caller.account() else {
         // Services and identities of a provider have no policies of their own.
-        return Ok(format!("{trusting} of the trust policy"));
+        let note = everyone_passes(role, &request);
+        return Ok(format!("{trusting} of the trust policy{note}"));
     };
     let own = judge_own(caller, &request);
     let session = judge_session(caller, &request);
@@ -53,6 +54,22 @@ pub(crate) fn on_role(
         Judged::Denied(reason) | Judged::Nothing(reason) => {
             Err(format!("the role is in another account, and {reason}"))
         }
+    }
+}
+
+/// A warning if a token of any ServiceAccount would do: the condition on its subject is missing, or a `*`.
+fn everyone_passes(role: &Role, request: &Request<'_>) -> &'static str {
+    let Principal::Federated(provider) = request.principal else {
+        return "";
+    };
+    let issuer = provider.split_once("oidc-provider/").map_or(provider, |(_, issuer)| issuer);
+    let stranger = "system:serviceaccount:any-namespace.podrole.io:any-name.podrole.io";
+    let context = request.context.clone().with(&format!("{issuer}:sub"), [stranger]);
+    match evaluate(&role.trust_policy, &Request { context: &context, ..*request }) {
+        Verdict::Allowed { .. } => {
+            ", which every ServiceAccount of the issuer passes; add a condition on the key :sub"
+        }
+        Verdict::Denied { .. } => "",
     }
 }
 

@@ -172,6 +172,16 @@ fn invalid_input_has_iams_code() {
 }
 
 #[test]
+fn a_provider_s_url_may_end_with_a_slash() {
+    let mut iam = Bench::new();
+    let fields = [("Url", "https://oidc.example/id/"), ("ClientIDList.member.1", "a")];
+    let made = iam.call("CreateOpenIDConnectProvider", &fields).unwrap();
+    assert!(made.contains("oidc-provider/oidc.example/id/<"), "{made}");
+    let without = [("Url", "https://oidc.example/id"), ("ClientIDList.member.1", "a")];
+    iam.call("CreateOpenIDConnectProvider", &without).unwrap();
+}
+
+#[test]
 fn a_provider_is_created_changed_and_deleted() {
     let mut iam = Bench::new();
     let thumbprint = "a".repeat(40);

@@ -46,7 +46,6 @@ fn statements_apply_as_in_iam() {
         ("actions without case", vec![one(&provider, r#""STS:assumerolewithwebidentity""#)], true),
         ("actions by wildcard", vec![one(&provider, r#""sts:AssumeRole*""#)], true),
         ("all actions", vec![one(&provider, r#""*""#)], true),
-        ("another service's actions", vec![one(&provider, r#""s3:*""#)], false),
         ("a Deny after", vec![yes(), deny("{}")], false),
         ("a Deny before", vec![deny("{}"), yes()], false),
         ("a Deny that holds", vec![yes(), deny(right)], false),

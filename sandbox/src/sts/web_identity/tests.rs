@@ -42,6 +42,42 @@ fn fixture() -> (Accounts, Issuer) {
     (accounts, issuer)
 }
 
+#[test]
+fn a_role_that_every_service_account_passes_is_warned_of() {
+    let (mut accounts, issuer) = fixture();
+    let claims = json!({"iss": URL, "sub": "system:serviceaccount:shop:app",
+        "aud": ["sts.amazonaws.com"], "iat": NOW, "exp": NOW + 600});
+    let token = issuer.sign(&json!({"alg": "RS256", "kid": issuer.kid()}), &claims).unwrap();
+    let mut reason = |condition: serde_json::Value| {
+        let mut policy: serde_json::Value =
+            serde_json::from_str(trust("111122223333").text()).unwrap();
+        policy["Statement"][0]["Condition"] = condition;
+        let policy = Policy::read(&policy.to_string()).unwrap();
+        accounts.put_role(Role::new(APP.parse().unwrap(), policy)).unwrap();
+        let request = WebIdentityRequest {
+            role: APP.parse().unwrap(),
+            session_name: "me".parse().unwrap(),
+            token: &token,
+            duration: None,
+            policies: SessionPolicies::default(),
+        };
+        let inputs = DecisionInputs { accounts: &accounts, issuer: None, credential_life: None };
+        decide(inputs, request, now()).unwrap().granted.reason
+    };
+    let audience = json!({"StringEquals": {"oidc.example/id:aud": "sts.amazonaws.com"}});
+    let all = json!({"StringLike": {"oidc.example/id:sub": "system:serviceaccount:*"}});
+    for open in [json!({}), audience, all] {
+        assert!(
+            reason(open.clone()).contains("every ServiceAccount of the issuer passes"),
+            "{open}"
+        );
+    }
+    for closed in ["system:serviceaccount:shop:*", "system:serviceaccount:shop:app"] {
+        let condition = json!({"StringLike": {"oidc.example/id:sub": closed}});
+        assert!(!reason(condition).contains("every ServiceAccount"), "{closed}");
+    }
+}
+
 struct Ask {
     role: &'static str,
     sub: &'static str,
