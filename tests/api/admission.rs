@@ -6,6 +6,7 @@ mod debug;
 mod drain;
 mod eks;
 mod inject;
+mod kops;
 mod registrations;
 mod restricted;
 mod secrets;
