@@ -76,6 +76,37 @@ async fn a24_a_storm_of_polls_is_answered_from_memory() {
     assert_eq!(stage.sts.requests(), 0, "AWS hears nothing of it");
 }
 
+/// AWS has the right time, and the node, its agent and the SDK another: a program that runs on is served
+/// through one session and the next. Their 16 s stand for an hour; the agent serves none in its last 10 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a26_two_sessions_on_a_node_whose_clock_is_wrong_by_hours() {
+    for (name, ahead) in [("3 h behind", 3 * 3600), ("2 h ahead", -2 * 3600)] {
+        row_of(&format!("A26 two sessions, {name}"), with_life(16), async |sdk, stage| {
+            stage.sts.spoil_all(Fault::Ahead(ahead));
+            let pod = stage.pod(Way::Container, &stage.token_of_another_clock(ahead)?)?;
+            let mut running = sdk.start(&CALLER, &pod.variables)?;
+            let (mut used, begun) = (running.answer().await?, Instant::now());
+            while begun.elapsed() < Duration::from_secs(10) && was_signed(&used, ahead) {
+                sleep(Duration::from_secs(1)).await;
+                used = running.again().await?;
+            }
+            let sessions = stage.sts.requests();
+            let right = was_signed(&used, ahead) && sessions >= 2;
+            Ok(Outcome::of(right, || format!("{used:?} after {sessions} sessions")))
+        })
+        .await;
+    }
+}
+
+/// Whether the SDK signed its call. GetCallerIdentity has the node's clock here: by one that is ahead the
+/// session has ended, and STS says so.
+pub(crate) fn was_signed(used: &Use, ahead: i64) -> bool {
+    let error = used.error.as_ref();
+    let code = error.map(|error| error.code.clone().unwrap_or_else(|| error.message.clone()));
+    used.arn == Some(Way::Container.arn())
+        || ahead < 0 && code.is_some_and(|code| code.contains("ExpiredToken"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn w09_the_next_refresh_sends_the_token_that_is_then_on_disk() {
     row_of("W9 a rotated token", with_life(6), async |sdk, stage| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     client::{CALLER, Sdk},
     gate::Fault,
+    life::was_signed,
     rows::{SLOW, ask, row, served},
     stage::{STRANGER, Stage, Way},
     table::Outcome,
@@ -118,14 +119,8 @@ async fn a26_a_nodes_clock_may_be_wrong_by_hours() {
             let pod = stage.pod(Way::Container, &stage.token_of_another_clock(ahead)?)?;
             let used = sdk.once(&CALLER, &pod.variables).await?;
             let (asked, sts) = (stage.agent.requests(), stage.sts.requests());
-            // GetCallerIdentity has the node's clock here. By one that is ahead the session has ended;
-            // that it was sent shows that the SDK takes it for good.
-            let code = used.error.as_ref().and_then(|error| error.code.clone());
-            let code = code.or(used.error.as_ref().map(|error| error.message.clone()));
-            let sent = used.arn == Some(Way::Container.arn())
-                || ahead < 0 && code.is_some_and(|code| code.contains("ExpiredToken"));
             // Go's first SDK asks again for what STS calls expired.
-            let right = sent && asked >= 1 && sts == 1;
+            let right = was_signed(&used, ahead) && asked >= 1 && sts == 1;
             Ok(Outcome::of(right, || {
                 format!("{used:?}; the agent was asked {asked}, STS {sts} times")
             }))
