@@ -5,9 +5,9 @@ use std::time::Duration;
 use podrole_identity::Injection;
 
 use crate::{
-    Reason, ServiceAccounts, Webhook,
+    Outcome, Reason, ServiceAccounts, Webhook,
     metrics::Route,
-    review::{Answer, BadReview, Review},
+    review::{Answer, Audit, BadReview, Review},
     validate,
     webhook::{Decision, unreadable},
 };
@@ -56,12 +56,59 @@ pub async fn validate_bytes<S: ServiceAccounts>(
     answer(webhook, ReviewKind::Warnings, patience, body).await
 }
 
+/// A decision before it becomes an answer, which cuts long warnings.
+#[derive(Clone, Debug)]
+pub struct Reviewed {
+    /// The decision.
+    pub outcome: Outcome,
+    /// What the audit log records beside its reason.
+    pub audit: Audit,
+    version: String,
+    uid: String,
+}
+
+/// Decides as [`review_bytes`] does, and returns the decision with all warnings, whole.
+///
+/// # Errors
+/// As [`review_bytes`].
+pub async fn outcome<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    injection: Injection,
+    patience: Duration,
+    body: &[u8],
+) -> Result<Reviewed, BadReview> {
+    reviewed(webhook, ReviewKind::Pod(injection), patience, body).await
+}
+
+/// Returns the warnings of [`validate_bytes`], all of them and whole.
+///
+/// # Errors
+/// As [`review_bytes`].
+pub async fn warnings<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    patience: Duration,
+    body: &[u8],
+) -> Result<Vec<String>, BadReview> {
+    let reviewed = reviewed(webhook, ReviewKind::Warnings, patience, body).await?;
+    Ok(reviewed.outcome.warnings())
+}
+
 async fn answer<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     kind: ReviewKind,
     patience: Duration,
     body: &[u8],
 ) -> Result<Answer, BadReview> {
+    let Reviewed { outcome, audit, version, uid } = reviewed(webhook, kind, patience, body).await?;
+    Ok(Answer::new(&version, &uid, &outcome, &audit))
+}
+
+async fn reviewed<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    kind: ReviewKind,
+    patience: Duration,
+    body: &[u8],
+) -> Result<Reviewed, BadReview> {
     let (version, uid, mut decision) = match Review::read(body) {
         Ok(review) => {
             let request = &review.request;
@@ -87,5 +134,6 @@ async fn answer<S: ServiceAccounts>(
     }
     webhook.metrics().reviewed(kind.route(), decision.audit.provider, &decision.outcome);
     decision.log(&uid);
-    Ok(Answer::new(&version, &uid, &decision.outcome, &decision.audit))
+    let Decision { outcome, audit, .. } = decision;
+    Ok(Reviewed { outcome, audit, version, uid })
 }

@@ -7,28 +7,28 @@ mod beside;
 mod container;
 mod desired;
 mod ephemeral;
+mod explain;
 mod expression;
 mod operations;
 mod proxy;
 mod secrets;
+mod selected;
 
 use json_patch::PatchOperation;
 use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL, PodAnnotations};
 use serde_json::json;
 
-use crate::{
-    Outcome, Reason, Settings,
-    binding::Binding,
-    pod::{Container, PodView},
-};
+use crate::{Outcome, Reason, Settings, binding::Binding, pod::PodView};
 use container::ContainerPlan;
 use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
+pub use explain::{ContainerReport, ContainerResult, explain};
 #[cfg(any(test, fuzzing))]
 pub(crate) use expression::POD_NAME;
 use operations::{Array, ContainerPatch, add};
 use secrets::SecretPlan;
 pub(crate) use secrets::denied as denied_secrets;
+use selected::selected;
 
 /// Decides about a new pod. `jitter` is any number that differs from pod to pod; it spreads the
 /// expiry of container tokens.
@@ -67,26 +67,6 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
         Ok(_) => outcome,
         Err(denial) => outcome.warn_first(denial.summary()),
     }
-}
-
-/// The containers that the annotations of the pod and its ServiceAccount select, each with its list
-/// and index.
-fn selected<'a>(
-    pod: &'a PodView,
-    annotations: &PodAnnotations,
-    binding: &Binding,
-) -> impl Iterator<Item = (&'static str, usize, &'a Container)> {
-    let skip = annotations.skip_containers.union(&binding.annotations.skip_containers);
-    let include = annotations.include_containers.union(&binding.annotations.include_containers);
-    let lists =
-        [("containers", &pod.spec.containers), ("initContainers", &pod.spec.init_containers)];
-    let all = lists.into_iter().flat_map(|(list, containers)| {
-        containers.iter().enumerate().map(move |(index, container)| (list, index, container))
-    });
-    all.filter(move |(_, _, container)| {
-        let included = include.is_empty() || include.names(&container.name);
-        included && !skip.names(&container.name)
-    })
 }
 
 /// The changes to one pod, collected container by container.
@@ -140,7 +120,9 @@ impl<'a> PodPlan<'a> {
     fn add_container(&mut self, mut patch: ContainerPatch<'_>) {
         if let Some(desired) = &self.desired {
             match container::plan(patch.container(), self.pod, desired) {
-                ContainerPlan::LeaveAlone(warning) => self.warnings.push(warning),
+                ContainerPlan::LeaveAlone(obstacle) => {
+                    self.warnings.push(obstacle.warning(&patch.container().name));
+                }
                 ContainerPlan::HasOther(provider) => {
                     let name = patch.container().name.clone();
                     self.others.get_or_insert_with(|| (provider, Vec::new())).1.push(name);

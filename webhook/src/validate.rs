@@ -20,8 +20,9 @@ use crate::{
     review::Request,
 };
 
-/// The path of a workload's pod template; `None` for any other kind.
-fn template(group: &str, kind: &str) -> Option<&'static str> {
+/// The JSON pointer to a workload's pod template; `None` for any other kind.
+#[must_use]
+pub fn template(group: &str, kind: &str) -> Option<&'static str> {
     match (group, kind) {
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job")

@@ -10,7 +10,7 @@ use podrole_identity::{GuardRail, Injection, ServiceAccountAnnotations, ServiceA
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
     binding::Binding,
-    mutate::mutate,
+    mutate::{ContainerReport, explain, mutate},
     pod::{PodHead, PodView},
     registered_timeout::RegisteredTimeout,
     review::{Audit, Request, Subject},
@@ -123,6 +123,22 @@ impl<S: ServiceAccounts> Webhook<S> {
         let denial = denial.map(|denial| denial.reason.name());
         let audit = Audit { provider: binding.provider(), role: binding.role().cloned(), denial };
         Decision { outcome, audit, service_account: Some(service_account) }
+    }
+
+    /// Says what each container of a new pod gets of its role; empty if it has none, opts out or
+    /// cannot be parsed.
+    ///
+    /// # Errors
+    /// If something that could change the decision is not known.
+    pub async fn explain(
+        &self,
+        service_account: &ServiceAccountRef,
+        pod: &str,
+        patience: Duration,
+    ) -> Result<Vec<ContainerReport>, LookupError> {
+        let binding = self.bind(service_account, false, patience).await?;
+        let view = PodView::read(pod).ok();
+        Ok(view.map(|view| explain(&view, &binding, &self.settings)).unwrap_or_default())
     }
 
     /// The role of a ServiceAccount's pods. `asks_for_secrets` says whether the pod's own annotations

@@ -13,13 +13,34 @@ use crate::pod::{Container, Mount, PodView};
 
 /// What to do with a container.
 pub(super) enum ContainerPlan {
-    /// Something of its author's is in the way, as the warning says.
-    LeaveAlone(String),
+    /// Something of its author's is in the way.
+    LeaveAlone(Obstacle),
     /// It has the other provider's variables, complete. The pod gets one warning for all such
     /// containers.
     HasOther(CredentialProvider),
     /// Add what is missing, if anything is. It counts as served even if it gets the token alone.
     Complete(Missing),
+}
+
+/// What of a container's author is in the way.
+pub(super) enum Obstacle {
+    /// A variable that chooses other credentials, and something else at the token's path.
+    Variable(String),
+    /// Something else at the token's path.
+    Mount(String),
+}
+
+impl Obstacle {
+    pub(super) fn warning(&self, container: &str) -> String {
+        match self {
+            Self::Variable(name) => format!(
+                "container {container} sets {name} and is not changed; remove it to use the role"
+            ),
+            Self::Mount(path) => {
+                format!("container {container} is not changed: remove its own mount at {path}")
+            }
+        }
+    }
 }
 
 /// What is missing in a container.
@@ -35,6 +56,8 @@ pub(super) struct Missing {
     pub(super) warning: Option<String>,
     /// Warnings that other containers of the pod may share. The names of the containers follow.
     pub(super) shared_warnings: Vec<String>,
+    /// The variable for which it gets no credential variables.
+    pub(super) own_choice: Option<String>,
 }
 
 /// What is mounted at the token's path.
@@ -49,7 +72,6 @@ pub(super) fn plan(
     pod: &PodView,
     desired: &DesiredIdentity,
 ) -> ContainerPlan {
-    let name = &container.name;
     let decided = user_decided(container, desired);
     if decided.is_some()
         && let Some(other) = other_provider(container, desired)
@@ -58,15 +80,11 @@ pub(super) fn plan(
     }
     let mount = match (at_mount_path(container, pod, desired), decided) {
         (AtMountPath::SomethingElse, Some(variable)) => {
-            return ContainerPlan::LeaveAlone(format!(
-                "container {name} sets {variable} and is not changed; remove it to use the role"
-            ));
+            return ContainerPlan::LeaveAlone(Obstacle::Variable(variable.to_owned()));
         }
         (AtMountPath::SomethingElse, None) => {
-            let path = &desired.volume.mount_path;
-            return ContainerPlan::LeaveAlone(format!(
-                "container {name} is not changed: remove its own mount at {path}"
-            ));
+            let path = desired.volume.mount_path.clone();
+            return ContainerPlan::LeaveAlone(Obstacle::Mount(path));
         }
         (AtMountPath::Nothing, _) => None,
         (AtMountPath::Token(mount), _) => Some(mount),
@@ -189,6 +207,7 @@ impl Missing {
         for variable in desired.settings_for(container, Chosen::Authors) {
             self.set(container, variable);
         }
+        self.own_choice = Some(variable.to_owned());
         let name = &container.name;
         self.warning = Some(format!(
             "container {name} sets {variable}: it gets the token, no credential variables; remove it to use the role"

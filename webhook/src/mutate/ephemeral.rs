@@ -43,7 +43,9 @@ pub fn mutate_ephemeral(pod: &PodView, old: &PodView) -> Outcome {
             continue;
         };
         match container::plan(container, pod, &desired) {
-            ContainerPlan::LeaveAlone(warning) => warnings.push(warning),
+            ContainerPlan::LeaveAlone(obstacle) => {
+                warnings.push(obstacle.warning(&container.name));
+            }
             ContainerPlan::HasOther(provider) => {
                 warnings
                     .push(container::has_other(provider, std::slice::from_ref(&container.name)));

@@ -2,6 +2,7 @@
 
 mod collisions;
 mod debug;
+mod explain;
 mod expressions;
 mod opt_in;
 mod permission;
