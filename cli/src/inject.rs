@@ -1,48 +1,73 @@
 //! `podrole inject`: applies the webhook's changes to manifests, with the webhook's own code.
 
 mod documents;
-mod file_text;
+mod report;
 mod reviewed;
-mod splice;
+mod summary;
+mod unreadable;
 
-use std::{io::Read as _, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use podrole_identity::{AnnotationPrefix, AnnotationRules, CredentialProvider, GrantRules};
 use podrole_webhook::{
     EndpointArgs, InMemory, Metrics, ServiceAccounts, Settings, SettingsError, Webhook, cluster,
 };
 
-use crate::manifests::{Manifests, SourceFile};
+use crate::{
+    diff,
+    manifests::{Manifests, SourceArgs},
+};
 use documents::Documents;
-use reviewed::ReviewedPod;
+use report::{InjectReport, WorkloadReport};
+use reviewed::{ReviewedPod, applied};
+use summary::printable;
+
+/// What is said of an object whose pods only the cluster's webhook sees.
+const NOT_SEEN: &str = "podrole sees its pods only when they are created";
+/// The exit code if a file, a flag or the cluster cannot be used.
+const USAGE: u8 = 2;
 
 /// Print manifests with the changes that the webhook would make
 ///
 /// Reads YAML or JSON with any mix of Pods, workloads, ServiceAccounts and Namespaces, and prints
 /// all of it with the webhook's additions to the pods. Existing text and comments are kept, and
-/// lines are added. A document to which lines cannot be added (in flow style, like {a: b}, or with
-/// a value that changes) is rewritten without its comments, and a note is printed.
+/// lines are added. A document to which lines cannot be added is rewritten without its comments,
+/// and named. One line for each workload on standard error says what its pods get.
+///
+/// If a pod that names a role gets nothing, or a document cannot be read, the exit code is 1 and no
+/// manifest is printed, so that a pipe into `kubectl apply` applies nothing. If a file or the
+/// cluster cannot be read, the exit code is 2.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   podrole inject -f my-app.yaml --diff                       show what would change
-  podrole inject -f my-app.yaml --why                        explain each container
+  podrole inject -f manifests/ -R --diff --why               explain each container, too
   helm template my-app | podrole inject -f - | kubectl apply -f -
   podrole inject -f pod.yaml --kubeconfig ~/.kube/config     with a cluster's ServiceAccounts")]
 pub(crate) struct InjectArgs {
-    /// The manifest files; `-` is standard input
+    /// The manifest files, or folders of `*.yaml`, `*.yml` and `*.json`; `-` is standard input
     #[arg(short, long = "filename", value_name = "FILE", required = true, num_args = 1..)]
     filename: Vec<PathBuf>,
 
+    #[command(flatten)]
+    sources: SourceArgs,
+
     /// Print only what would change
-    #[arg(long, conflicts_with = "why")]
+    #[arg(long)]
     diff: bool,
 
     /// Print one line for each container with what is added to it, and why
     #[arg(long)]
     why: bool,
+
+    /// Print the manifests and exit with 0 even if a pod that names a role gets nothing
+    #[arg(long)]
+    allow_missing: bool,
+
+    /// Print a report instead of the manifests: `text` is the summary lines alone
+    #[arg(short, long, value_name = "FORMAT", conflicts_with_all = ["diff", "why"])]
+    output: Option<Format>,
 
     /// Read ServiceAccounts and the guard-rails of Namespaces from this cluster, not from the files
     #[arg(long, value_name = "FILE")]
@@ -65,6 +90,14 @@ pub(crate) struct InjectArgs {
     endpoints: EndpointArgs,
 }
 
+/// The format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Yaml,
+}
+
 impl InjectArgs {
     fn settings(&self) -> Result<Settings, SettingsError> {
         Ok(Settings {
@@ -79,49 +112,53 @@ impl InjectArgs {
             ..Settings::default()
         })
     }
+}
 
-    fn sources(&self) -> anyhow::Result<Vec<SourceFile>> {
-        let read = self.filename.iter().map(|path| {
-            let file = path.display().to_string();
-            let text = if file == "-" {
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).map(|_| text)
-            } else {
-                std::fs::read_to_string(path)
-            };
-            let text = text.with_context(|| format!("could not read {file}"))?;
-            Ok(SourceFile { file, text })
-        });
-        read.collect()
+/// What a run prints.
+#[derive(Debug, Default)]
+struct Printed {
+    stdout: String,
+    stderr: Vec<String>,
+    report: InjectReport,
+}
+
+impl Printed {
+    fn warn(&mut self, warning: &str) {
+        let warning = printable(warning);
+        self.stderr.push(format!("warning: {warning}"));
+        self.report.warnings.push(warning);
     }
 }
 
-/// Runs the command. The exit code is 0 if everything could be read and decided.
+/// Runs the command. The exit code is 0 if each pod that names a role gets it, or one of them is
+/// allowed to get nothing.
 pub(crate) async fn run(args: InjectArgs) -> ExitCode {
     match inject(&args).await {
-        Ok(text) => {
-            anstream::print!("{text}");
-            ExitCode::SUCCESS
+        Ok(printed) => {
+            for line in &printed.stderr {
+                anstream::eprintln!("{line}");
+            }
+            anstream::print!("{}", printed.stdout);
+            ExitCode::from(printed.report.exit_code)
         }
         Err(error) => {
             anstream::eprintln!("podrole: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(USAGE)
         }
     }
 }
 
-async fn inject(args: &InjectArgs) -> anyhow::Result<String> {
-    let sources = args.sources()?;
-    let manifests = Manifests::read(&sources)?;
-    let documents = Documents::read(&sources)?;
+async fn inject(args: &InjectArgs) -> anyhow::Result<Printed> {
+    let sources = args.sources.read(&args.filename)?;
+    let manifests = Manifests::read(sources, &args.sources.namespace);
     let settings = args.settings()?;
     let Some(kubeconfig) = &args.kubeconfig else {
         let service_accounts = from_files(&manifests, &settings);
-        return output(args, documents, &manifests, &webhook(service_accounts, settings)).await;
+        return output(args, &manifests, &webhook(service_accounts, settings)).await;
     };
     let client = cluster::connect(Some(kubeconfig), None).await?;
     let service_accounts = cluster::ask(client, settings.annotations.clone());
-    output(args, documents, &manifests, &webhook(service_accounts, settings)).await
+    output(args, &manifests, &webhook(service_accounts, settings)).await
 }
 
 fn webhook<S: ServiceAccounts>(service_accounts: S, settings: Settings) -> Webhook<S> {
@@ -138,46 +175,86 @@ fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     })
 }
 
-/// Returns what is printed on standard output. Warnings go to standard error, unless they are part
-/// of `--why`.
 async fn output<S: ServiceAccounts>(
     args: &InjectArgs,
-    mut documents: Documents,
     manifests: &Manifests,
     webhook: &Webhook<S>,
-) -> anyhow::Result<String> {
-    let mut text = String::new();
-    for index in 0..documents.pods().len() {
-        let pod = &documents.pods()[index];
-        let reviewed = ReviewedPod::review(webhook, &pod.workload, manifests).await?;
-        let name = &pod.workload.service_account;
-        if args.kubeconfig.is_none() && !manifests.service_accounts.contains_key(name) {
-            let hint = "add its file, or use --kubeconfig";
-            anstream::eprintln!("note: the files do not contain ServiceAccount {name}; {hint}");
-        }
-        let before = documents.yaml_of(index);
-        documents.apply(index, &reviewed.operations)?;
-        if args.why {
-            text.push_str(&reviewed.why());
-        } else {
-            for warning in &reviewed.warnings {
-                anstream::eprintln!("{}: {warning}", reviewed.workload);
+) -> anyhow::Result<Printed> {
+    let mut printed = Printed::default();
+    let mut documents = Documents::new(manifests);
+    let mut failed = !manifests.errors.is_empty();
+    for error in &manifests.errors {
+        printed.stderr.push(printable(&error.to_string()));
+        printed.report.errors.push(error.to_string());
+    }
+    manifests.warnings.iter().for_each(|warning| printed.warn(&warning.to_string()));
+    let mut explained = String::new();
+    for workload in &manifests.workloads {
+        let mut reviewed = ReviewedPod::review(webhook, workload, manifests).await?;
+        for warning in applied(webhook, &workload.object).await {
+            if !reviewed.warnings.contains(&warning) {
+                reviewed.warnings.push(warning);
             }
         }
+        let name = &workload.service_account;
+        let known = args.kubeconfig.is_some() || manifests.service_accounts.contains_key(name);
+        // Kubernetes creates the ServiceAccount `default` without a manifest.
+        if !known && name.name() != "default" {
+            let hint = "add its file, or use --kubeconfig";
+            let warning = format!("ServiceAccount {name} is in none of the files; {hint}");
+            reviewed.warnings.push(warning);
+        }
+        failed |= reviewed.state.is_error() && !args.allow_missing;
+        printed.stderr.push(printable(&summary::line(workload, &reviewed)));
+        if args.why {
+            explained.push_str(&summary::why(workload, &reviewed));
+        } else {
+            let place = &workload.object.place;
+            let at = format!("{}:{}: {workload}", place.file, place.line);
+            let warnings = reviewed.warnings.iter();
+            printed.stderr.extend(warnings.map(|it| format!("{at}: warning: {}", printable(it))));
+        }
+        let changed = documents.apply(workload, &reviewed.operations)?;
         if args.diff {
-            let changed = crate::diff::texts(&before, &documents.yaml_of(index));
+            let heading = if args.why { String::new() } else { format!("{workload}\n") };
             let nothing = if changed.is_empty() { "  no changes\n" } else { "" };
-            text.push_str(&format!("{}\n{changed}{nothing}", reviewed.workload));
+            explained.push_str(&format!("{heading}{changed}{nothing}"));
+        }
+        printed.report.workloads.push(WorkloadReport::new(workload, &reviewed));
+    }
+    for object in &manifests.makers {
+        printed.stderr.push(printable(&format!("{object}: {NOT_SEEN}")));
+        printed.report.workloads.push(WorkloadReport::not_seen(object, NOT_SEEN));
+    }
+    for object in &manifests.checked {
+        let place = &object.place;
+        for warning in applied(webhook, object).await {
+            printed.warn(&format!("{}:{}: {object}: {warning}", place.file, place.line));
         }
     }
-    if !args.why && !args.diff {
-        let rewritten;
-        (text, rewritten) = documents.yaml();
-        if rewritten > 0 {
-            anstream::eprintln!("note: {rewritten} documents were rewritten without comments");
+    printed.report.ok = !failed;
+    printed.report.exit_code = u8::from(failed);
+    printed.stdout = match args.output {
+        Some(Format::Text) => String::new(),
+        Some(Format::Json) => serde_json::to_string_pretty(&printed.report)? + "\n",
+        Some(Format::Yaml) => diff::yaml(&serde_json::to_value(&printed.report)?),
+        None if args.why || args.diff => explained,
+        None if failed => String::new(),
+        None => {
+            let (text, rewritten) = documents.text();
+            for index in rewritten {
+                let rewritten = manifests.workloads.iter();
+                let in_it = rewritten.filter(|it| it.object.place.document == index);
+                for workload in in_it {
+                    let place = &workload.object.place;
+                    let at = format!("{}:{}: {workload}", place.file, place.line);
+                    printed.warn(&format!("{at}: its document is rewritten without comments"));
+                }
+            }
+            text
         }
-    }
-    Ok(text)
+    };
+    Ok(printed)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod inject;
 mod manifests;
 mod sandbox;
 mod whoami;
+mod yaml;
 
 use std::process::ExitCode;
 

@@ -1,13 +1,29 @@
 //! Reads from the user's manifests what decides a pod's AWS identity.
 
-use std::{collections::BTreeMap, fmt};
+mod error;
+mod makers;
+mod object;
+mod sources;
+mod workload;
 
-use podrole_identity::{Annotations, GuardRail, ServiceAccountError, ServiceAccountRef};
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-/// The relevant objects of all files.
+use podrole_identity::{Annotations, GuardRail, ServiceAccountRef};
+use serde_json::Value;
+
+use crate::yaml;
+
+pub(crate) use error::{ContentError, ManifestError, not_a_string};
+pub(crate) use object::{Object, Place};
+pub(crate) use sources::{SourceArgs, SourceFile};
+pub(crate) use workload::Workload;
+
+/// All files, and the relevant objects in them.
 #[derive(Debug, Default)]
 pub(crate) struct Manifests {
+    pub(crate) sources: Vec<SourceFile>,
+    /// The documents of all files that can be read, each with the index of its file.
+    pub(crate) documents: Vec<(usize, yaml::Document)>,
     /// The labels of each Namespace.
     pub(crate) namespaces: BTreeMap<String, Annotations>,
     /// The guard-rail of each Namespace.
@@ -16,199 +32,106 @@ pub(crate) struct Manifests {
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
     /// Pods and objects that create pods, in the order of the files.
     pub(crate) workloads: Vec<Workload>,
-}
-
-/// A Pod, or an object that creates pods.
-#[derive(Clone, Debug)]
-pub(crate) struct Workload {
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) service_account: ServiceAccountRef,
-    /// The pod as it would be sent to the API server.
-    pub(crate) pod: Value,
-}
-
-/// Why a file cannot be used, and where.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ManifestError {
-    /// The text is not YAML. `place` is `, line 3, column 4`, or empty if it is unknown.
-    #[error("{file}{place}: {reason}")]
-    Syntax { file: String, place: String, reason: String },
-    /// A document is YAML and not a usable manifest. `document` counts from 1.
-    #[error("{file}, document {document}: {source}")]
-    Content { file: String, document: usize, source: ContentError },
-}
-
-/// What is wrong with a document.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ContentError {
-    #[error("it has no `kind`; is it a Kubernetes manifest?")]
-    NoKind,
-    #[error("it has no metadata.name")]
-    NoName,
-    #[error("the {kind} has no {pointer}")]
-    NoTemplate { kind: String, pointer: &'static str },
-    #[error("the {kind} {name} has no pod spec")]
-    NoPodSpec { kind: String, name: String },
-    #[error("ServiceAccount {namespace}/{name}: {error}")]
-    ServiceAccountName { namespace: String, name: String, error: ServiceAccountError },
-    #[error("{pointer} is not a map")]
-    NotAMap { pointer: &'static str },
-    #[error("{pointer}: the value of {key} is not a string; put it in quotes")]
-    NotAString { pointer: &'static str, key: String },
-}
-
-/// The name and text of a file.
-pub(crate) struct SourceFile {
-    pub(crate) file: String,
-    pub(crate) text: String,
+    /// Objects of other kinds that create pods, which the webhook sees only when they are created.
+    pub(crate) makers: Vec<Object>,
+    /// What else the webhook checks when it is applied: Namespaces and ServiceAccounts.
+    pub(crate) checked: Vec<Object>,
+    /// What cannot be used, and what kubectl would refuse too.
+    pub(crate) errors: Vec<ManifestError>,
+    /// What kubectl accepts and its author hardly means.
+    pub(crate) warnings: Vec<ManifestError>,
 }
 
 impl Manifests {
-    /// Reads files of YAML or JSON with any number of documents. Ignores kinds that neither create
-    /// pods nor decide their identity.
-    pub(crate) fn read(sources: &[SourceFile]) -> Result<Self, ManifestError> {
+    /// Reads files of YAML or JSON with any number of documents. Kinds that neither create pods nor
+    /// decide their identity are ignored. An error in one document does not stop the others.
+    pub(crate) fn read(sources: Vec<SourceFile>, namespace: &str) -> Self {
         let mut manifests = Self::default();
-        for source in sources {
-            for (index, document) in documents(source)?.into_iter().enumerate() {
-                let added = manifests.add(&document);
-                added.map_err(|error| ManifestError::Content {
-                    file: source.file.clone(),
-                    document: index + 1,
-                    source: error,
-                })?;
+        for (index, source) in sources.iter().enumerate() {
+            for document in yaml::documents(&source.text) {
+                match document {
+                    Ok(document) => {
+                        manifests.add_document(&source.file, &document, namespace);
+                        manifests.documents.push((index, document));
+                    }
+                    Err(error) => manifests.errors.push(ManifestError::syntax(&source.file, error)),
+                }
             }
         }
-        Ok(manifests)
+        manifests.sources = sources;
+        manifests
     }
 
-    fn add(&mut self, document: &Value) -> Result<(), ContentError> {
-        if document.is_null() {
-            return Ok(());
+    fn add_document(&mut self, file: &str, document: &yaml::Document, namespace: &str) {
+        for yaml::Duplicate { key, lines: (first, last) } in &document.duplicates {
+            let error = ContentError::Duplicate { key: key.clone(), first: *first };
+            self.warnings.push(ManifestError::new(file, *last, error));
         }
-        let kind = text(document, "/kind").ok_or(ContentError::NoKind)?.to_owned();
-        if let Some(items) = document.pointer("/items").and_then(Value::as_array) {
-            return items.iter().try_for_each(|item| self.add(item));
+        let place = Place {
+            file: file.to_owned(),
+            line: document.tree.line(""),
+            document: self.documents.len(),
+            pointer: String::new(),
+        };
+        self.add(&document.value, place, document, namespace);
+    }
+
+    /// Adds an object, or each object of a list.
+    fn add(&mut self, value: &Value, place: Place, document: &yaml::Document, namespace: &str) {
+        let object = match Object::read(value, place, namespace) {
+            Ok(object) => object,
+            Err(error) => return self.errors.push(error),
+        };
+        if let Some(items) = value.get("items").and_then(Value::as_array)
+            && object.kind.ends_with("List")
+        {
+            let kind = object.kind.trim_end_matches("List");
+            for (index, item) in items.iter().enumerate() {
+                let mut item = item.clone();
+                // The items of a DeploymentList need not name their kind.
+                if let Some(item) = item.as_object_mut().filter(|_| !kind.is_empty()) {
+                    let version = value.get("apiVersion").cloned().unwrap_or_default();
+                    item.entry("kind").or_insert_with(|| kind.into());
+                    item.entry("apiVersion").or_insert(version);
+                }
+                let pointer = format!("{}/items/{index}", object.place.pointer);
+                let line = document.tree.line(&pointer);
+                let place = Place { line, pointer, ..object.place.clone() };
+                self.add(&item, place, document, namespace);
+            }
+            return;
         }
-        match kind.as_str() {
-            "Namespace" => {
-                let name = name(document)?.to_owned();
-                let annotations = string_map(document, "/metadata/annotations")?;
+        if let Err((pointer, error)) = self.add_object(object.clone()) {
+            let line = document.tree.line(&format!("{}{pointer}", object.place.pointer));
+            let file = &object.place.file;
+            self.errors.push(ManifestError::new(file, line, error).of(&object));
+        }
+    }
+
+    /// Returns the place of an error within the object.
+    fn add_object(&mut self, object: Object) -> Result<(), (String, ContentError)> {
+        match (object.group.as_str(), object.kind.as_str()) {
+            ("", "Namespace") => {
+                let annotations = object.strings("/metadata/annotations")?;
                 let guard_rail = GuardRail::read(|key| annotations.get(key).map(String::as_str));
-                self.guard_rails.insert(name.clone(), guard_rail);
-                self.namespaces.insert(name, string_map(document, "/metadata/labels")?);
+                let labels = object.strings("/metadata/labels")?;
+                self.guard_rails.insert(object.name.clone(), guard_rail);
+                self.namespaces.insert(object.name.clone(), labels);
+                self.checked.push(object);
             }
-            "ServiceAccount" => {
-                let service_account = service_account(namespace(document), name(document)?)?;
-                let annotations = string_map(document, "/metadata/annotations")?;
+            ("", "ServiceAccount") => {
+                let service_account = object.service_account(&object.name)?;
+                let annotations = object.strings("/metadata/annotations")?;
                 self.service_accounts.insert(service_account, annotations);
+                self.checked.push(object);
             }
-            _ => self.workloads.extend(workload(&kind, document)?),
+            _ => match object.template() {
+                Some(pointer) => self.workloads.extend(Workload::read(object, pointer)?),
+                None if makers::makes_pods(&object) => self.makers.push(object),
+                None => {}
+            },
         }
         Ok(())
-    }
-}
-
-/// The documents of a file; empty ones are null.
-pub(crate) fn documents(source: &SourceFile) -> Result<Vec<Value>, ManifestError> {
-    let failed = |error: &serde_saphyr::Error| ManifestError::Syntax {
-        file: source.file.clone(),
-        place: error
-            .location()
-            .map(|at| format!(", line {}, column {}", at.line(), at.column()))
-            .unwrap_or_default(),
-        reason: reason(error),
-    };
-    serde_saphyr::from_multiple(&source.text).map_err(|error| failed(&error))
-}
-
-/// The first line of the error without its position, which [`ManifestError::Syntax`] has already.
-fn reason(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let text = text.lines().next().unwrap_or("it is not YAML").trim().to_owned();
-    match text.split_once(" at line ") {
-        Some((reason, _)) => reason.trim_end_matches([',', ':']).to_owned(),
-        None => text,
-    }
-}
-
-/// The JSON pointer to the pod template of a kind, or `None` if the kind creates no pods.
-pub(crate) fn template(kind: &str) -> Option<&'static str> {
-    Some(match kind {
-        "Pod" => "",
-        "Deployment"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicaSet"
-        | "Job"
-        | "ReplicationController" => "/spec/template",
-        "CronJob" => "/spec/jobTemplate/spec/template",
-        _ => return None,
-    })
-}
-
-/// Reads a workload, or `None` if the kind creates no pods.
-pub(crate) fn workload(kind: &str, document: &Value) -> Result<Option<Workload>, ContentError> {
-    let Some(pointer) = template(kind) else {
-        return Ok(None);
-    };
-    let (name, namespace) = (name(document)?, namespace(document));
-    let no_template = || ContentError::NoTemplate { kind: kind.to_owned(), pointer };
-    let template = document.pointer(pointer).ok_or_else(no_template)?;
-    let spec = template.get("spec").filter(|spec| spec.is_object());
-    let mut spec = spec
-        .cloned()
-        .ok_or_else(|| ContentError::NoPodSpec { kind: kind.to_owned(), name: name.to_owned() })?;
-    let account_name = text(&spec, "/serviceAccountName").unwrap_or("default").to_owned();
-    spec["serviceAccountName"] = account_name.clone().into();
-    let mut metadata = template.get("metadata").and_then(Value::as_object).cloned();
-    let metadata = metadata.get_or_insert_with(Map::new);
-    let pod_name = if kind == "Pod" { name.to_owned() } else { format!("{name}-demo") };
-    metadata.insert("name".into(), pod_name.into());
-    metadata.insert("namespace".into(), namespace.into());
-    Ok(Some(Workload {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        service_account: service_account(namespace, &account_name)?,
-        pod: json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec }),
-    }))
-}
-
-fn service_account(namespace: &str, name: &str) -> Result<ServiceAccountRef, ContentError> {
-    ServiceAccountRef::new(namespace, name).map_err(|error| ContentError::ServiceAccountName {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        error,
-    })
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-fn name(document: &Value) -> Result<&str, ContentError> {
-    text(document, "/metadata/name").ok_or(ContentError::NoName)
-}
-
-fn namespace(document: &Value) -> &str {
-    text(document, "/metadata/namespace").unwrap_or("default")
-}
-
-fn string_map(document: &Value, pointer: &'static str) -> Result<Annotations, ContentError> {
-    let Some(map) = document.pointer(pointer).filter(|map| !map.is_null()) else {
-        return Ok(Annotations::new());
-    };
-    let map = map.as_object().ok_or(ContentError::NotAMap { pointer })?;
-    let pairs = map.iter().map(|(key, value)| match value.as_str() {
-        Some(text) => Ok((key.clone(), text.to_owned())),
-        None => Err(ContentError::NotAString { pointer, key: key.clone() }),
-    });
-    pairs.collect()
-}
-
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.service_account.namespace(), self.name)
     }
 }
 

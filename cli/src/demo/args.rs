@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use podrole_identity::CredentialProvider;
 
+use crate::manifests::SourceArgs;
+
 /// Watch a pod get AWS credentials on this machine, without a cluster, AWS account, root or network
 ///
 /// Starts a sandbox AWS, the webhook and the agent on 127.0.0.1, sends the example pod through the
@@ -18,10 +20,14 @@ Examples:
   podrole demo -- aws sts get-caller-identity     your command, as the pod
   podrole demo --provider container -- bash       a shell as the pod, through the agent")]
 pub(crate) struct DemoArgs {
-    /// Your manifests: YAML or JSON with any mix of Namespace, ServiceAccount, Pod,
-    /// Deployment, StatefulSet, DaemonSet, Job and CronJob; `-` is standard input
+    /// Your manifests: YAML or JSON, also folders of them, with any mix of Namespace,
+    /// ServiceAccount, Pod, Deployment, StatefulSet, DaemonSet, Job and CronJob; `-` is standard
+    /// input
     #[arg(short, long = "filename", value_name = "FILE", num_args = 1..)]
     pub(crate) filename: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 
     /// The credential provider of the pod; default: both, or for a COMMAND the one that its
     /// ServiceAccount chooses

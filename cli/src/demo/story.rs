@@ -1,6 +1,6 @@
 //! The steps of the demo, for each workload and credential provider.
 
-use std::{io::Read as _, path::Path, process::ExitCode};
+use std::{fmt, process::ExitCode};
 
 use podrole_identity::{
     AnnotationPrefix, CredentialProvider, INJECTION_ENABLED, INJECTION_LABEL, Injection,
@@ -47,38 +47,27 @@ pub(crate) async fn run(args: &DemoArgs, report: &mut Report) -> Result<ExitCode
 }
 
 fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
-    let source = |path: &Path| {
-        let text = if path == Path::new("-") {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        } else {
-            std::fs::read_to_string(path)
-        };
-        let file = path.display().to_string();
-        text.map(|text| SourceFile { file: file.clone(), text }).map_err(|error| {
-            let fix = "give a readable file of YAML or JSON";
-            Failure::new("reading the manifests", format!("{file}: {error}"), fix)
-        })
-    };
+    let failed = |why: &dyn fmt::Display, fix| Failure::new("reading the manifests", why, fix);
     let sources = if args.filename.is_empty() {
         let example =
             |(file, text): (&str, &str)| SourceFile { file: file.into(), text: text.into() };
         EXAMPLES.map(example).into()
     } else {
-        args.filename.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?
+        let read = args.sources.read(&args.filename);
+        read.map_err(|error| failed(&error, "give a readable file of YAML or JSON"))?
     };
-    Manifests::read(&sources).map_err(|error| {
-        Failure::new("reading the manifests", error, "correct the file at this position")
-    })
+    let manifests = Manifests::read(sources, &args.sources.namespace);
+    if manifests.errors.is_empty() {
+        return Ok(manifests);
+    }
+    let errors: Vec<String> = manifests.errors.iter().map(ToString::to_string).collect();
+    Err(failed(&errors.join("\n  "), "correct the file at this position"))
 }
 
 fn choose(manifests: &Manifests, args: &DemoArgs) -> Result<Vec<Workload>, Failure> {
     let fits = |workload: &&Workload| match &args.workload {
         None => true,
-        Some(name) => {
-            let kind_and_name = format!("{}/{}", workload.kind, workload.name);
-            *name == workload.name || name.eq_ignore_ascii_case(&kind_and_name)
-        }
+        Some(name) => workload.is_called(name),
     };
     let chosen: Vec<Workload> = manifests.workloads.iter().filter(fits).cloned().collect();
     let known: Vec<String> = manifests.workloads.iter().map(ToString::to_string).collect();

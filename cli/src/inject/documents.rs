@@ -1,4 +1,6 @@
-//! All documents of the files in order, and the positions of the pods and pod templates in them.
+//! The files' text with the changes of their pods.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
@@ -6,133 +8,117 @@ use serde_json::{Value, json};
 
 use crate::{
     diff,
-    manifests::{self, ContentError, SourceFile, Workload},
+    manifests::{Manifests, Workload},
+    yaml::{self, Edit},
 };
 
 /// The documents, with the patches applied so far.
-pub(super) struct Documents {
-    documents: Vec<Value>,
-    /// The documents as read.
-    before: Vec<Value>,
-    /// The text of each file, and how many documents it has.
-    texts: Vec<(String, usize)>,
-    pods: Vec<PodTemplate>,
+pub(super) struct Documents<'a> {
+    manifests: &'a Manifests,
+    /// The new values of the documents that change, by index.
+    changed: BTreeMap<usize, Value>,
 }
 
-/// A pod or pod template in a document.
-pub(super) struct PodTemplate {
-    /// Index of the document.
-    document: usize,
-    /// JSON pointer to the object in the document; not its root if the object is in a List.
-    object: String,
-    /// JSON pointer to the pod or its template in the document.
-    template: String,
-    /// The pod as it would be sent to the API server.
-    pub(super) workload: Workload,
-}
-
-impl Documents {
-    /// Reads files that [`manifests::Manifests`] could read.
-    pub(super) fn read(sources: &[SourceFile]) -> anyhow::Result<Self> {
-        let mut read =
-            Self { documents: Vec::new(), before: Vec::new(), texts: Vec::new(), pods: Vec::new() };
-        for source in sources {
-            let documents = manifests::documents(source)?;
-            read.texts.push((source.text.clone(), documents.len()));
-            for document in documents {
-                let index = read.documents.len();
-                find(&document, index, "", &mut read.pods)?;
-                read.documents.push(document);
-            }
-        }
-        read.before = read.documents.clone();
-        Ok(read)
+impl<'a> Documents<'a> {
+    pub(super) fn new(manifests: &'a Manifests) -> Self {
+        Self { manifests, changed: BTreeMap::new() }
     }
 
-    pub(super) fn pods(&self) -> &[PodTemplate] {
-        &self.pods
-    }
-
-    /// Applies a patch of the pod at `index` to its template.
+    /// Applies a patch of a pod to its template, and returns the change of its document's text.
     pub(super) fn apply(
         &mut self,
-        index: usize,
+        workload: &Workload,
         operations: &[PatchOperation],
-    ) -> anyhow::Result<()> {
-        let pod = &self.pods[index];
-        let template = self.documents[pod.document].pointer_mut(&pod.template);
-        let template = template.context("the pod template is missing")?;
-        // The reviewed pod had metadata even if the template has none.
-        let needs_metadata =
-            operations.iter().any(|it| it.path().as_str().starts_with("/metadata"));
-        if needs_metadata && !template["metadata"].is_object() {
-            template["metadata"] = json!({});
+    ) -> anyhow::Result<String> {
+        if operations.is_empty() {
+            return Ok(String::new());
         }
-        json_patch::patch(template, operations).context("could not apply the patch to the pod")
+        let index = workload.object.place.document;
+        let (source, document) = &self.manifests.documents[index];
+        let mut alone = document.value.clone();
+        patch(&mut alone, &workload.template, operations)?;
+        let together = self.changed.entry(index).or_insert_with(|| document.value.clone());
+        patch(together, &workload.template, operations)?;
+        let text = &self.manifests.sources[*source].text;
+        Ok(match yaml::edits(text, document, &alone) {
+            Some(edits) => {
+                let before = &text[document.range.clone()];
+                diff::texts(before, &yaml::apply(text, &document.range, edits))
+            }
+            None => diff::pods(&document.value, &alone),
+        })
     }
 
-    /// The YAML of the object with the pod at `index`.
-    pub(super) fn yaml_of(&self, index: usize) -> String {
-        let pod = &self.pods[index];
-        self.documents[pod.document].pointer(&pod.object).map(diff::yaml).unwrap_or_default()
-    }
-
-    /// The text of all files, and how many documents were rewritten without their comments.
-    pub(super) fn yaml(&self) -> (String, usize) {
-        let (mut whole, mut rewritten, mut first) = (String::new(), 0, 0);
-        for (text, count) in &self.texts {
-            let of = |all: &[Value]| all.iter().skip(first).take(*count).cloned().collect();
-            let (before, after): (Vec<_>, Vec<_>) = (of(&self.before), of(&self.documents));
-            let (text, more) = super::file_text::text(text, &before, &after);
-            if !whole.is_empty() && !text.starts_with("---") {
+    /// The text of all files, and the documents that had to be rewritten without their comments.
+    pub(super) fn text(&self) -> (String, BTreeSet<usize>) {
+        let sources = &self.manifests.sources;
+        let all_json = sources.iter().all(|source| yaml::is_json(&source.text));
+        let (mut whole, mut rewritten) = (String::new(), BTreeSet::new());
+        for (index, source) in sources.iter().enumerate() {
+            let text = source.text.as_str();
+            let mut edits = self.edits(index, &mut rewritten);
+            if !all_json {
+                edits.extend(self.separators(index));
+            }
+            // A byte-order mark is one only at the start.
+            let bom = '\u{feff}';
+            let start = if index > 0 && text.starts_with(bom) { bom.len_utf8() } else { 0 };
+            let text = yaml::apply(text, &(start..text.len()), edits);
+            if !whole.is_empty() && !whole.ends_with('\n') {
+                whole.push('\n');
+            }
+            if !whole.is_empty() && !all_json && !text.starts_with("---") && !text.is_empty() {
                 whole.push_str("---\n");
             }
             whole.push_str(&text);
-            (rewritten, first) = (rewritten + more, first + count);
         }
         (whole, rewritten)
     }
-}
 
-/// Adds the pods of `object`, which is at the JSON pointer `at` of the document.
-fn find(
-    object: &Value,
-    document: usize,
-    at: &str,
-    pods: &mut Vec<PodTemplate>,
-) -> Result<(), ContentError> {
-    if let Some(items) = object.get("items").and_then(Value::as_array) {
-        let mut items = items.iter().enumerate();
-        return items.try_for_each(|(index, item)| {
-            find(item, document, &format!("{at}/items/{index}"), pods)
+    fn edits(&self, source: usize, rewritten: &mut BTreeSet<usize>) -> Vec<Edit> {
+        let text = &self.manifests.sources[source].text;
+        let mut all = Vec::new();
+        for (index, after) in &self.changed {
+            let (own, document) = &self.manifests.documents[*index];
+            if *own != source {
+                continue;
+            }
+            all.extend(yaml::edits(text, document, after).unwrap_or_else(|| {
+                rewritten.insert(*index);
+                vec![yaml::rewritten(text, document, after)]
+            }));
+        }
+        all
+    }
+
+    /// A `---` line before each object of JSON that follows another: YAML needs it.
+    fn separators(&self, source: usize) -> Vec<Edit> {
+        let text = &self.manifests.sources[source].text;
+        let documents = self.manifests.documents.iter().filter(|(own, _)| *own == source);
+        let documents: Vec<_> = documents.map(|(_, document)| document).collect();
+        let missing = documents.windows(2).filter_map(|pair| {
+            let [before, after] = pair else { return None };
+            let between = text.get(before.range.end..after.range.start)?;
+            let together = after.json && before.json && !between.contains("---");
+            together.then(|| {
+                let newline = if between.contains('\n') { "" } else { "\n" };
+                Edit::insert(after.range.start, format!("{newline}---\n"))
+            })
         });
+        missing.collect()
     }
-    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let Some(template) = manifests::template(kind) else {
-        return Ok(());
-    };
-    let Some(mut workload) = manifests::workload(kind, object)? else {
-        return Ok(());
-    };
-    name(&mut workload);
-    let template = format!("{at}{template}");
-    pods.push(PodTemplate { document, object: at.to_owned(), template, workload });
-    Ok(())
 }
 
-/// Sets the pod's name as at its creation: most controllers only give a prefix.
-fn name(workload: &mut Workload) {
-    let Some(metadata) = workload.pod["metadata"].as_object_mut() else {
-        return;
-    };
-    match workload.kind.as_str() {
-        "Pod" => {}
-        "StatefulSet" => {
-            metadata.insert("name".into(), format!("{}-0", workload.name).into());
-        }
-        _ => {
-            metadata.remove("name");
-            metadata.insert("generateName".into(), format!("{}-", workload.name).into());
-        }
+fn patch(
+    document: &mut Value,
+    template: &str,
+    operations: &[PatchOperation],
+) -> anyhow::Result<()> {
+    let template = document.pointer_mut(template).context("the pod template is missing")?;
+    // The reviewed pod had metadata even if the template has none.
+    let needs_metadata = operations.iter().any(|it| it.path().as_str().starts_with("/metadata"));
+    if needs_metadata && !template["metadata"].is_object() {
+        template["metadata"] = json!({});
     }
+    json_patch::patch(template, operations).context("could not apply the patch to the pod")
 }

@@ -1,27 +1,94 @@
-//! The webhook's review of one pod, and its explanation for `--why`.
-
-use std::fmt::Write as _;
+//! The webhook's decision about one workload's pods.
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
-use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection};
-use podrole_webhook::{DEFAULT_PATIENCE, ServiceAccounts, Webhook, review_bytes};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection, ServiceAccountRef};
+use podrole_webhook::{
+    DEFAULT_PATIENCE, Outcome, Reason, Reviewed, ServiceAccounts, Webhook,
+    mutate::{ContainerReport, ContainerResult},
+    outcome, warnings,
+};
 use serde_json::{Value, json};
 
-use crate::manifests::{Manifests, Workload};
+use super::unreadable;
+use crate::manifests::{ManifestError, Manifests, Object, Workload};
 
-/// A pod and the webhook's answer.
+/// A workload and what its pods get.
+#[derive(Debug)]
 pub(super) struct ReviewedPod {
-    /// Kind, namespace and name of the workload.
-    pub(super) workload: String,
+    pub(super) state: State,
+    pub(super) provider: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) containers: Vec<ContainerReport>,
     pub(super) operations: Vec<PatchOperation>,
     pub(super) warnings: Vec<String>,
-    headline: String,
-    before: Value,
+    /// The namespace, if it is in none of the files and so counts as opted in.
+    pub(super) assumed: Option<String>,
+}
+
+/// What a workload's pods get, or why they get nothing.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The credential provider is added.
+    Injected,
+    /// The pod has it already.
+    Complete,
+    /// No source names a role.
+    NoRole,
+    /// A label of the pod opts it out.
+    OptedOut,
+    /// Annotations leave every container out.
+    Excluded,
+    /// The namespace has not opted in; the fix is in the text.
+    NotOptedIn(String),
+    /// The webhook would reject the pod.
+    Refused(String),
+    /// A role is named and cannot be used.
+    Denied(String),
+    /// Every container has something of its own in the way.
+    LeftAlone,
+    /// The pod cannot be parsed.
+    Unreadable(Box<ManifestError>),
+    /// The cluster could not be asked.
+    Undecided(String),
+}
+
+impl State {
+    /// Whether a pod that names a role gets nothing.
+    pub(super) fn is_error(&self) -> bool {
+        match self {
+            Self::Injected | Self::Complete | Self::NoRole | Self::OptedOut | Self::Excluded => {
+                false
+            }
+            Self::NotOptedIn(_)
+            | Self::Refused(_)
+            | Self::Denied(_)
+            | Self::LeftAlone
+            | Self::Unreadable(_)
+            | Self::Undecided(_) => true,
+        }
+    }
+
+    /// The name in the JSON report.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Injected => "injected",
+            Self::Complete => "complete",
+            Self::NoRole => "no_role",
+            Self::OptedOut => "opted_out",
+            Self::Excluded => "excluded",
+            Self::NotOptedIn(_) => "not_opted_in",
+            Self::Refused(_) => "refused",
+            Self::Denied(_) => "denied",
+            Self::LeftAlone => "left_alone",
+            Self::Unreadable(_) => "unreadable",
+            Self::Undecided(_) => "undecided",
+        }
+    }
 }
 
 impl ReviewedPod {
-    /// Sends a pod to the webhook as an API server would, if its namespace has opted in.
+    /// Sends a pod to the webhook as an API server would.
     pub(super) async fn review<S: ServiceAccounts>(
         webhook: &Webhook<S>,
         workload: &Workload,
@@ -29,109 +96,117 @@ impl ReviewedPod {
     ) -> anyhow::Result<Self> {
         let namespace = workload.service_account.namespace();
         let labels = manifests.namespaces.get(namespace);
-        let asked_for = labels.and_then(|labels| labels.get(INJECTION_LABEL)).map(String::as_str);
-        let asked_for = Injection::of_namespace(asked_for);
+        let label = labels.and_then(|labels| labels.get(INJECTION_LABEL)).map(String::as_str);
+        let asked_for = Injection::of_namespace(label);
+        // A namespace that is not in the files may have the label in the cluster.
+        let injection = asked_for.unwrap_or(Injection::Enabled);
+        let body = review("Pod", "", namespace, &workload.pod).to_string();
+        let decide = async |injection| {
+            let reviewed = outcome(webhook, injection, DEFAULT_PATIENCE, body.as_bytes()).await;
+            reviewed.ok().context("the webhook could not answer the review")
+        };
+        let Reviewed { outcome, audit, .. } = decide(injection).await?;
+        let containers = containers(webhook, &workload.service_account, &workload.pod).await;
+        let denial = match audit.denial {
+            // In a namespace that requires injection the denial is the refusal, as a whole sentence.
+            Some(_) => match decide(Injection::Required).await?.outcome {
+                Outcome::Refuse { message, .. } => Some(message),
+                Outcome::Patch { .. } | Outcome::Skip { .. } => None,
+            },
+            None => None,
+        };
         let mut reviewed = Self {
-            workload: workload.to_string(),
+            state: State::NoRole,
+            provider: audit.provider.map(|provider| provider.to_string()),
+            role: audit.role.map(|role| role.to_string()),
+            containers,
             operations: Vec::new(),
-            warnings: Vec::new(),
-            headline: String::new(),
-            before: workload.pod.clone(),
+            warnings: outcome.clone().warnings(),
+            assumed: labels.is_none().then(|| namespace.to_owned()),
         };
-        let injection = match (labels, asked_for) {
-            (_, Some(injection)) => injection,
-            // The files do not have the namespace, so it may have the label in the cluster.
-            (None, None) => Injection::Enabled,
-            (Some(_), None) => {
-                reviewed.headline = format!(
-                    "not injected: its namespace has not opted in (kubectl label namespace {namespace} \
-                     {INJECTION_LABEL}={INJECTION_ENABLED})"
-                );
-                return Ok(reviewed);
+        let reason = outcome.reason();
+        reviewed.state = reviewed.state_of(&outcome, denial);
+        match reviewed.state {
+            // The state says it, and more.
+            State::Refused(_) | State::Undecided(_) => reviewed.warnings.clear(),
+            State::Denied(_) if !reviewed.warnings.is_empty() => drop(reviewed.warnings.remove(0)),
+            _ => {}
+        }
+        if reason == Reason::Unreadable
+            && let Some(error) = unreadable::explain(workload, manifests)
+        {
+            reviewed.state = State::Unreadable(Box::new(error));
+        }
+        if labels.is_some() && asked_for.is_none() {
+            reviewed.warnings.clear();
+            if reviewed.names_a_role() {
+                reviewed.state = State::NotOptedIn(format!(
+                    "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
+                     kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"
+                ));
             }
-        };
-        let body = review(namespace, &workload.pod).to_string();
-        let answer = review_bytes(webhook, injection, DEFAULT_PATIENCE, body.as_bytes()).await;
-        let response = answer.ok().context("the webhook could not answer the review")?.response;
-        reviewed.operations = response.operations()?;
-        reviewed.warnings = response.warnings;
-        let audit = |key: &str| response.audit_annotations.get(key).map(String::as_str);
-        let service_account = &workload.service_account;
-        let provider = audit("path").map(|provider| provider.replace('_', "-"));
-        reviewed.headline = match (response.status, audit("denial"), provider) {
-            (Some(status), ..) => format!("refused: {}", status.message),
-            (None, Some(denial), provider) => {
-                let provider = provider.unwrap_or_default();
-                format!("denied ({denial}), {provider} ({service_account})")
-            }
-            (None, None, Some(provider)) => {
-                // Empty only with the exchange eks-auth.
-                let role = audit("role").unwrap_or("the role that EKS chooses");
-                format!("{provider} as {role} ({service_account})")
-            }
-            (None, None, None) => {
-                let reason = audit("reason").unwrap_or_default().replace('_', " ");
-                format!("{reason} ({service_account})")
-            }
-        };
+            return Ok(reviewed);
+        }
+        if let Outcome::Patch { operations, .. } = outcome {
+            reviewed.operations = operations;
+        }
         Ok(reviewed)
     }
 
-    /// A headline, one line for each container, and the warnings.
-    pub(super) fn why(&self) -> String {
-        let mut after = self.before.clone();
-        // An error of the patch is reported by `Documents::apply`.
-        let _ = json_patch::patch(&mut after, &self.operations);
-        let mut text = format!("{}: {}\n", self.workload, self.headline);
-        for list in ["initContainers", "containers"] {
-            let containers = after["spec"][list].as_array().into_iter().flatten();
-            for (index, container) in containers.enumerate() {
-                let name = container["name"].as_str().unwrap_or_default();
-                let added = added(&self.before["spec"][list][index], container);
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "  {name}: {added}");
+    fn names_a_role(&self) -> bool {
+        !matches!(self.state, State::NoRole | State::OptedOut)
+    }
+
+    fn state_of(&self, outcome: &Outcome, denial: Option<String>) -> State {
+        let first = || self.warnings.first().cloned().unwrap_or_default();
+        match (outcome, outcome.reason()) {
+            (Outcome::Refuse { message, .. }, _) => State::Refused(message.clone()),
+            (_, Reason::NoRole) => State::NoRole,
+            (_, Reason::OptedOut) => State::OptedOut,
+            (_, Reason::Unsynced | Reason::LookupFailed | Reason::Unreadable) => {
+                State::Undecided(first())
             }
+            _ if denial.is_some() => State::Denied(denial.unwrap_or_default()),
+            _ if self.provider.is_none() => State::NoRole,
+            _ if self.containers.iter().all(|it| it.result == ContainerResult::Excluded) => {
+                State::Excluded
+            }
+            _ if !self.containers.iter().any(|it| it.result.uses_the_role()) => State::LeftAlone,
+            (Outcome::Patch { .. }, _) => State::Injected,
+            (Outcome::Skip { .. }, _) => State::Complete,
         }
-        for warning in &self.warnings {
-            let _ = writeln!(text, "  warning: {warning}");
-        }
-        text
     }
 }
 
-/// Describes what was added to a container.
-fn added(before: &Value, after: &Value) -> String {
-    let new = |list: &str, key: &str| -> Vec<String> {
-        let known = before[list].as_array().map_or(0, Vec::len);
-        let all = after[list].as_array().into_iter().flatten().skip(known);
-        all.filter_map(|one| one.pointer(key)?.as_str().map(str::to_owned)).collect()
-    };
-    let mut added = new("env", "/name");
-    added.extend(
-        new("envFrom", "/secretRef/name").iter().map(|name| format!("all variables of {name}")),
-    );
-    added.extend(new("volumeMounts", "/mountPath"));
-    let mut text = if added.is_empty() {
-        "nothing added".to_owned()
-    } else {
-        format!("+ {}", added.join(", "))
-    };
-    if before["envFrom"].as_array().is_some_and(|sources| !sources.is_empty()) {
-        text.push_str(" (variables from its envFrom are not visible)");
-    }
-    text
+/// What the webhook says when an object is applied.
+pub(super) async fn applied<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    object: &Object,
+) -> Vec<String> {
+    let Object { kind, group, namespace, value, .. } = object;
+    let body = review(kind, group, namespace, value).to_string();
+    warnings(webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap_or_default()
 }
 
-fn review(namespace: &str, pod: &Value) -> Value {
+async fn containers<S: ServiceAccounts>(
+    webhook: &Webhook<S>,
+    service_account: &ServiceAccountRef,
+    pod: &Value,
+) -> Vec<ContainerReport> {
+    let json = pod.to_string();
+    webhook.explain(service_account, &json, DEFAULT_PATIENCE).await.unwrap_or_default()
+}
+
+fn review(kind: &str, group: &str, namespace: &str, object: &Value) -> Value {
     json!({
         "kind": "AdmissionReview",
         "apiVersion": "admission.k8s.io/v1",
         "request": {
             "uid": "podrole-inject",
-            "kind": { "group": "", "version": "v1", "kind": "Pod" },
+            "kind": { "group": group, "version": "v1", "kind": kind },
             "namespace": namespace,
             "operation": "CREATE",
-            "object": pod,
+            "object": object,
         },
     })
 }

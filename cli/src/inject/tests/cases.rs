@@ -1,0 +1,141 @@
+//! Files that other charts and repositories have, each with what its author must get.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::yaml;
+
+/// A file of `tests/cases`.
+fn case(name: &str) -> (String, String) {
+    let file = crate_root().join("tests/cases").join(name).with_extension("yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    (file.display().to_string(), text)
+}
+
+fn values(text: &str) -> Vec<Value> {
+    let documents = yaml::documents(text).into_iter();
+    documents.map(|document| document.unwrap().value).collect()
+}
+
+/// Checks that the file is injected, that no line of it is lost but these, and that a second pass
+/// changes nothing; returns the output.
+async fn gets_its_role(name: &str, changed: &[&str]) -> Printed {
+    let (file, text) = case(name);
+    let printed = run(&["-f", &file]).await.unwrap();
+    assert_eq!(printed.report.exit_code, 0, "{name}: {:?}", printed.stderr);
+    let out = &printed.stdout;
+    assert!(printed.stderr.iter().any(|it| it.contains("injected web-identity, arn:")), "{name}");
+    assert!(out.contains("AWS_WEB_IDENTITY_TOKEN_FILE"), "{name}: {out}");
+    let mut lines = out.lines();
+    for line in text.lines().filter(|line| !changed.contains(line)) {
+        assert!(lines.any(|after| after == line), "{name}: {line} is lost:\n{out}");
+    }
+    let again = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&again, out).unwrap();
+    let again = run(&["-f", &again.path().display().to_string()]).await.unwrap();
+    assert_eq!(&again.stdout, out, "{name}");
+    printed
+}
+
+#[tokio::test]
+async fn each_file_that_a_cluster_injects_is_injected() {
+    for name in [
+        "optional-secret",
+        "empty-keys",
+        "mode-0400",
+        "mode-0755",
+        "generate-name-job",
+        "bom-second",
+        "volcano-job",
+        "dup-label",
+        "null-annotation",
+        "alias-serviceaccount",
+        "comments-flow-last",
+        "comments-env-null",
+        "comments-folded",
+    ] {
+        let printed = gets_its_role(name, &[]).await;
+        let rewritten = printed.report.warnings.iter().any(|it| it.contains("rewritten"));
+        assert!(!rewritten, "{name}: {:?}", printed.report.warnings);
+    }
+    let printed = gets_its_role("empty-role", &["      value: \"\""]).await;
+    assert!(printed.stdout.contains("value: arn:aws:iam::111122223333:role/app"));
+}
+
+#[tokio::test]
+async fn file_modes_keep_their_value_and_their_spelling() {
+    for (name, source, mode) in [("mode-0400", "secret", 256), ("mode-0755", "configMap", 493)] {
+        let out = gets_its_role(name, &[]).await.stdout;
+        let pod = &values(&out)[1];
+        assert_eq!(pod["spec"]["volumes"][0][source]["defaultMode"], json!(mode), "{out}");
+        let spelled = name.trim_start_matches("mode-");
+        assert!(out.contains(&format!("      defaultMode: {spelled}\n")), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_a_map_twice_is_a_warning_with_both_lines() {
+    let printed = gets_its_role("dup-label", &[]).await;
+    let warning = "14: the key app.kubernetes.io/name is also in line 13; only this one counts";
+    assert!(printed.report.warnings[0].ends_with(warning), "{:?}", printed.report.warnings);
+}
+
+#[tokio::test]
+async fn kinds_of_other_groups_are_named_and_stay() {
+    for (name, line) in [
+        ("rollout", "Rollout default/r: podrole sees its pods only when they are created"),
+        ("volcano-job", "Job default/train: podrole sees its pods only when they are created"),
+    ] {
+        let (file, text) = case(name);
+        let printed = run(&["-f", &file]).await.unwrap();
+        assert!(printed.stderr.contains(&line.to_owned()), "{:?}", printed.stderr);
+        let last = text.rsplit("---\n").next().unwrap();
+        assert!(printed.stdout.ends_with(last), "{}", printed.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_must_be_rewritten_keeps_spellings_and_is_named() {
+    // Two containers share their variables, and only one gets more of them.
+    let pod = "kind: Pod
+metadata:
+  name: p
+  namespace: shop
+  annotations: {eks.amazonaws.com/skip-containers: b}
+spec:
+  serviceAccountName: app
+  containers:
+  - name: a
+    env: &shared
+    - {name: MODE, value: 'x'}
+  - name: b
+    env: *shared
+  volumes:
+  - name: k
+    secret: {secretName: k, defaultMode: 0400}
+";
+    let printed = printed(&[SERVICE_ACCOUNT, pod], &[]).await;
+    let out = &printed.stdout;
+    assert!(out.contains("defaultMode: 0400\n") && out.contains("value: 'x'\n"), "{out}");
+    let pod = &values(out)[1];
+    assert_eq!(pod["spec"]["containers"][1]["env"], json!([{"name": "MODE", "value": "x"}]));
+    let warning = &printed.report.warnings[0];
+    assert!(warning.ends_with(": Pod shop/p: its document is rewritten without comments"));
+}
+
+#[tokio::test]
+async fn line_ends_a_missing_last_one_and_json_stay() {
+    let crlf = format!("{SERVICE_ACCOUNT}---\n{DEPLOYMENT}").trim_end().replace('\n', "\r\n");
+    let out = injected(&[&crlf], &[]).await;
+    assert!(!out.replace("\r\n", "").contains(['\r', '\n']) && !out.ends_with('\n'), "{out:?}");
+    let json: Vec<String> = values(&crlf).iter().map(|it| format!("{it:#}")).collect();
+    let out = injected(&[&json.concat()], &[]).await;
+    let objects: Result<Vec<Value>, _> =
+        serde_json::Deserializer::from_str(&out).into_iter().collect();
+    assert_eq!(objects.unwrap(), values(&injected(&[&crlf], &[]).await));
+    // Beside YAML, objects of JSON become documents of YAML.
+    let mixed = format!("{}\n---\nkind: Service\n", json.concat());
+    let out = injected(&[&mixed], &[]).await;
+    assert_eq!(out.matches("---\n").count(), 2, "{out}");
+    assert_eq!(values(&out).len(), 3);
+}

@@ -1,0 +1,207 @@
+//! A tree's value as kubectl reads it, and the places of what is in it.
+
+use serde_json::{Map, Value};
+
+use super::{
+    error::SyntaxError,
+    scalar::resolve,
+    tree::{Content, Node, NodeId, Style, Tree},
+};
+
+/// Values that aliases may expand to, against documents that grow exponentially.
+const MAX_VALUES: usize = 1_000_000;
+
+/// A key that a mapping has twice. kubectl takes the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Duplicate {
+    pub(crate) key: String,
+    /// The lines of the one before and of the one that counts.
+    pub(crate) lines: (usize, usize),
+}
+
+pub(crate) type Read = (Value, Vec<Duplicate>);
+
+#[derive(Default)]
+struct Reader {
+    duplicates: Vec<Duplicate>,
+    values: usize,
+}
+
+impl Tree {
+    /// The document's value, and the keys that are in it twice.
+    pub(super) fn value(&self) -> Result<Read, SyntaxError> {
+        let mut reader = Reader::default();
+        let value = reader.value(self, self.root())?;
+        Ok((value, reader.duplicates))
+    }
+
+    /// The line of what a JSON pointer names, or of the innermost value around it.
+    pub(crate) fn line(&self, pointer: &str) -> usize {
+        let mut id = self.root();
+        let mut line = self.node(id).line;
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let Some((key, child)) = self.child(id, &token) else { break };
+            line = self.node(key).line;
+            id = child;
+        }
+        line
+    }
+
+    /// The node of a JSON pointer.
+    pub(super) fn find(&self, pointer: &str) -> Option<NodeId> {
+        pointer.split('/').skip(1).try_fold(self.root(), |id, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            self.child(id, &token).map(|(_, child)| child)
+        })
+    }
+
+    /// A mapping's value or a sequence's item, with the node of its key or of itself.
+    fn child(&self, id: NodeId, token: &str) -> Option<(NodeId, NodeId)> {
+        match &self.node(self.target(id)).content {
+            Content::Sequence { items, .. } => {
+                let item = *items.get(token.parse::<usize>().ok()?)?;
+                Some((item, item))
+            }
+            Content::Mapping { .. } => self.entry(id, token).or_else(|| {
+                let Content::Mapping { entries, .. } = &self.node(self.target(id)).content else {
+                    return None;
+                };
+                let mut merges = entries.iter().filter(|(key, _)| is_merge(self.node(*key)));
+                merges.find_map(|(_, merged)| self.child(*merged, token))
+            }),
+            Content::Scalar { .. } | Content::Alias(_) => None,
+        }
+    }
+
+    /// A mapping's own entry of this key; of several the last one.
+    pub(super) fn entry(&self, id: NodeId, name: &str) -> Option<(NodeId, NodeId)> {
+        let Content::Mapping { entries, .. } = &self.node(self.target(id)).content else {
+            return None;
+        };
+        let named =
+            |key: NodeId| !is_merge(self.node(key)) && self.key(key).is_ok_and(|key| key == name);
+        entries.iter().rfind(|(key, _)| named(*key)).copied()
+    }
+
+    fn key(&self, id: NodeId) -> Result<String, SyntaxError> {
+        let node = self.node(self.target(id));
+        let wrong = |reason: &str| SyntaxError { line: node.line, reason: reason.to_owned() };
+        match scalar(node)? {
+            Some(Value::String(text)) => Ok(text),
+            Some(Value::Number(number)) => Ok(number.to_string()),
+            Some(Value::Bool(truth)) => Ok(truth.to_string()),
+            _ => Err(wrong("a key is neither text, number nor boolean")),
+        }
+    }
+}
+
+/// The value of a scalar; `None` for another node.
+pub(super) fn scalar(node: &Node) -> Result<Option<Value>, SyntaxError> {
+    let Content::Scalar { text, style } = &node.content else { return Ok(None) };
+    let tag = node.tag.as_deref();
+    let plain = *style == Style::Plain && tag.is_none_or(is_core);
+    let value = match tag {
+        Some("!!str" | "!") => Value::String(text.clone()),
+        Some(tag) if is_core(tag) => resolve(text),
+        _ if node.is_absent() => Value::Null,
+        _ if plain => resolve(text),
+        _ => Value::String(text.clone()),
+    };
+    let fits = match tag {
+        Some("!!int") => value.is_i64() || value.is_u64(),
+        Some("!!float") => value.is_number(),
+        Some("!!bool") => value.is_boolean(),
+        Some("!!null") => value.is_null(),
+        _ => true,
+    };
+    if fits && !is_infinite(text, &value, plain) {
+        return Ok(Some(value));
+    }
+    let tag = tag.unwrap_or("JSON number");
+    Err(SyntaxError { line: node.line, reason: format!("{text} is not a {tag}") })
+}
+
+/// Tags after which the text is read as without a tag.
+fn is_core(tag: &str) -> bool {
+    ["!!int", "!!float", "!!bool", "!!null"].contains(&tag)
+}
+
+/// Whether YAML reads a number that JSON cannot have.
+fn is_infinite(text: &str, value: &Value, plain: bool) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    plain
+        && value.is_string()
+        && ["inf", "nan"].iter().any(|name| {
+            digits.strip_prefix('.').is_some_and(|rest| rest.eq_ignore_ascii_case(name))
+        })
+}
+
+fn is_merge(node: &Node) -> bool {
+    matches!(&node.content, Content::Scalar { text, style: Style::Plain } if text == "<<")
+        && node.tag.as_deref().is_none_or(|tag| tag == "!!merge")
+}
+
+impl Reader {
+    fn value(&mut self, tree: &Tree, id: NodeId) -> Result<Value, SyntaxError> {
+        let node = tree.node(id);
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            let reason = "its aliases expand to over a million values".to_owned();
+            return Err(SyntaxError { line: node.line, reason });
+        }
+        match &node.content {
+            Content::Scalar { .. } => Ok(scalar(node)?.unwrap_or_default()),
+            Content::Alias(target) => self.value(tree, *target),
+            Content::Sequence { items, .. } => {
+                items.iter().map(|item| self.value(tree, *item)).collect()
+            }
+            Content::Mapping { entries, .. } => {
+                let mut map = Map::new();
+                let mut lines: Vec<(String, usize)> = Vec::new();
+                for (key, value) in entries {
+                    if is_merge(tree.node(*key)) {
+                        self.merge(tree, *value, &mut map)?;
+                        continue;
+                    }
+                    let (name, line) = (tree.key(*key)?, tree.node(*key).line);
+                    if map.contains_key(&name)
+                        && let Some(before) = lines.iter_mut().find(|(other, _)| *other == name)
+                    {
+                        let lines = (std::mem::replace(&mut before.1, line), line);
+                        self.duplicates.push(Duplicate { key: name.clone(), lines });
+                    } else {
+                        lines.push((name.clone(), line));
+                    }
+                    map.insert(name, self.value(tree, *value)?);
+                }
+                Ok(Value::Object(map))
+            }
+        }
+    }
+
+    /// Merges one mapping, or several of which the first wins.
+    fn merge(
+        &mut self,
+        tree: &Tree,
+        id: NodeId,
+        map: &mut Map<String, Value>,
+    ) -> Result<(), SyntaxError> {
+        let node = tree.node(tree.target(id));
+        match &node.content {
+            Content::Mapping { .. } => {
+                if let Value::Object(merged) = self.value(tree, id)? {
+                    map.extend(merged);
+                }
+                Ok(())
+            }
+            Content::Sequence { items, .. } => {
+                items.iter().rev().try_for_each(|item| self.merge(tree, *item, map))
+            }
+            Content::Scalar { .. } | Content::Alias(_) => {
+                let reason = "<< needs a map".to_owned();
+                Err(SyntaxError { line: node.line, reason })
+            }
+        }
+    }
+}
