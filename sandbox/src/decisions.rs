@@ -21,6 +21,9 @@ const REASON_LENGTH: usize = 2000;
 pub struct Decision {
     /// The time of the call.
     pub at: Timestamp,
+    /// The request id in the response; `None` for calls that were forwarded or got an injected fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// The operation, or `unknown`.
     pub operation: Cow<'static, str>,
     /// Whether the call succeeded.
@@ -81,6 +84,7 @@ mod tests {
         for number in 0..=MAX_DECISIONS {
             journal.write(Decision {
                 at: Timestamp::UNIX_EPOCH,
+                request_id: None,
                 operation: "GetCallerIdentity".into(),
                 allowed: true,
                 code: None,

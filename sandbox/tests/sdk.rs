@@ -5,7 +5,7 @@ mod fixture;
 
 use std::time::Duration;
 
-use aws_sdk_sts::config::Credentials;
+use aws_sdk_sts::{config::Credentials, operation::RequestId as _};
 use podrole_runtime::clock;
 use podrole_sandbox::{Config, Issuer};
 
@@ -26,6 +26,8 @@ async fn a_pod_gets_its_role() {
     assert_eq!(answer.audience(), Some("sts.amazonaws.com"));
     let provider = format!("arn:aws:iam::111122223333:oidc-provider/{}/id/A", fixture.address);
     assert_eq!(answer.provider(), Some(provider.as_str()));
+    let decision = &fixture.sandbox.decisions()[0];
+    assert!(decision.request_id.is_some() && decision.request_id.as_deref() == answer.request_id());
     let given = answer.credentials().unwrap();
     assert!(given.access_key_id().starts_with("ASIA"));
     assert_eq!(given.expiration().subsec_nanos(), 0);

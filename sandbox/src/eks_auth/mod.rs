@@ -70,6 +70,7 @@ impl Sandbox {
         let error = written.as_ref().err();
         self.write(Decision {
             at: now,
+            request_id: Some(request_id.clone()),
             operation: OPERATION.into(),
             allowed: error.is_none(),
             code: error.map(|error| error.code().0.into()),

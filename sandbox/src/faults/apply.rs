@@ -136,6 +136,7 @@ async fn instead(rule: &Rule, target: &FaultTarget, sandbox: &Sandbox) -> Option
 fn write_down(sandbox: &Sandbox, target: &FaultTarget, code: &str) {
     sandbox.write(Decision {
         at: podrole_runtime::clock::now(),
+        request_id: None,
         operation: target.operation.clone().into(),
         allowed: false,
         code: Some(code.to_owned().into()),

@@ -42,7 +42,7 @@ pub(crate) fn answer(
         None => Err(IamError::UnknownAction(named.to_owned())),
     };
     let name = operation.map_or("unknown", |(name, _)| *name);
-    write_down(sandbox, name, parameters, done.as_ref().err(), now);
+    write_down(sandbox, (name, &request_id), parameters, done.as_ref().err(), now);
     match done {
         Ok(document) => {
             XmlResponse::new(200, request_id.clone(), document.write(name, &request_id))
@@ -74,7 +74,7 @@ fn perform(
 
 fn write_down(
     sandbox: &Sandbox,
-    operation: &'static str,
+    (operation, request_id): (&'static str, &str),
     parameters: &Parameters,
     error: Option<&IamError>,
     now: Timestamp,
@@ -82,6 +82,7 @@ fn write_down(
     let role = parameters.get("RoleName").or_else(|| parameters.get("OpenIDConnectProviderArn"));
     sandbox.write(Decision {
         at: now,
+        request_id: Some(request_id.to_owned()),
         operation: operation.into(),
         allowed: error.is_none(),
         code: error.map(|error| error.code().0.into()),

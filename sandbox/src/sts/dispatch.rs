@@ -54,7 +54,7 @@ impl Sandbox {
             self.perform(named, call, parameters, &request_id, now)
         });
         let role = parameters.ok().and_then(|p| p.get("RoleArn").map(str::to_owned));
-        self.write_down(operation, role, &done, now);
+        self.write_down((operation, role), &request_id, &done, now);
         match done {
             Ok(StsOutcome { xml, .. }) => XmlResponse::new(200, request_id, xml),
             Err(error) => XmlResponse::error(&error, request_id),
@@ -120,13 +120,14 @@ impl Sandbox {
 
     fn write_down(
         &self,
-        operation: Option<Operation>,
-        role: Option<String>,
+        (operation, role): (Option<Operation>, Option<String>),
+        request_id: &str,
         done: &Result<StsOutcome, StsError>,
         now: Timestamp,
     ) {
         let decision = Decision {
             at: now,
+            request_id: Some(request_id.to_owned()),
             operation: operation.map_or("unknown", Operation::name).into(),
             allowed: done.is_ok(),
             code: done.as_ref().err().map(|error| error.code().0.into()),

@@ -193,6 +193,7 @@ impl UpstreamLayer {
     ) {
         self.sandbox.write(Decision {
             at: now,
+            request_id: None,
             operation: operation.name.clone().into(),
             allowed: code.is_none(),
             code: code.map(Into::into),
