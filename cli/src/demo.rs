@@ -18,6 +18,8 @@ mod client;
 mod cloud;
 mod failure;
 mod kubelet;
+mod plan;
+mod pod_run;
 mod refusals;
 mod report;
 mod service_accounts;
@@ -39,16 +41,12 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
         result = story::run(&args, &mut report) => result,
         () = interrupted(&args) => return ExitCode::from(130),
     };
-    match result {
-        Ok(code) => {
-            report.finish(None);
-            code
-        }
-        Err(failure) => {
-            report.finish(Some(&failure));
-            ExitCode::FAILURE
-        }
-    }
+    let code = result.unwrap_or_else(|failure| {
+        report.fail(failure);
+        ExitCode::FAILURE
+    });
+    report.finish();
+    code
 }
 
 /// Completes at Ctrl-C or SIGTERM; dropping the demo then cleans up. While the user's command runs,

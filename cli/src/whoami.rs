@@ -6,8 +6,9 @@
 use std::{error::Error, fmt::Write as _};
 
 use aws_config::BehaviorVersion;
+use aws_sdk_sts::error::ErrorMetadata;
 use aws_sdk_sts::operation::{
-    assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+    RequestId as _, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
     get_caller_identity::GetCallerIdentityError,
 };
 use aws_smithy_http_client::{
@@ -37,6 +38,9 @@ pub(crate) enum Answer {
         code: Option<String>,
         /// AWS's code and message, or the SDK's error.
         message: String,
+        /// The id of the refused request; `None` if the error is not from AWS.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
     },
 }
 
@@ -61,29 +65,31 @@ pub(crate) async fn ask() -> Answer {
 /// SDK has the actual cause last.
 fn refused(error: &(dyn Error + 'static)) -> Answer {
     let mut chain = std::iter::successors(Some(error), cause);
-    if let Some((code, message)) = chain.clone().find_map(aws_error) {
-        return Answer::Refused { message: format!("{code}: {message}"), code: Some(code) };
+    if let Some(meta) = chain.clone().find_map(aws_error)
+        && let Some(code) = meta.code()
+    {
+        let message = format!("{code}: {}", meta.message().unwrap_or_default());
+        let request_id = meta.request_id().map(str::to_owned);
+        return Answer::Refused { message, code: Some(code.to_owned()), request_id };
     }
     let first = chain.next().map(ToString::to_string).unwrap_or_default();
     let message = chain.fold(first, |mut text, cause| {
         let _ = write!(text, ": {cause}");
         text
     });
-    Answer::Refused { code: None, message }
+    Answer::Refused { code: None, message, request_id: None }
 }
 
 fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     (*error).source()
 }
 
-/// AWS's code and message, if `error` is a response from AWS.
-fn aws_error(error: &(dyn Error + 'static)) -> Option<(String, String)> {
+/// What a response from AWS says, if `error` is one.
+fn aws_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ErrorMetadata> {
     let web_identity = error.downcast_ref::<AssumeRoleWithWebIdentityError>();
     let identity = error.downcast_ref::<GetCallerIdentityError>();
     let meta = web_identity.map(AssumeRoleWithWebIdentityError::meta);
-    let meta = meta.or(identity.map(GetCallerIdentityError::meta))?;
-    let (code, message) = (meta.code()?, meta.message().unwrap_or_default());
-    Some((code.to_owned(), message.to_owned()))
+    meta.or(identity.map(GetCallerIdentityError::meta))
 }
 
 /// Prints the ARN on standard output, or the error on standard error with exit code 1.

@@ -13,17 +13,18 @@ use podrole_agent::{
     node::Liveness,
     token::Rules,
 };
-use podrole_identity::Exchange;
+use podrole_identity::{Exchange, Partition};
 use podrole_sandbox::Issuer;
 
-use super::{Failure, cloud::REGION, service_accounts::DemoServiceAccounts};
+use super::{Failure, service_accounts::DemoServiceAccounts};
 
 /// The routes of an agent that listens on `here`, discovers the issuer's keys and exchanges tokens
-/// at `sts`.
+/// at `sts`, as in `region`.
 pub(crate) async fn router(
     issuer: &Issuer,
     sts: SocketAddr,
     here: SocketAddr,
+    region: &str,
     service_accounts: &DemoServiceAccounts,
 ) -> Result<axum::Router, Failure> {
     let clock = Clock::default();
@@ -34,7 +35,8 @@ pub(crate) async fn router(
         .map_err(|error| Failure::bug("fetching the issuer's keys for the agent", &error))?;
     let rules =
         Rules { issuers, audiences: vec![Exchange::WebIdentity.audience()], own_audiences: true };
-    let options = AgentOptions::standalone(Exchange::WebIdentity, &rules);
+    let mut options = AgentOptions::standalone(Exchange::WebIdentity, &rules);
+    options.sessions.rules.partition = Some(Partition::of_region(region));
     let endpoint = format!("http://{sts}");
     Ok(http::router(Agent::new(AgentConfig {
         keys,
@@ -42,7 +44,7 @@ pub(crate) async fn router(
         service_accounts: Arc::new(service_accounts.for_agent()),
         // The demo's pods exist in no cluster, so their liveness cannot be checked.
         liveness: Liveness::off(),
-        exchange: Arc::new(WebIdentity::new(REGION, Some(&endpoint))),
+        exchange: Arc::new(WebIdentity::new(region, Some(&endpoint))),
         hosts: Hosts::bound_to(&[here.ip()]),
         metrics: Metrics::default(),
         clock,

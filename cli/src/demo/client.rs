@@ -11,25 +11,63 @@ use crate::whoami::Answer;
 
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// The variables that were added to the first container that changed, or `None` if none did.
-pub(crate) fn injected(before: &Value, after: &Value) -> Option<Variables> {
-    let before: BTreeMap<&str, Variables> =
-        containers(before).filter_map(|c| Some((name(c)?, variables(c)))).collect();
-    containers(after).find_map(|container| {
-        let mut now = variables(container);
-        let had = before.get(name(container)?);
-        now.retain(|key, value| had.is_none_or(|had| had.get(key) != Some(value)));
-        (!now.is_empty()).then_some(now)
-    })
+/// Files of the container that this machine does not have, and settings that no SDK accepts beside
+/// the sandbox's endpoint.
+const NOT_HERE: [&str; 5] = [
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+];
+
+/// The variables of a container's process that matter to an AWS SDK: those that were added to it, and
+/// its own literal `AWS_*` ones, as the kubelet expands them.
+pub(crate) fn variables(before: &Value, after: &Value, container: &str) -> Variables {
+    let find = |pod| containers(pod).find(|it| name(it) == Some(container));
+    let own: Vec<&Value> = find(before).into_iter().flat_map(|it| list(it, "env")).collect();
+    let pod_name = pod_name(after);
+    let mut all = Variables::new();
+    let mut kept = Variables::new();
+    for variable in find(after).into_iter().flat_map(|it| list(it, "env")) {
+        let Some(name) = name(variable) else { continue };
+        let Some(value) = value(variable, &pod_name, &all) else { continue };
+        let added = !own.contains(&variable);
+        let counts = name.starts_with("AWS_")
+            && !name.starts_with(variable::ENDPOINT_URL)
+            && !NOT_HERE.contains(&name);
+        if added || counts {
+            kept.insert(name.to_owned(), value.clone());
+        }
+        all.insert(name.to_owned(), value);
+    }
+    kept
+}
+
+/// A variable's value; `None` if it comes from a source that only a cluster has.
+fn value(variable: &Value, pod_name: &str, before: &Variables) -> Option<String> {
+    if variable.get("valueFrom").is_some_and(|source| !source.is_null()) {
+        let field = variable.pointer("/valueFrom/fieldRef/fieldPath").and_then(Value::as_str);
+        return (field == Some("metadata.name")).then(|| pod_name.to_owned());
+    }
+    let literal = variable.get("value").and_then(Value::as_str).unwrap_or_default();
+    let expand = |text: String, (name, value): (&String, &String)| {
+        text.replace(&format!("$({name})"), value)
+    };
+    Some(before.iter().fold(literal.to_owned(), expand))
+}
+
+/// The name, or what the API server would generate.
+fn pod_name(pod: &Value) -> String {
+    let text = |pointer| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    match text("/metadata/name") {
+        "" => format!("{}demo", text("/metadata/generateName")),
+        name => name.to_owned(),
+    }
 }
 
 fn name(value: &Value) -> Option<&str> {
     value.get("name").and_then(Value::as_str)
-}
-
-fn variables(container: &Value) -> Variables {
-    let pair = |env: &Value| Some((name(env)?.to_owned(), env.get("value")?.as_str()?.to_owned()));
-    list(container, "env").filter_map(pair).collect()
 }
 
 /// Runs `podrole whoami` with no other variables than these.
@@ -96,13 +134,30 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_injected_variables_are_returned() {
-        let env = |list: Value| json!({"spec": {"containers": [{"name": "a", "env": list}]}});
-        let before = env(json!([{"name": "MINE", "value": "1"}]));
-        let after =
-            env(json!([{"name": "MINE", "value": "1"}, {"name": "AWS_REGION", "value": "x"}]));
-        let found = injected(&before, &after).unwrap();
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("AWS_REGION".into(), "x".into())]);
-        assert_eq!(injected(&before, &before), None);
+    fn a_process_has_the_added_variables_and_its_own_of_aws() {
+        let pod = |env: Value| {
+            json!({"metadata": {"generateName": "web-"},
+                "spec": {"containers": [{"name": "other"}, {"name": "a", "env": env}]}})
+        };
+        let own = [
+            json!({"name": "MINE", "value": "1"}),
+            json!({"name": "AWS_DEFAULT_REGION", "value": "eu-west-1"}),
+            json!({"name": "AWS_ENDPOINT_URL_STS", "value": "https://sts.amazonaws.com"}),
+            json!({"name": "AWS_CONFIG_FILE", "value": "/etc/aws"}),
+            json!({"name": "AWS_PROFILE", "valueFrom": {"secretKeyRef": {"name": "s"}}}),
+        ];
+        let mut after = own.to_vec();
+        after.push(
+            json!({"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
+        );
+        after.push(json!({"name": "AWS_ROLE_SESSION_NAME", "value": "$(NAME).$(MINE)"}));
+        let found = variables(&pod(json!(own)), &pod(json!(after)), "a");
+        let expected = [
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_ROLE_SESSION_NAME", "web-demo.1"),
+            ("NAME", "web-demo"),
+        ];
+        let found: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(found, expected);
     }
 }

@@ -1,13 +1,38 @@
 //! The demo's AWS: a sandbox with the demo's OIDC issuer and the roles that the files name.
 
-use podrole_identity::{AccountId, Audience, RoleArn, ServiceAccountRef};
+use podrole_identity::{
+    AccountId, AnnotationPrefix, Audience, Partition, RoleArn, ServiceAccountAnnotations,
+    ServiceAccountRef,
+};
 use podrole_sandbox::{Config, Issuer, Provider, Role, Sandbox, policy::Policy};
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::{
+    Failure,
+    manifests::{Manifests, Workload},
+};
 
-/// The region that is injected into pods.
-pub(crate) const REGION: &str = "us-east-1";
+/// A region of each partition, for pods that choose none.
+const REGIONS: [&str; 8] = [
+    "us-east-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "eusc-de-east-1",
+    "us-iso-east-1",
+    "us-isob-east-1",
+    "eu-isoe-west-1",
+    "us-isof-south-1",
+];
+
+/// The region that is injected into a workload's pods: one of the partition of its role.
+pub(crate) fn region(workload: &Workload, manifests: &Manifests) -> &'static str {
+    let annotations = manifests.service_accounts.get(&workload.service_account);
+    let read = |all| ServiceAccountAnnotations::read(all, &AnnotationPrefix::default());
+    let role = annotations.and_then(|annotations| read(annotations).role);
+    let partition = role.as_ref().map_or("aws", RoleArn::partition);
+    let is_of = |region: &&str| Partition::of_region(region).as_str() == partition;
+    REGIONS.into_iter().find(is_of).unwrap_or(REGIONS[0])
+}
 
 pub(crate) fn sandbox(issuer: Issuer) -> Sandbox {
     Sandbox::new(Config::default()).with_issuer(issuer)

@@ -34,9 +34,8 @@ pub(crate) async fn show(
     report.note("invalid tokens are refused:");
     let mut refusals = Vec::new();
     for (invalid, by_sts, by_agent) in EXPECTED {
-        let before = stage.decisions().len();
         let token = stage.mint_invalid(workload, invalid)?;
-        let (expected, mut refusal) = match provider {
+        let (expected, refusal) = match provider {
             CredentialProvider::WebIdentity => {
                 (by_sts, through_sdk(stage, variables, invalid, &token).await?)
             }
@@ -48,7 +47,6 @@ pub(crate) async fn show(
             let why = format!("expected {expected}, got {}: {}", refusal.error, refusal.message);
             return Err(Failure::bug(&format!("refusing a token {invalid}"), &why));
         }
-        refusal.reason = stage.decisions().get(before).cloned();
         report.refused(&refusal);
         refusals.push(refusal);
     }
@@ -65,13 +63,14 @@ async fn through_sdk(
     let file = stage.write_invalid_token(token)?;
     let mut variables = variables.clone();
     variables.insert(variable::WEB_IDENTITY_TOKEN_FILE.into(), file);
-    let (error, message) = match client::whoami(&variables).await? {
-        Answer::Identity { arn, .. } => ("accepted".to_owned(), arn),
-        Answer::Refused { code, message } => {
-            (code.unwrap_or_else(|| "no error code".into()), message)
+    let (error, message, request_id) = match client::whoami(&variables).await? {
+        Answer::Identity { arn, .. } => ("accepted".to_owned(), arn, None),
+        Answer::Refused { code, message, request_id } => {
+            (code.unwrap_or_else(|| "no error code".into()), message, request_id)
         }
     };
-    Ok(Refusal { token: invalid.to_string(), error, message, reason: None })
+    let reason = stage.reason(request_id.as_deref());
+    Ok(Refusal { token: invalid.to_string(), error, message, reason })
 }
 
 /// Sends an SDK's request to the agent. No SDK is used, because most show only the status of the
@@ -84,7 +83,20 @@ async fn through_agent(
     let answer = ask_agent(stage, token).await;
     let (status, body) = answer.map_err(|error| Failure::bug("asking the agent", &error))?;
     let message = body.get("message").and_then(Value::as_str).unwrap_or("no message").to_owned();
-    Ok(Refusal { token: invalid.to_string(), error: status.to_string(), message, reason: None })
+    let reason = match invalid {
+        InvalidToken::ServiceAccount => stage.reason_untrusted(),
+        // The agent refuses these itself.
+        InvalidToken::Key | InvalidToken::Audience => None,
+    };
+    Ok(Refusal { token: invalid.to_string(), error: status.to_string(), message, reason })
+}
+
+/// What the agent answers to the token in a file; `None` if it cannot be asked.
+pub(crate) async fn message_of_agent(stage: &Stage, token_file: Option<&String>) -> Option<String> {
+    let token = std::fs::read_to_string(token_file?).ok()?;
+    let (status, body) = ask_agent(stage, &token).await.ok()?;
+    let message = body.get("message").and_then(Value::as_str)?;
+    Some(format!("the agent answers {status}: {message}"))
 }
 
 async fn ask_agent(stage: &Stage, token: &str) -> anyhow::Result<(u16, Value)> {

@@ -1,6 +1,6 @@
 //! The demo's output: text for people, or one JSON object for scripts.
 
-use std::io::Write as _;
+use std::{fmt, io::Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -23,8 +23,18 @@ pub(crate) struct DemoReport {
     pub(crate) roles: Vec<RoleReport>,
     /// One for each workload and credential provider.
     pub(crate) pods: Vec<PodReport>,
-    /// The step that failed.
+    /// The workloads that were not tried.
+    pub(crate) skipped: Vec<SkippedReport>,
+    /// The first step that failed.
     pub(crate) failure: Option<Failure>,
+}
+
+/// A workload that was not tried.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SkippedReport {
+    pub(crate) workload: String,
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,16 +48,40 @@ pub(crate) struct RoleReport {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PodReport {
+    /// Whether the container got the role and each invalid token was refused.
+    pub(crate) ok: bool,
     pub(crate) workload: String,
     pub(crate) service_account: String,
     /// `web-identity` or `container`.
     pub(crate) provider: String,
+    /// The container whose variables are used: the first that no annotation leaves out.
+    pub(crate) container: Option<String>,
     pub(crate) patch: Value,
     pub(crate) warnings: Vec<String>,
     pub(crate) variables: super::client::Variables,
     /// The ARN that GetCallerIdentity returned; `None` if the user's command ran instead.
     pub(crate) arn: Option<String>,
     pub(crate) refusals: Vec<Refusal>,
+    /// The step that failed.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl PodReport {
+    pub(crate) fn new(workload: &str, service_account: &str, provider: &str) -> Self {
+        Self {
+            ok: false,
+            workload: workload.to_owned(),
+            service_account: service_account.to_owned(),
+            provider: provider.to_owned(),
+            container: None,
+            patch: Value::Null,
+            warnings: Vec::new(),
+            variables: super::client::Variables::new(),
+            arn: None,
+            refusals: Vec::new(),
+            failure: None,
+        }
+    }
 }
 
 /// An invalid token, and the error that the application gets.
@@ -116,21 +150,38 @@ impl Report {
         self.write(&format!("  {WARN}Warning:{WARN:#} {text}"));
     }
 
+    /// A workload that is not tried.
+    pub(crate) fn skipped(&mut self, workload: &dyn fmt::Display, reason: &str) {
+        self.note(&format!("{workload}: {reason}"));
+        let (workload, reason) = (workload.to_string(), reason.to_owned());
+        self.result.skipped.push(SkippedReport { workload, reason });
+    }
+
+    /// A step that failed. The first one is that of the whole run.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if !self.json {
+            let _ = writeln!(anstream::stderr(), "\n{BAD}\u{2717}{BAD:#} {failure}");
+        }
+        self.result.failure.get_or_insert(failure);
+    }
+
+    /// Whether a step failed.
+    pub(crate) fn failed(&self) -> bool {
+        self.result.failure.is_some()
+    }
+
     pub(crate) fn block(&self, text: &str) {
         for line in text.lines() {
             self.write(&format!("    {line}"));
         }
     }
 
-    /// Prints the JSON object, or the failure.
-    pub(crate) fn finish(&mut self, failure: Option<&Failure>) {
-        self.result.ok = failure.is_none();
-        self.result.failure = failure.cloned();
+    /// Prints the JSON object.
+    pub(crate) fn finish(&mut self) {
+        self.result.ok = !self.failed();
         if self.json {
             let text = serde_json::to_string_pretty(&self.result).unwrap_or_default();
             let _ = writeln!(anstream::stdout(), "{text}");
-        } else if let Some(failure) = failure {
-            let _ = writeln!(anstream::stderr(), "\n{BAD}\u{2717}{BAD:#} {failure}");
         }
     }
 }

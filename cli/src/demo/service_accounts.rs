@@ -15,6 +15,9 @@ use podrole_webhook::{LookupError, ServiceAccounts};
 
 use super::Failure;
 
+/// The name of the ServiceAccount that no trust policy allows.
+pub(crate) const UNTRUSTED: &str = "podrole-demo-untrusted";
+
 /// The ServiceAccounts that webhook and agent read. Clones share one map.
 #[derive(Clone)]
 pub(crate) struct DemoServiceAccounts {
@@ -84,8 +87,7 @@ impl DemoServiceAccounts {
         &self,
         service_account: &ServiceAccountRef,
     ) -> Result<ServiceAccountRef, Failure> {
-        let untrusted =
-            ServiceAccountRef::new(service_account.namespace(), "podrole-demo-untrusted");
+        let untrusted = ServiceAccountRef::new(service_account.namespace(), UNTRUSTED);
         let untrusted =
             untrusted.map_err(|error| Failure::bug("adding a ServiceAccount", &error))?;
         self.put(&untrusted, self.annotations(service_account).unwrap_or_default());

@@ -6,22 +6,23 @@ use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use podrole_identity::{
     AnnotationPrefix, Audience, CREDENTIALS_ANNOTATION, CREDENTIALS_PATH, CredentialProvider,
-    ServiceAccountAnnotations, ServiceAccountRef,
+    ServiceAccountAnnotations, ServiceAccountRef, variable,
 };
 use podrole_runtime::clock::now;
 use podrole_sandbox::{Issuer, NodeRef, PodRef, Sandbox, TokenRequest};
-use podrole_webhook::{Metrics, Webhook};
+use podrole_webhook::{DEFAULT_PATIENCE, Metrics, Webhook, mutate::ContainerReport};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Failure, agent,
     api_server::ApiServer,
+    client::Variables,
     cloud,
     kubelet::{self, RequestedToken},
     manifests::{Manifests, Workload},
     report::Report,
-    service_accounts::{DemoServiceAccounts, uid},
+    service_accounts::{DemoServiceAccounts, UNTRUSTED, uid},
 };
 use start::{bind, serve_tls, settings};
 
@@ -34,7 +35,9 @@ pub(crate) struct Stage {
     pub(crate) agent: SocketAddr,
     sandbox: Sandbox,
     sandbox_address: SocketAddr,
+    webhook: Arc<Webhook<DemoServiceAccounts>>,
     webhook_address: SocketAddr,
+    region: String,
     issuer: Issuer,
     service_accounts: DemoServiceAccounts,
     folder: TempDir,
@@ -53,7 +56,7 @@ pub(crate) enum InvalidToken {
 
 impl Stage {
     /// Starts everything on free ports of 127.0.0.1.
-    pub(crate) async fn start(manifests: &Manifests) -> Result<Self, Failure> {
+    pub(crate) async fn start(manifests: &Manifests, region: &str) -> Result<Self, Failure> {
         let folder = TempDir::with_prefix("podrole-demo-").map_err(|error| {
             Failure::new(
                 "creating the demo's folder",
@@ -73,14 +76,16 @@ impl Stage {
         let agent_server = bind("the agent").await?;
         let agent_address = agent_server.address();
         let router =
-            agent::router(&issuer, sandbox_address, agent_address, &service_accounts).await?;
+            agent::router(&issuer, sandbox_address, agent_address, region, &service_accounts)
+                .await?;
         tokio::spawn(agent_server.run(router, shutdown.clone()));
 
         let webhook_server = bind("the webhook").await?;
         let webhook_address = webhook_server.address();
-        let settings = settings(folder.path(), sandbox_address, agent_address);
+        let settings = settings(folder.path(), region, sandbox_address, agent_address);
         let webhook = Webhook::new(service_accounts.clone(), settings, Metrics::default());
-        let router = podrole_webhook::router(Arc::new(webhook));
+        let webhook = Arc::new(webhook);
+        let router = podrole_webhook::router(Arc::clone(&webhook));
         let authority = serve_tls(webhook_server, router, shutdown.clone())?;
         let api_server =
             ApiServer::new(webhook_address, WEBHOOK_NAME, authority.certificate_pem())?;
@@ -89,7 +94,9 @@ impl Stage {
             agent: agent_address,
             sandbox,
             sandbox_address,
+            webhook,
             webhook_address,
+            region: region.to_owned(),
             issuer,
             service_accounts,
             folder,
@@ -110,14 +117,13 @@ impl Stage {
     /// Creates the roles that the workloads' ServiceAccounts name.
     pub(crate) fn create_roles(
         &self,
-        workloads: &[Workload],
+        workloads: &[&Workload],
         report: &mut Report,
     ) -> Result<(), Failure> {
         for workload in workloads {
             let service_account = &workload.service_account;
-            let Some(annotations) = self.service_accounts.annotations(service_account) else {
-                return Err(missing(workload));
-            };
+            let annotations = self.service_accounts.annotations(service_account);
+            let annotations = annotations.unwrap_or_default();
             let read = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
             let Some(role) = read.role else { continue };
             if self.sandbox.has_role(&role) {
@@ -209,9 +215,37 @@ impl Stage {
         Ok(file.display().to_string())
     }
 
-    /// The reasons of all decisions of the sandbox so far.
-    pub(crate) fn decisions(&self) -> Vec<String> {
-        self.sandbox.decisions().into_iter().map(|decision| decision.reason).collect()
+    /// What each container of a workload's pods gets.
+    pub(crate) async fn containers(&self, workload: &Workload) -> Vec<ContainerReport> {
+        let pod = workload.pod.to_string();
+        let explained = self.webhook.explain(&workload.service_account, &pod, DEFAULT_PATIENCE);
+        explained.await.unwrap_or_default()
+    }
+
+    /// Sends an SDK to the sandbox and to a region, if the pod does not choose one.
+    pub(crate) fn complete(&self, variables: &mut Variables) {
+        variables
+            .insert(variable::ENDPOINT_URL.to_owned(), format!("http://{}", self.sandbox_address));
+        if !variables.contains_key(variable::REGION)
+            && !variables.contains_key(variable::DEFAULT_REGION)
+        {
+            variables.insert(variable::REGION.to_owned(), self.region.clone());
+        }
+    }
+
+    /// The reason in the sandbox's log for the answer to a request.
+    pub(crate) fn reason(&self, request_id: Option<&str>) -> Option<String> {
+        let decisions = self.sandbox.decisions().into_iter();
+        let mut same = decisions.filter(|it| it.request_id.as_deref() == request_id);
+        request_id.and_then(|_| same.next()).map(|decision| decision.reason)
+    }
+
+    /// The reason in the sandbox's log for a refusal of a ServiceAccount that no role trusts. The agent
+    /// does not pass on STS's request id, and only the demo's own token names that ServiceAccount.
+    pub(crate) fn reason_untrusted(&self) -> Option<String> {
+        let decisions = self.sandbox.decisions().into_iter();
+        let mut own = decisions.filter(|it| !it.allowed && it.reason.contains(UNTRUSTED));
+        own.next_back().map(|decision| decision.reason)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -245,15 +279,6 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
-}
-
-fn missing(workload: &Workload) -> Failure {
-    let service_account = &workload.service_account;
-    Failure::new(
-        format!("finding the ServiceAccount of {workload}"),
-        format!("the files do not contain ServiceAccount {service_account}"),
-        "add it to the files with the annotation eks.amazonaws.com/role-arn",
-    )
 }
 
 impl fmt::Display for InvalidToken {

@@ -1,20 +1,21 @@
-//! The steps of the demo, for each workload and credential provider.
+//! The steps of the demo: all workloads, by each credential provider.
 
-use std::{fmt, process::ExitCode};
-
-use podrole_identity::{
-    AnnotationPrefix, CredentialProvider, INJECTION_ENABLED, INJECTION_LABEL, Injection,
-    ServiceAccountAnnotations,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    process::ExitCode,
 };
+
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL};
 
 use super::{
-    DemoArgs, Failure, client, diff, kubelet,
+    DemoArgs, Failure, cloud,
     manifests::{Manifests, SourceFile, Workload},
-    refusals,
-    report::{PodReport, Report},
+    plan::{Plan, chosen, names, own_provider, plan},
+    pod_run::PodRun,
+    report::Report,
     stage::Stage,
 };
-use crate::whoami::Answer;
 
 const EXAMPLES: [(&str, &str); 2] = [
     ("examples/demo/namespace.yaml", include_str!("../../../examples/demo/namespace.yaml")),
@@ -22,28 +23,89 @@ const EXAMPLES: [(&str, &str); 2] = [
 ];
 
 /// Runs all steps. Returns the exit code of the user's command, if there is one.
+///
+/// # Errors
+/// If nothing can be tried. A workload that fails does not stop the others.
 pub(crate) async fn run(args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
     let manifests = read(args)?;
-    let workloads = choose(&manifests, args)?;
-    workloads.iter().try_for_each(|workload| opted_in(workload, &manifests, report))?;
-    let stage = Stage::start(&manifests).await?;
     report
         .heading("podrole demo: a pod gets the credentials of its IAM role, on this machine only");
-    stage.print_addresses(report);
-    stage.create_roles(&workloads, report)?;
-    for workload in &workloads {
-        let own = chosen_provider(workload, &manifests);
-        for provider in args.providers(own) {
-            let code = PodRun { stage: &stage, workload, provider }.run(args, report).await?;
-            if code != ExitCode::SUCCESS {
-                return Ok(code);
+    let tried = sorted_out(&manifests, args, report)?;
+    // The sandbox and the agent are of one region, and a role belongs to one partition.
+    let mut by_region: BTreeMap<&str, Vec<&Workload>> = BTreeMap::new();
+    for workload in &tried {
+        by_region.entry(cloud::region(workload, &manifests)).or_default().push(workload);
+    }
+    for (region, workloads) in by_region {
+        let stage = Stage::start(&manifests, region).await?;
+        stage.print_addresses(report);
+        stage.create_roles(&workloads, report)?;
+        for workload in workloads {
+            for provider in args.providers(own_provider(workload, &manifests)) {
+                let run = PodRun { stage: &stage, workload, provider };
+                let code = run.run(args, report).await;
+                if !args.command.is_empty() {
+                    return Ok(code);
+                }
             }
         }
     }
     if args.command.is_empty() {
         try_next(args, report);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The workloads to try. The others are reported, each in one line.
+fn sorted_out<'a>(
+    manifests: &'a Manifests,
+    args: &DemoArgs,
+    report: &mut Report,
+) -> Result<Vec<&'a Workload>, Failure> {
+    let (mut tried, mut named) = (Vec::new(), false);
+    let mut namespaces = BTreeSet::new();
+    for workload in chosen(manifests, args)? {
+        match plan(workload, manifests) {
+            Plan::Try { assumed } => {
+                tried.push(workload);
+                if let Some(namespace) = assumed
+                    && namespaces.insert(namespace.clone())
+                {
+                    report.note(&format!(
+                        "the files do not contain Namespace {namespace}; assuming the label \
+                         {INJECTION_LABEL}={INJECTION_ENABLED}"
+                    ));
+                }
+            }
+            Plan::Skip { reason, names_a_role } => {
+                named |= names_a_role;
+                report.skipped(workload, &reason);
+            }
+            Plan::Fail(failure) => {
+                named = true;
+                report.fail(failure);
+            }
+        }
+    }
+    for object in manifests.makers.iter().filter(|_| args.workload.is_none()) {
+        report.skipped(object, "podrole sees its pods only when they are created");
+    }
+    if tried.is_empty() && !named {
+        return Err(Failure::new(
+            "finding a workload with a role",
+            "no ServiceAccount of the workloads names a role",
+            "kubectl annotate serviceaccount NAME \
+             eks.amazonaws.com/role-arn=arn:aws:iam::<account>:role/<name>",
+        ));
+    }
+    if tried.len() > 1 && !args.command.is_empty() {
+        let why = format!(
+            "a command runs as one pod, but these have a role: {}",
+            names(tried.into_iter())
+        );
+        return Err(Failure::new("finding the workload", why, "choose one with --workload"));
+    }
+    Ok(tried)
 }
 
 fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
@@ -62,167 +124,6 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
     }
     let errors: Vec<String> = manifests.errors.iter().map(ToString::to_string).collect();
     Err(failed(&errors.join("\n  "), "correct the file at this position"))
-}
-
-fn choose(manifests: &Manifests, args: &DemoArgs) -> Result<Vec<Workload>, Failure> {
-    let fits = |workload: &&Workload| match &args.workload {
-        None => true,
-        Some(name) => workload.is_called(name),
-    };
-    let chosen: Vec<Workload> = manifests.workloads.iter().filter(fits).cloned().collect();
-    let known: Vec<String> = manifests.workloads.iter().map(ToString::to_string).collect();
-    let known = known.join(", ");
-    match chosen.len() {
-        0 if manifests.workloads.is_empty() => Err(Failure::new(
-            "finding a workload",
-            "the files contain no workload",
-            "add a Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob",
-        )),
-        0 => {
-            let why = format!("no workload has this name; the files contain {known}");
-            Err(Failure::new("finding the workload", why, "choose one of these with --workload"))
-        }
-        2.. if !args.command.is_empty() => {
-            let why = format!("a command runs as one pod, but the files contain {known}");
-            Err(Failure::new("finding the workload", why, "choose one with --workload"))
-        }
-        _ => Ok(chosen),
-    }
-}
-
-/// Fails if the workload's namespace has not opted in, because then an API server would not call
-/// the webhook.
-fn opted_in(workload: &Workload, manifests: &Manifests, report: &Report) -> Result<(), Failure> {
-    let namespace = workload.service_account.namespace();
-    let Some(labels) = manifests.namespaces.get(namespace) else {
-        report.note(&format!(
-            "the files do not contain Namespace {namespace}; assuming the label \
-             {INJECTION_LABEL}={INJECTION_ENABLED}"
-        ));
-        return Ok(());
-    };
-    match Injection::of_namespace(labels.get(INJECTION_LABEL).map(String::as_str)) {
-        Some(_) => Ok(()),
-        None => Err(Failure::new(
-            format!("checking the namespace of {workload}"),
-            format!("{namespace} has not opted in, so the API server would not call the webhook"),
-            &format!("kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"),
-        )),
-    }
-}
-
-fn chosen_provider(workload: &Workload, manifests: &Manifests) -> CredentialProvider {
-    let annotations = manifests.service_accounts.get(&workload.service_account);
-    let read = |annotations| {
-        ServiceAccountAnnotations::read(annotations, &AnnotationPrefix::default()).credentials
-    };
-    annotations.and_then(read).unwrap_or_default()
-}
-
-/// One pod with one credential provider.
-struct PodRun<'a> {
-    stage: &'a Stage,
-    workload: &'a Workload,
-    provider: CredentialProvider,
-}
-
-impl PodRun<'_> {
-    async fn run(&self, args: &DemoArgs, report: &mut Report) -> Result<ExitCode, Failure> {
-        let Self { stage, workload, provider } = *self;
-        report.heading(&format!("{workload} with {}", describe(provider)));
-        stage.choose_provider(&workload.service_account, provider, report);
-        let namespace = workload.service_account.namespace();
-        let admitted = stage.api_server.create(namespace, &workload.pod).await?;
-        report.step("webhook patched the pod", "the pod as it would be stored:");
-        admitted.warnings.iter().for_each(|warning| report.warning(warning));
-        report.block(&diff::pods(&workload.pod, &admitted.pod));
-        let variables = client::injected(&workload.pod, &admitted.pod)
-            .ok_or_else(|| not_injected(workload, &admitted.warnings))?;
-        for requested in kubelet::requested_tokens(&workload.pod, &admitted.pod)
-            .map_err(|error| Failure::bug("reading the token volumes", &error))?
-        {
-            stage.write_token(workload, &requested)?;
-            let (audience, seconds) = (&requested.audience, requested.expiration_seconds);
-            let file = requested.file.display();
-            report.step("wrote a token", &format!("for {audience}, valid {seconds} s: {file}"));
-        }
-        let mut pod = PodReport {
-            workload: workload.to_string(),
-            service_account: workload.service_account.to_string(),
-            provider: provider.to_string(),
-            patch: admitted.patch,
-            warnings: admitted.warnings,
-            variables,
-            arn: None,
-            refusals: Vec::new(),
-        };
-        let code = if args.command.is_empty() {
-            pod.arn = Some(self.caller_identity(&pod.variables, report).await?);
-            pod.refusals =
-                refusals::show(stage, workload, provider, &pod.variables, report).await?;
-            ExitCode::SUCCESS
-        } else {
-            self.own_command(args, &pod.variables).await?
-        };
-        report.result.pods.push(pod);
-        Ok(code)
-    }
-
-    async fn caller_identity(
-        &self,
-        variables: &client::Variables,
-        report: &Report,
-    ) -> Result<String, Failure> {
-        match client::whoami(variables).await? {
-            Answer::Identity { arn, .. } => {
-                report.step("GetCallerIdentity", &arn);
-                Ok(arn)
-            }
-            Answer::Refused { message, .. } => {
-                let reason = self.stage.decisions().pop().unwrap_or_default();
-                Err(Failure::new(
-                    format!("GetCallerIdentity with {}", describe(self.provider)),
-                    format!("{message} (reason in the sandbox's log: {reason})"),
-                    "check the annotations of the ServiceAccount and the patched pod above",
-                ))
-            }
-        }
-    }
-
-    async fn own_command(
-        &self,
-        args: &DemoArgs,
-        variables: &client::Variables,
-    ) -> Result<ExitCode, Failure> {
-        let status = client::own_command(&args.command, variables, self.stage.folder()).await?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
-    }
-}
-
-fn describe(provider: CredentialProvider) -> &'static str {
-    match provider {
-        CredentialProvider::WebIdentity => "web-identity: SDK -> STS",
-        CredentialProvider::Container => "container: SDK -> agent -> STS",
-    }
-}
-
-fn not_injected(workload: &Workload, warnings: &[String]) -> Failure {
-    let service_account = &workload.service_account;
-    let why = match warnings.first() {
-        Some(warning) => warning.clone(),
-        None => format!("ServiceAccount {service_account} does not name a role"),
-    };
-    Failure::new(
-        format!("injecting {workload}"),
-        why,
-        &format!(
-            "kubectl annotate serviceaccount -n {} {} \
-             eks.amazonaws.com/role-arn=arn:aws:iam::<account>:role/<name>",
-            service_account.namespace(),
-            service_account.name()
-        ),
-    )
 }
 
 fn try_next(args: &DemoArgs, report: &Report) {

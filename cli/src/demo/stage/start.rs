@@ -20,7 +20,7 @@ use podrole_webhook::Settings;
 use tokio_util::sync::CancellationToken;
 
 use super::WEBHOOK_NAME;
-use crate::demo::{Failure, cloud::REGION};
+use crate::demo::Failure;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -51,7 +51,12 @@ pub(super) fn serve_tls(
 
 /// The webhook's settings: the defaults of EKS, except that AWS is the sandbox and that tokens are
 /// written below the demo's folder, because this machine's /var/run needs root.
-pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) -> Settings {
+pub(super) fn settings(
+    folder: &Path,
+    region: &str,
+    sandbox: SocketAddr,
+    agent: SocketAddr,
+) -> Settings {
     let below = |volume: TokenVolume| TokenVolume {
         mount_path: format!("{}{}", folder.display(), volume.mount_path),
         ..volume
@@ -62,10 +67,10 @@ pub(super) fn settings(folder: &Path, sandbox: SocketAddr, agent: SocketAddr) ->
     Settings {
         permitted_endpoints: permitted_endpoints.unwrap_or_default(),
         rules: GrantRules {
-            partition: Some(Partition::of_region(REGION)),
+            partition: Some(Partition::of_region(region)),
             ..GrantRules::default()
         },
-        region: Some(REGION.to_owned()),
+        region: Some(region.to_owned()),
         sts_regional_endpoints: true,
         endpoint_url: Some(format!("http://{sandbox}")),
         web_identity_volume: below(CredentialProvider::WebIdentity.token_volume()),
