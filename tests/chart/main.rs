@@ -12,6 +12,7 @@ mod configurations;
 mod controlled;
 mod golden;
 mod helm;
+mod inject;
 mod installed;
 mod metrics;
 mod objects;
