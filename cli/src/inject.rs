@@ -16,15 +16,13 @@ use podrole_webhook::{
 
 use crate::{
     diff,
-    manifests::{Manifests, SourceArgs},
+    manifests::{Manifests, NOT_SEEN, SourceArgs},
 };
 use documents::Documents;
 use report::{InjectReport, WorkloadReport};
 use reviewed::{ReviewedPod, applied};
 use summary::printable;
 
-/// What is said of an object whose pods only the cluster's webhook sees.
-const NOT_SEEN: &str = "podrole sees its pods only when they are created";
 /// The exit code if a file, a flag or the cluster cannot be used.
 const USAGE: u8 = 2;
 
@@ -216,7 +214,8 @@ async fn output<S: ServiceAccounts>(
         }
         let changed = documents.apply(workload, &reviewed.operations)?;
         if args.diff {
-            let heading = if args.why { String::new() } else { format!("{workload}\n") };
+            let heading =
+                if args.why { String::new() } else { printable(&workload.to_string()) + "\n" };
             let nothing = if changed.is_empty() { "  no changes\n" } else { "" };
             explained.push_str(&format!("{heading}{changed}{nothing}"));
         }

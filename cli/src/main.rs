@@ -14,6 +14,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use podrole_runtime::config;
 
+/// The version of the reports that commands print as JSON. Within it, fields are only added.
+const API_VERSION: &str = "cli.podrole.io/v1";
+
 /// AWS IAM roles for pods on any Kubernetes cluster
 #[derive(Parser)]
 #[command(name = "podrole", version, max_term_width = 100)]

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::yaml;
 
 pub(crate) use error::{ContentError, ManifestError, not_a_string};
+pub(crate) use makers::NOT_SEEN;
 pub(crate) use object::{Object, Place};
 pub(crate) use sources::{SourceArgs, SourceFile};
 pub(crate) use workload::Workload;

@@ -13,6 +13,8 @@
 mod change;
 mod emit;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod scalar;
 mod split;
 mod tree;

@@ -69,6 +69,14 @@ fn regions_and_partitions_follow_the_pod_and_its_role() {
 }
 
 #[test]
+fn a_kind_of_another_group_is_named_before_nothing_is_tried() {
+    let (object, success) = json(&["-f", &case("rollout")]).unwrap();
+    assert!(!success && object["kind"] == "DemoReport", "{object:#}");
+    assert_eq!(object["skipped"][0]["workload"], "Rollout default/r");
+    assert!(object["failure"]["why"].as_str().unwrap().contains("no workload"), "{object:#}");
+}
+
+#[test]
 fn a_pod_for_windows_is_named_as_not_tried() {
     let (pods, success, object) = shown(&case("demo-windows")).unwrap();
     assert!(success && pods.is_empty(), "{object:#}");

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Failure;
+use crate::API_VERSION;
 
 const BOLD: Style = Style::new().bold();
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
@@ -14,9 +15,11 @@ const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Re
 const WARN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 
 /// The object that `--json` prints.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DemoReport {
+    api_version: &'static str,
+    kind: &'static str,
     /// Whether every step succeeded.
     pub(crate) ok: bool,
     /// The roles that were created in the sandbox.
@@ -27,6 +30,21 @@ pub(crate) struct DemoReport {
     pub(crate) skipped: Vec<SkippedReport>,
     /// The first step that failed.
     pub(crate) failure: Option<Failure>,
+}
+
+impl Default for DemoReport {
+    fn default() -> Self {
+        let (roles, pods, skipped, failure) = Default::default();
+        Self {
+            api_version: API_VERSION,
+            kind: "DemoReport",
+            ok: false,
+            roles,
+            pods,
+            skipped,
+            failure,
+        }
+    }
 }
 
 /// A workload that was not tried.

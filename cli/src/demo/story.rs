@@ -10,7 +10,7 @@ use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL};
 
 use super::{
     DemoArgs, Failure, cloud,
-    manifests::{Manifests, SourceFile, Workload},
+    manifests::{Manifests, NOT_SEEN, SourceFile, Workload},
     plan::{Plan, chosen, names, own_provider, plan},
     pod_run::PodRun,
     report::Report,
@@ -64,6 +64,9 @@ fn sorted_out<'a>(
 ) -> Result<Vec<&'a Workload>, Failure> {
     let (mut tried, mut named) = (Vec::new(), false);
     let mut namespaces = BTreeSet::new();
+    for object in manifests.makers.iter().filter(|_| args.workload.is_none()) {
+        report.skipped(object, NOT_SEEN);
+    }
     for workload in chosen(manifests, args)? {
         match plan(workload, manifests) {
             Plan::Try { assumed } => {
@@ -86,9 +89,6 @@ fn sorted_out<'a>(
                 report.fail(failure);
             }
         }
-    }
-    for object in manifests.makers.iter().filter(|_| args.workload.is_none()) {
-        report.skipped(object, "podrole sees its pods only when they are created");
     }
     if tried.is_empty() && !named {
         return Err(Failure::new(

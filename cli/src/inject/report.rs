@@ -7,10 +7,10 @@ use super::{
     reviewed::{ReviewedPod, State},
     summary,
 };
-use crate::manifests::{Object, Workload};
-
-/// The version of all reports of this program.
-const API_VERSION: &str = "cli.podrole.io/v1";
+use crate::{
+    API_VERSION,
+    manifests::{Object, Workload},
+};
 
 /// What `podrole inject` found.
 #[derive(Debug, Serialize)]

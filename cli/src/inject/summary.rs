@@ -91,14 +91,14 @@ pub(super) fn why(workload: &Workload, reviewed: &ReviewedPod) -> String {
         (State::NoRole, _) => format!("no role ({})", workload.service_account),
         (state, _) => sentence(state, reviewed),
     };
-    let mut text = format!("{workload}: {headline}\n");
+    let mut text = printable(&format!("{workload}: {headline}")) + "\n";
     for list in ["initContainers", "containers"] {
         let containers = after["spec"][list].as_array().into_iter().flatten();
         for (index, container) in containers.enumerate() {
             let name = container["name"].as_str().unwrap_or_default();
             let added = added(&before["spec"][list][index], container);
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name}: {added}");
+            let _ = writeln!(text, "  {}", printable(&format!("{name}: {added}")));
         }
     }
     for warning in &reviewed.warnings {

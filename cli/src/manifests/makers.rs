@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use super::Object;
 
+/// What is said of an object whose pods only the cluster's webhook sees.
+pub(crate) const NOT_SEEN: &str = "podrole sees its pods only when they are created";
 /// Groups whose objects contain pod specs as patterns or schemas.
 const PATTERNS: [&str; 4] =
     ["kyverno.io", "policies.kyverno.io", "admissionregistration.k8s.io", "apiextensions.k8s.io"];

@@ -75,12 +75,18 @@ pub(crate) fn rewritten(text: &str, document: &Document, after: &Value) -> Edit 
     let mut lines = Lines::new(Indents::default(), &spelling);
     lines.value(0, after, "");
     let mut body = lines.into_lines().join(place.newline);
+    // A line `...` ends a document that another one follows without `---`.
+    let tail = part
+        .match_indices("\n...")
+        .map(|(at, _)| at + 1)
+        .find(|at| part[at + 3..].chars().next().is_none_or(char::is_whitespace));
     if document.json {
         body = emit::pretty(after, "  ");
-    } else if part.ends_with('\n') || document.range.end < text.len() {
+    } else if part.ends_with('\n') || tail.is_some() {
         body.push_str(place.newline);
     }
-    Edit { range: document.range.start + head..document.range.end, text: body }
+    let end = tail.map_or(document.range.end, |tail| document.range.start + tail);
+    Edit { range: document.range.start + head..end, text: body }
 }
 
 struct Changes<'a> {
