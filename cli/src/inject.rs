@@ -207,10 +207,11 @@ async fn output<S: ServiceAccounts>(
         if args.why {
             explained.push_str(&summary::why(workload, &reviewed));
         } else {
-            let place = &workload.object.place;
-            let at = format!("{}:{}: {workload}", place.file, place.line);
-            let warnings = reviewed.warnings.iter();
-            printed.stderr.extend(warnings.map(|it| format!("{at}: warning: {}", printable(it))));
+            let warnings = reviewed.warnings.iter().map(|it| {
+                let at = manifests.place_of(&workload.object, &workload.template, it);
+                format!("{at}: {workload}: warning: {}", printable(it))
+            });
+            printed.stderr.extend(warnings);
         }
         let changed = documents.apply(workload, &reviewed.operations)?;
         if args.diff {
@@ -226,9 +227,9 @@ async fn output<S: ServiceAccounts>(
         printed.report.workloads.push(WorkloadReport::not_seen(object, NOT_SEEN));
     }
     for object in &manifests.checked {
-        let place = &object.place;
         for warning in applied(webhook, object).await {
-            printed.warn(&format!("{}:{}: {object}: {warning}", place.file, place.line));
+            let at = manifests.place_of(object, &object.place.pointer, &warning);
+            printed.warn(&format!("{at}: {object}: {warning}"));
         }
     }
     printed.report.ok = !failed;

@@ -1,6 +1,7 @@
 //! The `podrole` command line tool.
 #![forbid(unsafe_code)]
 
+mod api_version;
 mod demo;
 mod diff;
 mod inject;
@@ -13,9 +14,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use podrole_runtime::config;
-
-/// The version of the reports that commands print as JSON. Within it, fields are only added.
-const API_VERSION: &str = "cli.podrole.io/v1";
 
 /// AWS IAM roles for pods on any Kubernetes cluster
 #[derive(Parser)]

@@ -2,6 +2,7 @@
 
 mod error;
 mod makers;
+mod named;
 mod object;
 mod sources;
 mod workload;
@@ -61,6 +62,16 @@ impl Manifests {
         }
         manifests.sources = sources;
         manifests
+    }
+
+    /// The file and line of what a warning about an object names. `pod` is the JSON pointer to the
+    /// object's pod, or to the object itself.
+    pub(crate) fn place_of(&self, object: &Object, pod: &str, warning: &str) -> String {
+        let place = &object.place;
+        let document = self.documents.get(place.document).map(|(_, document)| document);
+        let line =
+            document.and_then(|document| named::line(document, &place.pointer, pod, warning));
+        format!("{}:{}", place.file, line.unwrap_or(place.line))
     }
 
     fn add_document(&mut self, file: &str, document: &yaml::Document, namespace: &str) {

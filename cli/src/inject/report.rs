@@ -8,7 +8,7 @@ use super::{
     summary,
 };
 use crate::{
-    API_VERSION,
+    api_version::API_VERSION,
     manifests::{Object, Workload},
 };
 

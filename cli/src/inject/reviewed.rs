@@ -139,7 +139,7 @@ impl ReviewedPod {
         }
         if labels.is_some() && asked_for.is_none() {
             reviewed.warnings.clear();
-            if reviewed.names_a_role() {
+            if reviewed.names_a_role() && !matches!(reviewed.state, State::Complete) {
                 reviewed.state = State::NotOptedIn(format!(
                     "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
                      kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"

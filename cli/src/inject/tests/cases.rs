@@ -7,7 +7,8 @@ use crate::yaml;
 
 /// A file of `tests/cases`.
 fn case(name: &str) -> (String, String) {
-    let file = crate_root().join("tests/cases").join(name).with_extension("yaml");
+    let ending = if name.starts_with("json-") { "json" } else { "yaml" };
+    let file = crate_root().join("tests/cases").join(name).with_extension(ending);
     let text = std::fs::read_to_string(&file).unwrap();
     (file.display().to_string(), text)
 }
@@ -53,6 +54,8 @@ async fn each_file_that_a_cluster_injects_is_injected() {
         "comments-flow-last",
         "comments-env-null",
         "comments-folded",
+        "comments-empty-map",
+        "list",
     ] {
         let printed = gets_its_role(name, &[]).await;
         let rewritten = printed.report.warnings.iter().any(|it| it.contains("rewritten"));
@@ -60,6 +63,24 @@ async fn each_file_that_a_cluster_injects_is_injected() {
     }
     let printed = gets_its_role("empty-role", &["      value: \"\""]).await;
     assert!(printed.stdout.contains("value: arn:aws:iam::111122223333:role/app"));
+    // These lines change themselves.
+    let lists = ["    env: []", "    volumeMounts: []", "  volumes: []"];
+    gets_its_role("comments-empty-list", &lists).await;
+    let json = ["  \"metadata\": {\"name\": \"p\"},", "        \"image\": \"img\"", "    ]"];
+    let printed = gets_its_role("json-objects", &json).await;
+    assert!(
+        serde_json::Deserializer::from_str(&printed.stdout)
+            .into_iter::<Value>()
+            .all(|it| it.is_ok())
+    );
+}
+
+#[tokio::test]
+async fn a_role_without_a_value_is_no_role() {
+    let (file, text) = case("null-role");
+    let printed = run(&["-f", &file]).await.unwrap();
+    assert_eq!((printed.report.exit_code, printed.stdout), (0, text), "{:?}", printed.stderr);
+    assert_eq!(printed.stderr[0], "Pod default/p: no role");
 }
 
 #[tokio::test]

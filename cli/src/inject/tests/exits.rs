@@ -47,7 +47,7 @@ async fn the_summary_line_counts_containers_and_names_the_others() {
                     token: sets AWS_PROFILE) (Namespace shop is in none of the files, so it counts as enabled)";
     assert_eq!(printed.stderr[0], expected);
     let warning = &printed.stderr[1];
-    assert!(warning.contains(":8: Deployment shop/web: warning: container own"), "{warning}");
+    assert!(warning.contains(":17: Deployment shop/web: warning: container own"), "{warning}");
     let again = self::printed(&[&printed.stdout], &[]).await;
     assert!(again.stderr[0].starts_with("Deployment shop/web: has already web-identity, arn:"));
     let none = self::printed(&[DEPLOYMENT], &[]).await;
@@ -116,6 +116,21 @@ async fn a_broken_document_is_an_error_with_its_line_and_the_others_are_checked(
     assert!(printed.stderr.iter().any(|it| it.contains("injected web-identity")));
     let without = self::printed(&["kind: Deployment\nmetadata: {name: a}\n"], &[]).await;
     assert_eq!(without.stdout, "kind: Deployment\nmetadata: {name: a}\n");
+}
+
+#[tokio::test]
+async fn a_warning_has_the_line_of_the_annotation_that_it_names() {
+    let unknown = format!("{SERVICE_ACCOUNT}    podrole.io/regoin: x\n");
+    let printed = printed(&[&unknown, DEPLOYMENT], &[]).await;
+    let named = |it: &String| it.contains(":7: ServiceAccount shop/app: podrole.io/regoin");
+    assert!(printed.report.warnings.iter().any(named), "{:?}", printed.report.warnings);
+}
+
+#[tokio::test]
+async fn a_pod_that_has_its_role_needs_no_label() {
+    let injected = printed(&[SERVICE_ACCOUNT, DEPLOYMENT], &[]).await.stdout;
+    let printed = printed(&[&namespace("other", ""), &injected], &[]).await;
+    assert_eq!(printed.report.exit_code, 0, "{:?}", printed.stderr);
 }
 
 #[tokio::test]
