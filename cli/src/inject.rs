@@ -23,6 +23,8 @@ use report::{InjectReport, WorkloadReport};
 use reviewed::{ReviewedPod, applied};
 use summary::printable;
 
+/// What is said of a workload without pods, such as a patch of Kustomize.
+const NO_POD_SPEC: &str = "it has no pod spec, so nothing is added";
 /// The exit code if a file, a flag or the cluster cannot be used.
 const USAGE: u8 = 2;
 
@@ -222,9 +224,11 @@ async fn output<S: ServiceAccounts>(
         }
         printed.report.workloads.push(WorkloadReport::new(workload, &reviewed));
     }
-    for object in &manifests.makers {
-        printed.stderr.push(printable(&format!("{object}: {NOT_SEEN}")));
-        printed.report.workloads.push(WorkloadReport::not_seen(object, NOT_SEEN));
+    let others = manifests.makers.iter().map(|object| (object, NOT_SEEN, "not_seen"));
+    let bare = manifests.bare.iter().map(|object| (object, NO_POD_SPEC, "no_pod_spec"));
+    for (object, message, state) in others.chain(bare) {
+        printed.stderr.push(printable(&format!("{object}: {message}")));
+        printed.report.workloads.push(WorkloadReport::of(object, state, message.to_owned()));
     }
     for object in &manifests.checked {
         for warning in applied(webhook, object).await {

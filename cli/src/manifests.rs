@@ -34,6 +34,8 @@ pub(crate) struct Manifests {
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
     /// Pods and objects that create pods, in the order of the files.
     pub(crate) workloads: Vec<Workload>,
+    /// Workloads without a pod spec, such as patches of Kustomize.
+    pub(crate) bare: Vec<Object>,
     /// Objects of other kinds that create pods, which the webhook sees only when they are created.
     pub(crate) makers: Vec<Object>,
     /// What else the webhook checks when it is applied: Namespaces and ServiceAccounts.
@@ -138,7 +140,10 @@ impl Manifests {
                 self.checked.push(object);
             }
             _ => match object.template() {
-                Some(pointer) => self.workloads.extend(Workload::read(object, pointer)?),
+                Some(pointer) => match Workload::read(object, pointer)? {
+                    Ok(workload) => self.workloads.push(workload),
+                    Err(object) => self.bare.push(object),
+                },
                 None if makers::makes_pods(&object) => self.makers.push(object),
                 None => {}
             },

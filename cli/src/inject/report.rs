@@ -106,12 +106,8 @@ impl WorkloadReport {
         }
     }
 
-    /// An object whose pods podrole sees only when they are created.
-    pub(super) fn not_seen(object: &Object, message: &str) -> Self {
-        Self::of(object, "not_seen", message.to_owned())
-    }
-
-    fn of(object: &Object, state: &'static str, message: String) -> Self {
+    /// An object that is not reviewed, with the reason.
+    pub(super) fn of(object: &Object, state: &'static str, message: String) -> Self {
         Self {
             file: object.place.file.clone(),
             line: object.place.line,

@@ -19,15 +19,15 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Reads a workload, or `None` if it has no pod spec, as in a patch of Kustomize.
+    /// Reads a workload, or returns the object if it has no pod spec, as in a patch of Kustomize.
     pub(super) fn read(
         object: Object,
         pointer: &str,
-    ) -> Result<Option<Self>, (String, ContentError)> {
+    ) -> Result<Result<Self, Object>, (String, ContentError)> {
         let template = object.value.pointer(pointer);
         let Some(template) = template.filter(|it| it.get("spec").is_some_and(Value::is_object))
         else {
-            return Ok(None);
+            return Ok(Err(object));
         };
         let mut spec = template["spec"].clone();
         // The API server copies the field's old name.
@@ -58,7 +58,7 @@ impl Workload {
         let service_account = object.service_account(&name);
         let at = format!("{pointer}/spec/serviceAccountName");
         let service_account = service_account.map_err(|(_, error)| (at, error))?;
-        Ok(Some(Self { service_account, pod, template, object }))
+        Ok(Ok(Self { service_account, pod, template, object }))
     }
 
     /// `kind/name`, as on kubectl's command line.

@@ -116,6 +116,7 @@ async fn a_broken_document_is_an_error_with_its_line_and_the_others_are_checked(
     assert!(printed.stderr.iter().any(|it| it.contains("injected web-identity")));
     let without = self::printed(&["kind: Deployment\nmetadata: {name: a}\n"], &[]).await;
     assert_eq!(without.stdout, "kind: Deployment\nmetadata: {name: a}\n");
+    assert_eq!(without.stderr, ["Deployment default/a: it has no pod spec, so nothing is added"]);
 }
 
 #[tokio::test]
