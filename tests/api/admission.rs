@@ -3,6 +3,7 @@
 mod annotations;
 mod bootstrap;
 mod debug;
+mod decoder;
 mod drain;
 mod eks;
 mod inject;
