@@ -140,6 +140,7 @@ impl ReviewedPod {
         if labels.is_some() && asked_for.is_none() {
             reviewed.warnings.clear();
             if reviewed.names_a_role() && !matches!(reviewed.state, State::Complete) {
+                reviewed.containers.clear();
                 reviewed.state = State::NotOptedIn(format!(
                     "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
                      kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"
@@ -147,8 +148,11 @@ impl ReviewedPod {
             }
             return Ok(reviewed);
         }
-        if let Outcome::Patch { operations, .. } = outcome {
-            reviewed.operations = operations;
+        match (outcome, &reviewed.state) {
+            (Outcome::Patch { operations, .. }, _) => reviewed.operations = operations,
+            (_, State::Complete | State::Excluded | State::LeftAlone) => {}
+            // What the containers would get is not what they get.
+            _ => reviewed.containers.clear(),
         }
         Ok(reviewed)
     }

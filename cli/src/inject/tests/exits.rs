@@ -120,6 +120,16 @@ async fn a_broken_document_is_an_error_with_its_line_and_the_others_are_checked(
 }
 
 #[tokio::test]
+async fn containers_of_a_pod_that_gets_nothing_are_not_served() {
+    for name in ["bad-role", "required-refused", "not-opted-in", "env-number"] {
+        let printed = run(&["-f", &case(name), "-o", "json"]).await.unwrap();
+        let report: Value = serde_json::from_str(&printed.stdout).unwrap();
+        assert_eq!(report["workloads"][0]["containers"], serde_json::json!([]), "{name}");
+        assert_eq!((&report["ok"], &report["exitCode"]), (&false.into(), &1.into()));
+    }
+}
+
+#[tokio::test]
 async fn a_warning_has_the_line_of_the_annotation_that_it_names() {
     let unknown = format!("{SERVICE_ACCOUNT}    podrole.io/regoin: x\n");
     let printed = printed(&[&unknown, DEPLOYMENT], &[]).await;
