@@ -160,3 +160,32 @@ async fn line_ends_a_missing_last_one_and_json_stay() {
     assert_eq!(out.matches("---\n").count(), 2, "{out}");
     assert_eq!(values(&out).len(), 3);
 }
+
+#[tokio::test]
+async fn what_has_no_effect_or_another_one_is_a_warning_with_its_line() {
+    let region = "--aws-default-region=eu-central-1";
+    for (name, flags, line, word) in [
+        ("role-on-template", &[][..], 13, "it belongs on ServiceAccount default/app"),
+        ("kiam-annotation", &[], 6, "is not read by podrole; use eks.amazonaws.com/role-arn"),
+        ("regional-endpoint", &[], 7, "use eks.amazonaws.com/sts-regional-endpoints"),
+        ("region-envfrom", &[region], 15, "AWS_REGION: podrole's values replace any from envFrom"),
+        ("shared-credentials-file", &[], 8, "keys in AWS_SHARED_CREDENTIALS_FILE"),
+        ("shared-credentials-file", &["--credentials=container"], 8, "before the role"),
+        ("arn-newline", &[], 6, "a line break around it is ignored"),
+    ] {
+        let (file, _) = case(name);
+        let args: Vec<&str> = ["-f", &file].iter().chain(flags).copied().collect();
+        let printed = run(&args).await.unwrap();
+        assert_eq!(printed.report.exit_code, 0, "{name}: {:?}", printed.stderr);
+        let place = format!("{name}.yaml:{line}:");
+        let warned = |it: &&String| it.contains(&place) && it.contains(word);
+        assert!(printed.stderr.iter().any(|it| warned(&it)), "{name}: {:?}", printed.stderr);
+    }
+    // These two are injected as if there were nothing odd.
+    for name in ["vars-without-mount", "arn-newline"] {
+        let printed = gets_its_role(name, &[]).await;
+        assert!(printed.stdout.contains("mountPath: /var/run/secrets/eks.amazonaws.com"), "{name}");
+    }
+    let printed = gets_its_role("arn-newline", &[]).await;
+    assert!(printed.stdout.contains("value: arn:aws:iam::111122223333:role/app\n"));
+}
