@@ -33,6 +33,9 @@ fn fargate_has_no_agent_whatever_the_affinity_is() -> anyhow::Result<()> {
     let more = terms(&["agent.excludedNodes.gpu={yes}"])?;
     let gpu = json!({"key": "gpu", "operator": "NotIn", "values": ["yes"]});
     ensure!(more == json!([{"matchExpressions": [fargate, gpu]}]), "{more}");
+    // As manifests/README.md says for EKS Auto Mode.
+    let auto = terms(&["agent.excludedNodes.eks\\.amazonaws\\.com/compute-type={fargate,auto}"])?;
+    ensure!(auto[0]["matchExpressions"][0]["values"] == json!(["fargate", "auto"]), "{auto}");
     ensure!(terms(&["agent.excludedNodes=null"])?.is_null(), "there is something to exclude");
     Ok(())
 }

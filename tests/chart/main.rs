@@ -13,6 +13,7 @@ mod controlled;
 mod golden;
 mod helm;
 mod inject;
+mod install_lines;
 mod installed;
 mod metrics;
 mod objects;
