@@ -7,6 +7,7 @@
 
 mod circles;
 mod flags;
+mod fuzz_lock;
 mod graph;
 mod hygiene;
 mod logs;
