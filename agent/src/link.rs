@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// The agent's link.
 const LINK: &str = "podrole0";
 const LOOPBACK: &str = "lo";
+/// The link of EKS's agent, which it leaves behind with its addresses. While that agent runs it also holds
+/// the port, and ours cannot start.
+const EKS_LINK: &str = "pod-id-link0";
 /// How often the addresses are checked.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// How long to wait for the kernel.
@@ -143,7 +146,9 @@ fn action(seen: &LinkState, address: IpAddr) -> LinkAction {
     let named = |name: &str| seen.links.get(name).copied();
     let ours = [named(LINK), named(LOOPBACK)];
     match (seen.holders.get(&address), ours[0].or(ours[1])) {
-        (Some(holder), _) if ours.contains(&Some(*holder)) => LinkAction::Keep,
+        (Some(holder), _) if ours.contains(&Some(*holder)) || named(EKS_LINK) == Some(*holder) => {
+            LinkAction::Keep
+        }
         (Some(holder), _) => {
             let name = seen.links.iter().find(|(_, index)| *index == holder);
             LinkAction::Taken(name.map_or_else(|| holder.to_string(), |(name, _)| name.clone()))

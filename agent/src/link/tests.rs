@@ -18,6 +18,7 @@ fn an_address_is_assigned_to_the_agents_link_or_lo() {
         (&both[..], Some(7), LinkAction::Keep),
         (&both[..], Some(1), LinkAction::Keep),
         (&bare[..], Some(2), LinkAction::Taken("eth0".to_owned())),
+        (&[("lo", 1), ("pod-id-link0", 3)], Some(3), LinkAction::Keep),
         (&[], None, LinkAction::NoLink),
     ] {
         assert_eq!(action(&seen(links, holder), ADDRESS.parse().unwrap()), wanted);
