@@ -36,6 +36,10 @@ fn fargate_has_no_agent_whatever_the_affinity_is() -> anyhow::Result<()> {
     // As manifests/README.md says for EKS Auto Mode.
     let auto = terms(&["agent.excludedNodes.eks\\.amazonaws\\.com/compute-type={fargate,auto}"])?;
     ensure!(auto[0]["matchExpressions"][0]["values"] == json!(["fargate", "auto"]), "{auto}");
+    for null in ["agent.affinity", "agent.affinity.nodeAffinity"] {
+        let terms = terms(&[&format!("{null}=null")])?;
+        ensure!(terms == json!([{"matchExpressions": [fargate]}]), "{null}: {terms}");
+    }
     ensure!(terms(&["agent.excludedNodes=null"])?.is_null(), "there is something to exclude");
     Ok(())
 }

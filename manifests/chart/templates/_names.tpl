@@ -26,8 +26,11 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* Tolerations of what must run before the first agent is ready: the taint would stay otherwise. */}}
 {{- define "podrole.tolerations" -}}
 {{- $root := index . 0 }}
-{{- $own := ternary (list (dict "key" "podrole.io/agent-not-ready" "operator" "Exists")) list $root.Values.agent.startupTaint }}
-{{- concat (index . 1) $own | toYaml }}
+{{- $own := list }}
+{{- if $root.Values.agent.startupTaint }}
+{{- $own = list (dict "key" "podrole.io/agent-not-ready" "operator" "Exists") }}
+{{- end }}
+{{- concat (default list (index . 1)) $own | toYaml }}
 {{- end }}
 
 {{- define "podrole.image" -}}

@@ -1,21 +1,23 @@
 {{/*
-The values' affinity without the excluded nodes. A node is fit if it fits one of the terms, so each gets the exclusion.
+The values' affinity without the excluded nodes. A node is fit if it fits one of the terms, so each gets the exclusion. A value
+may be null: `helm upgrade --reuse-values` has no value that the previous chart did not have.
 */}}
 {{- define "podrole.agentAffinity" -}}
-{{- $affinity := deepCopy .Values.agent.affinity }}
+{{- $affinity := deepCopy (default dict .Values.agent.affinity) }}
 {{- $excluded := list }}
 {{- range $label, $values := .Values.agent.excludedNodes }}
 {{- $excluded = append $excluded (dict "key" $label "operator" "NotIn" "values" $values) }}
 {{- end }}
 {{- if $excluded }}
-{{- $given := dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $affinity }}
+{{- $node := default dict $affinity.nodeAffinity }}
+{{- $required := default dict $node.requiredDuringSchedulingIgnoredDuringExecution }}
 {{- $terms := list }}
-{{- range default (list dict) $given }}
+{{- range default (list dict) $required.nodeSelectorTerms }}
 {{- $expressions := concat (default list .matchExpressions) $excluded }}
-{{- $terms = append $terms (merge (dict "matchExpressions" $expressions) .) }}
+{{- $terms = append $terms (mergeOverwrite (deepCopy .) (dict "matchExpressions" $expressions)) }}
 {{- end }}
-{{- $required := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) }}
-{{- $affinity = mergeOverwrite $affinity (dict "nodeAffinity" $required) }}
+{{- $_ := set $node "requiredDuringSchedulingIgnoredDuringExecution" (mergeOverwrite $required (dict "nodeSelectorTerms" $terms)) }}
+{{- $_ := set $affinity "nodeAffinity" $node }}
 {{- end }}
 {{- toYaml $affinity }}
 {{- end }}

@@ -81,3 +81,24 @@ async fn both_versions_of_http_work_and_each_review_is_timed() {
     let line = r#"podrole_webhook_review_duration_seconds_count{route="/mutate/required"} 2"#;
     assert!(text.contains(line), "{text}");
 }
+
+/// An API server that has made its connection just before an upgrade sends its review on it.
+#[tokio::test]
+async fn a_connection_whose_handshake_was_before_the_shutdown_is_answered() {
+    podrole_runtime::crypto::install();
+    let day = Duration::from_secs(86_400);
+    let authority = Authority::mint("test CA", now(), day).unwrap();
+    let pair = authority.issue(&["127.0.0.1"], now(), day).unwrap();
+    let tls = Serving::new(&pair).unwrap().server_config().unwrap();
+    let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await.unwrap();
+    let (port, shutdown) = (server.address().port(), CancellationToken::new());
+    let webhook = Webhook::new(InMemory::default(), Settings::default(), Metrics::default());
+    let routes = router(Arc::new(webhook));
+    tokio::spawn(server.with_tls(tls).run(routes, shutdown.clone()));
+    let stream = connect(&authority, port, "http/1.1").await;
+    // The server's side of the handshake ends after ours.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    shutdown.cancel();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(send(stream, false).await.status(), StatusCode::OK);
+}
