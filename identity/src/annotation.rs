@@ -42,7 +42,7 @@ pub struct AnnotationPrefixError(());
 pub struct Problem {
     /// The annotation's whole key.
     pub annotation: String,
-    /// Its value, cut to 40 characters.
+    /// Its value, cut to 40 characters, or 16 beside a long error.
     pub value: String,
     /// What is wrong with the value, or what is used instead.
     pub error: String,
@@ -129,21 +129,15 @@ impl AnnotationPrefix {
 }
 
 impl Problem {
+    /// A long error leaves less room for the value: a warning has 120 characters.
     pub(crate) fn new(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
-        Self::with_cut(40, annotation, value, error)
-    }
-
-    /// The same with less of the value, if the error is long: a warning has 120 characters.
-    pub(crate) fn brief(annotation: &str, value: &str, error: impl fmt::Display) -> Self {
-        Self::with_cut(16, annotation, value, error)
-    }
-
-    fn with_cut(most: usize, annotation: &str, value: &str, error: impl fmt::Display) -> Self {
+        let error = error.to_string();
+        let most = if error.len() > 42 { 16 } else { 40 };
         let mut shown: String = value.chars().filter(|c| !c.is_control()).take(most).collect();
         if shown.len() < value.len() {
             shown.push_str("..");
         }
-        Self { annotation: annotation.to_owned(), value: shown, error: error.to_string() }
+        Self { annotation: annotation.to_owned(), value: shown, error }
     }
 }
 
@@ -151,14 +145,11 @@ impl Problem {
     /// The problem with the lifetime of tokens that is used instead, if this is about one that cannot
     /// be read: who wrote `5m` sees what it became.
     #[must_use]
-    pub fn with_used_expiration(
-        mut self,
-        prefix: &AnnotationPrefix,
-        used: TokenExpiration,
-    ) -> Self {
+    pub fn with_used_expiration(self, prefix: &AnnotationPrefix, used: TokenExpiration) -> Self {
         let about_expiration = self.annotation == prefix.key(TOKEN_EXPIRATION);
         if about_expiration && self.error == TokenExpirationError::default().to_string() {
-            self.error = format!("{}; {} is used", self.error, used.seconds());
+            let error = format!("{}; {} is used", self.error, used.seconds());
+            return Self::new(&self.annotation, &self.value, error);
         }
         self
     }

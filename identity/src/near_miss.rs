@@ -72,7 +72,7 @@ fn annotation(place: Place<'_>, key: &str, known: &Known<'_>) -> Option<String> 
     }
     if let Some((_, instead)) = OTHER_TOOLS.iter().find(|(theirs, _)| *theirs == key) {
         let instead = known.annotation(&known.prefixed(instead)).or(known.annotation(instead))?;
-        return Some(format!("is not read by podrole; use {}", at_home(place, instead)));
+        return Some(format!("is not read; use {}", at_home(place, instead)));
     }
     if let Some(near) = known.near(key) {
         return Some(format!("has no effect; use {}", at_home(place, near)));
@@ -85,20 +85,18 @@ fn annotation(place: Place<'_>, key: &str, known: &Known<'_>) -> Option<String> 
 fn misplaced(place: Place<'_>, key: &KnownKey) -> Option<String> {
     Some(match place {
         Place::Pod(service_account) if key.service_account => {
-            format!("has no effect here; it belongs on ServiceAccount {service_account}")
+            format!("belongs on ServiceAccount {service_account}; it has no effect here")
         }
         Place::Workload(service_account) if key.pod => {
-            format!(
-                "has no effect here; write it in the pod template or on ServiceAccount {service_account}"
-            )
+            format!("belongs in the pod template or on ServiceAccount {service_account}")
         }
         Place::Workload(service_account) if key.service_account => {
-            format!("has no effect here; it belongs on ServiceAccount {service_account}")
+            format!("belongs on ServiceAccount {service_account}; it has no effect here")
         }
         Place::Namespace => {
-            "has no effect on a Namespace; it belongs on a ServiceAccount".to_owned()
+            "belongs on a ServiceAccount; it has no effect on a Namespace".to_owned()
         }
-        _ => "has no effect here; it belongs on the Namespace".to_owned(),
+        _ => "belongs on the Namespace; it has no effect here".to_owned(),
     })
 }
 

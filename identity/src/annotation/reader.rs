@@ -79,7 +79,7 @@ impl<'a> AnnotationReader<'a> {
             self.annotations.iter().filter(|(near, _)| is_suspect(near, self.prefix.as_str()));
         let near = suspects.take(MOST_KEYS).find(|(near, _)| is_near(near, key));
         if let Some((near, value)) = near {
-            self.problems.push(Problem::brief(near, value, format!("it has no effect; use {key}")));
+            self.problems.push(Problem::new(near, value, format!("it has no effect; use {key}")));
         }
     }
 

@@ -131,3 +131,21 @@ fn a_problem_fits_a_line_and_has_no_control_characters() {
     let problem = Problem::new("k", &value, "bad").to_string();
     assert!(problem.len() < 120 && !problem.chars().any(char::is_control), "{problem}");
 }
+
+#[test]
+fn the_warnings_about_long_values_fit_the_api_server() {
+    let long = "arn:aws:iam::111122223333:role/team/a-role-with-a-long-name\n";
+    let (digits, used) = ("9".repeat(60), TokenExpiration::default());
+    let cases = [
+        ("eks.amazonaws.com/role-arn", long),
+        ("eks.amazonaws.com/token-expiration", &digits),
+        ("eks.amazonaws.com/role_arn", long),
+    ];
+    for (key, value) in cases {
+        let mut problems = read(&[(key, value)]).problems;
+        assert_eq!(problems.len(), 1, "{key}");
+        let problem = problems.remove(0).with_used_expiration(&AnnotationPrefix::default(), used);
+        let text = problem.to_string();
+        assert!(text.len() + "podrole: ".len() <= 120, "{} {text}", text.len());
+    }
+}

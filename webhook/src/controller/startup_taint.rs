@@ -7,6 +7,7 @@
 mod metrics;
 mod nodes;
 mod patch;
+mod tainted_node;
 
 use std::{
     pin::pin,
@@ -33,6 +34,7 @@ use tokio::{
 
 pub(super) use metrics::TaintMetrics;
 use nodes::{Nodes, Why};
+use tainted_node::TaintedNode;
 
 /// How many taints are removed in a second.
 const PER_SECOND: u64 = 20;
@@ -40,8 +42,6 @@ const PER_SECOND: u64 = 20;
 const AT_ONCE: usize = 8;
 /// How long the API server may take for one.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long after a failure a node's taint is tried again.
-const RETRY: Duration = Duration::from_secs(2);
 /// How often the Lease is looked at.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -72,9 +72,10 @@ pub(super) async fn remove_startup_taints(
 
 /// Works until the Lease is lost.
 async fn tenure(client: &Client, agents: &Agents, leads: &AtomicBool, metrics: &TaintMetrics) {
-    let pages = watcher::Config::default().page_size(500);
+    // Nodes and pods are large: a page of 50 is under a megabyte.
+    let pages = watcher::Config::default().page_size(50);
     let of_agents = pages.clone().labels(&agents.selector);
-    let all = watcher(Api::<Node>::all(client.clone()), pages).default_backoff();
+    let all = watcher(Api::<TaintedNode>::all(client.clone()), pages).default_backoff();
     let pods = Api::<Pod>::namespaced(client.clone(), &agents.namespace);
     let (mut all, mut pods) = (pin!(all), pin!(watcher(pods, of_agents).default_backoff()));
     let mut nodes = Nodes::default();
@@ -101,7 +102,7 @@ async fn tenure(client: &Client, agents: &Agents, leads: &AtomicBool, metrics: &
                     }
                     Err(error) => {
                         tracing::warn!(node, error, "could not remove the startup taint; retrying");
-                        nodes.failed(&node, Instant::now() + RETRY);
+                        nodes.failed(&node, Instant::now());
                     }
                 }
             }

@@ -17,14 +17,10 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let file = FILES.into_iter().find(|name| container.sets(name));
     let file = file.map(|name| keys_in(name, provider));
-    let overridden: Vec<&str> = added
-        .iter()
-        .copied()
-        .filter(|name| is_setting(name) && container.may_get(&[name]))
-        .collect();
-    let overridden = (!overridden.is_empty()).then(|| {
-        let names = overridden.join(", ");
-        format!("{names}: podrole's values replace any from envFrom, which it cannot see,")
+    let overridden = [variable::REGION, "NO_PROXY"].into_iter();
+    let overridden = overridden.filter(|name| added.contains(name) && container.may_get(&[name]));
+    let overridden = overridden.map(|name| {
+        format!("podrole's {name} replaces any of envFrom; set it in env to keep yours,")
     });
     // A proxy would get the pod's token.
     let hides_proxy = provider == CredentialProvider::Container
@@ -42,18 +38,12 @@ pub(super) fn warnings(
 fn keys_in(name: &str, provider: CredentialProvider) -> String {
     match provider {
         CredentialProvider::WebIdentity => {
-            format!("boto3, Go and Java use the role; Rust and C++ use keys in {name},")
+            format!("boto3, Go and Java use the role, Rust and C++ keys in {name}; remove one,")
         }
         CredentialProvider::Container => {
-            format!("SDKs use keys in {name} before the role;")
+            format!("SDKs use keys in {name} before the role; remove one,")
         }
     }
-}
-
-/// Whether a variable says how to call AWS: one of its kind may be meant to come from `envFrom`.
-fn is_setting(name: &str) -> bool {
-    [variable::REGION, variable::DEFAULT_REGION].contains(&name)
-        || variable::NO_PROXIES.contains(&name)
 }
 
 #[cfg(test)]
@@ -74,7 +64,7 @@ mod tests {
     fn a_file_with_keys_is_reported_with_what_sdks_use() {
         let with_file = container(FILE);
         let text = warnings(&with_file, WebIdentity, &[]).join(" ");
-        assert!(text.starts_with("boto3, Go and Java use the role; Rust"), "{text}");
+        assert!(text.starts_with("boto3, Go and Java use the role, Rust"), "{text}");
         let text = warnings(&with_file, Agent, &[]).join(" ");
         assert!(text.contains("AWS_SHARED_CREDENTIALS_FILE before the role"), "{text}");
         let empty = container(r#""env":[{"name":"AWS_CONFIG_FILE"}]"#);
@@ -85,7 +75,7 @@ mod tests {
     fn settings_over_an_env_from_are_reported() {
         let added = ["AWS_ROLE_ARN", "AWS_DEFAULT_REGION", "AWS_REGION"];
         let text = warnings(&container(ALL), WebIdentity, &added).join(" ");
-        assert!(text.starts_with("AWS_DEFAULT_REGION, AWS_REGION: podrole's values"), "{text}");
+        assert!(text.starts_with("podrole's AWS_REGION replaces any"), "{text}");
         let prefixed = r#""envFrom":[{"prefix":"DB_","secretRef":{"name":"db"}}]"#;
         for json in [prefixed, r#""envFrom":[]"#, r#""image":"x""#] {
             assert_eq!(warnings(&container(json), WebIdentity, &added), Vec::<String>::new());
@@ -103,6 +93,6 @@ mod tests {
         let known = container(&format!(r#"{ALL},"env":[{{"name":"no_proxy","value":"*"}}]"#));
         assert_eq!(warnings(&known, Agent, &[]), Vec::<String>::new());
         let text = warnings(&container(ALL), Agent, &["NO_PROXY", "no_proxy"]).join(" ");
-        assert!(text.starts_with("NO_PROXY, no_proxy: podrole's values"), "{text}");
+        assert!(text.starts_with("podrole's NO_PROXY replaces any"), "{text}");
     }
 }

@@ -149,7 +149,7 @@ fn session_name(
     let Some(template) = template.filter(|_| provider == CredentialProvider::WebIdentity) else {
         return (None, None);
     };
-    if let Some(name) = pod.name() {
+    if let Some(name) = pod.name().or((!template.mentions_the_pod()).then_some("")) {
         let name = template.expand(&binding.service_account, name);
         return (Some(Expression::literal(name.as_str())), None);
     }
@@ -159,7 +159,7 @@ fn session_name(
             (Some(Expression::around_pod_name(pieces)), None)
         }
         None => {
-            let source = annotated.map_or("--default-session-name", |_| SESSION_NAME_ANNOTATION);
+            let source = annotated.map_or("the cluster's default", |_| SESSION_NAME_ANNOTATION);
             let warning = format!("{source}: over 64 characters with the pod's name; shorten it");
             (None, Some(warning))
         }

@@ -48,7 +48,7 @@ async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
         (json!({"podrole.io/regoin": "eu-west-1"}), "has no effect; use podrole.io/region"),
         (json!({"podrole.io/colour": "blue"}), "podrole.io/colour is not a known annotation"),
         (json!({"eks.amazonaws.com/role_arn": ROLE}), "use eks.amazonaws.com/role-arn"),
-        (json!({"iam.amazonaws.com/role": ROLE}), "is not read by podrole; use eks.amazonaws.com"),
+        (json!({"iam.amazonaws.com/role": ROLE}), "is not read; use eks.amazonaws.com"),
         (json!({"eks.amazonaws.com/role-arn": format!("{ROLE}\n")}), "a line break around it"),
         (
             json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::<ACCOUNT_ID>:role/app"}),
@@ -63,7 +63,7 @@ async fn a_service_account_gets_the_warnings_that_its_pods_would_get() {
             json!({"eks.amazonaws.com/role-arn": ROLE, "eks.amazonaws.com/sts-regional-endpoint": "true"}),
             "use eks.amazonaws.com/sts-regional-endpoints",
         ),
-        (json!({"podrole.io/permitted-roles": ROLE}), "it belongs on the Namespace"),
+        (json!({"podrole.io/permitted-roles": ROLE}), "belongs on the Namespace"),
         (json!({"secret.podrole.io/db": "etc"}), "secret.podrole.io/db"),
         (json!({"secret.podrole.io/mq": "/etc/mq"}), "podrole.io/permitted-secrets"),
         (json!({"secret.podrole.io/db": r#"{"env": "AWS_"}"#}), "env AWS_ is reserved"),
@@ -113,7 +113,7 @@ async fn a_key_that_has_no_effect_on_a_workload_is_reported_once() {
     let annotations = json!({"eks.amazonaws.com/role-arn": ROLE});
     let spec = json!({"serviceAccountName": "app", "containers": [{"name": "web"}]});
     let belongs =
-        "eks.amazonaws.com/role-arn has no effect here; it belongs on ServiceAccount shop/app";
+        "eks.amazonaws.com/role-arn belongs on ServiceAccount shop/app; it has no effect here";
     for (on_workload, on_template) in [(true, false), (false, true), (true, true)] {
         let mut object = workload("", &spec);
         if on_workload {
@@ -142,7 +142,7 @@ async fn a_namespace_gets_warnings_about_its_labels_and_annotations() {
         (label("podrole.io/injection", "enable"), "write enabled, required or disabled"),
         (annotation("podrole.io/permitted-role", "*"), "use podrole.io/permitted-roles"),
         (annotation("iam.amazonaws.com/permitted", ".*"), "use podrole.io/permitted-roles"),
-        (annotation("eks.amazonaws.com/role-arn", ROLE), "it belongs on a ServiceAccount"),
+        (annotation("eks.amazonaws.com/role-arn", ROLE), "belongs on a ServiceAccount"),
         (annotation("podrole.io/permitted-roles", "app"), "no role is permitted"),
         (annotation("podrole.io/permitted-secrets", "A"), "no Secret is permitted"),
     ] {

@@ -96,7 +96,7 @@ async fn a_pod_is_warned_of_keys_that_have_no_effect_there() {
         pod["metadata"]["annotations"] = json!({ROLE_KEY: "arn:aws:iam::111122223333:role/app"});
         let answer = ask(service_accounts(), Injection::Enabled, &review(&pod)).await;
         let warning = format!(
-            "podrole: {ROLE_KEY} has no effect here; it belongs on ServiceAccount shop/{account}"
+            "podrole: {ROLE_KEY} belongs on ServiceAccount shop/{account}; it has no effect here"
         );
         assert_eq!(reason(&answer), expected);
         assert_eq!(answer.response.warnings, [warning]);

@@ -165,10 +165,10 @@ async fn line_ends_a_missing_last_one_and_json_stay() {
 async fn what_has_no_effect_or_another_one_is_a_warning_with_its_line() {
     let region = "--aws-default-region=eu-central-1";
     for (name, flags, line, word) in [
-        ("role-on-template", &[][..], 13, "it belongs on ServiceAccount default/app"),
-        ("kiam-annotation", &[], 6, "is not read by podrole; use eks.amazonaws.com/role-arn"),
+        ("role-on-template", &[][..], 13, "belongs on ServiceAccount default/app"),
+        ("kiam-annotation", &[], 6, "is not read; use eks.amazonaws.com/role-arn"),
         ("regional-endpoint", &[], 7, "use eks.amazonaws.com/sts-regional-endpoints"),
-        ("region-envfrom", &[region], 15, "AWS_REGION: podrole's values replace any from envFrom"),
+        ("region-envfrom", &[region], 15, "podrole's AWS_REGION replaces any of envFrom"),
         ("shared-credentials-file", &[], 8, "keys in AWS_SHARED_CREDENTIALS_FILE"),
         ("shared-credentials-file", &["--credentials=container"], 8, "before the role"),
         ("arn-newline", &[], 6, "a line break around it is ignored"),

@@ -5,15 +5,21 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::Event;
 use tokio::time::Instant;
+
+use super::tainted_node::TaintedNode;
 
 /// The taint that nodes start with. Its effect is up to who adds it.
 pub(super) const TAINT: &str = "podrole.io/agent-not-ready";
 /// How long a running agent may stay unready before its node is used all the same. It listens, so that
 /// SDKs get an answer and retry; AWS being away must not keep nodes out of the cluster.
 const UNREADY: Duration = Duration::from_secs(60);
+
+/// How long after its first failure a removal is tried again; at most 32 times as long after later ones.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Why a taint is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,14 +44,19 @@ impl Why {
 struct Tainted {
     /// The places of the taint in the node's list.
     taints: Vec<usize>,
+    /// When the Node was created. An agent's pod of before is of another node of this name.
+    created: Option<Timestamp>,
     /// When it was first seen with the taint.
     since: Instant,
+    /// How many removals in a row failed.
+    failures: u32,
     /// Before this nothing is tried; `None` while a removal is on its way.
     after: Option<Instant>,
 }
 
 /// A pod of the agent.
 struct Agent {
+    created: Option<Timestamp>,
     ready: bool,
     /// Since when its container has run without a restart.
     running: Option<(i32, Instant)>,
@@ -63,7 +74,7 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn node_event(&mut self, event: &Event<Node>, now: Instant) {
+    pub(super) fn node_event(&mut self, event: &Event<TaintedNode>, now: Instant) {
         match event {
             Event::Init => self.listed_nodes = Some(HashSet::new()),
             Event::InitApply(node) | Event::Apply(node) => self.node(node, now),
@@ -94,21 +105,25 @@ impl Nodes {
         }
     }
 
-    fn node(&mut self, node: &Node, now: Instant) {
+    fn node(&mut self, node: &TaintedNode, now: Instant) {
         let name = node.metadata.name.clone().unwrap_or_default();
         if let Some(listed) = &mut self.listed_nodes {
             listed.insert(name.clone());
         }
-        let all = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+        let all = node.taints().enumerate();
         let taints: Vec<_> =
-            all.enumerate().filter(|(_, taint)| taint.key == TAINT).map(|(at, _)| at).collect();
+            all.filter(|(_, taint)| taint.key == TAINT).map(|(at, _)| at).collect();
         if taints.is_empty() {
             self.tainted.remove(&name);
             return;
         }
-        let since = self.tainted.get(&name).map_or(now, |known| known.since);
+        let created = node.created();
+        let known = self.tainted.get(&name).filter(|known| known.created == created);
+        let (since, failures) = known.map_or((now, 0), |known| (known.since, known.failures));
         // What was tried before was about another list, so that it is tried again.
-        self.tainted.insert(name, Tainted { taints, since, after: Some(now) });
+        let after = known.filter(|known| known.failures > 0).and_then(|known| known.after);
+        let after = Some(after.unwrap_or(now));
+        self.tainted.insert(name, Tainted { taints, created, since, failures, after });
     }
 
     fn pod(&mut self, pod: &Pod, now: Instant) {
@@ -133,16 +148,18 @@ impl Nodes {
             Some((counted, since)) if counted == restarts => (restarts, since),
             _ => (restarts, now),
         });
-        self.agents.insert(key, Agent { ready, running });
+        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        self.agents.insert(key, Agent { created, ready, running });
     }
 
     /// The next node to free, with the places of its taints. It counts as tried until `removed` or
     /// `failed`.
     pub(super) fn next(&mut self, now: Instant) -> Option<(String, Vec<usize>, Why)> {
         let agents = &self.agents;
-        let why = |node: &str| {
+        let why = |node: &str, created: Option<Timestamp>| {
             let own = agents.range((node.to_owned(), String::new())..);
-            let mut own = own.take_while(|((of, _), _)| of == node).map(|(_, agent)| agent);
+            let own = own.take_while(|((of, _), _)| of == node).map(|(_, agent)| agent);
+            let mut own = own.filter(|agent| agent.created >= created);
             let long = |agent: &Agent| {
                 agent.running.is_some_and(|(_, since)| now.duration_since(since) >= UNREADY)
             };
@@ -151,10 +168,14 @@ impl Nodes {
                 false => own.any(long).then_some(Why::Running),
             }
         };
-        let mut due =
+        let due =
             self.tainted.iter_mut().filter(|(_, it)| it.after.is_some_and(|after| after <= now));
-        let (node, tainted, why) =
-            due.find_map(|(node, tainted)| Some((node, tainted, why(node)?)))?;
+        let due = due.filter_map(|(node, tainted)| {
+            let why = why(node, tainted.created)?;
+            Some((node, tainted, why))
+        });
+        // The one that has waited longest, so that nodes whose removal fails hold up no other.
+        let (node, tainted, why) = due.min_by_key(|(_, tainted, _)| tainted.after)?;
         tainted.after = None;
         Some((node.clone(), tainted.taints.clone(), why))
     }
@@ -163,10 +184,12 @@ impl Nodes {
         self.tainted.remove(node);
     }
 
-    /// Tries a node again `after` this. If an event came meanwhile, the node is tried at once anyway.
-    pub(super) fn failed(&mut self, node: &str, after: Instant) {
+    /// Tries a node again later, each time after twice as long.
+    pub(super) fn failed(&mut self, node: &str, now: Instant) {
         if let Some(tainted) = self.tainted.get_mut(node) {
-            tainted.after.get_or_insert(after);
+            let wait = RETRY * 2_u32.pow(tainted.failures.min(5));
+            tainted.failures += 1;
+            tainted.after.get_or_insert(now + wait);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The write: a JSON Patch that fails if the list of taints has changed meanwhile.
+//! The write: a JSON Patch that fails unless our taint is still at its place in the list.
 
 use json_patch::{
     Patch as Operations, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,

@@ -45,6 +45,15 @@ fn the_administrators_session_name_is_the_default_of_web_identity() {
 }
 
 #[test]
+fn a_session_name_without_the_pods_is_cut_and_never_left_out() {
+    let mut before = pod(&json!([web()]));
+    before["metadata"] = json!({"generateName": "a".repeat(58)});
+    let binding = role(&json!({"podrole.io/session-name": "x".repeat(99)}));
+    let patched_pod = patched(&before, &binding, &Settings::default());
+    assert_eq!(value(container(&patched_pod), "AWS_ROLE_SESSION_NAME"), "x".repeat(64));
+}
+
+#[test]
 fn one_warning_names_all_containers_that_it_is_about() {
     let from = json!([{"configMapRef": {"name": "vars"}}]);
     let before = pod(&json!([

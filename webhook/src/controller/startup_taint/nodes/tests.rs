@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn node(name: &str, keys: &[&str]) -> Node {
+fn node(name: &str, keys: &[&str]) -> TaintedNode {
     let taints: Vec<_> =
         keys.iter().map(|key| json!({"key": key, "effect": "NoSchedule"})).collect();
     serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"taints": taints}})).unwrap()
@@ -47,9 +47,11 @@ fn a_node_waits_for_its_own_agent_to_be_ready() {
     assert_eq!(nodes.next(now), free(Why::Ready));
     // It is tried once, and again after a failure.
     assert_eq!(nodes.next(now), None);
-    nodes.failed("a", now + UNREADY);
+    nodes.failed("a", now);
     assert_eq!(nodes.next(now), None);
-    assert_eq!(nodes.next(now + UNREADY), free(Why::Ready));
+    assert_eq!(nodes.next(now + RETRY), free(Why::Ready));
+    nodes.failed("a", now);
+    assert_eq!(nodes.next(now + RETRY), None, "twice as long");
     nodes.removed("a");
     assert_eq!(nodes.waiting(now), (0, Duration::ZERO));
 }
@@ -103,12 +105,47 @@ fn what_a_list_does_not_have_is_gone() {
 }
 
 #[test]
+fn the_agent_of_a_former_node_of_the_same_name_does_not_count() {
+    let now = Instant::now();
+    let at = |minute: u8| json!(format!("2026-01-01T00:{minute:02}:00Z"));
+    let mut nodes = Nodes::default();
+    let mut fresh = node("a", &["x", TAINT]);
+    fresh.metadata.creation_timestamp = serde_json::from_value(at(30)).unwrap();
+    let mut former = agent("a", "True", &running(), 0);
+    former.metadata.creation_timestamp = serde_json::from_value(at(10)).unwrap();
+    nodes.pod(&former, now);
+    nodes.node(&fresh, now);
+    assert_eq!(nodes.next(now), None);
+    former.metadata.creation_timestamp = serde_json::from_value(at(30)).unwrap();
+    nodes.pod(&former, now);
+    assert_eq!(nodes.next(now), free(Why::Ready));
+}
+
+#[test]
+fn a_node_whose_removal_fails_holds_up_no_other() {
+    let now = Instant::now();
+    let mut nodes = Nodes::default();
+    for name in ["a", "b"] {
+        nodes.node(&node(name, &["x", TAINT]), now);
+        nodes.pod(&agent(name, "True", &running(), 0), now);
+    }
+    let mut tried = || nodes.next(now + UNREADY).map(|(node, ..)| node);
+    let first = tried().unwrap();
+    nodes.failed(&first, now);
+    let mut tried = || nodes.next(now + UNREADY).map(|(node, ..)| node);
+    assert_ne!(tried().unwrap(), first);
+    // An event of the node, such as its heartbeat, does not shorten the wait.
+    nodes.node(&node(&first, &["x", TAINT]), now);
+    assert_eq!(nodes.next(now), None);
+}
+
+#[test]
 fn another_list_of_taints_is_tried_at_once() {
     let now = Instant::now();
     let mut nodes = tainted(now);
     nodes.pod(&agent("a", "True", &running(), 0), now);
     assert!(nodes.next(now).is_some());
     nodes.node(&node("a", &[TAINT]), now);
-    nodes.failed("a", now + UNREADY);
+    nodes.failed("a", now);
     assert_eq!(nodes.next(now), Some(("a".to_owned(), vec![0], Why::Ready)));
 }
