@@ -85,7 +85,10 @@ pub fn eks_auth(data: &[u8]) {
     };
     match eks_auth_answer(status, body.to_vec()) {
         Ok(credentials) => {
-            let answer: Value = serde_json::from_slice(body).unwrap();
+            // What a field holds that is not read is not checked either, not even that it is text.
+            let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+                return;
+            };
             assert_eq!(answer["subject"]["namespace"], "shop");
             assert_eq!(answer["subject"]["serviceAccount"], "app");
             assert_eq!(answer["audience"], "sts.amazonaws.com");

@@ -35,6 +35,7 @@ fn remove_ours(before: &Value, after: &mut Value) {
             remove_added(&was["envFrom"], container.get_mut("envFrom"), is_secret);
             remove_added(&was["volumeMounts"], container.get_mut("volumeMounts"), is_our_volume);
             restore_proxy_exceptions(&was["env"], container.get_mut("env"));
+            restore_empty_values(&was["env"], container.get_mut("env"));
         }
     }
 }
@@ -61,6 +62,22 @@ fn restore_proxy_exceptions(before: &Value, after: Option<&mut Value>) {
                 (Some(Entry::Occupied(entry)), None) => drop(entry.shift_remove()),
                 (Some(Entry::Occupied(mut entry)), Some(was)) => drop(entry.insert(was.clone())),
                 _ => {}
+            }
+        }
+    }
+}
+
+/// A variable of ours that was empty has its value now.
+fn restore_empty_values(before: &Value, after: Option<&mut Value>) {
+    let before = before.as_array().into_iter().flatten();
+    for (was, now) in before.zip(after.and_then(Value::as_array_mut).into_iter().flatten()) {
+        let was_empty = was.get("valueFrom").is_none_or(Value::is_null)
+            && was.get("value").is_none_or(|value| value.is_null() || value == "");
+        if was_empty && is_our_variable(was) && now["value"].is_string() {
+            match (now.as_object_mut(), was.get("value")) {
+                (Some(now), None) => drop(now.shift_remove("value")),
+                (Some(now), Some(was)) => drop(now.insert("value".to_owned(), was.clone())),
+                (None, _) => {}
             }
         }
     }
