@@ -16,7 +16,7 @@ use podrole_webhook::{
 
 use crate::{
     diff,
-    manifests::{Manifests, NOT_SEEN, SourceArgs},
+    manifests::{ContentError, ManifestError, Manifests, NOT_SEEN, Place, SourceArgs},
 };
 use documents::Documents;
 use report::{InjectReport, WorkloadReport};
@@ -236,6 +236,17 @@ async fn output<S: ServiceAccounts>(
             printed.warn(&format!("{at}: {object}: {warning}"));
         }
     }
+    let written = documents.text();
+    for index in &written.unwritable {
+        let in_it = manifests.workloads.iter().filter(|it| it.object.place.document == *index);
+        for workload in in_it {
+            let Place { file, line, .. } = &workload.object.place;
+            let error = ManifestError::new(file, *line, ContentError::NotWritable).of(workload);
+            printed.stderr.push(printable(&error.to_string()));
+            printed.report.errors.push(error.to_string());
+            failed = true;
+        }
+    }
     printed.report.ok = !failed;
     printed.report.exit_code = u8::from(failed);
     printed.stdout = match args.output {
@@ -245,8 +256,7 @@ async fn output<S: ServiceAccounts>(
         None if args.why || args.diff => explained,
         None if failed => String::new(),
         None => {
-            let (text, rewritten) = documents.text();
-            for index in rewritten {
+            for index in written.rewritten {
                 let rewritten = manifests.workloads.iter();
                 let in_it = rewritten.filter(|it| it.object.place.document == index);
                 for workload in in_it {
@@ -255,7 +265,7 @@ async fn output<S: ServiceAccounts>(
                     printed.warn(&format!("{at}: its document is rewritten without comments"));
                 }
             }
-            text
+            written.text
         }
     };
     Ok(printed)

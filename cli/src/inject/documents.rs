@@ -19,6 +19,16 @@ pub(super) struct Documents<'a> {
     changed: BTreeMap<usize, Value>,
 }
 
+/// The text of all files, with what is to be said about it.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) text: String,
+    /// The documents that were rewritten without their comments.
+    pub(super) rewritten: BTreeSet<usize>,
+    /// The documents whose new text would have another meaning; they have their old text.
+    pub(super) unwritable: BTreeSet<usize>,
+}
+
 impl<'a> Documents<'a> {
     pub(super) fn new(manifests: &'a Manifests) -> Self {
         Self { manifests, changed: BTreeMap::new() }
@@ -49,14 +59,14 @@ impl<'a> Documents<'a> {
         })
     }
 
-    /// The text of all files, and the documents that had to be rewritten without their comments.
-    pub(super) fn text(&self) -> (String, BTreeSet<usize>) {
+    /// The text of all files.
+    pub(super) fn text(&self) -> Written {
         let sources = &self.manifests.sources;
         let all_json = sources.iter().all(|source| yaml::is_json(&source.text));
-        let (mut whole, mut rewritten) = (String::new(), BTreeSet::new());
+        let (mut whole, mut written) = (String::new(), Written::default());
         for (index, source) in sources.iter().enumerate() {
             let text = source.text.as_str();
-            let mut edits = self.edits(index, &mut rewritten);
+            let mut edits = self.edits(index, &mut written);
             if !all_json {
                 edits.extend(self.separators(index));
             }
@@ -72,10 +82,10 @@ impl<'a> Documents<'a> {
             }
             whole.push_str(&text);
         }
-        (whole, rewritten)
+        Written { text: whole, ..written }
     }
 
-    fn edits(&self, source: usize, rewritten: &mut BTreeSet<usize>) -> Vec<Edit> {
+    fn edits(&self, source: usize, written: &mut Written) -> Vec<Edit> {
         let text = &self.manifests.sources[source].text;
         let mut all = Vec::new();
         for (index, after) in &self.changed {
@@ -83,10 +93,14 @@ impl<'a> Documents<'a> {
             if *own != source {
                 continue;
             }
-            all.extend(yaml::edits(text, document, after).unwrap_or_else(|| {
-                rewritten.insert(*index);
-                vec![yaml::rewritten(text, document, after)]
-            }));
+            let edits = yaml::edits(text, document, after).or_else(|| {
+                written.rewritten.insert(*index);
+                yaml::rewritten(text, document, after).map(|edit| vec![edit])
+            });
+            match edits {
+                Some(edits) => all.extend(edits),
+                None => drop(written.unwritable.insert(*index)),
+            }
         }
         all
     }

@@ -27,6 +27,11 @@ pub(crate) enum ContentError {
     NoKind,
     #[error("the key {key} is also in line {first}; only this one counts")]
     Duplicate { key: String, first: usize },
+    #[error(
+        "the additions cannot be written into its document without changing something else; \
+         write it without anchors, aliases and tags"
+    )]
+    NotWritable,
     #[error("ServiceAccount {name}: {error}")]
     ServiceAccountName { name: String, error: ServiceAccountError },
     #[error("{field} is not a map")]

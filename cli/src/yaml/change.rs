@@ -39,9 +39,7 @@ pub(crate) fn edits(text: &str, document: &Document, after: &Value) -> Option<Ve
         Changes { place: Place::new(text, document), edits: Vec::new(), changed: HashMap::new() };
     changes.node(document.tree.root(), (&document.value, after), Indents::default())?;
     let edited = apply(text, &document.range, changes.edits.clone());
-    let read: Option<Vec<Value>> =
-        documents(&edited).into_iter().map(|one| one.ok().map(|one| one.value)).collect();
-    (read? == [after.clone()]).then_some(changes.edits)
+    reads_as(&edited, after).then_some(changes.edits)
 }
 
 /// The text of a range with edits of it.
@@ -59,11 +57,11 @@ pub(crate) fn apply(text: &str, range: &Range<usize>, mut edits: Vec<Edit>) -> S
 }
 
 /// Replaces a document by one written anew, without its comments. Scalars that did not change keep
-/// their spelling.
-pub(crate) fn rewritten(text: &str, document: &Document, after: &Value) -> Edit {
+/// their spelling. Returns `None` if the new text would not be read as `after`.
+pub(crate) fn rewritten(text: &str, document: &Document, after: &Value) -> Option<Edit> {
     let place = Place::new(text, document);
     let part = &text[document.range.clone()];
-    let head = if part.starts_with("---") { part.find('\n').map_or(0, |end| end + 1) } else { 0 };
+    let head = head(part);
     let spelling = |at: &str, value: &Value| {
         let id = document.tree.find(at)?;
         let node = document.tree.node(document.tree.target(id));
@@ -85,8 +83,32 @@ pub(crate) fn rewritten(text: &str, document: &Document, after: &Value) -> Edit 
     } else if part.ends_with('\n') || tail.is_some() {
         body.push_str(place.newline);
     }
+    // Content may begin in the line of the `---`.
+    if head > 0 && !part[..head].ends_with('\n') {
+        body.insert_str(0, place.newline);
+    }
     let end = tail.map_or(document.range.end, |tail| document.range.start + tail);
-    Edit { range: document.range.start + head..end, text: body }
+    let edit = Edit { range: document.range.start + head..end, text: body };
+    let written = apply(text, &document.range, vec![edit.clone()]);
+    reads_as(&written, after).then_some(edit)
+}
+
+/// The length of what stays before a document's content: a `---` with the comment behind it.
+fn head(part: &str) -> usize {
+    let (line, rest) = part.split_once('\n').unwrap_or((part, ""));
+    match line.strip_prefix("---") {
+        Some(behind) if behind.trim().is_empty() || behind.trim_start().starts_with('#') => {
+            part.len() - rest.len()
+        }
+        Some(behind) if behind.starts_with([' ', '\t']) => "---".len(),
+        _ => 0,
+    }
+}
+
+/// Whether a text is one document with this value.
+fn reads_as(text: &str, value: &Value) -> bool {
+    let read = documents(text);
+    matches!(read.as_slice(), [Ok(document)] if document.value == *value)
 }
 
 struct Changes<'a> {

@@ -116,10 +116,11 @@ pub(super) fn json(value: &Value) -> String {
             format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", "))
         }
         Value::Object(map) => {
-            let key = |key: &String| Value::from(key.as_str());
-            let entries = map.iter().map(|(name, value)| format!("{}: {}", key(name), json(value)));
+            let entries =
+                map.iter().map(|(name, value)| format!("{}: {}", quoted(name), json(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
+        Value::String(string) => quoted(string),
         _ => value.to_string(),
     }
 }
@@ -141,11 +142,23 @@ fn text(string: &str) -> String {
     // A colon is part of a plain scalar if no blank follows.
     let colons = !string.contains(": ") && !string.ends_with(':');
     let plain = starts && colons && string.chars().all(|c| safe(c) || c == ':');
-    if plain && resolve(string).is_string() {
-        string.to_owned()
-    } else {
-        Value::from(string).to_string()
-    }
+    if plain && resolve(string).is_string() { string.to_owned() } else { quoted(string) }
+}
+
+/// A string in quotes. What YAML takes for a line break or refuses is escaped, which JSON need not do.
+fn quoted(string: &str) -> String {
+    let is_odd = |c: char| {
+        matches!(
+            c,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    };
+    let text = Value::from(string).to_string();
+    let escaped = text.chars().map(|c| match is_odd(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    });
+    escaped.collect()
 }
 
 #[cfg(test)]
@@ -168,6 +181,7 @@ mod tests {
             ("a #b", "\"a #b\""),
             ("{x}", "\"{x}\""),
             ("two\nlines", "\"two\\nlines\""),
+            ("a\u{85}\u{2028}\u{7f}é", "\"a\\u0085\\u2028\\u007fé\""),
         ] {
             assert_eq!(text(string), written);
         }

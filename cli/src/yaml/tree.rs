@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, options};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag, options};
 
 use super::error::SyntaxError;
 
@@ -124,6 +124,12 @@ pub(super) fn trees(text: &str, origin: Origin) -> Result<Vec<Tree>, SyntaxError
     Ok(trees)
 }
 
+/// A tag's name: `!!int` for each spelling of YAML's own tags, such as `!<tag:yaml.org,2002:int>`.
+fn name(tag: &Tag) -> String {
+    let full = format!("{}{}", tag.handle(), tag.suffix());
+    full.strip_prefix("tag:yaml.org,2002:").map_or(tag.original(), |name| format!("!!{name}"))
+}
+
 impl Builder {
     fn new(origin: Origin) -> Self {
         let (nodes, open, anchors) = Default::default();
@@ -139,19 +145,19 @@ impl Builder {
                     _ => Style::Quoted,
                 };
                 let content = Content::Scalar { text: text.into_owned(), style };
-                let tag = tag.map(|tag| tag.original());
+                let tag = tag.as_deref().map(name);
                 let id = self.node(span, content, anchor, tag);
                 self.place(id);
             }
             Event::SequenceStart(style, anchor, tag) => {
                 let content =
                     Content::Sequence { items: Vec::new(), flow: style == StructureStyle::Flow };
-                self.begin(span, content, anchor, tag.map(|tag| tag.original()));
+                self.begin(span, content, anchor, tag.as_deref().map(name));
             }
             Event::MappingStart(style, anchor, tag) => {
                 let content =
                     Content::Mapping { entries: Vec::new(), flow: style == StructureStyle::Flow };
-                self.begin(span, content, anchor, tag.map(|tag| tag.original()));
+                self.begin(span, content, anchor, tag.as_deref().map(name));
             }
             Event::SequenceEnd | Event::MappingEnd => self.finish(span),
             Event::Alias(anchor) => {

@@ -1,5 +1,9 @@
 //! A tree's value as kubectl reads it, and the places of what is in it.
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -103,6 +107,11 @@ pub(super) fn scalar(node: &Node) -> Result<Option<Value>, SyntaxError> {
     let plain = *style == Style::Plain && tag.is_none_or(is_core);
     let value = match tag {
         Some("!!str" | "!") => Value::String(text.clone()),
+        Some("!!binary") => {
+            let reason = || "!!binary is followed by invalid base64".to_owned();
+            let bytes = binary(text);
+            Value::String(bytes.ok_or_else(|| SyntaxError { line: node.line, reason: reason() })?)
+        }
         Some(tag) if is_core(tag) => resolve(text),
         _ if node.is_absent() => Value::Null,
         _ if plain => resolve(text),
@@ -120,6 +129,20 @@ pub(super) fn scalar(node: &Node) -> Result<Option<Value>, SyntaxError> {
     }
     let tag = tag.unwrap_or("JSON number");
     Err(SyntaxError { line: node.line, reason: format!("{text} is not a {tag}") })
+}
+
+/// The string of a `!!binary`, as kubectl reads it: base64 with padding, in which line breaks are
+/// ignored; JSON has U+FFFD for each byte that is not UTF-8.
+fn binary(text: &str) -> Option<String> {
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let bytes = GeneralPurpose::new(&alphabet::STANDARD, config)
+        .decode(text.replace(['\r', '\n'], ""))
+        .ok()?;
+    let chunks = bytes.utf8_chunks().flat_map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(invalid)
+    });
+    Some(chunks.collect())
 }
 
 /// Tags after which the text is read as without a tag.
@@ -203,5 +226,38 @@ impl Reader {
                 Err(SyntaxError { line: node.line, reason })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::documents;
+    use serde_json::json;
+
+    /// Each value is what kubectl's own decoder prints.
+    #[test]
+    fn tags_are_read_as_by_kubectl() {
+        for (text, value) in [
+            ("!!binary aGVsbG8=", json!("hello")),
+            ("!!binary \"aGVsbG8=\"", json!("hello")),
+            ("!!binary |\n  aGVs\n  bG8=\n", json!("hello")),
+            ("!<tag:yaml.org,2002:binary> aGVsbG8=", json!("hello")),
+            ("!!binary aGVsbG9=", json!("hello")),
+            ("!!binary", json!("")),
+            ("!!binary gP8=", json!("\u{fffd}\u{fffd}")),
+            ("!!binary 4oIo", json!("\u{fffd}\u{fffd}(")),
+            ("!<tag:yaml.org,2002:int> 1", json!(1)),
+            ("!<tag:yaml.org,2002:str> 1", json!("1")),
+            ("!x 1", json!("1")),
+        ] {
+            let document = documents(&format!("a: {text}")).remove(0).unwrap();
+            assert_eq!(document.value["a"], value, "{text}");
+        }
+        for text in ["!!binary aGVsbG8", "!!binary aGVs bG8="] {
+            let error = documents(&format!("\na: {text}")).remove(0).unwrap_err();
+            assert_eq!((error.line, error.reason.contains("invalid base64")), (2, true), "{text}");
+        }
+        let key = documents("!!binary aGVsbG8=: b").remove(0).unwrap();
+        assert_eq!(key.value, json!({"hello": "b"}));
     }
 }

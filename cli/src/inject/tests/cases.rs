@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::yaml;
 
+const SERVICE_ACCOUNT_FLOW: &str = "{kind: ServiceAccount, metadata: {name: app, namespace: shop, \
+     annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111122223333:role/app'}}}";
+
 /// A file of `tests/cases`.
 fn case(name: &str) -> (String, String) {
     let ending = if name.starts_with("json-") { "json" } else { "yaml" };
@@ -188,4 +191,18 @@ async fn what_has_no_effect_or_another_one_is_a_warning_with_its_line() {
     }
     let printed = gets_its_role("arn-newline", &[]).await;
     assert!(printed.stdout.contains("value: arn:aws:iam::111122223333:role/app\n"));
+}
+
+#[tokio::test]
+async fn a_document_in_the_line_of_its_dashes_is_rewritten_below_them() {
+    let pod = "kind: Pod, metadata: {name: p, namespace: shop, annotations: \
+               {eks.amazonaws.com/skip-containers: b}}, spec: {serviceAccountName: app, containers: \
+               [{name: a, env: &e [{name: A, value: !!binary aGVsbG8=}]}, {name: b, env: *e}]}";
+    let text = format!("--- {SERVICE_ACCOUNT_FLOW}\n--- {{{pod}}}\n");
+    let printed = printed(&[&text], &[]).await;
+    assert_eq!(printed.report.exit_code, 0, "{:?}", printed.stderr);
+    let out = values(&printed.stdout);
+    let [a, b] = [0, 1].map(|index| out[1]["spec"]["containers"][index]["env"].clone());
+    assert_eq!(b, json!([{"name": "A", "value": "hello"}]));
+    assert_eq!((&a[0], a.as_array().unwrap().len()), (&b[0], 3), "{a}");
 }

@@ -138,7 +138,7 @@ fn what_edits_cannot_do_is_rewritten_in_the_authors_spelling() {
     let mut after = document.value.clone();
     push(&mut after["a"], json!(1));
     assert_eq!(edits(text, &document, &after), None);
-    let edit = rewritten(text, &document, &after);
+    let edit = rewritten(text, &document, &after).unwrap();
     let text = apply(text, &(0..text.len()), vec![edit]);
     let expected = "---\na:\n- 0400\n- 1\nb:\n- 0400\nc: 'q'\nd: \"text\\n\"\ne: \"1\"\nf: 0x10\n";
     assert_eq!(text, expected);
@@ -149,4 +149,42 @@ fn what_edits_cannot_do_is_rewritten_in_the_authors_spelling() {
             None
         );
     }
+}
+
+#[test]
+fn of_the_line_that_starts_a_document_only_the_comment_stays() {
+    for (text, expected) in [
+        ("--- {a: &x [b], c: *x}\n", "---\na:\n- b\n- 1\nc:\n- b\n"),
+        ("--- {a: &x [b], c: *x}", "---\na:\n- b\n- 1\nc:\n- b"),
+        ("---\t{a: &x [b],\r\nc: *x}\r\n", "---\r\na:\r\n- b\r\n- 1\r\nc:\r\n- b\r\n"),
+        ("--- !!map # d\na: &x [b]\nc: *x\n", "---\na:\n- b\n- 1\nc:\n- b\n"),
+        ("--- # d\na: &x [b]\nc: *x\n", "--- # d\na:\n- b\n- 1\nc:\n- b\n"),
+        ("---   \r\na: &x [b]\r\nc: *x\r\n", "---   \r\na:\r\n- b\r\n- 1\r\nc:\r\n- b\r\n"),
+        ("---a: &x [b]\nc: *x\n", "\"---a\":\n- b\n- 1\nc:\n- b\n"),
+    ] {
+        let document = documents(text).remove(0).unwrap();
+        let mut after = document.value.clone();
+        let key = after.as_object().unwrap().keys().next().unwrap().clone();
+        push(&mut after[&key], json!(1));
+        let edit = rewritten(text, &document, &after).unwrap_or_else(|| panic!("{text:?}"));
+        assert_eq!(apply(text, &(0..text.len()), vec![edit]), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_binary_becomes_the_text_that_it_stands_for() {
+    let text = "a: &x [!!binary aGVsbG8=]\nc: *x\n";
+    let document = documents(text).remove(0).unwrap();
+    let mut after = document.value.clone();
+    push(&mut after["a"], json!(1));
+    let edit = rewritten(text, &document, &after).unwrap();
+    assert_eq!(apply(text, &(0..text.len()), vec![edit]), "a:\n- hello\n- 1\nc:\n- hello\n");
+}
+
+#[test]
+fn what_would_be_read_as_another_value_is_not_written() {
+    let document = documents("a: 1\n").remove(0).unwrap();
+    assert!(rewritten("a: 1\n", &document, &json!({"a": 1})).is_some());
+    // A null is no document.
+    assert!(rewritten("a: 1\n", &document, &Value::Null).is_none());
 }
