@@ -1,6 +1,7 @@
 //! `podrole inject`: applies the webhook's changes to manifests, with the webhook's own code.
 
 mod documents;
+mod output;
 mod report;
 mod reviewed;
 mod summary;
@@ -14,17 +15,10 @@ use podrole_webhook::{
     EndpointArgs, InMemory, Metrics, ServiceAccounts, Settings, SettingsError, Webhook, cluster,
 };
 
-use crate::{
-    diff,
-    manifests::{ContentError, ManifestError, Manifests, NOT_SEEN, Place, SourceArgs},
-};
-use documents::Documents;
-use report::{InjectReport, WorkloadReport};
-use reviewed::{ReviewedPod, applied};
-use summary::printable;
+use crate::manifests::{Manifests, SourceArgs};
+use output::output;
+use report::InjectReport;
 
-/// What is said of a workload without pods, such as a patch of Kustomize.
-const NO_POD_SPEC: &str = "it has no pod spec, so nothing is added";
 /// The exit code if a file, a flag or the cluster cannot be used.
 const USAGE: u8 = 2;
 
@@ -122,14 +116,6 @@ struct Printed {
     report: InjectReport,
 }
 
-impl Printed {
-    fn warn(&mut self, warning: &str) {
-        let warning = printable(warning);
-        self.stderr.push(format!("warning: {warning}"));
-        self.report.warnings.push(warning);
-    }
-}
-
 /// Runs the command. The exit code is 0 if each pod that names a role gets it, or one of them is
 /// allowed to get nothing.
 pub(crate) async fn run(args: InjectArgs) -> ExitCode {
@@ -173,102 +159,6 @@ fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
         all.with_guard_rail(namespace, guard_rail.clone())
     })
-}
-
-async fn output<S: ServiceAccounts>(
-    args: &InjectArgs,
-    manifests: &Manifests,
-    webhook: &Webhook<S>,
-) -> anyhow::Result<Printed> {
-    let mut printed = Printed::default();
-    let mut documents = Documents::new(manifests);
-    let mut failed = !manifests.errors.is_empty();
-    for error in &manifests.errors {
-        printed.stderr.push(printable(&error.to_string()));
-        printed.report.errors.push(error.to_string());
-    }
-    manifests.warnings.iter().for_each(|warning| printed.warn(&warning.to_string()));
-    let mut explained = String::new();
-    for workload in &manifests.workloads {
-        let mut reviewed = ReviewedPod::review(webhook, workload, manifests).await?;
-        for warning in applied(webhook, &workload.object).await {
-            if !reviewed.warnings.contains(&warning) {
-                reviewed.warnings.push(warning);
-            }
-        }
-        let name = &workload.service_account;
-        let known = args.kubeconfig.is_some() || manifests.service_accounts.contains_key(name);
-        // Kubernetes creates the ServiceAccount `default` without a manifest.
-        if !known && name.name() != "default" {
-            let hint = "add its file, or use --kubeconfig";
-            let warning = format!("ServiceAccount {name} is in none of the files; {hint}");
-            reviewed.warnings.push(warning);
-        }
-        failed |= reviewed.state.is_error() && !args.allow_missing;
-        printed.stderr.push(printable(&summary::line(workload, &reviewed)));
-        if args.why {
-            explained.push_str(&summary::why(workload, &reviewed));
-        } else {
-            let warnings = reviewed.warnings.iter().map(|it| {
-                let at = manifests.place_of(&workload.object, &workload.template, it);
-                format!("{at}: {workload}: warning: {}", printable(it))
-            });
-            printed.stderr.extend(warnings);
-        }
-        let changed = documents.apply(workload, &reviewed.operations)?;
-        if args.diff {
-            let heading =
-                if args.why { String::new() } else { printable(&workload.to_string()) + "\n" };
-            let nothing = if changed.is_empty() { "  no changes\n" } else { "" };
-            explained.push_str(&format!("{heading}{changed}{nothing}"));
-        }
-        printed.report.workloads.push(WorkloadReport::new(workload, &reviewed));
-    }
-    let others = manifests.makers.iter().map(|object| (object, NOT_SEEN, "not_seen"));
-    let bare = manifests.bare.iter().map(|object| (object, NO_POD_SPEC, "no_pod_spec"));
-    for (object, message, state) in others.chain(bare) {
-        printed.stderr.push(printable(&format!("{object}: {message}")));
-        printed.report.workloads.push(WorkloadReport::of(object, state, message.to_owned()));
-    }
-    for object in &manifests.checked {
-        for warning in applied(webhook, object).await {
-            let at = manifests.place_of(object, &object.place.pointer, &warning);
-            printed.warn(&format!("{at}: {object}: {warning}"));
-        }
-    }
-    let written = documents.text();
-    for index in &written.unwritable {
-        let in_it = manifests.workloads.iter().filter(|it| it.object.place.document == *index);
-        for workload in in_it {
-            let Place { file, line, .. } = &workload.object.place;
-            let error = ManifestError::new(file, *line, ContentError::NotWritable).of(workload);
-            printed.stderr.push(printable(&error.to_string()));
-            printed.report.errors.push(error.to_string());
-            failed = true;
-        }
-    }
-    printed.report.ok = !failed;
-    printed.report.exit_code = u8::from(failed);
-    printed.stdout = match args.output {
-        Some(Format::Text) => String::new(),
-        Some(Format::Json) => serde_json::to_string_pretty(&printed.report)? + "\n",
-        Some(Format::Yaml) => diff::yaml(&serde_json::to_value(&printed.report)?),
-        None if args.why || args.diff => explained,
-        None if failed => String::new(),
-        None => {
-            for index in written.rewritten {
-                let rewritten = manifests.workloads.iter();
-                let in_it = rewritten.filter(|it| it.object.place.document == index);
-                for workload in in_it {
-                    let place = &workload.object.place;
-                    let at = format!("{}:{}: {workload}", place.file, place.line);
-                    printed.warn(&format!("{at}: its document is rewritten without comments"));
-                }
-            }
-            written.text
-        }
-    };
-    Ok(printed)
 }
 
 #[cfg(test)]

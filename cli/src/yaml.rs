@@ -20,7 +20,9 @@ mod split;
 mod tree;
 mod value;
 
-pub(crate) use change::{Edit, apply, edits, rewritten};
+pub(crate) use change::{Edit, apply, edits, rewritten, sorted};
 pub(crate) use error::SyntaxError;
+#[cfg(test)]
+pub(crate) use split::READS;
 pub(crate) use split::{Document, documents, is_json};
 pub(crate) use value::Duplicate;

@@ -1,6 +1,9 @@
 //! The files' text with the changes of their pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
@@ -8,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     diff,
-    manifests::{Manifests, Workload},
+    manifests::{Manifests, Place, Workload},
     yaml::{self, Edit},
 };
 
@@ -19,10 +22,12 @@ pub(super) struct Documents<'a> {
     changed: BTreeMap<usize, Value>,
 }
 
-/// The text of all files, with what is to be said about it.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) text: String,
+/// The changes as text. Each document is edited once, because a List may have hundreds of workloads.
+pub(super) struct Written<'a> {
+    manifests: &'a Manifests,
+    changed: BTreeMap<usize, Value>,
+    /// The edits of the documents that change, in the order of their places.
+    edits: BTreeMap<usize, Vec<Edit>>,
     /// The documents that were rewritten without their comments.
     pub(super) rewritten: BTreeSet<usize>,
     /// The documents whose new text would have another meaning; they have their old text.
@@ -34,39 +39,85 @@ impl<'a> Documents<'a> {
         Self { manifests, changed: BTreeMap::new() }
     }
 
-    /// Applies a patch of a pod to its template, and returns the change of its document's text.
+    /// Applies a patch of a pod to its template.
     pub(super) fn apply(
         &mut self,
         workload: &Workload,
         operations: &[PatchOperation],
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<()> {
         if operations.is_empty() {
-            return Ok(String::new());
+            return Ok(());
         }
         let index = workload.object.place.document;
-        let (source, document) = &self.manifests.documents[index];
-        let mut alone = document.value.clone();
-        patch(&mut alone, &workload.template, operations)?;
-        let together = self.changed.entry(index).or_insert_with(|| document.value.clone());
-        patch(together, &workload.template, operations)?;
-        let text = &self.manifests.sources[*source].text;
-        Ok(match yaml::edits(text, document, &alone) {
-            Some(edits) => {
-                let before = &text[document.range.clone()];
-                diff::texts(before, &yaml::apply(text, &document.range, edits))
+        let (_, document) = &self.manifests.documents[index];
+        let value = self.changed.entry(index).or_insert_with(|| document.value.clone());
+        patch(value, &workload.template, operations)
+    }
+
+    pub(super) fn write(self) -> Written<'a> {
+        let Self { manifests, changed } = self;
+        let (mut edits, mut rewritten, mut unwritable) =
+            (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        for (index, after) in &changed {
+            let (source, document) = &manifests.documents[*index];
+            let text = &manifests.sources[*source].text;
+            let own = yaml::edits(text, document, after).or_else(|| {
+                rewritten.insert(*index);
+                yaml::rewritten(text, document, after).map(|edit| vec![edit])
+            });
+            match own {
+                Some(own) => drop(edits.insert(*index, yaml::sorted(own))),
+                None => drop(unwritable.insert(*index)),
             }
-            None => diff::pods(&document.value, &alone),
-        })
+        }
+        Written { manifests, changed, edits, rewritten, unwritable }
+    }
+}
+
+impl Written<'_> {
+    /// The change of a workload, with its part of the document around it; `next` is the workload
+    /// after it.
+    pub(super) fn diff(&self, workload: &Workload, next: Option<&Workload>) -> String {
+        let Place { document: index, pointer, .. } = &workload.object.place;
+        let Some(after) = self.changed.get(index) else { return String::new() };
+        let (source, document) = &self.manifests.documents[*index];
+        let (text, whole) = (&self.manifests.sources[*source].text, &document.range);
+        let start = |it: &Workload| {
+            let Place { pointer, document: index, .. } = &it.object.place;
+            let in_list = index == &workload.object.place.document && !pointer.is_empty();
+            in_list.then(|| document.tree.start(pointer)).flatten()
+        };
+        let first = start(workload).unwrap_or(whole.start);
+        let end = next.and_then(start).filter(|next| *next > first);
+        let edits = self.edits.get(index).filter(|_| !self.rewritten.contains(index));
+        let edits = edits.map(Vec::as_slice).unwrap_or_default();
+        let from = edits.partition_point(|edit| edit.start() < first);
+        let to = end.map_or(edits.len(), |end| edits.partition_point(|edit| edit.start() < end));
+        match edits.get(from..to) {
+            Some(own) if !own.is_empty() => {
+                let range = lines(text, whole, first..end.unwrap_or(whole.end));
+                diff::texts(&text[range.clone()], &yaml::apply(text, &range, own.to_vec()))
+            }
+            // It is rewritten, or an anchor in another workload has the change.
+            _ => {
+                let [before, after] =
+                    [&document.value, after].map(|it| it.pointer(pointer).unwrap_or(&Value::Null));
+                diff::pods(before, after)
+            }
+        }
     }
 
     /// The text of all files.
-    pub(super) fn text(&self) -> Written {
+    pub(super) fn text(&self) -> String {
         let sources = &self.manifests.sources;
         let all_json = sources.iter().all(|source| yaml::is_json(&source.text));
-        let (mut whole, mut written) = (String::new(), Written::default());
+        let mut whole = String::new();
         for (index, source) in sources.iter().enumerate() {
             let text = source.text.as_str();
-            let mut edits = self.edits(index, &mut written);
+            let documents = self.manifests.documents.iter().enumerate();
+            let own = documents.filter(|(_, (own, _))| *own == index);
+            let edits = own.filter_map(|(document, _)| self.edits.get(&document));
+            let mut edits: Vec<Edit> = edits.flatten().cloned().collect();
             if !all_json {
                 edits.extend(self.separators(index));
             }
@@ -82,27 +133,7 @@ impl<'a> Documents<'a> {
             }
             whole.push_str(&text);
         }
-        Written { text: whole, ..written }
-    }
-
-    fn edits(&self, source: usize, written: &mut Written) -> Vec<Edit> {
-        let text = &self.manifests.sources[source].text;
-        let mut all = Vec::new();
-        for (index, after) in &self.changed {
-            let (own, document) = &self.manifests.documents[*index];
-            if *own != source {
-                continue;
-            }
-            let edits = yaml::edits(text, document, after).or_else(|| {
-                written.rewritten.insert(*index);
-                yaml::rewritten(text, document, after).map(|edit| vec![edit])
-            });
-            match edits {
-                Some(edits) => all.extend(edits),
-                None => drop(written.unwritable.insert(*index)),
-            }
-        }
-        all
+        whole
     }
 
     /// A `---` line before each object of JSON that follows another: YAML needs it.
@@ -121,6 +152,19 @@ impl<'a> Documents<'a> {
         });
         missing.collect()
     }
+}
+
+/// The range from the beginning of its first line to that of the line at its end, or behind that line
+/// if both are the same.
+fn lines(text: &str, whole: &Range<usize>, range: Range<usize>) -> Range<usize> {
+    let line = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let start = line(range.start).max(whole.start);
+    if range.end == whole.end {
+        return start..whole.end;
+    }
+    let end = line(range.end);
+    let behind = || text[range.end..].find('\n').map_or(whole.end, |at| range.end + at + 1);
+    start..if end > start { end } else { behind().min(whole.end) }
 }
 
 fn patch(

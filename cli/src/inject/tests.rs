@@ -145,3 +145,51 @@ async fn lists_and_pods_without_metadata_are_injected() {
     assert!(text.contains("eks.amazonaws.com/pod-identity: enabled"), "{text}");
     assert!(text.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI"), "{text}");
 }
+
+/// A List of the ServiceAccount and so many Deployments, in block style.
+fn list(deployments: usize) -> String {
+    let service_account = SERVICE_ACCOUNT.trim_end().replace('\n', "\n  ");
+    let mut list = format!("kind: List\nitems:\n- {service_account}\n");
+    for index in 0..deployments {
+        let deployment = DEPLOYMENT.replace("name: web, ", &format!("name: web{index}, "));
+        list.push_str(&format!("- {}\n", deployment.trim_end().replace('\n', "\n  ")));
+    }
+    list
+}
+
+#[tokio::test]
+async fn the_diff_of_a_list_has_each_workload_once_with_its_own_lines() {
+    let text = injected(&[&list(3)], &["--diff"]).await;
+    for index in 0..3 {
+        let heading = format!("Deployment shop/web{index}\n");
+        let own = text.split(&heading).nth(1).unwrap();
+        let own = own.split("Deployment shop/").next().unwrap();
+        assert_eq!(own.matches("AWS_ROLE_ARN").count(), 1, "{text}");
+        assert!(!own.contains("name: web,") && !own.contains("\n-"), "{own}");
+    }
+    let flow = list(0)
+        + "- {kind: Pod, metadata: {name: p, namespace: shop}, spec: {serviceAccountName: \
+         app, containers: [{name: c}]}}\n";
+    let pods = flow.replace("kind: List\nitems:", "kind: List\nitems: # all");
+    let text = injected(&[&pods], &["--diff"]).await;
+    assert_eq!(text.matches("Pod shop/p\n").count(), 1, "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with('+')).count(), 1, "{text}");
+    let line = "{kind: Pod, metadata: {name: p, namespace: shop}, spec: {serviceAccountName: app, \
+                containers: [{name: c}]}}";
+    let line = format!("kind: List\nitems: [{line}, {}]\n", line.replace("name: p", "name: q"));
+    let text = injected(&[SERVICE_ACCOUNT, &line], &["--diff"]).await;
+    assert_eq!(text.matches("AWS_ROLE_ARN").count(), 2, "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with('+')).count(), 2, "{text}");
+}
+
+#[tokio::test]
+async fn a_list_is_read_as_often_for_many_workloads_as_for_one() {
+    let mut reads = Vec::new();
+    for count in [1, 20] {
+        let before = crate::yaml::READS.get();
+        let printed = printed(&[&list(count)], &["--diff"]).await;
+        assert_eq!(printed.stdout.matches("AWS_ROLE_ARN").count(), count);
+        reads.push(crate::yaml::READS.get() - before);
+    }
+    assert_eq!(reads[0], reads[1]);
+}

@@ -27,6 +27,17 @@ impl Edit {
     pub(crate) fn insert(offset: usize, text: String) -> Self {
         Self { range: offset..offset, text }
     }
+
+    /// The offset of what it replaces.
+    pub(crate) fn start(&self) -> usize {
+        self.range.start
+    }
+}
+
+/// The edits in the order of their places. Insertions at one place stay in their order.
+pub(crate) fn sorted(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(Edit::start);
+    edits
 }
 
 /// Returns the edits that change a document of `text` from its value to `after`, or `None` if edits
@@ -43,11 +54,9 @@ pub(crate) fn edits(text: &str, document: &Document, after: &Value) -> Option<Ve
 }
 
 /// The text of a range with edits of it.
-pub(crate) fn apply(text: &str, range: &Range<usize>, mut edits: Vec<Edit>) -> String {
-    // Stable: insertions at one place stay in their order.
-    edits.sort_by_key(|edit| edit.range.start);
+pub(crate) fn apply(text: &str, range: &Range<usize>, edits: Vec<Edit>) -> String {
     let (mut edited, mut from) = (String::new(), range.start);
-    for edit in edits {
+    for edit in sorted(edits) {
         edited.push_str(text.get(from..edit.range.start).unwrap_or_default());
         edited.push_str(&edit.text);
         from = from.max(edit.range.end);

@@ -52,6 +52,11 @@ impl Tree {
         line
     }
 
+    /// The offset of what a JSON pointer names.
+    pub(crate) fn start(&self, pointer: &str) -> Option<usize> {
+        self.find(pointer).map(|id| self.node(id).start)
+    }
+
     /// The node of a JSON pointer.
     pub(super) fn find(&self, pointer: &str) -> Option<NodeId> {
         pointer.split('/').skip(1).try_fold(self.root(), |id, token| {
