@@ -47,9 +47,10 @@ pub(super) async fn output<S: ServiceAccounts>(
             printed.warn(&format!("{at}: {object}: {warning}"));
         }
     }
-    let missing = all.iter().any(|reviewed| reviewed.state.is_error()) && !args.allow_missing;
-    let failed = missing || !printed.report.errors.is_empty();
-    printed.report.ok = !failed;
+    let missing = all.iter().any(|reviewed| reviewed.state.is_error());
+    let broken = !printed.report.errors.is_empty();
+    let failed = broken || missing && !args.allow_missing;
+    printed.report.ok = !broken && !missing;
     printed.report.exit_code = u8::from(failed);
     printed.stdout = match args.output {
         Some(Format::Text) => String::new(),

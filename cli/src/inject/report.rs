@@ -18,7 +18,8 @@ use crate::{
 pub(super) struct InjectReport {
     api_version: &'static str,
     kind: &'static str,
-    /// Whether every pod that names a role gets it, and everything could be read.
+    /// Whether every pod that names a role gets it, and everything could be read; also with
+    /// `--allow-missing`, which changes only the exit code.
     pub(super) ok: bool,
     pub(super) exit_code: u8,
     /// One for each object that creates pods.

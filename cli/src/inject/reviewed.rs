@@ -20,6 +20,8 @@ pub(super) struct ReviewedPod {
     pub(super) provider: Option<String>,
     pub(super) role: Option<String>,
     pub(super) containers: Vec<ContainerReport>,
+    /// Whether each container runs as long as the pod, unlike an init container.
+    lasting: Vec<bool>,
     pub(super) operations: Vec<PatchOperation>,
     pub(super) warnings: Vec<String>,
     /// The namespace, if it is in none of the files and so counts as opted in.
@@ -45,7 +47,7 @@ pub(super) enum State {
     Refused(String),
     /// A role is named and cannot be used.
     Denied(String),
-    /// Every container has something of its own in the way.
+    /// Every container, or each that is no init container, has something of its own in the way.
     LeftAlone,
     /// The pod cannot be parsed.
     Unreadable(Box<ManifestError>),
@@ -120,6 +122,7 @@ impl ReviewedPod {
             provider: audit.provider.map(|provider| provider.to_string()),
             role: audit.role.map(|role| role.to_string()),
             containers,
+            lasting: lasting(&workload.pod),
             operations: Vec::new(),
             warnings: outcome.clone().warnings(),
             assumed: labels.is_none().then(|| namespace.to_owned()),
@@ -149,7 +152,13 @@ impl ReviewedPod {
             return Ok(reviewed);
         }
         match (outcome, &reviewed.state) {
-            (Outcome::Patch { operations, .. }, _) => reviewed.operations = operations,
+            (Outcome::Patch { operations, .. }, state) => {
+                reviewed.operations = operations;
+                // It is injected, so that its SDK shows why it gets no credentials.
+                if matches!(state, State::Denied(_)) {
+                    reviewed.containers.clear();
+                }
+            }
             (_, State::Complete | State::Excluded | State::LeftAlone) => {}
             // What the containers would get is not what they get.
             _ => reviewed.containers.clear(),
@@ -159,6 +168,25 @@ impl ReviewedPod {
 
     fn names_a_role(&self) -> bool {
         !matches!(self.state, State::NoRole | State::OptedOut)
+    }
+
+    /// Whether an init container alone gets the role, beside containers with keys of their own.
+    pub(super) fn only_init(&self) -> bool {
+        !self.pod_uses_the_role() && self.containers.iter().any(|it| it.result.uses_the_role())
+    }
+
+    /// Whether a container that runs as long as the pod uses the role. If annotations leave all of
+    /// them out, the init containers count.
+    fn pod_uses_the_role(&self) -> bool {
+        let lasting = self.containers.iter().zip(&self.lasting);
+        let mut lasting = lasting
+            .filter(|(it, lasting)| **lasting && it.result != ContainerResult::Excluded)
+            .map(|(it, _)| it)
+            .peekable();
+        match lasting.peek() {
+            Some(_) => lasting.any(|it| it.result.uses_the_role()),
+            None => self.containers.iter().any(|it| it.result.uses_the_role()),
+        }
     }
 
     fn state_of(&self, outcome: &Outcome, denial: Option<String>) -> State {
@@ -175,11 +203,19 @@ impl ReviewedPod {
             _ if self.containers.iter().all(|it| it.result == ContainerResult::Excluded) => {
                 State::Excluded
             }
-            _ if !self.containers.iter().any(|it| it.result.uses_the_role()) => State::LeftAlone,
+            _ if !self.pod_uses_the_role() => State::LeftAlone,
             (Outcome::Patch { .. }, _) => State::Injected,
             (Outcome::Skip { .. }, _) => State::Complete,
         }
     }
+}
+
+/// Whether each container runs as long as the pod, in the order of the webhook's report: init
+/// containers first. Of these only sidecars do.
+fn lasting(pod: &Value) -> Vec<bool> {
+    let containers = |list: &str| pod["spec"][list].as_array().into_iter().flatten();
+    let init = containers("initContainers").map(|it| it["restartPolicy"] == "Always");
+    init.chain(containers("containers").map(|_| true)).collect()
 }
 
 /// What the webhook says when an object is applied.

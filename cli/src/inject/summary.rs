@@ -37,7 +37,9 @@ pub(super) fn sentence(state: &State, reviewed: &ReviewedPod) -> String {
         State::Denied(message) => format!("denied: {message}"),
         State::LeftAlone => {
             let apart: Vec<String> = reviewed.containers.iter().filter_map(apart).collect();
-            format!("no container gets the role: {}", apart.join("; "))
+            let who =
+                if reviewed.only_init() { "only init containers get" } else { "no container gets" };
+            format!("{who} the role: {}", apart.join("; "))
         }
         State::Unreadable(error) => error.to_string(),
         State::Undecided(message) => format!("not decided: {message}"),
@@ -47,10 +49,7 @@ pub(super) fn sentence(state: &State, reviewed: &ReviewedPod) -> String {
 /// `web-identity, arn:..., 2 of 3 containers (web left alone: sets AWS_PROFILE)`.
 fn identity(reviewed: &ReviewedPod) -> String {
     let all = reviewed.containers.len();
-    let gets = |it: &&ContainerReport| {
-        matches!(it.result, ContainerResult::Served | ContainerResult::TokenOnly { .. })
-    };
-    let count = reviewed.containers.iter().filter(gets).count();
+    let count = reviewed.containers.iter().filter(|it| it.result.uses_the_role()).count();
     let provider = reviewed.provider.as_deref().unwrap_or_default();
     // Without a role, the exchange is eks-auth.
     let role = reviewed.role.as_deref().unwrap_or("the role that EKS chooses");

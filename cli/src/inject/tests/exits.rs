@@ -81,6 +81,63 @@ async fn an_explicit_choice_of_nothing_is_no_error_and_keys_everywhere_are_one()
     }
 }
 
+/// A Pod with an init container `i` and containers `a` and `b`, each with these variables.
+fn pod(annotations: &str, variables: [&str; 3], restart: &str) -> String {
+    let [i, a, b] = variables;
+    format!(
+        "kind: Pod\nmetadata: {{name: p, namespace: shop, annotations: {{{annotations}}}}}\nspec:\n  \
+         serviceAccountName: app\n  initContainers: [{{name: i, env: [{i}]{restart}}}]\n  \
+         containers: [{{name: a, env: [{a}]}}, {{name: b, env: [{b}]}}]\n"
+    )
+}
+
+const KEY: &str = "{name: AWS_ACCESS_KEY_ID, value: AKIA}";
+const PROFILE: &str = "{name: AWS_PROFILE, value: x}";
+
+#[tokio::test]
+async fn only_containers_that_use_the_role_count() {
+    let skip = "eks.amazonaws.com/skip-containers";
+    let sidecar = ", restartPolicy: Always";
+    for (annotations, variables, restart, code, line) in [
+        ("", ["", KEY, ""], "", 0, "2 of 3 containers (a gets only the token: sets AWS_ACCESS_KEY"),
+        ("", ["", PROFILE, ""], "", 0, "3 of 3 containers (a gets only the token: sets AWS_PROF"),
+        ("", ["", KEY, KEY], "", 1, "only init containers get the role: a gets only the token"),
+        ("", ["", KEY, KEY], sidecar, 0, "1 of 3 containers (a gets only"),
+        (&format!("{skip}: b"), ["", KEY, ""], "", 1, "only init containers get the role: a gets"),
+        (&format!("{skip}: 'a,b'"), ["", "", ""], "", 0, "1 of 3 containers (a left out by an"),
+        (&format!("{skip}: 'a,b'"), [KEY, "", ""], "", 1, "no container gets the role: i gets"),
+    ] {
+        let pod = pod(annotations, variables, restart);
+        let printed = printed(&[SERVICE_ACCOUNT, &pod], &[]).await;
+        assert!(printed.stderr[0].contains(line), "{line}: {:?}", printed.stderr);
+        assert_eq!(printed.report.exit_code, code, "{:?}", printed.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_report_does_not_contradict_its_state() {
+    let denied = SERVICE_ACCOUNT.replace("role/app", "role/app:1");
+    let label = namespace("other", "");
+    let plain = pod("", ["", "", ""], "");
+    for (documents, flags, state) in [
+        ([&label, SERVICE_ACCOUNT, &plain], "--credentials=web-identity", "not_opted_in"),
+        ([&label, SERVICE_ACCOUNT, &plain], "--credentials=container", "not_opted_in"),
+        (["", &denied, &plain], "--credentials=web-identity", "denied"),
+        (["", &denied, &plain], "--credentials=container", "denied"),
+    ] {
+        for allow in [None, Some("--allow-missing")] {
+            let flags: Vec<&str> = [flags, "-o", "json"].into_iter().chain(allow).collect();
+            let printed = printed(&documents, &flags).await;
+            let report: Value = serde_json::from_str(&printed.stdout).unwrap();
+            let workload = &report["workloads"][0];
+            assert_eq!(workload["state"], state, "{flags:?} {report:#}");
+            assert_eq!(workload["containers"], serde_json::json!([]), "{flags:?} {state}");
+            let code = i32::from(allow.is_none());
+            assert_eq!((&report["ok"], &report["exitCode"]), (&false.into(), &code.into()));
+        }
+    }
+}
+
 #[tokio::test]
 async fn namespaces_opt_in_require_and_guard() {
     let guard = "podrole.io/permitted-roles: 'arn:aws:iam::*:role/other'";
