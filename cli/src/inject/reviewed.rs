@@ -142,7 +142,7 @@ impl ReviewedPod {
         }
         if labels.is_some() && asked_for.is_none() {
             reviewed.warnings.clear();
-            if reviewed.names_a_role() && !matches!(reviewed.state, State::Complete) {
+            if reviewed.needs_the_label() {
                 reviewed.containers.clear();
                 reviewed.state = State::NotOptedIn(format!(
                     "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
@@ -166,8 +166,9 @@ impl ReviewedPod {
         Ok(reviewed)
     }
 
-    fn names_a_role(&self) -> bool {
-        !matches!(self.state, State::NoRole | State::OptedOut)
+    /// Whether the pod should get a role that only the namespace's label is missing for.
+    fn needs_the_label(&self) -> bool {
+        !matches!(self.state, State::NoRole | State::OptedOut | State::Excluded | State::Complete)
     }
 
     /// Whether an init container alone gets the role, beside containers with keys of their own.

@@ -115,6 +115,33 @@ async fn only_containers_that_use_the_role_count() {
 }
 
 #[tokio::test]
+async fn annotations_that_leave_every_container_out_need_no_label() {
+    let list = |key: &str, names: &str| format!("{key}-containers: '{names}'");
+    for (annotations, code, line) in [
+        (
+            list("eks.amazonaws.com/skip", "i,a,b"),
+            0,
+            "Pod shop/p: not injected: annotations leave every container",
+        ),
+        (
+            list("podrole.io/include", "other"),
+            0,
+            "Pod shop/p: not injected: annotations leave every",
+        ),
+        (
+            list("eks.amazonaws.com/skip", "i,a"),
+            1,
+            "Pod shop/p: not opted in: Namespace shop has no label",
+        ),
+    ] {
+        let pod = pod(&annotations, ["", "", ""], "");
+        let printed = printed(&[&namespace("other", ""), SERVICE_ACCOUNT, &pod], &[]).await;
+        assert!(printed.stderr[0].starts_with(line), "{:?}", printed.stderr);
+        assert_eq!((printed.report.exit_code, printed.stdout.is_empty()), (code, code == 1));
+    }
+}
+
+#[tokio::test]
 async fn the_report_does_not_contradict_its_state() {
     let denied = SERVICE_ACCOUNT.replace("role/app", "role/app:1");
     let label = namespace("other", "");
