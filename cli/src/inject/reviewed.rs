@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use json_patch::PatchOperation;
 use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection, ServiceAccountRef};
 use podrole_webhook::{
-    DEFAULT_PATIENCE, Outcome, Reason, Reviewed, ServiceAccounts, Webhook,
+    DEFAULT_PATIENCE, LookupError, Outcome, Reason, Reviewed, ServiceAccounts, Webhook,
     mutate::{ContainerReport, ContainerResult},
     outcome, warnings,
 };
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::unreadable;
 use crate::manifests::{ManifestError, Manifests, Object, Workload};
+
+/// Why a pod is not decided whose ServiceAccount was answered in two ways.
+const CHANGED: &str = "its role changed while it was read; try again";
 
 /// A workload and what its pods get.
 #[derive(Debug)]
@@ -108,7 +111,9 @@ impl ReviewedPod {
             reviewed.ok().context("the webhook could not answer the review")
         };
         let Reviewed { outcome, audit, .. } = decide(injection).await?;
-        let containers = containers(webhook, &workload.service_account, &workload.pod).await;
+        // A second look-up: it may fail, or see another role.
+        let json = workload.pod.to_string();
+        let explained = webhook.explain(&workload.service_account, &json, DEFAULT_PATIENCE).await;
         let denial = match audit.denial {
             // In a namespace that requires injection the denial is the refusal, as a whole sentence.
             Some(_) => match decide(Injection::Required).await?.outcome {
@@ -121,14 +126,14 @@ impl ReviewedPod {
             state: State::NoRole,
             provider: audit.provider.map(|provider| provider.to_string()),
             role: audit.role.map(|role| role.to_string()),
-            containers,
+            containers: explained.as_ref().cloned().unwrap_or_default(),
             lasting: lasting(&workload.pod),
             operations: Vec::new(),
             warnings: outcome.clone().warnings(),
             assumed: labels.is_none().then(|| namespace.to_owned()),
         };
         let reason = outcome.reason();
-        reviewed.state = reviewed.state_of(&outcome, denial);
+        reviewed.state = reviewed.state_of(&outcome, denial, explained.err());
         match reviewed.state {
             // The state says it, and more.
             State::Refused(_) | State::Undecided(_) => reviewed.warnings.clear(),
@@ -152,6 +157,7 @@ impl ReviewedPod {
             return Ok(reviewed);
         }
         match (outcome, &reviewed.state) {
+            (_, State::Undecided(_)) => reviewed.containers.clear(),
             (Outcome::Patch { operations, .. }, state) => {
                 reviewed.operations = operations;
                 // It is injected, so that its SDK shows why it gets no credentials.
@@ -190,7 +196,12 @@ impl ReviewedPod {
         }
     }
 
-    fn state_of(&self, outcome: &Outcome, denial: Option<String>) -> State {
+    fn state_of(
+        &self,
+        outcome: &Outcome,
+        denial: Option<String>,
+        failed: Option<LookupError>,
+    ) -> State {
         let first = || self.warnings.first().cloned().unwrap_or_default();
         match (outcome, outcome.reason()) {
             (Outcome::Refuse { message, .. }, _) => State::Refused(message.clone()),
@@ -201,7 +212,15 @@ impl ReviewedPod {
             }
             _ if denial.is_some() => State::Denied(denial.unwrap_or_default()),
             _ if self.provider.is_none() => State::NoRole,
-            _ if self.containers.iter().all(|it| it.result == ContainerResult::Excluded) => {
+            _ if failed.is_some() => {
+                State::Undecided(failed.map(|it| it.to_string()).unwrap_or_default())
+            }
+            _ if self.containers.len() != self.lasting.len() => {
+                State::Undecided(CHANGED.to_owned())
+            }
+            _ if !self.containers.is_empty()
+                && self.containers.iter().all(|it| it.result == ContainerResult::Excluded) =>
+            {
                 State::Excluded
             }
             _ if !self.pod_uses_the_role() => State::LeftAlone,
@@ -227,15 +246,6 @@ pub(super) async fn applied<S: ServiceAccounts>(
     let Object { kind, group, namespace, value, .. } = object;
     let body = review(kind, group, namespace, value).to_string();
     warnings(webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap_or_default()
-}
-
-async fn containers<S: ServiceAccounts>(
-    webhook: &Webhook<S>,
-    service_account: &ServiceAccountRef,
-    pod: &Value,
-) -> Vec<ContainerReport> {
-    let json = pod.to_string();
-    webhook.explain(service_account, &json, DEFAULT_PATIENCE).await.unwrap_or_default()
 }
 
 fn review(kind: &str, group: &str, namespace: &str, object: &Value) -> Value {

@@ -35,6 +35,9 @@ pub(super) fn sentence(state: &State, reviewed: &ReviewedPod) -> String {
         State::NotOptedIn(fix) => format!("not opted in: {fix}"),
         State::Refused(message) => format!("refused: {message}"),
         State::Denied(message) => format!("denied: {message}"),
+        State::LeftAlone if reviewed.containers.is_empty() => {
+            "no container gets the role: the pod has none".to_owned()
+        }
         State::LeftAlone => {
             let apart: Vec<String> = reviewed.containers.iter().filter_map(apart).collect();
             let who =

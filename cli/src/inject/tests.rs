@@ -2,6 +2,7 @@
 
 mod cases;
 mod exits;
+mod lookups;
 
 use clap::Parser as _;
 

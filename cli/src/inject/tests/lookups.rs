@@ -1,0 +1,70 @@
+//! Look-ups that fail between the decision about a pod and the one about its containers.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use podrole_identity::{GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_webhook::LookupError;
+
+use super::*;
+
+/// Answers this many look-ups, and then no more.
+struct Failing {
+    files: InMemory,
+    left: AtomicUsize,
+    then: Result<Option<ServiceAccountAnnotations>, LookupError>,
+}
+
+impl ServiceAccounts for Failing {
+    async fn find(
+        &self,
+        service_account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
+            Ok(_) => self.files.find(service_account, patience).await,
+            Err(_) => self.then.clone(),
+        }
+    }
+
+    async fn guard_rail(&self, name: &str, wait: Duration) -> Result<GuardRail, LookupError> {
+        self.files.guard_rail(name, wait).await
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_later_leaves_the_pod_undecided() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, [SERVICE_ACCOUNT, DEPLOYMENT].join("---\n")).unwrap();
+    let args = Cli::parse_from(["inject", "-f", &file.path().display().to_string()]).args;
+    let manifests = Manifests::read(args.sources.read(&args.filename).unwrap(), "default");
+    let settings = args.settings().unwrap();
+    for (left, then, line) in [
+        (0, Err(LookupError::Failed), "not decided: no credentials added: could not read the Ser"),
+        (1, Err(LookupError::TooSlow), "not decided: the API server took too long"),
+        (1, Ok(None), "not decided: its role changed while it was read; try again"),
+        (2, Ok(None), "injected web-identity, arn:"),
+    ] {
+        let files = from_files(&manifests, &settings);
+        let service_accounts = Failing { files, left: left.into(), then };
+        let webhook = webhook(service_accounts, settings.clone());
+        let printed = output(&args, &manifests, &webhook).await.unwrap();
+        let line = format!("Deployment shop/web: {line}");
+        assert!(printed.stderr[0].starts_with(&line), "{line}: {:?}", printed.stderr);
+        assert_eq!(printed.report.exit_code, u8::from(left < 2), "{line}");
+        assert_eq!(printed.stdout.is_empty(), left < 2, "{line}: {}", printed.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_pod_without_containers_is_not_one_that_annotations_leave_out() {
+    let pod = "kind: Pod\nmetadata: {name: p, namespace: shop}\nspec: {serviceAccountName: app, \
+               containers: []}\n";
+    let printed = printed(&[SERVICE_ACCOUNT, pod], &[]).await;
+    let line = "Pod shop/p: no container gets the role: the pod has none";
+    assert!(printed.stderr[0].starts_with(line), "{:?}", printed.stderr);
+    assert_eq!(printed.report.exit_code, 1);
+}
