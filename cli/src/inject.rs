@@ -10,7 +10,10 @@ mod unreadable;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
-use podrole_identity::{AnnotationPrefix, AnnotationRules, CredentialProvider, GrantRules};
+use podrole_identity::{
+    AnnotationPrefix, AnnotationRules, Audience, CredentialProvider, GrantRules, INJECTION_LABEL,
+    Injection, SessionNameTemplate, pod_opts_out,
+};
 use podrole_webhook::{
     EndpointArgs, InMemory, Metrics, ServiceAccounts, Settings, SettingsError, Webhook, cluster,
 };
@@ -75,6 +78,19 @@ pub(crate) struct InjectArgs {
     #[arg(long, value_name = "REGION")]
     aws_default_region: Option<String>,
 
+    /// Which namespaces the cluster injects, as the chart's injection.default: `labelled`, or `all`
+    /// except those labelled `disabled`
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    injection_default: InjectionDefault,
+
+    /// The audience of tokens of the provider web-identity, as the webhook's flag
+    #[arg(long, default_value = "sts.amazonaws.com", value_name = "AUDIENCE")]
+    token_audience: Audience,
+
+    /// The role session name of the provider web-identity, as the webhook's flag
+    #[arg(long, value_name = "TEMPLATE")]
+    default_session_name: Option<SessionNameTemplate>,
+
     /// Prefix of the EKS-compatible annotations
     #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
     annotation_prefix: AnnotationPrefix,
@@ -82,6 +98,24 @@ pub(crate) struct InjectArgs {
     /// The endpoints that annotations may name, as the webhook's flags
     #[command(flatten)]
     endpoints: EndpointArgs,
+}
+
+/// Which namespaces a cluster injects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum InjectionDefault {
+    #[default]
+    Labelled,
+    All,
+}
+
+impl InjectionDefault {
+    /// What a namespace with this label, or without it, asks for.
+    fn of_namespace(self, label: Option<&str>) -> Option<Injection> {
+        // The value that opts a pod out opts a namespace out, too.
+        let disabled = pod_opts_out(|name| label.filter(|_| name == INJECTION_LABEL));
+        let default = Some(Injection::Enabled).filter(|_| self == Self::All && !disabled);
+        Injection::of_namespace(label).or(default)
+    }
 }
 
 /// The format of a report.
@@ -102,6 +136,8 @@ impl InjectArgs {
             rules: GrantRules { default_provider: self.credentials, ..GrantRules::default() },
             sts_regional_endpoints: self.aws_default_region.is_some(),
             region: self.aws_default_region.clone(),
+            audience: self.token_audience.clone(),
+            session_name: self.default_session_name.clone(),
             permitted_endpoints: self.endpoints.permitted()?,
             ..Settings::default()
         })

@@ -76,7 +76,8 @@ async fn review<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     workload: &Workload,
 ) -> anyhow::Result<ReviewedPod> {
-    let mut reviewed = ReviewedPod::review(webhook, workload, manifests).await?;
+    let mut reviewed =
+        ReviewedPod::review(webhook, workload, manifests, args.injection_default).await?;
     for warning in applied(webhook, &workload.object).await {
         if !reviewed.warnings.contains(&warning) {
             reviewed.warnings.push(warning);

@@ -41,7 +41,7 @@ pub(super) struct WorkloadReport {
     name: String,
     /// `injected`, `complete`, `no_role`, `refused`, ...; `not_seen` for kinds whose pods podrole sees
     /// only when they are created.
-    state: &'static str,
+    pub(super) state: &'static str,
     /// The sentence of the summary line.
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
-use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection, ServiceAccountRef};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection};
 use podrole_webhook::{
     DEFAULT_PATIENCE, LookupError, Outcome, Reason, Reviewed, ServiceAccounts, Webhook,
     mutate::{ContainerReport, ContainerResult},
@@ -10,7 +10,7 @@ use podrole_webhook::{
 };
 use serde_json::{Value, json};
 
-use super::unreadable;
+use super::{InjectionDefault, unreadable};
 use crate::manifests::{ManifestError, Manifests, Object, Workload};
 
 /// Why a pod is not decided whose ServiceAccount was answered in two ways.
@@ -42,6 +42,8 @@ pub(super) enum State {
     NoRole,
     /// A label of the pod opts it out.
     OptedOut,
+    /// A label of this namespace opts it out of a cluster that injects everywhere.
+    Disabled(String),
     /// Annotations leave every container out.
     Excluded,
     /// The namespace has not opted in; the fix is in the text.
@@ -62,9 +64,12 @@ impl State {
     /// Whether a pod that names a role gets nothing.
     pub(super) fn is_error(&self) -> bool {
         match self {
-            Self::Injected | Self::Complete | Self::NoRole | Self::OptedOut | Self::Excluded => {
-                false
-            }
+            Self::Injected
+            | Self::Complete
+            | Self::NoRole
+            | Self::OptedOut
+            | Self::Disabled(_)
+            | Self::Excluded => false,
             Self::NotOptedIn(_)
             | Self::Refused(_)
             | Self::Denied(_)
@@ -80,7 +85,7 @@ impl State {
             Self::Injected => "injected",
             Self::Complete => "complete",
             Self::NoRole => "no_role",
-            Self::OptedOut => "opted_out",
+            Self::OptedOut | Self::Disabled(_) => "opted_out",
             Self::Excluded => "excluded",
             Self::NotOptedIn(_) => "not_opted_in",
             Self::Refused(_) => "refused",
@@ -92,17 +97,32 @@ impl State {
     }
 }
 
+impl InjectionDefault {
+    /// The state of a pod that would get a role in another namespace.
+    fn without_label(self, namespace: &str) -> State {
+        match self {
+            Self::All => State::Disabled(namespace.to_owned()),
+            Self::Labelled => State::NotOptedIn(format!(
+                "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
+                 kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}, or use \
+                 --injection-default=all if the chart's injection.default is all"
+            )),
+        }
+    }
+}
+
 impl ReviewedPod {
     /// Sends a pod to the webhook as an API server would.
     pub(super) async fn review<S: ServiceAccounts>(
         webhook: &Webhook<S>,
         workload: &Workload,
         manifests: &Manifests,
+        default: InjectionDefault,
     ) -> anyhow::Result<Self> {
         let namespace = workload.service_account.namespace();
         let labels = manifests.namespaces.get(namespace);
         let label = labels.and_then(|labels| labels.get(INJECTION_LABEL)).map(String::as_str);
-        let asked_for = Injection::of_namespace(label);
+        let asked_for = default.of_namespace(label);
         // A namespace that is not in the files may have the label in the cluster.
         let injection = asked_for.unwrap_or(Injection::Enabled);
         let body = review("Pod", "", namespace, &workload.pod).to_string();
@@ -149,10 +169,7 @@ impl ReviewedPod {
             reviewed.warnings.clear();
             if reviewed.needs_the_label() {
                 reviewed.containers.clear();
-                reviewed.state = State::NotOptedIn(format!(
-                    "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
-                     kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}"
-                ));
+                reviewed.state = default.without_label(namespace);
             }
             return Ok(reviewed);
         }

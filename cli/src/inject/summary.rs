@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use podrole_identity::INJECTION_LABEL;
 use podrole_webhook::mutate::{ContainerReport, ContainerResult};
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ pub(super) fn sentence(state: &State, reviewed: &ReviewedPod) -> String {
         State::NoRole if reviewed.operations.is_empty() => "no role".to_owned(),
         State::NoRole => "no role; the Secrets of its annotations are added".to_owned(),
         State::OptedOut => "not injected: a label of the pod opts it out".to_owned(),
+        State::Disabled(namespace) => {
+            format!("not injected: Namespace {namespace} has the label {INJECTION_LABEL}=disabled")
+        }
         State::Excluded => "not injected: annotations leave every container out".to_owned(),
         State::NotOptedIn(fix) => format!("not opted in: {fix}"),
         State::Refused(message) => format!("refused: {message}"),

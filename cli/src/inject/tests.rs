@@ -3,6 +3,7 @@
 mod cases;
 mod exits;
 mod lookups;
+mod opt_in;
 
 use clap::Parser as _;
 
@@ -34,6 +35,13 @@ spec:
           env: [{name: AWS_PROFILE, value: x}]
           envFrom: [{secretRef: {name: more}}]
 ";
+
+fn namespace(label: &str, guard: &str) -> String {
+    format!(
+        "kind: Namespace\nmetadata:\n  name: shop\n  labels: {{podrole.io/injection: {label}}}\n  \
+         annotations: {{{guard}}}\n"
+    )
+}
 
 fn crate_root() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))

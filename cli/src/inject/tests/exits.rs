@@ -9,13 +9,6 @@ fn case(name: &str) -> String {
     file.display().to_string()
 }
 
-fn namespace(label: &str, guard: &str) -> String {
-    format!(
-        "kind: Namespace\nmetadata:\n  name: shop\n  labels: {{podrole.io/injection: {label}}}\n  \
-         annotations: {{{guard}}}\n"
-    )
-}
-
 #[tokio::test]
 async fn nothing_is_printed_if_a_pod_that_names_a_role_gets_nothing() {
     for (name, line) in [
@@ -78,106 +71,6 @@ async fn an_explicit_choice_of_nothing_is_no_error_and_keys_everywhere_are_one()
         let printed = printed(&[SERVICE_ACCOUNT, &pod(metadata, env)], &[]).await;
         assert!(printed.stderr[0].contains(line), "{:?}", printed.stderr);
         assert_eq!(printed.report.exit_code, code, "{:?}", printed.stderr);
-    }
-}
-
-/// A Pod with an init container `i` and containers `a` and `b`, each with these variables.
-fn pod(annotations: &str, variables: [&str; 3], restart: &str) -> String {
-    let [i, a, b] = variables;
-    format!(
-        "kind: Pod\nmetadata: {{name: p, namespace: shop, annotations: {{{annotations}}}}}\nspec:\n  \
-         serviceAccountName: app\n  initContainers: [{{name: i, env: [{i}]{restart}}}]\n  \
-         containers: [{{name: a, env: [{a}]}}, {{name: b, env: [{b}]}}]\n"
-    )
-}
-
-const KEY: &str = "{name: AWS_ACCESS_KEY_ID, value: AKIA}";
-const PROFILE: &str = "{name: AWS_PROFILE, value: x}";
-
-#[tokio::test]
-async fn only_containers_that_use_the_role_count() {
-    let skip = "eks.amazonaws.com/skip-containers";
-    let sidecar = ", restartPolicy: Always";
-    for (annotations, variables, restart, code, line) in [
-        ("", ["", KEY, ""], "", 0, "2 of 3 containers (a gets only the token: sets AWS_ACCESS_KEY"),
-        ("", ["", PROFILE, ""], "", 0, "3 of 3 containers (a gets only the token: sets AWS_PROF"),
-        ("", ["", KEY, KEY], "", 1, "only init containers get the role: a gets only the token"),
-        ("", ["", KEY, KEY], sidecar, 0, "1 of 3 containers (a gets only"),
-        (&format!("{skip}: b"), ["", KEY, ""], "", 1, "only init containers get the role: a gets"),
-        (&format!("{skip}: 'a,b'"), ["", "", ""], "", 0, "1 of 3 containers (a left out by an"),
-        (&format!("{skip}: 'a,b'"), [KEY, "", ""], "", 1, "no container gets the role: i gets"),
-    ] {
-        let pod = pod(annotations, variables, restart);
-        let printed = printed(&[SERVICE_ACCOUNT, &pod], &[]).await;
-        assert!(printed.stderr[0].contains(line), "{line}: {:?}", printed.stderr);
-        assert_eq!(printed.report.exit_code, code, "{:?}", printed.stderr);
-    }
-}
-
-#[tokio::test]
-async fn annotations_that_leave_every_container_out_need_no_label() {
-    let list = |key: &str, names: &str| format!("{key}-containers: '{names}'");
-    for (annotations, code, line) in [
-        (
-            list("eks.amazonaws.com/skip", "i,a,b"),
-            0,
-            "Pod shop/p: not injected: annotations leave every container",
-        ),
-        (
-            list("podrole.io/include", "other"),
-            0,
-            "Pod shop/p: not injected: annotations leave every",
-        ),
-        (
-            list("eks.amazonaws.com/skip", "i,a"),
-            1,
-            "Pod shop/p: not opted in: Namespace shop has no label",
-        ),
-    ] {
-        let pod = pod(&annotations, ["", "", ""], "");
-        let printed = printed(&[&namespace("other", ""), SERVICE_ACCOUNT, &pod], &[]).await;
-        assert!(printed.stderr[0].starts_with(line), "{:?}", printed.stderr);
-        assert_eq!((printed.report.exit_code, printed.stdout.is_empty()), (code, code == 1));
-    }
-}
-
-#[tokio::test]
-async fn the_report_does_not_contradict_its_state() {
-    let denied = SERVICE_ACCOUNT.replace("role/app", "role/app:1");
-    let label = namespace("other", "");
-    let plain = pod("", ["", "", ""], "");
-    for (documents, flags, state) in [
-        ([&label, SERVICE_ACCOUNT, &plain], "--credentials=web-identity", "not_opted_in"),
-        ([&label, SERVICE_ACCOUNT, &plain], "--credentials=container", "not_opted_in"),
-        (["", &denied, &plain], "--credentials=web-identity", "denied"),
-        (["", &denied, &plain], "--credentials=container", "denied"),
-    ] {
-        for allow in [None, Some("--allow-missing")] {
-            let flags: Vec<&str> = [flags, "-o", "json"].into_iter().chain(allow).collect();
-            let printed = printed(&documents, &flags).await;
-            let report: Value = serde_json::from_str(&printed.stdout).unwrap();
-            let workload = &report["workloads"][0];
-            assert_eq!(workload["state"], state, "{flags:?} {report:#}");
-            assert_eq!(workload["containers"], serde_json::json!([]), "{flags:?} {state}");
-            let code = i32::from(allow.is_none());
-            assert_eq!((&report["ok"], &report["exitCode"]), (&false.into(), &code.into()));
-        }
-    }
-}
-
-#[tokio::test]
-async fn namespaces_opt_in_require_and_guard() {
-    let guard = "podrole.io/permitted-roles: 'arn:aws:iam::*:role/other'";
-    for (label, guard, word, code) in [
-        ("enabled", "", "web-identity as", 0),
-        ("other", "", "not opted in: Namespace shop has no label", 1),
-        ("enabled", guard, "denied: namespace shop does not permit", 1),
-        ("required", guard, "refused: namespace shop does not permit", 1),
-    ] {
-        let documents = [&namespace(label, guard), SERVICE_ACCOUNT, DEPLOYMENT];
-        let printed = printed(&documents, &["--why"]).await;
-        assert!(printed.stdout.contains(word), "{word}: {}", printed.stdout);
-        assert_eq!(printed.report.exit_code, code, "{word}");
     }
 }
 
