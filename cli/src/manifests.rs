@@ -32,6 +32,9 @@ pub(crate) struct Manifests {
     pub(crate) guard_rails: BTreeMap<String, GuardRail>,
     /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
+    /// The place of the error in each Namespace and ServiceAccount that cannot be read, by kind and
+    /// name as they are shown.
+    unreadable: BTreeMap<String, String>,
     /// Pods and objects that create pods, in the order of the files.
     pub(crate) workloads: Vec<Workload>,
     /// Workloads without a pod spec, such as patches of Kustomize.
@@ -76,6 +79,12 @@ impl Manifests {
         format!("{}:{}", place.file, line.unwrap_or(place.line))
     }
 
+    /// The place of the error, if a Namespace or ServiceAccount of the files cannot be read. `name` is
+    /// its kind and name, as it is shown.
+    pub(crate) fn error_in(&self, name: &str) -> Option<&str> {
+        self.unreadable.get(name).map(String::as_str)
+    }
+
     fn add_document(&mut self, file: &str, document: &yaml::Document, namespace: &str) {
         for yaml::Duplicate { key, lines: (first, last) } in &document.duplicates {
             let error = ContentError::Duplicate { key: key.clone(), first: *first };
@@ -118,6 +127,7 @@ impl Manifests {
         if let Err((pointer, error)) = self.add_object(object.clone()) {
             let line = document.tree.line(&format!("{}{pointer}", object.place.pointer));
             let file = &object.place.file;
+            self.unreadable.insert(object.to_string(), format!("{file}:{line}"));
             self.errors.push(ManifestError::new(file, line, error).of(&object));
         }
     }

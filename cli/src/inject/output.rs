@@ -84,6 +84,11 @@ async fn review<S: ServiceAccounts>(
         }
     }
     let name = &workload.service_account;
+    let error = manifests.error_in(&format!("ServiceAccount {name}"));
+    if let Some(error) = error.filter(|_| args.kubeconfig.is_none()) {
+        let why = format!("ServiceAccount {name} cannot be read; fix {error} first");
+        return Ok(reviewed.undecided(why));
+    }
     let known = args.kubeconfig.is_some() || manifests.service_accounts.contains_key(name);
     // Kubernetes creates the ServiceAccount `default` without a manifest.
     if !known && name.name() != "default" {

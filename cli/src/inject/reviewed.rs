@@ -56,7 +56,7 @@ pub(super) enum State {
     LeftAlone,
     /// The pod cannot be parsed.
     Unreadable(Box<ManifestError>),
-    /// The cluster could not be asked.
+    /// The cluster could not be asked, or what decides cannot be read.
     Undecided(String),
 }
 
@@ -165,6 +165,12 @@ impl ReviewedPod {
         {
             reviewed.state = State::Unreadable(Box::new(error));
         }
+        if let Some(error) = manifests.error_in(&format!("Namespace {namespace}"))
+            && !matches!(reviewed.state, State::NoRole | State::Complete)
+        {
+            let fix = format!("Namespace {namespace} cannot be read; fix {error} first");
+            return Ok(reviewed.undecided(fix));
+        }
         if labels.is_some() && asked_for.is_none() {
             reviewed.warnings.clear();
             if reviewed.needs_the_label() {
@@ -187,6 +193,18 @@ impl ReviewedPod {
             _ => reviewed.containers.clear(),
         }
         Ok(reviewed)
+    }
+
+    /// The same without a decision.
+    pub(super) fn undecided(self, why: String) -> Self {
+        Self {
+            state: State::Undecided(why),
+            containers: Vec::new(),
+            operations: Vec::new(),
+            warnings: Vec::new(),
+            assumed: None,
+            ..self
+        }
     }
 
     /// Whether the pod should get a role that only the namespace's label is missing for.

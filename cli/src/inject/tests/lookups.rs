@@ -1,4 +1,4 @@
-//! Look-ups that fail between the decision about a pod and the one about its containers.
+//! ServiceAccounts and Namespaces that cannot be read, or are there twice.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -67,4 +67,26 @@ async fn a_pod_without_containers_is_not_one_that_annotations_leave_out() {
     let line = "Pod shop/p: no container gets the role: the pod has none";
     assert!(printed.stderr[0].starts_with(line), "{:?}", printed.stderr);
     assert_eq!(printed.report.exit_code, 1);
+}
+
+#[tokio::test]
+async fn pods_are_undecided_if_what_decides_them_cannot_be_read() {
+    let label = namespace("true", "");
+    let annotation = SERVICE_ACCOUNT.replace("arn:aws:iam::111122223333:role/app", "0x10");
+    let plain = "kind: ServiceAccount\nmetadata: {name: app, namespace: shop}\n";
+    for (documents, errors, line) in [
+        ([&label, SERVICE_ACCOUNT], 1, "not decided: Namespace shop cannot be read; fix "),
+        ([&label, plain], 1, "no role"),
+        ([&annotation, ""], 1, "not decided: ServiceAccount shop/app cannot be read; fix "),
+    ] {
+        let printed = printed(&[documents[0], documents[1], DEPLOYMENT], &[]).await;
+        let lines: Vec<&String> = printed.stderr.iter().filter(|it| it.contains("/web:")).collect();
+        assert!(lines[0].contains(line), "{:?}", printed.stderr);
+        assert!(!lines.iter().any(|it| it.contains("in none of")), "{:?}", printed.stderr);
+        let report = &printed.report;
+        assert_eq!((report.exit_code, report.errors.len()), (1, errors), "{:?}", report.errors);
+        // The place is that of the error.
+        let place = report.errors[0].split_once(": ").unwrap().0;
+        assert!(line == "no role" || lines[0].contains(&format!("fix {place} first")), "{lines:?}");
+    }
 }
