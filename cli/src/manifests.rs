@@ -32,6 +32,8 @@ pub(crate) struct Manifests {
     pub(crate) guard_rails: BTreeMap<String, GuardRail>,
     /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
+    /// The place of each Namespace and ServiceAccount, by kind and name as they are shown.
+    places: BTreeMap<String, String>,
     /// The place of the error in each Namespace and ServiceAccount that cannot be read, by kind and
     /// name as they are shown.
     unreadable: BTreeMap<String, String>,
@@ -132,6 +134,16 @@ impl Manifests {
         }
     }
 
+    /// Adds what the webhook checks, with a warning if the files have it already.
+    fn check(&mut self, object: Object) {
+        let Place { file, line, .. } = &object.place;
+        if let Some(before) = self.places.insert(object.to_string(), format!("{file}:{line}")) {
+            let error = ContentError::Repeated { before };
+            self.warnings.push(ManifestError::new(file, *line, error).of(&object));
+        }
+        self.checked.push(object);
+    }
+
     /// Returns the place of an error within the object.
     fn add_object(&mut self, object: Object) -> Result<(), (String, ContentError)> {
         match (object.group.as_str(), object.kind.as_str()) {
@@ -141,13 +153,13 @@ impl Manifests {
                 let labels = object.strings("/metadata/labels")?;
                 self.guard_rails.insert(object.name.clone(), guard_rail);
                 self.namespaces.insert(object.name.clone(), labels);
-                self.checked.push(object);
+                self.check(object);
             }
             ("", "ServiceAccount") => {
                 let service_account = object.service_account(&object.name)?;
                 let annotations = object.strings("/metadata/annotations")?;
                 self.service_accounts.insert(service_account, annotations);
-                self.checked.push(object);
+                self.check(object);
             }
             _ => match object.template() {
                 Some(pointer) => match Workload::read(object, pointer)? {

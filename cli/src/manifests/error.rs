@@ -32,6 +32,8 @@ pub(crate) enum ContentError {
          write it without anchors, aliases and tags"
     )]
     NotWritable,
+    #[error("it is also at {before}; only this one counts")]
+    Repeated { before: String },
     #[error("ServiceAccount {name}: {error}")]
     ServiceAccountName { name: String, error: ServiceAccountError },
     #[error("{field} is not a map")]

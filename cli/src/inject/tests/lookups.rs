@@ -90,3 +90,27 @@ async fn pods_are_undecided_if_what_decides_them_cannot_be_read() {
         assert!(line == "no role" || lines[0].contains(&format!("fix {place} first")), "{lines:?}");
     }
 }
+
+#[tokio::test]
+async fn the_last_of_two_of_one_name_counts_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = SERVICE_ACCOUNT.replace("role/app", "role/other");
+    let second = format!("{}---\n{other}---\n{DEPLOYMENT}", namespace("enabled", ""));
+    let first = format!("{SERVICE_ACCOUNT}---\n{}", namespace("other", ""));
+    for (name, text) in [("a.yaml", first), ("b.yaml", second)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let path = folder.path().display().to_string();
+    let printed = run(&["-f", &path]).await.unwrap();
+    assert_eq!(printed.report.exit_code, 0, "{:?}", printed.stderr);
+    let expected = [
+        format!(
+            "{path}/b.yaml:1: Namespace shop: it is also at {path}/a.yaml:8; only this one counts"
+        ),
+        format!(
+            "{path}/b.yaml:7: ServiceAccount shop/app: it is also at {path}/a.yaml:1; only this one counts"
+        ),
+    ];
+    assert_eq!(printed.report.warnings[..2], expected);
+    assert!(printed.stdout.contains("value: arn:aws:iam::111122223333:role/other\n"));
+}
