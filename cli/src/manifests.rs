@@ -67,6 +67,10 @@ impl Manifests {
                 }
             }
         }
+        // One empty file beside others is none, as for kubectl.
+        let nothing = manifests.documents.is_empty() && manifests.errors.is_empty();
+        let empty = sources.iter().filter(|source| nothing || source.empty.is_some());
+        manifests.errors.extend(empty.map(ManifestError::no_manifests));
         manifests.sources = sources;
         manifests
     }

@@ -40,6 +40,15 @@ fn a_file_without_a_workload_says_what_is_missing() {
 }
 
 #[test]
+fn a_folder_with_only_subfolders_needs_the_flag_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    let path = folder.path().display().to_string();
+    let error = fails(&["-f", &path]).unwrap();
+    assert!(error.contains(&format!("no manifests in {path}; use -R for its subf")), "{error}");
+}
+
+#[test]
 fn the_json_has_the_failure() {
     let (object, success) = json(&["-f", "no-such-file.yaml"]).unwrap();
     assert!(!success && object["ok"] == false, "{object:#}");

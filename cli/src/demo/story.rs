@@ -111,8 +111,11 @@ fn sorted_out<'a>(
 fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
     let failed = |why: &dyn fmt::Display, fix| Failure::new("reading the manifests", why, fix);
     let sources = if args.filename.is_empty() {
-        let example =
-            |(file, text): (&str, &str)| SourceFile { file: file.into(), text: text.into() };
+        let example = |(file, text): (&str, &str)| SourceFile {
+            file: file.into(),
+            text: text.into(),
+            empty: None,
+        };
         EXAMPLES.map(example).into()
     } else {
         let read = args.sources.read(&args.filename);
@@ -123,7 +126,7 @@ fn read(args: &DemoArgs) -> Result<Manifests, Failure> {
         return Ok(manifests);
     }
     let errors: Vec<String> = manifests.errors.iter().map(ToString::to_string).collect();
-    Err(failed(&errors.join("\n  "), "correct the file at this position"))
+    Err(failed(&errors.join("\n  "), "correct the input as named above"))
 }
 
 fn try_next(args: &DemoArgs, report: &Report) {

@@ -5,11 +5,12 @@ use std::fmt;
 use podrole_identity::ServiceAccountError;
 use serde_json::Value;
 
+use super::SourceFile;
 use crate::yaml::SyntaxError;
 
 /// What is wrong in a file: `web.yaml:12: Deployment shop/web: ...`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {}{error}", self.object())]
+#[error("{}{}{error}", self.place(), self.object())]
 pub(crate) struct ManifestError {
     pub(crate) file: String,
     pub(crate) line: usize,
@@ -21,6 +22,9 @@ pub(crate) struct ManifestError {
 /// What is wrong with a document or an object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ContentError {
+    /// Of a file or a folder; the error has no line.
+    #[error("no manifests in {source_name}{hint}")]
+    NoManifests { source_name: String, hint: &'static str },
     #[error("{0}")]
     Syntax(String),
     #[error("it has no `kind`; is it a Kubernetes manifest?")]
@@ -54,6 +58,19 @@ impl ManifestError {
     /// The same of an object, which is shown by kind, namespace and name.
     pub(crate) fn of(self, object: &dyn fmt::Display) -> Self {
         Self { object: Some(object.to_string()), ..self }
+    }
+
+    pub(super) fn no_manifests(source: &SourceFile) -> Self {
+        let hint = source.empty.unwrap_or_default();
+        let error = ContentError::NoManifests { source_name: source.file.clone(), hint };
+        Self::new(&source.file, 0, error)
+    }
+
+    fn place(&self) -> String {
+        match self.error {
+            ContentError::NoManifests { .. } => String::new(),
+            _ => format!("{}:{}: ", self.file, self.line),
+        }
     }
 
     fn object(&self) -> String {

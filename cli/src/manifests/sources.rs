@@ -12,14 +12,19 @@ use clap::Args;
 pub(super) const DEFAULT_NAMESPACE: &str = "default";
 /// Files with one of these endings are read from folders, as by kubectl.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// What to do about a folder without manifests.
+const NAMES: &str = "; of a folder *.yaml, *.yml and *.json are read";
+const SUBFOLDERS: &str = "; use -R for its subfolders";
 /// The name of standard input in messages.
 const STDIN: &str = "<stdin>";
 
 /// The name and text of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SourceFile {
     pub(crate) file: String,
     pub(crate) text: String,
+    /// What is to be done, if this is no file but a folder without one.
+    pub(crate) empty: Option<&'static str>,
 }
 
 /// Which files to read.
@@ -43,7 +48,8 @@ pub(crate) struct SourceError {
 }
 
 impl SourceArgs {
-    /// Reads files, the manifests of folders in the order of their names, and `-`.
+    /// Reads files, the manifests of folders in the order of their names, and `-`. A folder without
+    /// manifests gives an empty source.
     ///
     /// # Errors
     /// If one of them cannot be read.
@@ -66,7 +72,7 @@ impl SourceArgs {
             let mut text = String::new();
             let read = std::io::stdin().read_to_string(&mut text);
             read.map_err(|error| SourceError { file: STDIN.to_owned(), error })?;
-            sources.push(SourceFile { file: STDIN.to_owned(), text });
+            sources.push(SourceFile { file: STDIN.to_owned(), text, empty: None });
             return Ok(());
         }
         if path.is_dir() {
@@ -79,12 +85,20 @@ impl SourceArgs {
                 .collect::<Result<_, _>>()
                 .map_err(failed)?;
             entries.sort();
-            return entries.iter().try_for_each(|entry| self.add(entry, false, sources));
+            let before = sources.len();
+            entries.iter().try_for_each(|entry| self.add(entry, false, sources))?;
+            if named && sources.len() == before {
+                let subfolders = !self.recursive && entries.iter().any(|entry| entry.is_dir());
+                let empty = Some(if subfolders { SUBFOLDERS } else { NAMES });
+                let file = path.display().to_string();
+                sources.push(SourceFile { file, empty, ..SourceFile::default() });
+            }
+            return Ok(());
         }
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if named || ENDINGS.contains(&ending) {
             let text = fs::read_to_string(path).map_err(failed)?;
-            sources.push(SourceFile { file: path.display().to_string(), text });
+            sources.push(SourceFile { file: path.display().to_string(), text, empty: None });
         }
         Ok(())
     }

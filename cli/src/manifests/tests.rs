@@ -3,7 +3,7 @@
 use super::{sources::DEFAULT_NAMESPACE, *};
 
 fn read(text: &str) -> Manifests {
-    let source = SourceFile { file: "a.yaml".into(), text: text.into() };
+    let source = SourceFile { file: "a.yaml".into(), text: text.into(), empty: None };
     Manifests::read(vec![source], DEFAULT_NAMESPACE)
 }
 

@@ -158,3 +158,42 @@ async fn the_report_has_what_the_lines_say() {
     assert_eq!(workload["containers"][1]["result"], "token_only");
     assert!(!workload["warnings"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn input_without_manifests_is_an_error_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["empty", "parent", "parent/sub", "full"] {
+        std::fs::create_dir(path(name)).unwrap();
+    }
+    std::fs::write(path("empty/notes.txt"), DEPLOYMENT).unwrap();
+    std::fs::write(path("parent/sub/a.yaml"), DEPLOYMENT).unwrap();
+    std::fs::write(path("full/a.yaml"), DEPLOYMENT).unwrap();
+    std::fs::write(path("full/comments.yaml"), "# nothing\n---\n").unwrap();
+    std::fs::write(path("none"), "").unwrap();
+    let none = |name: &str, hint: &str| format!("no manifests in {}{hint}", path(name));
+    let names = "; of a folder *.yaml, *.yml and *.json are read";
+    for (names, flags, errors) in [
+        (&["empty"][..], &[][..], vec![none("empty", names)]),
+        (&["empty", "full"], &[], vec![none("empty", names)]),
+        (&["parent"], &[], vec![none("parent", "; use -R for its subfolders")]),
+        (&["parent"], &["-R"], vec![]),
+        (&["empty"], &["-R"], vec![none("empty", names)]),
+        (&["none"], &[], vec![none("none", "")]),
+        (
+            &["none", "full/comments.yaml"],
+            &[],
+            vec![none("none", ""), none("full/comments.yaml", "")],
+        ),
+        (&["full"], &[], vec![]),
+    ] {
+        let files = names.iter().flat_map(|name| ["-f".to_owned(), path(name)]);
+        let args: Vec<String> = files.chain(flags.iter().map(|it| (*it).to_owned())).collect();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let printed = run(&args).await.unwrap();
+        assert_eq!(printed.report.errors, errors, "{args:?}");
+        let code = u8::from(!errors.is_empty());
+        assert_eq!((printed.report.exit_code, printed.stdout.is_empty()), (code, code == 1));
+        assert!(errors.iter().all(|error| printed.stderr.contains(error)), "{:?}", printed.stderr);
+    }
+}
