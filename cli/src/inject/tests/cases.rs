@@ -194,6 +194,23 @@ async fn what_has_no_effect_or_another_one_is_a_warning_with_its_line() {
 }
 
 #[tokio::test]
+async fn anchors_and_binary_texts_are_rewritten_as_what_they_stand_for() {
+    let (file, text) = case("anchor-binary");
+    let printed = run(&["-f", &file]).await.unwrap();
+    assert_eq!(printed.report.exit_code, 0, "{:?}", printed.stderr);
+    let (before, out) = (values(&text), values(&printed.stdout));
+    let env = |index: usize| &out[1]["spec"]["containers"][index]["env"];
+    assert_eq!(env(0)[0], json!({"name": "A", "value": "hello"}));
+    assert_eq!(
+        (env(0).as_array().unwrap().len(), env(1)),
+        (4, &before[1]["spec"]["containers"][1]["env"])
+    );
+    assert_eq!(out[2]["metadata"], before[2]["metadata"]);
+    assert!(printed.stdout.contains("--- # two containers share"), "{}", printed.stdout);
+    assert_eq!(printed.report.warnings.len(), 2, "{:?}", printed.report.warnings);
+}
+
+#[tokio::test]
 async fn a_document_in_the_line_of_its_dashes_is_rewritten_below_them() {
     let pod = "kind: Pod, metadata: {name: p, namespace: shop, annotations: \
                {eks.amazonaws.com/skip-containers: b}}, spec: {serviceAccountName: app, containers: \
