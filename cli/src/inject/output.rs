@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use podrole_webhook::{ServiceAccounts, Webhook};
 
 use super::{
-    Format, InjectArgs, Printed,
+    args::{Format, InjectArgs},
     documents::{Documents, Written},
-    report::WorkloadReport,
+    report::{InjectReport, WorkloadReport},
     reviewed::{ReviewedPod, applied},
     summary::{self, printable},
 };
@@ -18,6 +18,14 @@ use crate::{
 
 /// What is said of a workload without pods, such as a patch of Kustomize.
 const NO_POD_SPEC: &str = "it has no pod spec, so nothing is added";
+
+/// What a run prints.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    pub(super) stdout: String,
+    pub(super) stderr: Vec<String>,
+    pub(super) report: InjectReport,
+}
 
 pub(super) async fn output<S: ServiceAccounts>(
     args: &InjectArgs,

@@ -10,7 +10,7 @@ use podrole_webhook::{
 };
 use serde_json::{Value, json};
 
-use super::{InjectionDefault, unreadable};
+use super::{args::InjectionDefault, unreadable};
 use crate::manifests::{ManifestError, Manifests, Object, Workload};
 
 /// Why a pod is not decided whose ServiceAccount was answered in two ways.

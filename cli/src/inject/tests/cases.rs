@@ -194,7 +194,7 @@ async fn what_has_no_effect_or_another_one_is_a_warning_with_its_line() {
 }
 
 #[tokio::test]
-async fn anchors_and_binary_texts_are_rewritten_as_what_they_stand_for() {
+async fn anchors_and_binary_texts_are_rewritten_as_their_values() {
     let (file, text) = case("anchor-binary");
     let printed = run(&["-f", &file]).await.unwrap();
     assert_eq!(printed.report.exit_code, 0, "{:?}", printed.stderr);

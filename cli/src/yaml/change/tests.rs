@@ -172,7 +172,7 @@ fn of_the_line_that_starts_a_document_only_the_comment_stays() {
 }
 
 #[test]
-fn a_binary_becomes_the_text_that_it_stands_for() {
+fn a_binary_becomes_its_text() {
     let text = "a: &x [!!binary aGVsbG8=]\nc: *x\n";
     let document = documents(text).remove(0).unwrap();
     let mut after = document.value.clone();
