@@ -262,20 +262,37 @@ async fn a_dead_connection_is_noticed_within_20_s() {
 
 /// Two busy names cost 10,000 nodes 10,000 GETs a second once, for as long as they were used.
 #[tokio::test]
-async fn a_busy_pod_costs_the_api_server_six_gets_and_two_watches() {
+async fn a_busy_pod_costs_the_api_server_few_gets_and_two_watches() {
     let slow = SlowStage::start("busy", &[]).await.unwrap();
     slow.stage.service_account("app", "container").await.unwrap();
     let token = slow.token(&slow.pod("app", "app").await.unwrap()).await.unwrap();
-    // Within 20 s the names are watched; five minutes show that it stays so.
-    let seconds = if std::env::var_os("PODROLE_TEST_ALL").is_some() { 300 } else { 20 };
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        assert_eq!(slow.ask(&token).await.unwrap().0, 200, "{}", slow.agent.log());
-        sleep(Duration::from_millis(333)).await;
-    }
+    let ask = async |time: Duration| {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            assert_eq!(slow.ask(&token).await.unwrap().0, 200, "{}", slow.agent.log());
+            sleep(Duration::from_millis(333)).await;
+        }
+    };
     let asked = slow.api.asked();
-    let (gets, watches) = (asked.gets.load(SeqCst), asked.watches.load(SeqCst));
-    assert!(gets <= 6 && watches == 2, "{asked:?} in {seconds} s");
+    let counts = || (asked.gets.load(SeqCst), asked.watches.load(SeqCst));
+    if std::env::var_os("PODROLE_TEST_ALL").is_some() {
+        // For each name three GETs until it is watched, and one in 150 s that shows that the watch reports. The
+        // client renews a watch after 290 s.
+        ask(Duration::from_mins(5)).await;
+        assert!(counts().0 <= 8 && counts().1 <= 4, "{asked:?} in 5 min");
+    } else {
+        // A name that is not watched is read every 4 s. Beside the other tests a watch may begin late.
+        let mut quiet = false;
+        for _ in 0..6 {
+            let before = counts();
+            ask(Duration::from_secs(9)).await;
+            quiet |= counts() == before && before.1 >= 2;
+            if quiet {
+                break;
+            }
+        }
+        assert!(quiet, "{asked:?}: no 9 s without a GET");
+    }
     let (namespace, client) = (slow.stage.namespace.name(), slow.stage.namespace.client());
     let accounts = Api::<ServiceAccount>::namespaced(client, namespace);
     accounts.delete("app", &DeleteParams::default()).await.unwrap();
