@@ -71,7 +71,6 @@ async fn checks(stage: &Stage, report: &Report) {
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
-    report.run("startup-taint", Box::pin(startup_taint::startup_taint(stage))).await;
     report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
     report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {
@@ -81,6 +80,8 @@ async fn checks(stage: &Stage, report: &Report) {
         }
         report.run("rotation", Box::pin(rotation::rewritten(stage))).await;
     }
+    // After `rotation`, whose pods ask all the time: this takes the agent away.
+    report.run("startup-taint", Box::pin(startup_taint::startup_taint(stage))).await;
     report.run("restart", Box::pin(restart::restart(stage))).await;
     report.run("uninstall", Box::pin(install::uninstalled(stage))).await;
     report.run("plain", Box::pin(install::plain(stage))).await;

@@ -6,8 +6,8 @@
 
 mod metrics;
 mod nodes;
+mod objects;
 mod patch;
-mod tainted_node;
 
 use std::{
     pin::pin,
@@ -19,7 +19,6 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
     Api, Client,
     runtime::{
@@ -34,7 +33,7 @@ use tokio::{
 
 pub(super) use metrics::TaintMetrics;
 use nodes::{Nodes, Why};
-use tainted_node::TaintedNode;
+use objects::{AgentPod, TaintedNode};
 
 /// How many taints are removed in a second.
 const PER_SECOND: u64 = 20;
@@ -76,7 +75,7 @@ async fn tenure(client: &Client, agents: &Agents, leads: &AtomicBool, metrics: &
     let pages = watcher::Config::default().page_size(50);
     let of_agents = pages.clone().labels(&agents.selector);
     let all = watcher(Api::<TaintedNode>::all(client.clone()), pages).default_backoff();
-    let pods = Api::<Pod>::namespaced(client.clone(), &agents.namespace);
+    let pods = Api::<AgentPod>::namespaced(client.clone(), &agents.namespace);
     let (mut all, mut pods) = (pin!(all), pin!(watcher(pods, of_agents).default_backoff()));
     let mut nodes = Nodes::default();
     let mut removals = JoinSet::<(String, Why, Result<(), String>)>::new();
@@ -110,7 +109,7 @@ async fn tenure(client: &Client, agents: &Agents, leads: &AtomicBool, metrics: &
                 let now = Instant::now();
                 metrics.observe(&nodes, now);
                 if removals.len() < AT_ONCE && let Some((node, taints, why)) = nodes.next(now) {
-                    let api = Api::<Node>::all(client.clone());
+                    let api = Api::<TaintedNode>::all(client.clone());
                     removals.spawn(async move {
                         let removal = timeout(PATIENCE, patch::remove(&api, &node, &taints)).await;
                         (node, why, removal.unwrap_or_else(|_| Err("no answer in time".to_owned())))

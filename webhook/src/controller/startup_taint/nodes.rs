@@ -6,11 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::Event;
 use tokio::time::Instant;
 
-use super::tainted_node::TaintedNode;
+use super::objects::{AgentPod, TaintedNode};
 
 /// The taint that nodes start with. Its effect is up to who adds it.
 pub(super) const TAINT: &str = "podrole.io/agent-not-ready";
@@ -90,12 +89,12 @@ impl Nodes {
         }
     }
 
-    pub(super) fn pod_event(&mut self, event: &Event<Pod>, now: Instant) {
+    pub(super) fn pod_event(&mut self, event: &Event<AgentPod>, now: Instant) {
         match event {
             Event::Init => self.listed_pods = Some(HashSet::new()),
             Event::InitApply(pod) | Event::Apply(pod) => self.pod(pod, now),
             Event::Delete(pod) => {
-                self.agents.remove(&key(pod));
+                self.agents.remove(&pod.key());
             }
             Event::InitDone => {
                 if let Some(listed) = self.listed_pods.take() {
@@ -126,30 +125,22 @@ impl Nodes {
         self.tainted.insert(name, Tainted { taints, created, since, failures, after });
     }
 
-    fn pod(&mut self, pod: &Pod, now: Instant) {
-        let key = key(pod);
+    fn pod(&mut self, pod: &AgentPod, now: Instant) {
+        let key = pod.key();
         if let Some(listed) = &mut self.listed_pods {
             listed.insert(key.clone());
         }
         // It ends, or is not scheduled yet.
-        if pod.metadata.deletion_timestamp.is_some() || key.0.is_empty() {
+        if pod.is_ending() || key.0.is_empty() {
             self.agents.remove(&key);
             return;
         }
-        let status = pod.status.as_ref();
-        let mut conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
-        let ready = conditions.any(|it| it.type_ == "Ready" && it.status == "True");
-        let mut containers = status.iter().flat_map(|it| it.container_statuses.iter().flatten());
-        let restarts = containers
-            .find(|it| it.state.as_ref().is_some_and(|state| state.running.is_some()))
-            .map(|it| it.restart_count);
         let before = self.agents.get(&key).and_then(|agent| agent.running);
-        let running = restarts.map(|restarts| match before {
+        let running = pod.restarts().map(|restarts| match before {
             Some((counted, since)) if counted == restarts => (restarts, since),
             _ => (restarts, now),
         });
-        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        self.agents.insert(key, Agent { created, ready, running });
+        self.agents.insert(key, Agent { created: pod.created(), ready: pod.is_ready(), running });
     }
 
     /// The next node to free, with the places of its taints. It counts as tried until `removed` or
@@ -198,12 +189,6 @@ impl Nodes {
         let oldest = self.tainted.values().map(|tainted| now.duration_since(tainted.since)).max();
         (self.tainted.len(), oldest.unwrap_or_default())
     }
-}
-
-/// A pod's node, empty before it is scheduled, and its name.
-fn key(pod: &Pod) -> (String, String) {
-    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-    (node.unwrap_or_default(), pod.metadata.name.clone().unwrap_or_default())
 }
 
 #[cfg(test)]

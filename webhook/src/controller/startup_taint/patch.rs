@@ -3,20 +3,23 @@
 use json_patch::{
     Patch as Operations, PatchOperation, RemoveOperation, TestOperation, jsonptr::PointerBuf,
 };
-use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api,
     api::{Patch, PatchParams},
 };
 
-use super::nodes::TAINT;
+use super::{nodes::TAINT, objects::TaintedNode};
 
 /// Removes the taints at these places of the node's list.
 ///
 /// # Errors
 /// If the API server refuses, as it does if the list is another by now. The next event of the node has the
 /// new places.
-pub(super) async fn remove(api: &Api<Node>, node: &str, taints: &[usize]) -> Result<(), String> {
+pub(super) async fn remove(
+    api: &Api<TaintedNode>,
+    node: &str,
+    taints: &[usize],
+) -> Result<(), String> {
     let patch = Patch::<()>::Json(operations(taints));
     match api.patch_metadata(node, &PatchParams::default(), &patch).await {
         Ok(_) => Ok(()),

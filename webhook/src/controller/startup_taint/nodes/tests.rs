@@ -10,7 +10,7 @@ fn node(name: &str, keys: &[&str]) -> TaintedNode {
     serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"taints": taints}})).unwrap()
 }
 
-fn agent(node: &str, ready: &str, state: &Value, restarts: u32) -> Pod {
+fn agent(node: &str, ready: &str, state: &Value, restarts: u32) -> AgentPod {
     let container = json!({"name": "agent", "image": "i", "imageID": "i", "ready": false,
         "restartCount": restarts, "state": state});
     let status = json!({"conditions": [{"type": "Ready", "status": ready}],
