@@ -43,15 +43,19 @@ pub fn near_misses<'a>(
     labels: impl Iterator<Item = (&'a str, &'a str)>,
     prefix: &AnnotationPrefix,
 ) -> Vec<NearMiss> {
+    let suspect = |key: &&str| is_suspect(key, prefix.as_str());
+    let annotations: Vec<&str> = annotations.filter(suspect).take(MOST_KEYS).collect();
+    let labels: Vec<_> = labels.filter(|(key, _)| suspect(key)).take(MOST_KEYS).collect();
+    // Most pods have no such key, and each pod is looked at.
+    if annotations.is_empty() && labels.is_empty() {
+        return Vec::new();
+    }
     let known = Known::new(prefix);
     let miss = |key: &str, advice: String| NearMiss { key: key.to_owned(), advice };
-    let of_annotations = annotations
-        .filter(|key| is_suspect(key, prefix.as_str()))
-        .take(MOST_KEYS)
-        .filter_map(|key| Some(miss(key, annotation(place, key, &known)?)));
+    let of_annotations =
+        annotations.into_iter().filter_map(|key| Some(miss(key, annotation(place, key, &known)?)));
     let of_labels = labels
-        .filter(|(key, _)| is_suspect(key, prefix.as_str()))
-        .take(MOST_KEYS)
+        .into_iter()
         .filter_map(|(key, value)| Some(miss(key, label(place, key, value, &known)?)));
     let mut seen = BTreeSet::new();
     let all: Vec<_> = of_annotations.chain(of_labels).collect();
