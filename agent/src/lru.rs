@@ -24,6 +24,16 @@ pub(crate) trait LruValue {
 
     /// Called when the value leaves the cache. Others may still hold clones of it.
     fn on_evict(&self) {}
+
+    /// Lets the value leave the cache unless it is busy; returns whether it leaves. A value that others may
+    /// make busy meanwhile asks and leaves in one step.
+    fn evict_idle(&self) -> bool {
+        let idle = !self.is_busy();
+        if idle {
+            self.on_evict();
+        }
+        idle
+    }
 }
 
 /// The map.
@@ -142,12 +152,20 @@ impl<K: Clone + Eq + Hash, V: LruValue + Clone> LruCache<K, V> {
             if map.entries.len() <= room(self.max_entries) && map.bytes <= room(self.max_bytes) {
                 return;
             }
-            map.evict(&key);
+            map.evict_idle(&key);
         }
     }
 }
 
 impl<K: Eq + Hash, V: LruValue> WeighedMap<K, V> {
+    fn evict_idle(&mut self, key: &K) {
+        if self.entries.get(key).is_some_and(|entry| entry.value.evict_idle())
+            && let Some(entry) = self.entries.remove(key)
+        {
+            self.bytes -= entry.bytes;
+        }
+    }
+
     fn evict(&mut self, key: &K) {
         if let Some(entry) = self.entries.remove(key) {
             self.bytes -= entry.bytes;

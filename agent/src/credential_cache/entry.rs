@@ -90,6 +90,18 @@ impl LruValue for Arc<Entry> {
         // What left the cache is no longer refreshed, so no snapshot may serve it.
         self.change(State::evict);
     }
+
+    fn evict_idle(&self) -> bool {
+        // Under one lock: a request that holds the entry could begin a fetch in between, and the next request
+        // another one for the same key, in a new entry.
+        self.change(|state| {
+            let idle = !state.is_fetching();
+            if idle {
+                state.evict();
+            }
+            idle
+        })
+    }
 }
 
 impl EntrySnapshot {
