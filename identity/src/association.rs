@@ -5,7 +5,8 @@ use std::collections::{HashMap, hash_map::Entry};
 use serde::Deserialize;
 
 use crate::{
-    ArnError, RoleArn, ServiceAccountError, ServiceAccountRef, SessionName, SessionNameError,
+    ArnError, MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, RoleArn, ServiceAccountError,
+    ServiceAccountRef, SessionName, SessionNameError,
 };
 
 /// The role of one ServiceAccount, with the fields of EKS's API.
@@ -145,7 +146,8 @@ impl RawAssociation {
             let checked = arn.map(|arn| arn.parse::<RoleArn>()).transpose();
             checked.map_err(|error| AssociationError::Role { field, error })
         };
-        if self.duration_seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
+        let allowed = MIN_SESSION_SECONDS..=MAX_SESSION_SECONDS;
+        if self.duration_seconds.is_some_and(|seconds| !allowed.contains(&seconds)) {
             return Err(AssociationError::Duration);
         }
         if let Some(field) = self.role_field().filter(|_| self.role_arn.is_none()) {

@@ -4,7 +4,8 @@ use super::place::Place;
 use crate::{
     AnnotationPrefix, CREDENTIALS_ANNOTATION, DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION,
     INCLUDE_CONTAINERS_ANNOTATION, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
-    REGION_ANNOTATION, SESSION_DURATION_ANNOTATION, SESSION_NAME_ANNOTATION, misspelled::is_near,
+    REGION_ANNOTATION, SESSION_DURATION_ANNOTATION, SESSION_NAME_ANNOTATION,
+    expiration::TOKEN_EXPIRATION, misspelled::is_near,
 };
 
 /// kiam's and kube2iam's annotations, each with ours that does the same. One without `/` has EKS's
@@ -54,7 +55,7 @@ impl<'a> Known<'a> {
         let of_service_account = of_service_account.map(|name| prefix.key(name)).into_iter();
         let of_service_account = of_service_account
             .chain([CREDENTIALS_ANNOTATION, SESSION_DURATION_ANNOTATION].map(str::to_owned));
-        let of_both = ["token-expiration", "skip-containers"].map(|name| prefix.key(name));
+        let of_both = [TOKEN_EXPIRATION, "skip-containers"].map(|name| prefix.key(name));
         let of_both = of_both.into_iter().chain(
             [
                 INCLUDE_CONTAINERS_ANNOTATION,
