@@ -141,17 +141,13 @@ async fn workload<S: ServiceAccounts>(
     warnings.extend(near.iter().map(ToString::to_string));
     let misses = misses(Place::Workload(&service_account), object, settings, &[]);
     // Many charts give the workload the annotations and labels of its pods, or the other way round.
-    warnings.extend(misses.filter(|miss| !near.iter().any(|it| it.to_string() == *miss)));
+    warnings
+        .extend(misses.into_iter().filter(|miss| !near.iter().any(|it| it.to_string() == *miss)));
     warnings
 }
 
 /// The near misses of an object's own metadata, without those that a problem is `known` of.
-fn misses(
-    place: Place<'_>,
-    object: &Value,
-    settings: &Settings,
-    known: &[String],
-) -> impl Iterator<Item = String> + use<> {
+fn misses(place: Place<'_>, object: &Value, settings: &Settings, known: &[String]) -> Vec<String> {
     let annotations = texts(object, "annotations").unwrap_or_default();
     let labels = texts(object, "labels").unwrap_or_default();
     let misses = near_misses(
@@ -161,7 +157,7 @@ fn misses(
         &settings.annotations.prefix,
     );
     let misses = misses.iter().filter(|miss| !known.contains(&miss.key));
-    misses.map(ToString::to_string).collect::<Vec<_>>().into_iter()
+    misses.map(ToString::to_string).collect()
 }
 
 /// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that
