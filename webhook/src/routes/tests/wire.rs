@@ -53,18 +53,25 @@ async fn send(stream: TlsStream<TcpStream>, http2: bool) -> Response<Incoming> {
     }
 }
 
-#[tokio::test]
-async fn both_versions_of_http_work_and_each_review_is_timed() {
+/// Runs the webhook until `shutdown`; returns the authority of its certificate and its port.
+async fn serve(metrics: Metrics, shutdown: CancellationToken) -> (Authority, u16) {
     podrole_runtime::crypto::install();
     let day = Duration::from_secs(86_400);
     let authority = Authority::mint("test CA", now(), day).unwrap();
     let pair = authority.issue(&["127.0.0.1"], now(), day).unwrap();
     let tls = Serving::new(&pair).unwrap().server_config().unwrap();
     let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await.unwrap();
-    let (port, metrics) = (server.address().port(), Metrics::default());
-    let webhook = Webhook::new(InMemory::default(), Settings::default(), metrics.clone());
+    let port = server.address().port();
+    let webhook = Webhook::new(InMemory::default(), Settings::default(), metrics);
     let routes = router(Arc::new(webhook));
-    tokio::spawn(server.with_tls(tls).run(routes, CancellationToken::new()));
+    tokio::spawn(server.with_tls(tls).run(routes, shutdown));
+    (authority, port)
+}
+
+#[tokio::test]
+async fn both_versions_of_http_work_and_each_review_is_timed() {
+    let metrics = Metrics::default();
+    let (authority, port) = serve(metrics.clone(), CancellationToken::new()).await;
     for (alpn, http2) in [("http/1.1", false), ("h2", true)] {
         let stream = connect(&authority, port, alpn).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(alpn.as_bytes()));
@@ -85,16 +92,8 @@ async fn both_versions_of_http_work_and_each_review_is_timed() {
 /// An API server that has made its connection just before an upgrade sends its review on it.
 #[tokio::test]
 async fn a_connection_whose_handshake_was_before_the_shutdown_is_answered() {
-    podrole_runtime::crypto::install();
-    let day = Duration::from_secs(86_400);
-    let authority = Authority::mint("test CA", now(), day).unwrap();
-    let pair = authority.issue(&["127.0.0.1"], now(), day).unwrap();
-    let tls = Serving::new(&pair).unwrap().server_config().unwrap();
-    let server = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), Limits::default()).await.unwrap();
-    let (port, shutdown) = (server.address().port(), CancellationToken::new());
-    let webhook = Webhook::new(InMemory::default(), Settings::default(), Metrics::default());
-    let routes = router(Arc::new(webhook));
-    tokio::spawn(server.with_tls(tls).run(routes, shutdown.clone()));
+    let shutdown = CancellationToken::new();
+    let (authority, port) = serve(Metrics::default(), shutdown.clone()).await;
     let stream = connect(&authority, port, "http/1.1").await;
     // The server's side of the handshake ends after ours.
     tokio::time::sleep(Duration::from_millis(100)).await;
