@@ -140,27 +140,31 @@ impl Outcome {
         }
     }
 
-    /// The same with one more warning, in front of the others. A pod that has everything already
-    /// had it on its first pass.
+    /// The same with one more warning, in front of the others.
     #[must_use]
     pub(crate) fn warn_first(mut self, warning: String) -> Self {
-        match &mut self {
-            Self::Skip { reason: Reason::NothingToAdd, .. } | Self::Refuse { .. } => {}
-            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => {
-                warnings.insert(0, warning);
-            }
+        if let Some(warnings) = self.extensible_warnings() {
+            warnings.insert(0, warning);
         }
         self
     }
 
-    /// The same with more warnings, behind the others; as [`Self::warn_first`].
+    /// The same with more warnings, behind the others.
     #[must_use]
     pub(crate) fn warn_last(mut self, more: Vec<String>) -> Self {
-        match &mut self {
-            Self::Skip { reason: Reason::NothingToAdd, .. } | Self::Refuse { .. } => {}
-            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => warnings.extend(more),
+        if let Some(warnings) = self.extensible_warnings() {
+            warnings.extend(more);
         }
         self
+    }
+
+    /// The warnings, if more can be added. A pod that has everything already had them on its first
+    /// pass; a rejected one has only its message.
+    fn extensible_warnings(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Skip { reason: Reason::NothingToAdd, .. } | Self::Refuse { .. } => None,
+            Self::Patch { warnings, .. } | Self::Skip { warnings, .. } => Some(warnings),
+        }
     }
 
     /// The outcome in a namespace that requires injection: a pod that could not be decided is rejected.
