@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O. Only what is missing is added, so a second pass over the result finds
 //! nothing to do. API servers make that second pass if a later webhook changes the pod.
 
+mod annotations;
 mod beside;
 mod container;
 mod desired;
@@ -15,10 +16,11 @@ mod secrets;
 mod selected;
 
 use json_patch::PatchOperation;
-use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL, PodAnnotations};
+use podrole_identity::{CredentialProvider, EKS_POD_IDENTITY_LABEL};
 use serde_json::json;
 
 use crate::{Outcome, Reason, Settings, binding::Binding, pod::PodView};
+use annotations::annotations_of;
 use container::ContainerPlan;
 use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;
@@ -34,12 +36,7 @@ use selected::selected;
 /// expiry of container tokens.
 #[must_use]
 pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64) -> Outcome {
-    let mut annotations = match pod.annotations() {
-        Some(annotations) => PodAnnotations::read(annotations, &settings.annotations.prefix),
-        None => PodAnnotations::default(),
-    };
-    let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
-    annotations.problems.extend(endpoint);
+    let annotations = annotations_of(pod, settings);
     if let Err(denial) = &binding.grant
         && denial.provider == CredentialProvider::WebIdentity
     {
@@ -105,7 +102,7 @@ impl<'a> PodPlan<'a> {
         };
         plan.desired = desired.filter(|desired| {
             let name = &desired.volume.name;
-            let taken = pod.volume(name).is_some_and(|volume| !desired.is_satisfied_by(volume));
+            let taken = desired.is_volume_taken(pod);
             if taken {
                 // Mounting it would give the containers another token than their variables promise.
                 let warning = format!("volume {name} is not this role's AWS token; rename it");

@@ -77,6 +77,11 @@ impl DesiredIdentity {
         volume.projects_token(&self.audience, &self.volume.file)
     }
 
+    /// Whether the pod has another volume with the name of the token's.
+    pub(super) fn is_volume_taken(&self, pod: &PodView) -> bool {
+        pod.volume(&self.volume.name).is_some_and(|volume| !self.is_satisfied_by(volume))
+    }
+
     /// The variables beside the pair that are missing in a container. If its author chose the
     /// `credentials`, only those for the region: the others are part of how credentials are got.
     pub(super) fn settings_for(&self, container: &Container, credentials: Chosen) -> Group {

@@ -1,8 +1,9 @@
 //! What each container of a pod gets, and why one gets nothing: for people, not for the patch.
 
-use podrole_identity::{CredentialProvider, PodAnnotations};
+use podrole_identity::CredentialProvider;
 
 use super::{
+    annotations::annotations_of,
     container::{ContainerPlan, Obstacle, plan},
     desired::DesiredIdentity,
     selected::selected,
@@ -66,15 +67,11 @@ impl ContainerResult {
 /// Says what [`super::mutate`] gives each container; empty if the pod has no role.
 #[must_use]
 pub fn explain(pod: &PodView, binding: &Binding, settings: &Settings) -> Vec<ContainerReport> {
-    let annotations = pod.annotations();
-    let mut annotations = annotations
-        .map(|annotations| PodAnnotations::read(annotations, &settings.annotations.prefix))
-        .unwrap_or_default();
-    annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
+    let annotations = annotations_of(pod, settings);
     let Some(provider) = binding.provider() else { return Vec::new() };
     let desired = DesiredIdentity::new(pod, &annotations, (binding, provider), settings, 0);
     let volume = &desired.volume.name;
-    let taken = pod.volume(volume).is_some_and(|volume| !desired.is_satisfied_by(volume));
+    let taken = desired.is_volume_taken(pod);
     let chosen: Vec<_> =
         selected(pod, &annotations, binding).map(|(list, index, _)| (list, index)).collect();
     let lists =
