@@ -52,7 +52,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const AHEAD: Duration = Duration::from_secs(3);
 /// Look-ups without a change after this time show whether a watch still reports.
 const QUIET: Duration = Duration::from_secs(150);
-/// How long a watch may take to begin: less than an answer is fresh, or the next request would begin another.
+/// When a name is checked again for being read often, after its look-up began: a watch that begins then saves the
+/// look-up after [`AHEAD`].
+const SOON: Duration = Duration::from_secs(1);
+/// How long a watch may take to begin: with [`SOON`] less than an answer is fresh, or the next request would begin
+/// another.
 const FIRST: Duration = Duration::from_millis(2500);
 /// How long, and up to three times as long, a name is not watched after its watch failed: an agent without the right to
 /// watch, or all agents whose API server restarts, must not begin watches at once.
@@ -207,13 +211,9 @@ where
             if self.attempt(name, entry).await.is_err() {
                 return;
             }
-            let now = self.clock.steady();
-            let hot = entry.lock().is_hot(now);
-            if let Ok(_slot) = self.slots.0.try_acquire()
-                && hot
-            {
-                // Boxed: a name in use has a task of this size, and few are watched.
-                Box::pin(self.watch(name, entry, follower)).await;
+            for pause in [Duration::ZERO, SOON] {
+                sleep(pause.saturating_sub(between(begun, self.clock.steady()))).await;
+                self.watch_if_hot(name, entry, follower).await;
             }
             // A watch that fails at once must not be begun again at once.
             sleep(AHEAD.saturating_sub(between(begun, self.clock.steady()))).await;
@@ -221,6 +221,15 @@ where
             if !state.is_read_since(begun) || !state.begin(follower, now) {
                 return;
             }
+        }
+    }
+
+    /// Watches the name if it is read often and one more may be watched.
+    async fn watch_if_hot(&self, name: &K, entry: &Entry<V>, follower: u64) {
+        let hot = entry.lock().is_hot(self.clock.steady());
+        if hot && let Ok(_slot) = self.slots.0.try_acquire() {
+            // Boxed: a name in use has a task of this size, and few are watched.
+            Box::pin(self.watch(name, entry, follower)).await;
         }
     }
 

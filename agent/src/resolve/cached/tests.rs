@@ -252,6 +252,19 @@ async fn a_hot_name_is_watched_and_a_change_is_seen_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_busy_name_costs_three_look_ups_in_five_minutes() {
+    let live = Live::default();
+    let cached = cached(&live);
+    for _ in 0..300 {
+        for _ in 0..3 {
+            value(&cached).await;
+        }
+        pass(1).await;
+    }
+    assert_eq!((live.looks(), live.watches()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_reports_nothing_is_noticed() {
     let live = Live::default();
     let cached = cached(&live);
