@@ -3,19 +3,17 @@
 mod check;
 mod print;
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-};
+use std::{net::IpAddr, path::PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use clap::{Parser, ValueEnum, builder::BoolishValueParser};
 use podrole_identity::{Audience, ServiceAccountRef, SessionNameTemplate};
+use podrole_node::args::{HOSTS, PORT, read_host};
 use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::LogArgs};
 
 pub use check::ArgsError;
 pub use print::configuration;
 
-use crate::{hold::HOLD_MILLIS, host_dir::USER, peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
+use crate::{hold::HOLD_MILLIS, peer::VerifyPeer, refusal_limit::REJECTED_TOKENS};
 
 /// Limits what libraries log, whatever `--log` says: at lower levels they print requests and answers,
 /// with tokens and keys.
@@ -26,12 +24,8 @@ pub(crate) const QUIET: &str = "aws_smithy_runtime=info,aws_smithy_runtime_api=i
 ///
 /// Flags that EKS's Pod Identity Agent has too keep their names and meanings.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "podrole-agent", version, args_conflicts_with_subcommands = true)]
+#[command(name = "podrole-agent", version)]
 pub struct Args {
-    /// What to do instead of serving
-    #[command(subcommand)]
-    pub command: Option<Command>,
-
     #[allow(missing_docs, reason = "its own field has the help text")]
     #[command(flatten)]
     pub print: PrintConfigArgs,
@@ -45,7 +39,7 @@ pub struct Args {
     pub agent_web_identity: bool,
 
     /// The port that serves credentials
-    #[arg(short, long, default_value_t = 80)]
+    #[arg(short, long, default_value_t = PORT)]
     pub port: u16,
 
     /// The addresses that serve credentials; an IPv6 address that the node does not have is skipped
@@ -54,7 +48,7 @@ pub struct Args {
         long,
         value_delimiter = ',',
         value_parser = read_host,
-        default_values = ["169.254.170.23", "[fd00:ec2::23]"],
+        default_values = HOSTS,
         value_name = "ADDRESS"
     )]
     pub bind_hosts: Vec<IpAddr>,
@@ -148,9 +142,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub handover_token: Option<PathBuf>,
 
-    /// A Unix socket in the agent's pod, which `podrole-agent health` calls
+    /// A Unix socket in the agent's pod, which `podrole-node health` calls
     #[arg(long, value_name = "FILE")]
     pub health_socket: Option<PathBuf>,
+
+    /// Get the listening sockets from the parent process over standard input; `podrole-node run` sets this
+    #[arg(long)]
+    pub supervised: bool,
 
     /// The name of the agent's node
     #[arg(long, env = "NODE_NAME")]
@@ -173,39 +171,6 @@ pub struct Args {
     pub logs: LogArgs,
 }
 
-/// What the program does instead of serving.
-#[derive(Subcommand, Clone, Debug)]
-pub enum Command {
-    /// Check whether the agent in this pod is ready
-    Health {
-        /// The agent's --health-socket
-        #[arg(long, value_name = "FILE")]
-        socket: PathBuf,
-    },
-    /// Add the addresses that serve credentials to the node, and add them again if they disappear
-    Setup {
-        /// The addresses
-        #[arg(
-            short,
-            long,
-            value_delimiter = ',',
-            value_parser = read_host,
-            default_values = ["169.254.170.23", "[fd00:ec2::23]"],
-            value_name = "ADDRESS"
-        )]
-        bind_hosts: Vec<IpAddr>,
-        /// Add them once and exit
-        #[arg(long)]
-        once: bool,
-        /// Create this directory on the node for --handover and --keys-cache, accessible to --owner only
-        #[arg(long, value_name = "FOLDER")]
-        folder: Option<PathBuf>,
-        /// The user that the agent runs as
-        #[arg(long, default_value_t = USER, value_name = "UID")]
-        owner: u32,
-    },
-}
-
 /// Where to read the keys that tokens are signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KeysFrom {
@@ -222,15 +187,6 @@ pub enum PodLiveness {
     On,
     /// Trust the token alone
     Off,
-}
-
-fn read_host(text: &str) -> Result<IpAddr, &'static str> {
-    if text.eq_ignore_ascii_case("localhost") {
-        return Ok(Ipv4Addr::LOCALHOST.into());
-    }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let parsed = bare.unwrap_or(text).parse();
-    parsed.map_err(|_| "it is not an IP address, like 169.254.170.23 or [fd00:ec2::23]")
 }
 
 #[cfg(test)]

@@ -1,7 +1,4 @@
-//! `podrole-agent health`: asks the agent in the same pod whether it is ready.
-//!
-//! During an update the old and the new agent share their TCP addresses, so a probe over TCP could
-//! reach the wrong one. A Unix socket in the pod's own directory cannot.
+//! Answers `podrole-node health` and the watchdog of `podrole-node run`.
 
 use std::{
     io,
@@ -9,14 +6,11 @@ use std::{
     time::Duration,
 };
 
+use podrole_node::health::READY;
 use podrole_runtime::health::Health;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{UnixListener, UnixStream},
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt as _, net::UnixListener, time::timeout};
 
-/// Why the agent's readiness is not known, or that it is not ready.
+/// Why there is no health socket.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HealthSocketError {
@@ -31,20 +25,9 @@ pub enum HealthSocketError {
         /// The cause.
         error: io::Error,
     },
-    /// The agent is not ready; the text says what it waits for.
-    #[error("{0}")]
-    NotReady(String),
-    /// The agent does not answer.
-    #[error("{}: {error}; is the agent running with this --health-socket?", path.display())]
-    NoAnswer {
-        /// The socket.
-        path: PathBuf,
-        /// The cause.
-        error: io::Error,
-    },
 }
 
-const READY: &str = "ready";
+/// For a process that does not read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers at `path` from now on.
@@ -72,43 +55,23 @@ fn answer(pending: &[&str]) -> String {
     }
 }
 
-/// Asks the agent at `path`.
-///
-/// # Errors
-/// If it is not ready, or does not answer.
-pub async fn ask(path: &Path) -> Result<(), HealthSocketError> {
-    let asked = timeout(PATIENCE, read(path)).await;
-    let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    match asked {
-        Ok(answer) if answer == READY => Ok(()),
-        Ok(answer) => Err(HealthSocketError::NotReady(answer)),
-        Err(error) => Err(HealthSocketError::NoAnswer { path: path.to_owned(), error }),
-    }
-}
-
-async fn read(path: &Path) -> io::Result<String> {
-    let stream = UnixStream::connect(path).await?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer).await?;
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
+    use podrole_node::health::check;
+
     use super::*;
 
     #[tokio::test]
     async fn it_answers_ready_or_what_the_agent_waits_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("health");
-        assert!(ask(&path).await.is_err());
         let health = Health::default();
         let gate = health.gate("the keys");
         serve(&path, health).unwrap();
-        let not_ready = ask(&path).await.unwrap_err();
+        let not_ready = check(&path, false).await.unwrap_err();
         assert_eq!(not_ready.to_string(), "waiting for the keys");
         gate.open();
-        assert!(ask(&path).await.is_ok());
+        assert!(check(&path, false).await.is_ok());
         assert!(serve(Path::new("/nonexistent/x"), Health::default()).is_err());
     }
 }

@@ -32,14 +32,11 @@ mod fast_path;
 pub mod handover;
 pub mod health_socket;
 pub mod hold;
-pub mod host_dir;
 pub mod hosts;
 pub mod http;
 pub mod http_client;
 mod jitter;
 pub mod keys;
-#[cfg(target_os = "linux")]
-pub mod link;
 mod log_limit;
 mod lru;
 pub mod metrics;
@@ -69,8 +66,8 @@ mod tests {
 }
 
 pub use agent::Agent;
-pub use args::{Args, ArgsError, Command, configuration};
+pub use args::{Args, ArgsError, configuration};
 pub use config::{AgentConfig, AgentOptions};
 pub use http::router;
 pub use refusal::Refusal;
-pub use run::{run, setup};
+pub use run::run;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use podrole_agent::{
-    Args, Command, configuration, health_socket, host_dir,
+    Args, configuration,
     secret::{WIPING, Wiping},
 };
 use podrole_runtime::{config, logging, memory};
@@ -35,12 +35,5 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<()> {
     logging::init(&args.log_args()).map_err(anyhow::Error::msg)?;
     memory::protect_or_warn();
-    match args.command.clone() {
-        None => podrole_agent::run(args).await,
-        Some(Command::Health { socket }) => Ok(health_socket::ask(&socket).await?),
-        Some(Command::Setup { bind_hosts, once, folder, owner }) => {
-            folder.map_or(Ok(()), |folder| host_dir::prepare(&folder, owner))?;
-            podrole_agent::setup(&bind_hosts, once).await
-        }
-    }
+    podrole_agent::run(args).await
 }

@@ -48,6 +48,7 @@ pub struct Metrics {
     foreign_peers: Counter,
     held_requests: Gauge,
     clock_skew: Gauge,
+    restarts: Counter,
     pods_not_injected: Counter,
     source_errors: Family<SourceLabels, Gauge>,
     cache_entries: Gauge,
@@ -70,6 +71,7 @@ impl Default for Metrics {
             foreign_peers: Counter::default(),
             held_requests: Gauge::default(),
             clock_skew: Gauge::default(),
+            restarts: Counter::default(),
             pods_not_injected: Counter::default(),
             source_errors: Family::default(),
             cache_entries: Gauge::default(),
@@ -100,6 +102,11 @@ impl Metrics {
             "podrole_agent_pods_not_injected",
             "Pods on this node that should have a credential provider and have none",
             &self.pods_not_injected,
+        );
+        add(
+            "podrole_agent_restarts",
+            "Agents that `podrole-node run` started in this pod after one that died or hung",
+            &self.restarts,
         );
         let help = "Requests that wait for another attempt instead of getting 503";
         registry.register("podrole_agent_held_requests", help, self.held_requests.clone());
@@ -146,6 +153,11 @@ impl Metrics {
 
     pub(crate) fn foreign_peer(&self) {
         self.foreign_peers.inc();
+    }
+
+    /// Sets how often the parent process has started an agent again. Called once.
+    pub(crate) fn set_restarts(&self, restarts: u64) {
+        self.restarts.inc_by(restarts);
     }
 
     /// The gauge of held requests, for the part that holds them.

@@ -4,12 +4,7 @@
 mod assemble;
 mod listen;
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use podrole_runtime::{
@@ -30,7 +25,7 @@ use crate::{
     health_socket, http,
     metrics::{Metrics, SessionExpiry},
 };
-use listen::Listening;
+use listen::{Listening, Origin};
 
 /// How long a successor waits to be ready before it accepts requests: its predecessor may be gone.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,10 +51,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let hosts = addresses.iter().map(SocketAddr::ip).collect();
     tokio::spawn(listen::watch(hosts, health.gate("the addresses that SDKs use")));
     let admin_address = SocketAddr::new(args.metrics_address, args.metrics_port);
-    let admin = admin(admin_address, listening.inherited).await?;
+    let alone = listening.origin == Origin::New;
+    let admin = admin(admin_address, alone).await?;
 
     let (agent, holder) =
         assemble::agent(&args, addresses, &health, metrics.clone(), &shutdown).await?;
+    metrics.set_restarts(listening.restarts);
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     registry.register_collector(Box::new(SessionExpiry::of(
@@ -71,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     handover.open();
     let mut running = JoinSet::new();
     running.spawn(serve_admin(admin, admin_address, admin_router, shutdown.clone()));
-    if listening.inherited {
+    if listening.origin == Origin::Predecessor {
         ready(&health, &shutdown).await;
     }
     listening.offer(&args, holder)?;
@@ -80,23 +77,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the addresses on the node until SIGTERM or SIGINT, or assigns them once.
-///
-/// # Errors
-/// If they cannot be assigned.
-pub async fn setup(addresses: &[IpAddr], once: bool) -> anyhow::Result<()> {
-    let shutdown = shutdown::on_signal().context("signals")?;
-    #[cfg(target_os = "linux")]
-    return Ok(crate::link::keep(addresses, once, shutdown).await?);
-    #[cfg(not(target_os = "linux"))]
-    anyhow::bail!("setup is for Linux nodes: {addresses:?} {once} {shutdown:?}")
-}
-
-/// Binds the admin port, or returns `None` while the predecessor still holds it.
-async fn admin(address: SocketAddr, inherited: bool) -> anyhow::Result<Option<Server>> {
+/// Binds the admin port, or returns `None` while a predecessor still holds it: the agent may not be `alone` on the node.
+async fn admin(address: SocketAddr, alone: bool) -> anyhow::Result<Option<Server>> {
     match Server::bind(address, Limits::admin()).await {
         Ok(server) => Ok(Some(server)),
-        Err(error) if inherited && error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) if !alone && error.kind() == io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(anyhow::Error::msg(error.to_string())),
     }
 }

@@ -8,23 +8,30 @@
 //!                         /healthz /readyz /metrics
 //! ```
 //!
-//! Nothing in this crate depends on what a daemon serves.
+//! Nothing in this crate depends on what a daemon serves. Without the feature `server` it has neither HTTP nor TLS.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
 pub mod admin;
+#[cfg(feature = "server")]
 pub mod association_list;
+#[cfg(feature = "server")]
 pub mod build;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "server")]
 pub mod crypto;
+#[cfg(feature = "server")]
 pub mod followed_file;
 pub mod grant_args;
 pub mod health;
 pub mod host_name;
 pub mod latest;
+pub mod listen;
 pub mod local_address;
 pub mod logging;
 pub mod memory;
 pub mod open_files;
+#[cfg(feature = "server")]
 pub mod serve;
 pub mod shutdown;

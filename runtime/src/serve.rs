@@ -23,7 +23,7 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -38,39 +38,12 @@ pub use limits::Limits;
 use peer_key::{PeerKey, PeerKeys};
 use seating::{Seat, Seating, Welcome};
 
+use crate::listen::{BindError, listen};
+
 /// How long a new connection waits before it looks for a place again.
 const WAIT: Duration = Duration::from_millis(10);
-/// How many connections the kernel holds before they are accepted. It lowers this to its own limit.
-const BACKLOG: u32 = 4096;
 /// The time between two warnings of the same kind. An attack causes thousands of events.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
-
-/// An address could not be bound. The text says how to fix it.
-#[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address}: {source}{}", hint(.source))]
-pub struct BindError {
-    address: SocketAddr,
-    source: io::Error,
-}
-
-impl BindError {
-    /// The kind of the underlying error.
-    #[must_use]
-    pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
-    }
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; choose another port, or stop the process that uses this one",
-        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has this address",
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need root or the capability NET_BIND_SERVICE"
-        }
-        _ => "",
-    }
-}
 
 /// A bound listener that is not serving yet.
 pub struct Server {
@@ -86,8 +59,8 @@ impl Server {
     /// # Errors
     /// If the address is in use, not local, or not permitted.
     pub async fn bind(address: SocketAddr, limits: Limits) -> Result<Self, BindError> {
-        let failed = |source| BindError { address, source };
-        let listener = listen(address).map_err(failed)?;
+        let failed = |source| BindError::new(address, source);
+        let listener = TcpListener::from_std(listen(address).map_err(failed)?).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, tls: None, limits })
     }
@@ -170,15 +143,6 @@ impl Server {
             );
         }
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A successor can bind the port while connections of its predecessor are ending.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// Accepts connections and finds a place for each.

@@ -8,6 +8,7 @@ mod replaced;
 mod said;
 mod slow;
 mod start;
+mod supervised;
 
 use std::path::Path;
 

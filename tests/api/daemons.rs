@@ -40,6 +40,11 @@ impl Daemon {
         self.admin
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Whether it has ended of itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.process.has_ended()
@@ -193,8 +198,33 @@ pub(crate) async fn start_agent(
     flags: &[&str],
     variables: &[(&str, &str)],
 ) -> anyhow::Result<Daemon> {
+    let command = Command::new(project::binary("podrole-agent")?);
+    launch_agent(command, kubeconfig, sandbox, node, flags, variables).await
+}
+
+/// The same under its parent process.
+pub(crate) async fn supervised_agent(
+    kubeconfig: &Path,
+    sandbox: &Daemon,
+    node: &str,
+) -> anyhow::Result<Daemon> {
+    let health_socket = format!("--health-socket={}", folder()?.join("health.sock").display());
+    let mut command = Command::new(project::binary("podrole-node")?);
+    command.args(["run", "--bind-hosts=127.0.0.1", "--port=0", &health_socket, "--"]);
+    command.arg(project::binary("podrole-agent")?);
+    launch_agent(command, kubeconfig, sandbox, node, &[&health_socket], &[]).await
+}
+
+/// `command` is the agent's, or ends with it.
+async fn launch_agent(
+    mut command: Command,
+    kubeconfig: &Path,
+    sandbox: &Daemon,
+    node: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Daemon> {
     let folder = folder()?;
-    let mut command = Command::new(project::binary("podrole-agent")?);
     command.args(flags).envs(variables.iter().copied());
     command.args(["--bind-hosts=127.0.0.1", "--port=0"]);
     command.args(["--metrics-address=127.0.0.1", "--metrics-port=0"]);

@@ -52,7 +52,11 @@ fn programs(rendered: &str) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
         for container in containers.into_iter().flatten() {
             let words = |field: &str| container[field].as_array().into_iter().flatten();
             let words = words("command").chain(words("args")).filter_map(Value::as_str);
-            let words: Vec<String> = words.map(str::to_owned).collect();
+            let mut words: Vec<String> = words.map(str::to_owned).collect();
+            // The agent's own command follows that of its parent process.
+            if let Some(end) = words.iter().position(|word| word == "--") {
+                words.drain(..=end);
+            }
             let Some(program) = words.first().and_then(|word| word.rsplit('/').next()) else {
                 continue;
             };

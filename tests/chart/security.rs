@@ -99,7 +99,7 @@ fn an_agent_is_what_the_node_needs() -> anyhow::Result<()> {
     let security = &agent["securityContext"];
     ensure!(security["capabilities"] == json!({"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}));
     ensure!(
-        security["runAsUser"] == podrole_agent::host_dir::USER && security["runAsNonRoot"] == true
+        security["runAsUser"] == podrole_node::host_dir::USER && security["runAsNonRoot"] == true
     );
     ensure!(security["readOnlyRootFilesystem"] == true);
     ensure!(pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault");

@@ -48,6 +48,7 @@ fn programs() -> anyhow::Result<Vec<Program>> {
         command.find_subcommand(name).cloned().with_context(|| format!("no subcommand {name}"))
     };
     let agent = podrole_agent::Args::command();
+    let node = podrole_node::Args::command();
     let webhook = podrole_webhook::command();
     let sandbox = podrole_sandbox::SandboxArgs::augment_args(Command::new("podrole-sandbox"));
     let program = |name, command, file, word| Program { name, command, file, word };
@@ -61,9 +62,10 @@ fn programs() -> anyhow::Result<Vec<Program>> {
             "templates/controller/deployment.yaml",
             "",
         ),
-        program("podrole-agent", agent.clone(), daemonset, ""),
-        program("podrole-agent setup", sub(agent.clone(), "setup")?, daemonset, "setup"),
-        program("podrole-agent health", sub(agent, "health")?, daemonset, "health, "),
+        program("podrole-agent", agent, daemonset, ""),
+        program("podrole-node run", sub(node.clone(), "run")?, daemonset, ""),
+        program("podrole-node setup", sub(node.clone(), "setup")?, daemonset, "setup"),
+        program("podrole-node health", sub(node, "health")?, daemonset, "health, "),
         program("podrole-sandbox", sandbox, "templates/sandbox/sandbox.yaml", ""),
     ])
 }
@@ -139,7 +141,11 @@ fn section(program: &Program) -> Section {
 
 fn row(argument: &Arg) -> Row {
     let long = argument.get_long().unwrap_or_else(|| argument.get_id().as_str());
-    let mut name = format!("`--{long}`");
+    let key = match argument.get_value_names() {
+        Some([name]) if argument.is_positional() => name.to_string(),
+        _ => format!("--{long}"),
+    };
+    let mut name = format!("`{key}`");
     if let Some(short) = argument.get_short() {
         name += &format!(", `-{short}`");
     }
@@ -155,7 +161,7 @@ fn row(argument: &Arg) -> Row {
         meaning(argument, &help),
         variable.unwrap_or_default(),
     ];
-    Row { key: format!("--{long}"), cells, unwritten: UNWRITTEN }
+    Row { key, cells, unwritten: UNWRITTEN }
 }
 
 fn default(argument: &Arg) -> String {
@@ -191,7 +197,11 @@ fn meaning(argument: &Arg, help: &str) -> String {
 
 /// The cell says whether the chart sets the flag, and names values that exist.
 fn check_chart(argument: &Arg, cell: &str, chart: &str, values: &Value) -> anyhow::Result<()> {
-    let flag = format!("--{}", argument.get_long().unwrap_or_default());
+    let flag = match argument.get_long() {
+        Some(long) => format!("--{long}"),
+        // What follows `--`.
+        None => return Ok(()),
+    };
     let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
     let in_arguments = chart.match_indices(&flag).any(|(at, _)| ends(&chart[at + flag.len()..]));
     let variable = argument.get_env().map(|name| format!("name: {},", name.to_string_lossy()));

@@ -27,9 +27,14 @@ pub(crate) struct Locked {
 
 /// What is built for this platform, tests apart.
 pub(crate) fn built() -> anyhow::Result<Vec<Package>> {
+    built_for("--workspace")
+}
+
+/// The same for one package: `--package=NAME`.
+pub(crate) fn built_for(which: &str) -> anyhow::Result<Vec<Package>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
-        .args(["tree", "--locked", "--workspace", "--edges", "normal,build"])
+        .args(["tree", "--locked", which, "--edges", "normal,build"])
         .args(["--prefix", "depth", "--format", "|{p}|{l}|"])
         .current_dir(project::root())
         .output()

@@ -15,9 +15,10 @@ const COLUMNS: &[&str] = &["level", "event", "fields", "note"];
 /// The levels that are on without `--log`, the most urgent first.
 const LEVELS: [&str; 3] = ["error", "warn", "info"];
 /// Whose events a heading has, by crate.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("podrole-webhook", "webhook"),
     ("podrole-agent", "agent"),
+    ("podrole-node", "node"),
     ("podrole-sandbox", "sandbox"),
     (
         "Certificates and registration (podrole-webhook and its controller, podrole-sandbox)",

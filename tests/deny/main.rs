@@ -43,6 +43,18 @@ fn nothing_banned_is_built() {
     none(&rules().unwrap().bans(&graph::built().unwrap()));
 }
 
+/// It holds the capabilities that the agent, which parses what every pod sends, must not have.
+#[test]
+fn the_program_with_rights_on_the_node_is_small() {
+    let packages = graph::built_for("--package=podrole-node").unwrap();
+    let banned = ["rustls", "hyper", "http", "axum", "kube", "aws-lc-rs", "jsonwebtoken"];
+    let found = packages
+        .iter()
+        .filter(|it| banned.contains(&it.name.as_str()) || it.name.starts_with("aws-"));
+    none(&found.map(|it| it.path.join(" > ")).collect::<Vec<_>>());
+    assert!((40..150).contains(&packages.len()), "{}", packages.len());
+}
+
 #[test]
 fn every_source_is_allowed() {
     let lock = fs::read_to_string(project::root().join("Cargo.lock")).unwrap();

@@ -8,19 +8,19 @@ mod reproducible;
 
 use std::{fs, process::Command};
 
-use podrole_agent::host_dir::USER;
+use podrole_node::host_dir::USER;
 use podrole_tests::project;
 
 use crate::archive::Member;
 
-const BINARIES: [&str; 3] = ["podrole-agent", "podrole-sandbox", "podrole-webhook"];
+const BINARIES: [&str; 4] = ["podrole-agent", "podrole-node", "podrole-sandbox", "podrole-webhook"];
 /// `cap_net_bind_service=ep`: revision 2, effective; bit 10 permitted, nothing inheritable.
 const NET_BIND_SERVICE: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// Bytes of all its files: as a registry hands them out, and unpacked on a node.
 const MOST: [usize; 2] = [25_000_000, 50_000_000];
 
 #[test]
-fn three_binaries_and_what_they_read_are_all_that_is_in_it() {
+fn four_binaries_and_what_they_read_are_all_that_is_in_it() {
     let image = archive::built().unwrap();
     let listed: Vec<_> = image.files.iter().map(|file| (file.path.as_str(), file.mode)).collect();
     // No shell, no library, no package manager; nothing that a user other than root may change.
@@ -37,6 +37,7 @@ fn three_binaries_and_what_they_read_are_all_that_is_in_it() {
             ("etc/ssl/certs", 0o755),
             ("etc/ssl/certs/ca-certificates.crt", 0o644),
             ("podrole-agent", 0o755),
+            ("podrole-node", 0o755),
             ("podrole-sandbox", 0o755),
             ("podrole-webhook", 0o755),
             ("tmp", 0o1777),
@@ -46,9 +47,9 @@ fn three_binaries_and_what_they_read_are_all_that_is_in_it() {
 }
 
 #[test]
-fn only_the_agent_may_bind_a_low_port() {
+fn only_the_agents_parent_process_may_bind_a_low_port() {
     for file in &archive::built().unwrap().files {
-        let expected: &[u8] = if file.path == "podrole-agent" { &NET_BIND_SERVICE } else { &[] };
+        let expected: &[u8] = if file.path == "podrole-node" { &NET_BIND_SERVICE } else { &[] };
         assert_eq!(file.capability, expected, "{}", file.path);
     }
 }

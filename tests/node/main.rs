@@ -8,6 +8,7 @@
 //! `./test node` brings the node up and runs this; words choose checks: `./test node -- sdks rotation`.
 #![forbid(unsafe_code)]
 
+mod bad_days;
 mod engine;
 mod install;
 mod load;
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 18 } else { 17 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 19 } else { 18 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -71,6 +72,7 @@ async fn checks(stage: &Stage, report: &Report) {
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
+    report.run("bad-days-agent", Box::pin(bad_days::agent::agent(stage))).await;
     report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
     report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {

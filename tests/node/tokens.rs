@@ -80,7 +80,7 @@ pub(crate) async fn foreign_node(stage: &Stage) -> Seen {
     Ok(format!("403: {}", body["message"]))
 }
 
-async fn bound_token(stage: &Stage, pod: &Pod) -> anyhow::Result<String> {
+pub(crate) async fn bound_token(stage: &Stage, pod: &Pod) -> anyhow::Result<String> {
     let namespace = pod.namespace().context("a pod of no namespace")?;
     let request: TokenRequest = serde_json::from_value(json!({"spec": {
         "audiences": ["sts.amazonaws.com"],
@@ -92,6 +92,6 @@ async fn bound_token(stage: &Stage, pod: &Pod) -> anyhow::Result<String> {
     Ok(minted.status.context("no token came back")?.token)
 }
 
-async fn ask(token: &str) -> anyhow::Result<(u16, Value)> {
+pub(crate) async fn ask(token: &str) -> anyhow::Result<(u16, Value)> {
     http::credentials(ADDRESS.parse()?, token).await
 }

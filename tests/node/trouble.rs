@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
-use podrole_agent::host_dir::USER;
+use podrole_node::host_dir::USER;
 use podrole_tests::project;
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ async fn strangers(stage: &Stage) -> anyhow::Result<Vec<String>> {
             {"name": "token", "mountPath": "/token"},
             {"name": "run", "mountPath": "/token-run"},
         ]);
-        let health = ["/podrole-agent", "health", "--socket=/token-run/health"];
+        let health = ["/podrole-node", "health", "--socket=/token-run/health"];
         container["readinessProbe"] = json!({"exec": {"command": health}, "periodSeconds": 1});
         let mut manifest = pod(name, service_account, &[container]);
         manifest["spec"]["hostNetwork"] = true.into();

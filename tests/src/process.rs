@@ -8,6 +8,8 @@ use std::{
 };
 
 use anyhow::Context as _;
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 /// The file that keeps the folder of a guarded process when that has ended.
 const KEEP: &str = "keep";
@@ -68,9 +70,7 @@ impl Process {
     /// The most memory that it has used so far, in bytes; `None` where the system does not say.
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
-        let children = format!("/proc/{0}/task/{0}/children", self.guardian.id());
-        let children = std::fs::read_to_string(children).ok()?;
-        let peaks = children.split_whitespace().filter_map(|pid| {
+        let peaks = children(self.guardian.id()).ok()?.into_iter().filter_map(|pid| {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
             let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
             peak.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
@@ -84,16 +84,20 @@ impl Process {
     /// # Errors
     /// If it is not found, or the signal cannot be sent.
     pub fn terminate(&self) -> anyhow::Result<()> {
-        let children = format!("/proc/{0}/task/{0}/children", self.guardian.id());
-        let children = std::fs::read_to_string(children)?;
+        signal(self.pid()?, Signal::TERM)
+    }
+
+    /// Its number.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn pid(&self) -> anyhow::Result<u32> {
         // The guardian's other child is a shell.
-        let program = children.split_whitespace().find(|pid| {
+        let program = children(self.guardian.id())?.into_iter().find(|pid| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
             name.is_ok_and(|name| name.trim() != "sh")
         });
-        let pid = program.context("the process has ended")?.parse()?;
-        let pid = rustix::process::Pid::from_raw(pid).context("no process")?;
-        Ok(rustix::process::kill_process(pid, rustix::process::Signal::TERM)?)
+        program.context("the process has ended")
     }
 
     /// What it has said so far.
@@ -110,6 +114,24 @@ impl Drop for Process {
         drop(self.alive.take());
         let _ = self.guardian.wait();
     }
+}
+
+/// The processes that a process has started from its main thread.
+///
+/// # Errors
+/// If it has ended.
+pub fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    children.split_whitespace().map(|pid| Ok(pid.parse()?)).collect()
+}
+
+/// Sends a signal to a process.
+///
+/// # Errors
+/// If it has ended.
+pub fn signal(pid: u32, signal: Signal) -> anyhow::Result<()> {
+    let pid = Pid::from_raw(pid.try_into()?).context("no process")?;
+    Ok(kill_process(pid, signal)?)
 }
 
 /// Keeps a folder of guarded processes beyond their end, so that a person can look for the error.

@@ -1,12 +1,9 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::PermissionsExt as _,
-            net::{UnixListener, UnixStream},
-        },
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
     sync::{
@@ -167,16 +164,6 @@ async fn the_sockets_are_the_same_and_only_the_owner_may_connect() {
     let taken = node.take("second").await;
     let taken: Vec<_> = taken.iter().map(|one| one.local_addr().unwrap()).collect();
     assert_eq!(taken, addresses);
-}
-
-#[tokio::test]
-async fn only_listening_sockets_are_inherited() {
-    let connected = {
-        let listener = listening();
-        std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap()
-    };
-    assert!(wire::listener(OwnedFd::from(connected)).is_none());
-    assert!(wire::listener(OwnedFd::from(std::fs::File::open("/dev/null").unwrap())).is_none());
 }
 
 /// Opens a connection each millisecond while three successors take over one after the other.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use podrole_node::parent::Parent;
 use podrole_runtime::{
     health::Gate,
     local_address::is_local,
@@ -32,8 +33,20 @@ const BETWEEN_ERRORS: Duration = Duration::from_secs(60);
 /// The listening servers.
 pub(super) struct Listening {
     pub(super) servers: Vec<Server>,
-    /// Whether a predecessor accepts connections from the same sockets.
-    pub(super) inherited: bool,
+    pub(super) origin: Origin,
+    /// How often the parent process has started an agent again.
+    pub(super) restarts: u64,
+}
+
+/// Where the sockets are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// No other agent had bound the addresses.
+    New,
+    /// From an agent that ended, by the parent process. A predecessor of that one may still run.
+    Kept,
+    /// From an agent that accepts connections from the same sockets.
+    Predecessor,
 }
 
 /// Inherits or binds the addresses. This comes first, so that a busy port is reported before
@@ -43,32 +56,67 @@ pub(super) async fn bind(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Listening>> {
     let limits = limits(args.connections_per_peer);
-    let mut theirs = tokio::select! {
-        theirs = predecessors(args) => theirs,
-        () = shutdown.cancelled() => return Ok(None),
+    let parent = args.supervised.then(Parent::on_stdin).transpose()?;
+    let kept = parent.as_ref().map(Parent::take).transpose()?;
+    let restarts = kept.as_ref().map_or(0, |kept| kept.restarts);
+    let kept = kept.map(|kept| kept.sockets).unwrap_or_default();
+    let (mut theirs, origin) = if kept.is_empty() {
+        let theirs = tokio::select! {
+            theirs = predecessors(args) => theirs,
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        (theirs, Origin::Predecessor)
+    } else {
+        (kept, Origin::Kept)
     };
-    let mut listening = Listening { servers: Vec::new(), inherited: false };
+    let (mut servers, mut missing) = (Vec::new(), Vec::new());
     for host in &args.bind_hosts {
         let address = SocketAddr::new(*host, args.port);
-        if let Some(server) = take(&mut theirs, address, limits) {
-            listening.inherited = true;
-            listening.servers.push(server);
-            continue;
-        }
-        match Server::bind(address, limits).await {
-            Ok(server) => listening.servers.push(server),
-            Err(error) if host.is_ipv6() => {
-                tracing::warn!(%error, "could not bind an IPv6 address; serving the others");
-            }
-            // Its text includes the cause, which a chain would repeat.
-            Err(error) => return Err(anyhow::Error::msg(error.to_string())),
+        match take(&mut theirs, address, limits) {
+            Some(server) => servers.push(server),
+            None => missing.push(address),
         }
     }
+    let origin = if servers.is_empty() { Origin::New } else { origin };
+    if let (Origin::Predecessor, Some(parent)) = (origin, &parent) {
+        let copies: Result<Vec<_>, _> = servers.iter().map(Server::share).collect();
+        parent.keep(&copies?)?;
+    }
+    servers.extend(bind_new(parent.as_ref(), &missing, limits).await?);
     anyhow::ensure!(
-        !listening.servers.is_empty(),
+        !servers.is_empty(),
         "could not bind any address; set --bind-hosts to an address of this machine"
     );
-    Ok(Some(listening))
+    Ok(Some(Listening { servers, origin, restarts }))
+}
+
+/// Binds addresses that have no socket yet, or has the parent process do it, which has the right to use their port.
+async fn bind_new(
+    parent: Option<&Parent>,
+    addresses: &[SocketAddr],
+    limits: Limits,
+) -> anyhow::Result<Vec<Server>> {
+    let (mut servers, mut failed) = (Vec::new(), Vec::new());
+    if let Some(parent) = parent {
+        let bound = parent.bind(addresses)?;
+        for socket in bound.sockets {
+            servers.push(Server::take_over(socket, limits)?);
+        }
+        failed = bound.failed;
+    } else {
+        for &address in addresses {
+            match Server::bind(address, limits).await {
+                Ok(server) => servers.push(server),
+                Err(error) => failed.push((address, error)),
+            }
+        }
+    }
+    for (address, error) in failed {
+        // Its text includes the cause, which a chain would repeat.
+        anyhow::ensure!(address.is_ipv6(), "{error}");
+        tracing::warn!(%error, "could not bind an IPv6 address; serving the others");
+    }
+    Ok(servers)
 }
 
 /// The sockets of the running agent; empty if there is none. An agent that keeps them is asked again until it has ended.
@@ -184,7 +232,7 @@ mod tests {
         assert!(!asked.is_finished());
         drop(other);
         let listening = asked.await.unwrap().unwrap();
-        assert!(!listening.inherited && listening.servers.len() == 1);
+        assert_eq!((listening.origin, listening.servers.len()), (Origin::New, 1));
 
         let _other = {
             std::fs::remove_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! `podrole-agent setup`: assigns the addresses that SDKs use to the node, over netlink.
+//! `podrole-node setup`: assigns the addresses that SDKs use to the node, over netlink.
 //!
 //! They are put on a dummy link if the kernel has such links, otherwise on `lo`. An address that is
 //! removed is put back. When setup ends the addresses stay, because pods use them while an agent is
@@ -51,7 +51,7 @@ enum LinkAction {
 /// Why an address cannot be assigned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum LinkError {
+pub(crate) enum LinkError {
     /// There is no netlink socket.
     #[error("could not open a netlink socket: {0}")]
     Netlink(std::io::Error),
@@ -92,7 +92,7 @@ pub enum LinkError {
 ///
 /// # Errors
 /// If an IPv4 address cannot be assigned at first. Later failures, and IPv6 addresses, are logged.
-pub async fn keep(
+pub(crate) async fn keep(
     addresses: &[IpAddr],
     once: bool,
     shutdown: CancellationToken,

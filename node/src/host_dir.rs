@@ -1,4 +1,4 @@
-//! `podrole-agent setup --folder`: the host directory that one agent leaves to the next.
+//! `podrole-node setup --folder`: the host directory that one agent leaves to the next.
 //!
 //! The kubelet creates it for root. It is given to the agent alone: a process that can write to it
 //! could replace the handover socket, and receive the sockets that pods' tokens are sent to.

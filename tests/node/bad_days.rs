@@ -1,0 +1,3 @@
+//! What goes wrong on a node by itself, and that all comes back by itself.
+
+pub(crate) mod agent;
