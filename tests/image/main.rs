@@ -103,7 +103,7 @@ fn the_dockerfile_makes_the_same() {
     for line in [
         &format!("/rust:{rust}-bookworm@sha256:"),
         "manifests/image/rootfs /rootfs",
-        "setcap cap_net_bind_service=ep /rootfs/podrole-agent",
+        "setcap cap_net_bind_service=ep /rootfs/podrole-node",
         "FROM scratch\nCOPY --from=build /rootfs /\n",
         &format!("USER {USER}:{USER}\n"),
     ] {

@@ -52,11 +52,16 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const AHEAD: Duration = Duration::from_secs(3);
 /// Look-ups without a change after this time show whether a watch still reports.
 const QUIET: Duration = Duration::from_secs(150);
-/// When a name is checked again for being read often, after its look-up began: a watch that begins then saves the
-/// look-up after [`AHEAD`].
-const SOON: Duration = Duration::from_secs(1);
-/// How long a watch may take to begin: with [`SOON`] less than an answer is fresh, or the next request would begin
-/// another.
+/// When a name is checked for being read often, after its look-up began: a watch that begins then saves the look-up
+/// after [`AHEAD`].
+const CHECKS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_millis(1000),
+    Duration::from_millis(1400),
+];
+/// How long a watch may take to begin: with the last of [`CHECKS`] less than an answer is fresh, or the next request
+/// would begin another.
 const FIRST: Duration = Duration::from_millis(2500);
 /// How long, and up to three times as long, a name is not watched after its watch failed: an agent without the right to
 /// watch, or all agents whose API server restarts, must not begin watches at once.
@@ -211,8 +216,8 @@ where
             if self.attempt(name, entry).await.is_err() {
                 return;
             }
-            for pause in [Duration::ZERO, SOON] {
-                sleep(pause.saturating_sub(between(begun, self.clock.steady()))).await;
+            for check in CHECKS {
+                sleep(check.saturating_sub(between(begun, self.clock.steady()))).await;
                 self.watch_if_hot(name, entry, follower).await;
             }
             // A watch that fails at once must not be begun again at once.
