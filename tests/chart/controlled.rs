@@ -103,7 +103,7 @@ async fn upgraded(client: &Client, kubeconfig: &std::path::Path) -> anyhow::Resu
     forced(&set, kubeconfig)?;
     sleep(Duration::from_secs(3)).await;
     let after = configurations.get("podrole").await?.webhooks.unwrap_or_default();
-    ensure!(after.len() == 2 && before.len() == 2, "{after:?}");
+    ensure!(after.len() == 3 && before.len() == 3, "{after:?}");
     for (before, after) in before.iter().zip(&after) {
         ensure!(before.client_config == after.client_config, "{}: {after:?}", before.name);
         let bundle = after.client_config.ca_bundle.as_ref().map_or(0, |it| it.0.len());

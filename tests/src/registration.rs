@@ -55,7 +55,7 @@ fn path(written: &WebhookClientConfig) -> Option<String> {
 
 fn of_name(webhook: &str) -> &'static str {
     match webhook {
-        "required.podrole.io" => "/mutate/required",
+        "required.podrole.io" | "debug.podrole.io" => "/mutate/required",
         "warnings.podrole.io" => "/validate",
         _ => "/mutate",
     }

@@ -71,11 +71,11 @@ async fn a_bundle_of_another_writer_stays_if_podrole_has_none() {
     let _controller = stage.controller_of_files("one");
     let there = async || Ok(stage.configurations().get_opt(&stage.name()).await?.is_some());
     wait::until("the configuration", PATIENCE, there).await.unwrap();
-    assert_eq!(stage.bundles().await.unwrap(), ["", ""]);
+    assert_eq!(stage.bundles().await.unwrap(), ["", "", ""]);
     let ca = Authority::mint("another CA", now(), Duration::from_secs(3600)).unwrap();
     let bundle = ByteString(ca.certificate_pem().as_bytes().to_vec());
     let path = |index: usize| format!("/webhooks/{index}/clientConfig/caBundle");
-    let bundles = [0, 1].map(|it| json!({"op": "add", "path": path(it), "value": bundle}));
+    let bundles = [0, 1, 2].map(|it| json!({"op": "add", "path": path(it), "value": bundle}));
     let patch = Patch::Json::<()>(serde_json::from_value(json!(bundles)).unwrap());
     stage.configurations().patch(&stage.name(), &PatchParams::default(), &patch).await.unwrap();
 
@@ -91,7 +91,7 @@ async fn a_bundle_of_another_writer_stays_if_podrole_has_none() {
         Ok(webhooks.iter().flatten().all(|it| it.timeout_seconds == Some(7)))
     };
     wait::until("the new timeout", PATIENCE, upgraded).await.unwrap();
-    assert_eq!(stage.bundles().await.unwrap(), [ca.certificate_pem(), ca.certificate_pem()]);
+    assert_eq!(stage.bundles().await.unwrap(), [ca.certificate_pem(); 3]);
     let secrets = stage.secrets().list(&ListParams::default()).await.unwrap();
     assert!(secrets.items.is_empty(), "a CA that no webhook needs");
 }

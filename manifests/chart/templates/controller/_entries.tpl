@@ -28,21 +28,37 @@ annotations:
 - {key: kubernetes.io/metadata.name, operator: NotIn, values: {{ include "podrole.ownNamespaces" . }}}
 {{- end }}
 
-{{/* The fields that both entries for pods share. */}}
+{{/*
+Containers that `kubectl debug` adds. They get what the pod's other containers have, and are never rejected: in a `required` namespace they
+have an entry of their own, because a failure of the entry for pods rejects.
+*/}}
+{{- define "podrole.debugRule" -}}
+- apiGroups: [""]
+  apiVersions: [v1]
+  resources: [pods/ephemeralcontainers]
+  operations: [UPDATE]
+  scope: Namespaced
+{{- end }}
+
+{{- define "podrole.podsRule" -}}
+- {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE], scope: Namespaced}
+{{- end }}
+
+{{/* The namespaces whose pods must not start without us. */}}
+{{- define "podrole.requiredNamespaces" -}}
+- {key: podrole.io/injection, operator: In, values: [required]}
+- key: kubernetes.io/metadata.name
+  operator: NotIn
+  values: {{ concat (list "kube-system") (include "podrole.ownNamespaces" . | fromJsonArray) | toJson }}
+{{- end }}
+
+{{/* The fields that all entries for pods share. */}}
 {{- define "podrole.pods" -}}
 matchConditions:
   - name: no-mirror-pods
     expression: >-
       !(has(object.metadata.annotations) &&
       'kubernetes.io/config.mirror' in object.metadata.annotations)
-rules:
-  - {apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE], scope: Namespaced}
-  # Containers that `kubectl debug` adds. They get what the pod's other containers have, and are never rejected.
-  - apiGroups: [""]
-    apiVersions: [v1]
-    resources: [pods/ephemeralcontainers]
-    operations: [UPDATE]
-    scope: Namespaced
 admissionReviewVersions: [v1]
 reinvocationPolicy: IfNeeded
 sideEffects: None

@@ -1,6 +1,6 @@
 {{/*
-Two entries, because a review does not contain the labels of its namespace, so the path must say which one applies:
-`enabled`, where a failure admits the pod, and `required`, where it rejects the pod.
+Entries of their own for each kind of namespace, because a review does not contain the labels of its namespace, so the path must say which one
+applies: `enabled`, where a failure admits the pod, and `required`, where it rejects the pod but not the containers of `kubectl debug`.
 */}}
 {{- define "podrole.mutatingConfiguration" -}}
 apiVersion: admissionregistration.k8s.io/v1
@@ -22,6 +22,9 @@ webhooks:
       matchExpressions:
         - {key: podrole.io/injection, operator: NotIn, values: [disabled]}
         - {key: eks.amazonaws.com/skip-pod-identity-webhook, operator: DoesNotExist}
+    rules:
+      {{- include "podrole.podsRule" . | nindent 6 }}
+      {{- include "podrole.debugRule" . | nindent 6 }}
     {{- include "podrole.pods" . | nindent 4 }}
   - name: required.podrole.io
     clientConfig:
@@ -29,10 +32,19 @@ webhooks:
     failurePolicy: Fail
     namespaceSelector:
       matchExpressions:
-        - {key: podrole.io/injection, operator: In, values: [required]}
-        - key: kubernetes.io/metadata.name
-          operator: NotIn
-          values: {{ concat (list "kube-system") (include "podrole.ownNamespaces" . | fromJsonArray) | toJson }}
+        {{- include "podrole.requiredNamespaces" . | nindent 8 }}
+    rules:
+      {{- include "podrole.podsRule" . | nindent 6 }}
+    {{- include "podrole.pods" . | nindent 4 }}
+  - name: debug.podrole.io
+    clientConfig:
+      {{- include "podrole.client" (list . "/mutate/required") | nindent 6 }}
+    failurePolicy: Ignore
+    namespaceSelector:
+      matchExpressions:
+        {{- include "podrole.requiredNamespaces" . | nindent 8 }}
+    rules:
+      {{- include "podrole.debugRule" . | nindent 6 }}
     {{- include "podrole.pods" . | nindent 4 }}
 {{- end }}
 
