@@ -210,19 +210,27 @@ async fn install_yaml_is_taken_whole() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Server-side apply, without keeping it.
-async fn dry_run(client: &Client, object: &Value) -> anyhow::Result<()> {
-    let object: kube::api::DynamicObject = serde_json::from_value(object.clone())?;
+/// Where an object is read and written.
+pub(crate) async fn api_of(
+    client: &Client,
+    object: &kube::api::DynamicObject,
+) -> anyhow::Result<Api<kube::api::DynamicObject>> {
     let types = object.types.clone().context("an object without a kind")?;
     let kind = kube::core::GroupVersionKind::try_from(&types)?;
     let (resource, capabilities) = kube::discovery::pinned_kind(client, &kind).await?;
-    let api: Api<kube::api::DynamicObject> = match capabilities.scope {
+    Ok(match capabilities.scope {
         kube::discovery::Scope::Cluster => Api::all_with(client.clone(), &resource),
         kube::discovery::Scope::Namespaced => {
             let namespace = object.metadata.namespace.as_deref().context("no namespace")?;
             Api::namespaced_with(client.clone(), namespace, &resource)
         }
-    };
+    })
+}
+
+/// Server-side apply, without keeping it.
+async fn dry_run(client: &Client, object: &Value) -> anyhow::Result<()> {
+    let object: kube::api::DynamicObject = serde_json::from_value(object.clone())?;
+    let api = api_of(client, &object).await?;
     let name = object.metadata.name.clone().unwrap_or_default();
     let params = PatchParams {
         dry_run: true,
@@ -230,7 +238,7 @@ async fn dry_run(client: &Client, object: &Value) -> anyhow::Result<()> {
         ..PatchParams::apply("test").force()
     };
     let applied = api.patch(&name, &params, &Patch::Apply(&object)).await;
-    applied.with_context(|| format!("{} {name}", kind.kind))?;
+    applied.with_context(|| format!("{:?} {name}", object.types))?;
     Ok(())
 }
 

@@ -21,4 +21,6 @@ mod refusals;
 mod rights;
 mod rules;
 mod security;
+mod server_side;
+mod shape;
 mod values;

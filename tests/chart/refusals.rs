@@ -64,8 +64,27 @@ const REFUSED: &[(&str, &[&str])] = &[
         "injection.endpointURLs[0]=http://good.svc.example/*",
         &["http://good.svc.example/* would get tokens in clear text", "use https"],
     ),
-    ("webhook.metricsPort=8443", &["are the same", "change one of them"]),
-    ("webhook.hostNetwork=true,webhook.port=10250", &["uses this port on nodes", "set another"]),
+    (
+        "associations[0].namespace=a,associations[0].serviceAccount=b,associations[1].namespace=a,associations[1].serviceAccount=b",
+        &["associations has two entries for the ServiceAccount a/b", "remove one"],
+    ),
+    (
+        r"labels.app\.kubernetes\.io/name=x",
+        &["labels: app.kubernetes.io/name selects podrole's own pods", "remove it"],
+    ),
+    (
+        r"webhook.podLabels.app\.kubernetes\.io/instance=x",
+        &["webhook.podLabels: app.kubernetes.io/instance selects", "remove it"],
+    ),
+    (
+        r"monitoring.labels.app\.kubernetes\.io/component=x",
+        &["monitoring.labels: app.kubernetes.io/component selects", "remove it"],
+    ),
+    (
+        "webhook.extraEnv[0].name=A,webhook.extraEnv[0].value=1,webhook.extraEnv[1].name=A",
+        &["webhook.extraEnv has two entries for A", "remove one"],
+    ),
+    ("agent.extraEnv[0].name=NODE_NAME", &["agent.extraEnv", "the chart sets NODE_NAME", "remove"]),
 ];
 
 #[test]

@@ -87,6 +87,7 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
 {{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself uses this port on nodes: set another webhook.port" (int $values.webhook.port)) }}
 {{- end }}
+{{- include "podrole.checkNames" . }}
 {{- $others := dict }}
 {{- range (default list (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items) }}
 {{- $hooks := list }}
@@ -104,5 +105,33 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- end }}
 {{- if and $values.agent.enabled .Release.IsInstall (lookup "apps/v1" "DaemonSet" "kube-system" "eks-pod-identity-agent") }}
 {{- fail "\n\nEKS's Pod Identity Agent runs on the nodes and uses the address 169.254.170.23: remove the add-on eks-pod-identity-agent, or keep it and set agent.enabled=false" }}
+{{- end }}
+{{- end }}
+
+{{/* Names that the user gives, beside those that the chart gives: labels of pods and objects, and variables of containers. */}}
+{{- define "podrole.checkNames" -}}
+{{- $values := .Values -}}
+{{- $selector := include "podrole.selector" (list . "any") | fromYaml }}
+{{- $labels := dict "labels" $values.labels "monitoring.labels" $values.monitoring.labels }}
+{{- range list "webhook" "controller" "agent" }}{{ $_ := set $labels (printf "%s.podLabels" .) (get $values .).podLabels }}{{ end }}
+{{- range $name, $given := $labels }}
+{{- range $key, $_ := $given }}
+{{- if hasKey $selector $key }}
+{{- fail (printf "\n\n%s: %s selects podrole's own pods, and never changes: remove it" $name $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range list "webhook" "controller" "agent" "local" }}
+{{- $seen := dict }}
+{{- $part := . }}
+{{- range (get $values .).extraEnv }}
+{{- if and (eq $part "agent") (eq .name "NODE_NAME") }}
+{{- fail "\n\nagent.extraEnv: the chart sets NODE_NAME to the pod's node: remove it" }}
+{{- end }}
+{{- if hasKey $seen .name }}
+{{- fail (printf "\n\n%s.extraEnv has two entries for %s, and only one can count: remove one" $part .name) }}
+{{- end }}
+{{- $_ := set $seen .name true }}
+{{- end }}
 {{- end }}
 {{- end }}

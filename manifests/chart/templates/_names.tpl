@@ -3,14 +3,26 @@
 {{- if contains "podrole" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-podrole" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
-{{/* "podrole.labels" (list . "webhook"): the labels of an object of one component. */}}
+{{/*
+"podrole.labels" (list . "webhook" MAP...): the labels of an object of one component: our own, those of the value `labels`, and those of each map.
+A later one replaces an earlier one, so that no key is there twice; "podrole.check" rejects those that would replace the selector.
+*/}}
 {{- define "podrole.labels" -}}
 {{- $root := index . 0 -}}
-helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-{{ include "podrole.selector" . }}
-{{- with $root.Values.labels }}
+{{- $labels := dict }}
+{{- range prepend (slice . 2) $root.Values.labels }}
+{{- range $key, $value := . }}{{ if not (kindIs "invalid" $value) }}{{ $_ := set $labels $key $value }}{{ end }}{{ end }}
+{{- end }}
+{{- $own := dict "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) }}
+{{- $_ := set $own "app.kubernetes.io/version" (quote $root.Chart.AppVersion) }}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- range list "helm.sh/chart" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" }}
+{{- if not (hasKey $labels .) }}
+{{- printf "%s: %s\n" . (get $own .) }}
+{{- end }}
+{{- end }}
+{{- include "podrole.selector" . }}
+{{- with $labels }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}

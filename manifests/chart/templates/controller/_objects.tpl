@@ -119,6 +119,6 @@ spec:
   selector:
     {{- include "podrole.selector" (list . "webhook") | nindent 4 }}
   ports:
-    - {name: reviews, port: 443, targetPort: reviews}
-    - {name: metrics, port: {{ .Values.webhook.metricsPort }}, targetPort: metrics}
+    - {name: reviews, port: 443, targetPort: reviews, protocol: TCP}
+    - {name: metrics, port: {{ .Values.webhook.metricsPort }}, targetPort: metrics, protocol: TCP}
 {{- end }}
