@@ -40,6 +40,8 @@ fn fargate_has_no_agent_whatever_the_affinity_is() -> anyhow::Result<()> {
         let terms = terms(&[&format!("{null}=null")])?;
         ensure!(terms == json!([{"matchExpressions": [fargate]}]), "{null}: {terms}");
     }
-    ensure!(terms(&["agent.excludedNodes=null"])?.is_null(), "there is something to exclude");
+    ensure!(terms(&["agent.excludedNodes=null"])? == default, "null is not the default");
+    let none = terms(&["agent.excludedNodes.eks\\.amazonaws\\.com/compute-type=null"])?;
+    ensure!(none.is_null(), "there is something to exclude: {none}");
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{helm, objects};
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// Makes the pod of a rendered workload in a namespace of this level.
-async fn admitted(level: &str, workload: &Value) -> anyhow::Result<Result<(), String>> {
+pub(crate) async fn admitted(level: &str, workload: &Value) -> anyhow::Result<Result<(), String>> {
     let cluster = Cluster::shared().await?;
     let namespace = cluster.namespace("level", &[(ENFORCE, level)]).await?;
     accounts(&namespace, workload).await?;

@@ -90,16 +90,6 @@ fn visit(value: &Value, see: &mut impl FnMut(&serde_json::Map<String, Value>)) {
     }
 }
 
-/// `helm upgrade --reuse-values` renders with the values of the release, so that those that came later are null.
-#[test]
-fn values_that_a_previous_chart_did_not_have_may_be_null() -> anyhow::Result<()> {
-    let newer = ["agent.startupTaint", "agent.excludedNodes", "injection.sessionName"];
-    for value in newer.into_iter().chain(["webhook.tolerations", "controller.tolerations"]) {
-        helm::template(&[&format!("{value}=null")]).map_err(|error| error.context(value))?;
-    }
-    Ok(())
-}
-
 #[test]
 fn a_session_name_has_known_placeholders_only() -> anyhow::Result<()> {
     let set = |name: &str| helm::template(&[&format!("injection.sessionName={name}")]);

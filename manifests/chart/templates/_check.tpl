@@ -81,12 +81,7 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if eq .Release.Namespace "kube-system" }}
 {{- fail "\n\nthe release namespace is kube-system: pods in podrole's own namespaces get no roles, so CSI drivers and load balancer controllers would get none: install into a namespace of its own (--namespace podrole --create-namespace)" }}
 {{- end }}
-{{- if eq (int $values.webhook.port) (int $values.webhook.metricsPort) }}
-{{- fail "\n\nwebhook.port and webhook.metricsPort are the same: change one of them" }}
-{{- end }}
-{{- if and $values.webhook.hostNetwork (has (int $values.webhook.port) (list 10250 10255 10256 6443 2379 2380)) }}
-{{- fail (printf "\n\nwebhook.hostNetwork with webhook.port %d: Kubernetes itself uses this port on nodes: set another webhook.port" (int $values.webhook.port)) }}
-{{- end }}
+{{- include "podrole.checkPorts" . }}
 {{- include "podrole.checkNames" . }}
 {{- $others := dict }}
 {{- range (default list (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items) }}

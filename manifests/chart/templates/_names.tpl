@@ -75,7 +75,13 @@ http://{{ include "podrole.name" . }}-sandbox.{{ .Release.Namespace }}.svc:4566
 
 {{/* The association list in EKS's format. */}}
 {{- define "podrole.associations" -}}
-{{ dict "identities" .Values.associations | toPrettyJson }}
+{{- $identities := list }}
+{{- range .Values.associations }}
+{{- $identity := dict }}
+{{- range $key, $value := . }}{{ if not (kindIs "invalid" $value) }}{{ $_ := set $identity $key $value }}{{ end }}{{ end }}
+{{- $identities = append $identities $identity }}
+{{- end }}
+{{- dict "identities" $identities | toPrettyJson }}
 {{- end }}
 
 {{/* The namespaces that the webhook must never handle, because its own start must not depend on a webhook. */}}

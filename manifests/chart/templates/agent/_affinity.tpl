@@ -1,6 +1,6 @@
 {{/*
-The values' affinity without the excluded nodes. A node is fit if it fits one of the terms, so each gets the exclusion. A value
-may be null: `helm upgrade --reuse-values` has no value that the previous chart did not have.
+The values' affinity without the excluded nodes. A node is fit if it fits one of the terms, so each gets the exclusion. A part of
+the affinity may be null.
 */}}
 {{- define "podrole.agentAffinity" -}}
 {{- $affinity := deepCopy (default dict .Values.agent.affinity) }}
