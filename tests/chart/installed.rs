@@ -242,7 +242,7 @@ async fn dry_run(client: &Client, object: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn configurations(client: &Client) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn configurations(client: &Client) -> anyhow::Result<Vec<String>> {
     let all = ListParams::default();
     let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone()).list(&all).await?;
     let validating = Api::<ValidatingWebhookConfiguration>::all(client.clone()).list(&all).await?;

@@ -8,6 +8,7 @@
 //! `PODROLE_BLESS=1` writes golden files and install.yaml anew: read the difference before it is kept.
 
 mod affinity;
+mod again;
 mod configurations;
 mod controlled;
 mod golden;
