@@ -3,6 +3,9 @@
 
 use std::{fmt, net::Ipv4Addr, net::Ipv6Addr, str::FromStr};
 
+/// The DNS domain of most clusters.
+pub const DEFAULT_CLUSTER_DOMAIN: &str = "cluster.local";
+
 /// An endpoint's URL, in the few forms that every client reads alike: a scheme, a host, a port and a
 /// plain path. Clients disagree about users, escapes, `\` and `..`, so a URL with them could pass
 /// as one host and be called as another.
@@ -77,18 +80,45 @@ impl EndpointUrl {
         &self.text
     }
 
+    /// The host as an exception from a proxy: an IPv6 address has no brackets, because clients do not
+    /// match it with them.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match &self.host {
+            Host::Name(name) => name.clone(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        }
+    }
+
+    /// Whether the host is one that only the cluster's DNS can resolve: a Service's name.
+    #[must_use]
+    pub fn is_service(&self, cluster_domain: &str) -> bool {
+        match &self.host {
+            Host::Name(name) => is_service(name, cluster_domain) || is_short(name),
+            Host::Ipv4(_) | Host::Ipv6(_) => false,
+        }
+    }
+
+    /// Whether a proxy is of no use for the endpoint: it is in the cluster, on the machine, or an
+    /// emulator without TLS. A proxy outside the cluster cannot resolve a Service's name.
+    #[must_use]
+    pub fn is_local(&self, cluster_domain: &str) -> bool {
+        !self.https || self.is_loopback() || self.is_service(cluster_domain)
+    }
+
     /// Whether a token that is sent there stays secret: by TLS, on the machine, or in the cluster.
     fn is_private(&self, cluster_domain: &str) -> bool {
-        self.https
-            || match &self.host {
-                Host::Ipv4(address) => address.is_loopback(),
-                Host::Ipv6(address) => address.is_loopback(),
-                Host::Name(name) => {
-                    let domain = cluster_domain.trim_matches('.').to_ascii_lowercase();
-                    let services = [".svc", ".svc.cluster.local", &format!(".svc.{domain}")];
-                    name == "localhost" || services.iter().any(|end| name.ends_with(end))
-                }
-            }
+        let is_named = |name: &str| is_service(name, cluster_domain);
+        self.https || self.is_loopback() || matches!(&self.host, Host::Name(name) if is_named(name))
+    }
+
+    fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+            Host::Name(name) => name == "localhost",
+        }
     }
 }
 
@@ -112,6 +142,19 @@ impl FromStr for EndpointUrl {
         let port = port.unwrap_or(if https { 443 } else { 80 });
         Ok(Self { text: text.to_owned(), https, host, port, path: path.to_owned() })
     }
+}
+
+/// Whether a host's name is that of a Service. Only such a name is safe for a token: a short one is
+/// resolved in the domains of the node too.
+fn is_service(name: &str, cluster_domain: &str) -> bool {
+    let domain = cluster_domain.trim_matches('.').to_ascii_lowercase();
+    let services = [".svc", ".svc.cluster.local", &format!(".svc.{domain}")];
+    services.iter().any(|end| name.ends_with(end))
+}
+
+/// A name that needs a search domain: a Service of the pod's namespace.
+fn is_short(name: &str) -> bool {
+    !name.contains('.') && name != "localhost"
 }
 
 /// The host and the port of `host`, `host:port`, `[address]` or `[address]:port`.

@@ -61,7 +61,8 @@ pub use cluster_id::{ClusterId, ClusterIdError};
 pub use compose::{AnnotationRules, RoleComposer};
 pub use container_list::ContainerList;
 pub use endpoint_url::{
-    EndpointPattern, EndpointPatternError, EndpointUrl, EndpointUrlError, PermittedEndpoints,
+    DEFAULT_CLUSTER_DOMAIN, EndpointPattern, EndpointPatternError, EndpointUrl, EndpointUrlError,
+    PermittedEndpoints,
 };
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,

@@ -209,6 +209,7 @@ impl Args {
             region,
             endpoint_url: self.endpoint_url.clone(),
             session_name: self.default_session_name.clone(),
+            cluster_domain: self.endpoints.cluster_domain.clone(),
             permitted_endpoints: self.permitted_endpoints()?,
             web_identity_volume: TokenVolume {
                 mount_path: self.token_mount_path.clone(),

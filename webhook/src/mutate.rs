@@ -82,6 +82,8 @@ struct PodPlan<'a> {
     skip_reason: Reason,
     /// Whether a container has its identity, added now or before.
     served: bool,
+    /// Whether a container gets the endpoint now.
+    gets_endpoint: bool,
     /// Whether a container mounts the token's volume under the volume's own name.
     mounted: bool,
 }
@@ -98,6 +100,7 @@ impl<'a> PodPlan<'a> {
             others: None,
             shared_warnings: Vec::new(),
             served: false,
+            gets_endpoint: false,
             mounted: false,
         };
         plan.desired = desired.filter(|desired| {
@@ -127,6 +130,7 @@ impl<'a> PodPlan<'a> {
                 ContainerPlan::Complete(missing) => {
                     self.served = true;
                     self.mounted |= missing.needs_volume;
+                    self.gets_endpoint |= missing.gets_endpoint;
                     missing.add_to(&mut patch, desired);
                     self.warnings.extend(missing.warning);
                     self.share(missing.shared_warnings, &patch.container().name);
@@ -169,7 +173,10 @@ impl<'a> PodPlan<'a> {
         let shared = self.shared_warnings.iter();
         warnings.extend(shared.map(|(text, names)| container::in_containers(text, names)));
         if !operations.is_empty() {
-            warnings.extend(self.desired.and_then(|desired| desired.warning));
+            if let Some(desired) = self.desired {
+                warnings.extend(desired.unresolvable.filter(|_| self.gets_endpoint));
+                warnings.extend(desired.warning);
+            }
             warnings.extend(problems);
             return Outcome::Patch { operations, warnings };
         }

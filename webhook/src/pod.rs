@@ -47,6 +47,8 @@ pub(crate) struct PodSpec {
     pub(crate) volumes: Vec<Volume>,
     #[serde(default, deserialize_with = "nullable")]
     node_selector: BTreeMap<String, String>,
+    host_network: Option<bool>,
+    dns_policy: Option<String>,
     os: Option<Os>,
 }
 
@@ -194,6 +196,18 @@ impl PodView {
         selects("kubernetes.io/os")
             || selects("beta.kubernetes.io/os")
             || self.spec.os.as_ref().is_some_and(|os| os.name == "windows")
+    }
+
+    /// The field to set so that the pod can resolve the names of Services. `None` if it can. With the
+    /// policy `None` its author names the servers.
+    pub(crate) fn dns_policy_for_services(&self) -> Option<&'static str> {
+        let on_host = self.spec.host_network == Some(true);
+        match self.spec.dns_policy.as_deref() {
+            Some("ClusterFirstWithHostNet" | "None") => None,
+            Some("Default") if !on_host => Some("dnsPolicy: ClusterFirst"),
+            // On the node's network, `ClusterFirst` means `Default`.
+            _ => on_host.then_some("dnsPolicy: ClusterFirstWithHostNet"),
+        }
     }
 
     pub(crate) fn labels(&self) -> Option<&BTreeMap<String, String>> {

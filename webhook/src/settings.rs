@@ -1,8 +1,8 @@
 //! The cluster administrator's settings, for all pods.
 
 use podrole_identity::{
-    AnnotationRules, Audience, CredentialProvider, DEFAULT_FULL_URI, Exchange, GrantRules,
-    PermittedEndpoints, SessionNameTemplate, TokenExpiration, TokenVolume,
+    AnnotationRules, Audience, CredentialProvider, DEFAULT_CLUSTER_DOMAIN, DEFAULT_FULL_URI,
+    Exchange, GrantRules, PermittedEndpoints, SessionNameTemplate, TokenExpiration, TokenVolume,
 };
 
 /// The settings for every pod, unless its ServiceAccount or the pod overrides them. The defaults are
@@ -27,6 +27,8 @@ pub struct Settings {
     /// The role session name of the provider `web-identity`, unless an annotation sets one; `None`
     /// leaves it to the SDK, which invents one for each session.
     pub session_name: Option<SessionNameTemplate>,
+    /// The cluster's DNS domain, by which Services are recognised.
+    pub cluster_domain: String,
     /// The endpoints that annotations may name instead.
     pub permitted_endpoints: PermittedEndpoints,
     /// The token volume of the provider `web-identity`.
@@ -50,6 +52,7 @@ impl Default for Settings {
             sts_regional_endpoints: false,
             endpoint_url: None,
             session_name: None,
+            cluster_domain: DEFAULT_CLUSTER_DOMAIN.to_owned(),
             permitted_endpoints: PermittedEndpoints::default(),
             web_identity_volume: CredentialProvider::WebIdentity.token_volume(),
             container_volume: CredentialProvider::Container.token_volume(),

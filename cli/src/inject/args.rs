@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use podrole_identity::{
-    AnnotationPrefix, AnnotationRules, Audience, CredentialProvider, GrantRules, INJECTION_LABEL,
-    Injection, SessionNameTemplate, pod_opts_out,
+    AnnotationPrefix, AnnotationRules, Audience, CredentialProvider, EndpointUrl, GrantRules,
+    INJECTION_LABEL, Injection, PermittedEndpoints, SessionNameTemplate, pod_opts_out,
 };
 use podrole_webhook::{EndpointArgs, Settings, SettingsError};
 
@@ -81,6 +81,10 @@ pub(crate) struct InjectArgs {
     #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
     annotation_prefix: AnnotationPrefix,
 
+    /// One endpoint for every AWS service, as the webhook's flag; in local mode the sandbox's
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<EndpointUrl>,
+
     /// The endpoints that annotations may name, as the webhook's flags
     #[command(flatten)]
     endpoints: EndpointArgs,
@@ -114,6 +118,7 @@ pub(super) enum Format {
 
 impl InjectArgs {
     pub(super) fn settings(&self) -> Result<Settings, SettingsError> {
+        let (own, permitted) = (self.endpoint_url.as_ref(), self.endpoints.permitted()?);
         Ok(Settings {
             annotations: AnnotationRules {
                 prefix: self.annotation_prefix.clone(),
@@ -124,7 +129,9 @@ impl InjectArgs {
             region: self.aws_default_region.clone(),
             audience: self.token_audience.clone(),
             session_name: self.default_session_name.clone(),
-            permitted_endpoints: self.endpoints.permitted()?,
+            endpoint_url: own.map(|url| url.as_str().to_owned()),
+            cluster_domain: self.endpoints.cluster_domain.clone(),
+            permitted_endpoints: own.cloned().into_iter().fold(permitted, PermittedEndpoints::with),
             ..Settings::default()
         })
     }

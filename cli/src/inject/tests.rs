@@ -143,6 +143,21 @@ async fn what_a_service_account_may_not_ask_for_is_a_warning() {
     assert!(error.to_string().contains("use https"), "{error}");
 }
 
+/// In admission warnings too, because both come from the one decision.
+#[tokio::test]
+async fn a_pod_on_the_nodes_network_that_cannot_resolve_the_sandbox_is_warned_of() {
+    let sandbox = "--endpoint-url=http://podrole-sandbox.podrole.svc:4566";
+    let on_node = DEPLOYMENT.replacen("    spec:\n", "    spec:\n      hostNetwork: true\n", 1);
+    assert_ne!(on_node, DEPLOYMENT);
+    let text = injected(&[SERVICE_ACCOUNT, &on_node], &["--why", sandbox]).await;
+    assert!(text.contains("+ AWS_ENDPOINT_URL, "), "{text}");
+    assert!(text.contains("podrole-sandbox.podrole.svc of AWS_ENDPOINT_URL; set"), "{text}");
+    for (deployment, flags) in [(DEPLOYMENT, &["--why", sandbox][..]), (&on_node, &["--why"])] {
+        let text = injected(&[SERVICE_ACCOUNT, deployment], flags).await;
+        assert!(!text.contains("cannot resolve"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn lists_and_pods_without_metadata_are_injected() {
     let list = format!(

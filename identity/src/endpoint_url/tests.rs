@@ -149,3 +149,24 @@ fn the_endpoint_that_pods_get_anyway_may_be_named() {
     assert!(!PermittedEndpoints::default().permits(&url));
     assert!(PermittedEndpoints::default().with(url.clone()).permits(&url));
 }
+
+#[test]
+fn endpoints_of_the_cluster_are_recognised() {
+    for (url, host, is_service, is_local) in [
+        ("http://sandbox.podrole.svc:4566", "sandbox.podrole.svc", true, true),
+        ("https://Sandbox.podrole.svc", "sandbox.podrole.svc", true, true),
+        ("http://a.b.svc.cluster.local/", "a.b.svc.cluster.local", true, true),
+        ("https://a.b.svc.corp.internal/", "a.b.svc.corp.internal", true, true),
+        ("http://localstack:4566", "localstack", true, true),
+        ("http://localhost:4566", "localhost", false, true),
+        ("https://[::1]:4566", "::1", false, true),
+        ("http://10.0.0.1", "10.0.0.1", false, true),
+        ("http://emulator.example", "emulator.example", false, true),
+        ("https://s3.example", "s3.example", false, false),
+        ("https://a.b.svc.example", "a.b.svc.example", false, false),
+    ] {
+        let read = url.parse::<EndpointUrl>().unwrap();
+        let found = (read.host(), read.is_service("corp.internal"), read.is_local("corp.internal"));
+        assert_eq!(found, (host.to_owned(), is_service, is_local), "{url}");
+    }
+}

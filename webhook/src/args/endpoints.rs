@@ -11,7 +11,7 @@ pub struct EndpointArgs {
     #[arg(long, value_name = "URL")]
     pub permitted_endpoint_url: Vec<EndpointPattern>,
 
-    /// The cluster's DNS domain, for --permitted-endpoint-url
+    /// The cluster's DNS domain, by which endpoints in the cluster are recognised
     #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
     pub cluster_domain: String,
 }

@@ -3,17 +3,19 @@
 
 use podrole_identity::{CredentialProvider, variable};
 
+use super::proxy;
 use crate::pod::Container;
 
 /// Variables that name a file in which SDKs look for keys and profiles.
 const FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
 
-/// Warnings for a container that gets the provider's variables and these others. The names of the
-/// containers follow each.
+/// Warnings for a container that gets the provider's variables and these others, and must reach these
+/// hosts without a proxy. The names of the containers follow each.
 pub(super) fn warnings(
     container: &Container,
     provider: CredentialProvider,
     added: &[&str],
+    hosts: &[String],
 ) -> Vec<String> {
     let file = FILES.into_iter().find(|name| container.sets(name));
     let file = file.map(|name| keys_in(name, provider));
@@ -23,13 +25,14 @@ pub(super) fn warnings(
         format!("podrole's {name} replaces any of envFrom; set it in env to keep yours,")
     });
     // A proxy would get the pod's token.
-    let hides_proxy = provider == CredentialProvider::Container
+    let hides_proxy = !hosts.is_empty()
         && container.may_get(&variable::PROXIES)
         && !variable::NO_PROXIES
             .iter()
             .any(|name| container.has_variable(name) || added.contains(name));
     let proxy = hides_proxy.then(|| {
-        "podrole cannot see envFrom: if it sets a proxy, add 169.254.170.23 to NO_PROXY".to_owned()
+        let hosts = proxy::listed(hosts);
+        format!("podrole cannot see envFrom: if it sets a proxy, add {hosts} to NO_PROXY")
     });
     file.into_iter().chain(overridden).chain(proxy).collect()
 }
@@ -56,6 +59,13 @@ mod tests {
         serde_json::from_str(&format!(r#"{{"name":"web",{json}}}"#)).unwrap()
     }
 
+    /// With the hosts that the provider alone needs.
+    fn warned(container: &Container, provider: CredentialProvider, added: &[&str]) -> Vec<String> {
+        let agent = ["169.254.170.23".to_owned(), "fd00:ec2::23".to_owned()];
+        let hosts = if provider == Agent { &agent[..] } else { &[] };
+        warnings(container, provider, added, hosts)
+    }
+
     const FILE: &str =
         r#""env":[{"name":"AWS_SHARED_CREDENTIALS_FILE","value":"/credentials/cloud"}]"#;
     const ALL: &str = r#""envFrom":[{"configMapRef":{"name":"vars"}}]"#;
@@ -63,36 +73,39 @@ mod tests {
     #[test]
     fn a_file_with_keys_is_reported_with_what_sdks_use() {
         let with_file = container(FILE);
-        let text = warnings(&with_file, WebIdentity, &[]).join(" ");
+        let text = warned(&with_file, WebIdentity, &[]).join(" ");
         assert!(text.starts_with("boto3, Go and Java use the role, Rust"), "{text}");
-        let text = warnings(&with_file, Agent, &[]).join(" ");
+        let text = warned(&with_file, Agent, &[]).join(" ");
         assert!(text.contains("AWS_SHARED_CREDENTIALS_FILE before the role"), "{text}");
         let empty = container(r#""env":[{"name":"AWS_CONFIG_FILE"}]"#);
-        assert_eq!(warnings(&empty, Agent, &[]), Vec::<String>::new());
+        assert_eq!(warned(&empty, Agent, &[]), Vec::<String>::new());
     }
 
     #[test]
     fn settings_over_an_env_from_are_reported() {
         let added = ["AWS_ROLE_ARN", "AWS_DEFAULT_REGION", "AWS_REGION"];
-        let text = warnings(&container(ALL), WebIdentity, &added).join(" ");
+        let text = warned(&container(ALL), WebIdentity, &added).join(" ");
         assert!(text.starts_with("podrole's AWS_REGION replaces any"), "{text}");
         let prefixed = r#""envFrom":[{"prefix":"DB_","secretRef":{"name":"db"}}]"#;
         for json in [prefixed, r#""envFrom":[]"#, r#""image":"x""#] {
-            assert_eq!(warnings(&container(json), WebIdentity, &added), Vec::<String>::new());
-            assert_eq!(warnings(&container(json), Agent, &added), Vec::<String>::new());
+            assert_eq!(warned(&container(json), WebIdentity, &added), Vec::<String>::new());
+            assert_eq!(warned(&container(json), Agent, &added), Vec::<String>::new());
         }
         let regional = container(r#""envFrom":[{"prefix":"AWS_","secretRef":{"name":"db"}}]"#);
-        assert_eq!(warnings(&regional, WebIdentity, &added).len(), 1);
-        assert_eq!(warnings(&container(ALL), WebIdentity, &["AWS_ROLE_ARN"]), Vec::<String>::new());
+        assert_eq!(warned(&regional, WebIdentity, &added).len(), 1);
+        assert_eq!(warned(&container(ALL), WebIdentity, &["AWS_ROLE_ARN"]), Vec::<String>::new());
     }
 
     #[test]
     fn a_proxy_that_cannot_be_seen_is_reported_for_the_agent_alone() {
-        let text = warnings(&container(ALL), Agent, &[]).join(" ");
+        let text = warned(&container(ALL), Agent, &[]).join(" ");
         assert!(text.contains("add 169.254.170.23 to NO_PROXY"), "{text}");
+        let text =
+            warnings(&container(ALL), WebIdentity, &[], &["sandbox.svc".to_owned()]).join(" ");
+        assert!(text.contains("add sandbox.svc to NO_PROXY"), "{text}");
         let known = container(&format!(r#"{ALL},"env":[{{"name":"no_proxy","value":"*"}}]"#));
-        assert_eq!(warnings(&known, Agent, &[]), Vec::<String>::new());
-        let text = warnings(&container(ALL), Agent, &["NO_PROXY", "no_proxy"]).join(" ");
+        assert_eq!(warned(&known, Agent, &[]), Vec::<String>::new());
+        let text = warned(&container(ALL), Agent, &["NO_PROXY", "no_proxy"]).join(" ");
         assert!(text.starts_with("podrole's NO_PROXY replaces any"), "{text}");
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Missing {
     /// added now or was there before.
     pub(super) needs_volume: bool,
     pub(super) warning: Option<String>,
+    /// Whether it gets the endpoint now.
+    pub(super) gets_endpoint: bool,
     /// Warnings that other containers of the pod may share. The names of the containers follow.
     pub(super) shared_warnings: Vec<String>,
     /// The variable for which it gets no credential variables.
@@ -184,15 +186,16 @@ impl Missing {
                 self.set(container, variable);
             }
         }
-        if desired.provider == CredentialProvider::Container {
-            let exceptions = proxy::exceptions(container);
-            self.variables.extend(exceptions.variables);
-            self.values.extend(exceptions.values);
-            self.warning = exceptions.warning;
-        }
+        let hosts = proxy::hosts(container, desired);
+        let exceptions = proxy::exceptions(container, &hosts);
+        self.variables.extend(exceptions.variables);
+        self.values.extend(exceptions.values);
+        self.warning = exceptions.warning;
+        self.gets_endpoint = !container.sets(variable::ENDPOINT_URL)
+            && desired.settings.iter().flatten().any(|(name, _)| *name == variable::ENDPOINT_URL);
         if is_new {
             let added: Vec<&str> = self.variables.iter().map(|(name, _)| *name).collect();
-            self.shared_warnings = beside::warnings(container, desired.provider, &added);
+            self.shared_warnings = beside::warnings(container, desired.provider, &added, &hosts);
         }
     }
 

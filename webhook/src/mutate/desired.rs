@@ -42,6 +42,10 @@ pub(super) struct DesiredIdentity {
     pub(super) audience: String,
     pub(super) expiration_seconds: u32,
     pub(super) warning: Option<String>,
+    /// The endpoint for AWS's services, if a proxy is of no use for it.
+    pub(super) local_endpoint: Option<EndpointUrl>,
+    /// Why the pod cannot resolve the endpoint's host, with the fix.
+    pub(super) unresolvable: Option<String>,
 }
 
 impl DesiredIdentity {
@@ -58,6 +62,9 @@ impl DesiredIdentity {
         let opt_in = annotations.opt_in.or(&binding.annotations.opt_in);
         let (session_name, warning) = session_name(pod, (binding, provider), &opt_in, settings);
         let mut groups = shared_settings(binding, &opt_in, settings);
+        let endpoint =
+            endpoint_url(&opt_in, settings).and_then(|url| url.parse::<EndpointUrl>().ok());
+        let domain = &settings.cluster_domain;
         groups.extend(session_name.map(|name| vec![(names::ROLE_SESSION_NAME, name)]));
         let audience: Audience =
             settings.audience_of(provider, binding.annotations.audience.as_ref());
@@ -66,6 +73,8 @@ impl DesiredIdentity {
             pair: pair(provider, &token_file(&volume, pod.is_windows()), binding, settings),
             volume,
             settings: groups,
+            unresolvable: endpoint.as_ref().and_then(|url| unresolvable(pod, url, domain)),
+            local_endpoint: endpoint.filter(|url| url.is_local(domain)),
             audience: audience.to_string(),
             expiration_seconds: spread(provider, seconds, jitter),
             warning,
@@ -93,6 +102,15 @@ impl DesiredIdentity {
             credentials == Chosen::Ours || group.iter().all(|(name, _)| REGIONAL.contains(name))
         };
         self.settings.iter().filter(missing).filter(wanted).flatten().cloned().collect()
+    }
+
+    /// The host of our endpoint, if a container has it or gets it, and a proxy is of no use for it.
+    pub(super) fn local_endpoint_of(&self, container: &Container) -> Option<String> {
+        let endpoint = self.local_endpoint.as_ref()?;
+        let mut own = container.env.iter().filter(|it| it.name == names::ENDPOINT_URL);
+        let is_ours =
+            own.all(|it| it.literal().is_some_and(|it| ["", endpoint.as_str()].contains(&it)));
+        is_ours.then(|| endpoint.host())
     }
 
     pub(super) fn volume_json(&self) -> Value {
@@ -130,14 +148,27 @@ fn shared_settings(
         let both = [names::DEFAULT_REGION, names::REGION];
         groups.push(both.map(|name| (name, Expression::literal(region))).into());
     }
-    let own = opt_in.endpoint_url.as_ref().map(EndpointUrl::as_str);
-    if let Some(url) = own.or(settings.endpoint_url.as_deref()) {
+    if let Some(url) = endpoint_url(opt_in, settings) {
         groups.push(vec![(names::ENDPOINT_URL, Expression::literal(url))]);
     }
     if opt_in.disable_imds == Some(true) {
         groups.push(vec![(names::EC2_METADATA_DISABLED, Expression::literal("true"))]);
     }
     groups
+}
+
+/// The endpoint that containers get, unless they set one.
+fn endpoint_url<'a>(opt_in: &'a OptInAnnotations, settings: &'a Settings) -> Option<&'a str> {
+    let own = opt_in.endpoint_url.as_ref().map(EndpointUrl::as_str);
+    own.or(settings.endpoint_url.as_deref())
+}
+
+/// Why the pod cannot resolve an endpoint's host. Pods on the node's network use the node's DNS
+/// servers, which do not know the cluster's Services.
+fn unresolvable(pod: &PodView, url: &EndpointUrl, cluster_domain: &str) -> Option<String> {
+    let fix = pod.dns_policy_for_services().filter(|_| url.is_service(cluster_domain))?;
+    let (name, host) = (names::ENDPOINT_URL, url.host());
+    Some(format!("the pod's DNS policy cannot resolve {host} of {name}; set {fix}"))
 }
 
 /// Returns the session name, or the warning why there is none. Only web identity has one here: for

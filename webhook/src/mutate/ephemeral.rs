@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use podrole_identity::{CredentialProvider, TokenVolume, variable as names};
+use podrole_identity::{
+    CredentialProvider, DEFAULT_CLUSTER_DOMAIN, EndpointUrl, TokenVolume, variable as names,
+};
 use serde_json::json;
 
 use super::{
@@ -104,6 +106,10 @@ fn identity(pod: &PodView, container: &Container) -> Option<DesiredIdentity> {
             // Only a volume has a lifetime, and the pod's volumes do not change.
             expiration_seconds: 0,
             warning: None,
+            local_endpoint: literal(names::ENDPOINT_URL)
+                .and_then(|url| url.parse::<EndpointUrl>().ok())
+                .filter(|url| url.is_local(DEFAULT_CLUSTER_DOMAIN)),
+            unresolvable: None,
         })
     })
 }

@@ -2,6 +2,7 @@
 
 mod collisions;
 mod debug;
+mod endpoint;
 mod explain;
 mod expressions;
 mod opt_in;
