@@ -39,6 +39,7 @@ mod permitted_roles;
 mod permitted_secrets;
 mod provider;
 mod role_map;
+mod sandbox_account;
 mod secret;
 mod service_account;
 mod session_duration;
@@ -94,6 +95,7 @@ pub use provider::{
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
 };
+pub use sandbox_account::NO_SANDBOX_ACCOUNT;
 pub use secret::{
     DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
 };

@@ -6,7 +6,7 @@ mod identity;
 mod provider;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use podrole_identity::{AccountId, RoleArn};
 
@@ -24,6 +24,8 @@ const MAX_SESSION_DURATION: std::ops::RangeInclusive<u32> = 3600..=43_200;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounts {
     accounts: BTreeMap<String, Account>,
+    /// Those that file, flags or embedder name. Saved changes can be in others.
+    configured: BTreeSet<AccountId>,
     clusters: Vec<Cluster>,
 }
 
@@ -53,13 +55,25 @@ impl Accounts {
         self.accounts.entry(id.to_owned()).or_default()
     }
 
-    /// The number of accounts.
-    pub(crate) fn count(&self) -> usize {
-        self.accounts.len()
+    /// Notes that file, flags or embedder name the account.
+    pub(crate) fn configure(&mut self, id: &AccountId) {
+        self.configured.insert(id.clone());
     }
 
-    /// Creates the account if it does not exist, and sets its organization.
+    /// Whether file, flags or embedder name the account. Roles are only made in such accounts: a role in
+    /// another one is probably a mistake, which AWS would not let pass.
+    pub(crate) fn is_configured(&self, id: &str) -> bool {
+        self.configured.iter().any(|one| one.as_str() == id)
+    }
+
+    /// Whether any account is configured.
+    pub(crate) fn has_accounts(&self) -> bool {
+        !self.configured.is_empty()
+    }
+
+    /// Notes that the file names the account, and sets its organization.
     pub(crate) fn put_account(&mut self, id: &AccountId, organization: Option<String>) {
+        self.configure(id);
         self.account(id.as_str()).organization = organization;
     }
 
@@ -221,6 +235,16 @@ mod tests {
             role.max_session_duration = seconds;
             assert_eq!(accounts.put_role(role).is_ok(), legal, "{seconds}");
         }
+    }
+
+    #[test]
+    fn what_is_saved_in_an_account_does_not_configure_it() {
+        let mut accounts = Accounts::default();
+        accounts.put_role(role("arn:aws:iam::111122223333:role/app")).unwrap();
+        assert!(!accounts.is_configured("111122223333") && !accounts.has_accounts());
+        accounts.configure(&"111122223333".parse().unwrap());
+        assert!(accounts.is_configured("111122223333") && accounts.has_accounts());
+        assert!(!accounts.is_configured("444455556666"));
     }
 
     #[test]

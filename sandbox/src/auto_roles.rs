@@ -1,5 +1,5 @@
-//! `--auto-roles`: creates an unknown role for the first ServiceAccount that asks for it, with the trust
-//! policy of an IRSA guide. If needed, it first registers the issuer that is served here, or that of the
+//! `--auto-roles`: creates an unknown role of a configured account for the first ServiceAccount that asks for
+//! it, with the trust policy of an IRSA guide. If needed, it first registers the issuer that is served here, or that of the
 //! cluster that the sandbox runs in.
 
 use jiff::Timestamp;
@@ -18,11 +18,8 @@ use crate::{
 /// Limits the memory that a pod can use up by asking for new roles.
 const MAX_ROLES: usize = 1000;
 
-/// Limits the memory that a pod can use up by asking for roles in new accounts.
-const MAX_ACCOUNTS: usize = 100;
-
-/// Registers the token's issuer in the role's account, if neither role nor issuer exists there, the
-/// issuer is one of our own, and STS would accept the token.
+/// Registers the token's issuer in the role's account, if the account is configured, neither role nor issuer
+/// exists there, the issuer is one of our own, and STS would accept the token.
 pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_>, now: Timestamp) {
     let url = &token.claims.iss;
     let (Some(provider), Ok(account)) =
@@ -33,7 +30,7 @@ pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_
     let is_settled = |accounts: &Accounts| {
         accounts.role_named(account.as_str(), role.name()).is_some()
             || accounts.provider(account.as_str(), url).is_some()
-            || accounts.count() >= MAX_ACCOUNTS
+            || !accounts.is_configured(account.as_str())
     };
     if is_settled(&sandbox.accounts()) {
         return;
@@ -66,7 +63,8 @@ fn own_provider(sandbox: &Sandbox, url: &str) -> Option<Provider> {
 pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: Timestamp) {
     let mut accounts = sandbox.accounts_mut();
     let account = arn.account();
-    if accounts.role_named(account, arn.name()).is_some()
+    if !accounts.is_configured(account)
+        || accounts.role_named(account, arn.name()).is_some()
         || accounts.roles(account).count() >= MAX_ROLES
     {
         return;

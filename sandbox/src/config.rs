@@ -84,6 +84,13 @@ impl Config {
         self
     }
 
+    /// Adds an AWS account, also if the file does not name it.
+    #[must_use]
+    pub fn with_account(mut self, id: &AccountId) -> Self {
+        self.accounts.configure(id);
+        self
+    }
+
     /// The issuers whose keys are neither in the file nor those of `served`, the URL of the issuer that
     /// the sandbox serves itself. Their keys have to be fetched.
     #[must_use]

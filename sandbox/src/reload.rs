@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use podrole_identity::AccountId;
+
 use crate::{Config, ConfigError, StateError, sandbox::Sandbox};
 
 const PAUSE: Duration = Duration::from_secs(2);
@@ -10,6 +12,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct ConfigFollower {
     file: PathBuf,
     last: String,
+    /// Those of `--account`.
+    accounts: Vec<AccountId>,
 }
 
 /// Why a changed file is not used.
@@ -23,8 +27,8 @@ enum ReloadError {
 
 impl ConfigFollower {
     /// Starts with the text that is already in effect.
-    pub(crate) fn new(file: PathBuf, text: String) -> Self {
-        Self { file, last: text }
+    pub(crate) fn new(file: PathBuf, text: String, accounts: Vec<AccountId>) -> Self {
+        Self { file, last: text, accounts }
     }
 
     /// Reads the file, and returns the configuration if it has changed. Each change is returned once.
@@ -35,6 +39,7 @@ impl ConfigFollower {
             return None;
         }
         let config = Config::read(&text);
+        let config = config.map(|config| self.accounts.iter().fold(config, Config::with_account));
         self.last = text;
         Some(config)
     }
@@ -78,13 +83,16 @@ mod tests {
     #[test]
     fn a_changed_file_is_loaded_once_and_a_file_with_errors_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut follower = ConfigFollower::new(file.path().to_owned(), String::new());
+        let own: AccountId = "444455556666".parse().unwrap();
+        let mut follower =
+            ConfigFollower::new(file.path().to_owned(), String::new(), vec![own.clone()]);
         assert!(follower.look().is_none());
         std::fs::write(file.path(), ROLE).unwrap();
         let sandbox = Sandbox::new(Config::default());
         follower.step(&sandbox);
         let arn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
         assert!(sandbox.has_role(&arn));
+        assert!(sandbox.accounts().is_configured(own.as_str()), "--account is not forgotten");
         assert!(follower.look().is_none());
         std::fs::write(file.path(), "accounts: [").unwrap();
         assert!(follower.look().unwrap().is_err());

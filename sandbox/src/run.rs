@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use axum::middleware::from_fn_with_state;
 use clap::Args;
+use podrole_identity::AccountId;
 use podrole_runtime::{
     config::PrintConfigArgs,
     logging::{self, LogArgs},
@@ -58,9 +59,14 @@ pub struct SandboxArgs {
     pub fault: Vec<Rule>,
 
     /// Creates an unknown role for the first ServiceAccount that asks for it, with the trust policy of an
-    /// IRSA guide, and the OIDC provider of --issuer-url or --in-cluster if needed
+    /// IRSA guide, and the OIDC provider of --issuer-url or --in-cluster if needed; only in the accounts of
+    /// --config and --account
     #[arg(long)]
     pub auto_roles: bool,
+
+    /// The id of an AWS account of this sandbox, in addition to those of --config; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub account: Vec<AccountId>,
 
     /// The file to save the changes of the IAM API in; they are applied at the next start
     #[arg(long, value_name = "FILE")]
@@ -102,8 +108,9 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     if let Some(notice) = args.upstream.notice() {
         println!("{notice}");
     }
-    let following =
-        args.config.map(|file| tokio::spawn(ConfigFollower::new(file, text).run(sandbox)));
+    let following = args
+        .config
+        .map(|file| tokio::spawn(ConfigFollower::new(file, text, args.account).run(sandbox)));
     listeners.run(router, shutdown).await;
     following.inspect(tokio::task::JoinHandle::abort);
     Ok(())
@@ -156,6 +163,13 @@ fn read(args: &SandboxArgs) -> anyhow::Result<String> {
 fn config(args: &SandboxArgs, text: &str, cluster: Option<&InCluster>) -> anyhow::Result<Config> {
     let file = args.config.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
     let config = Config::read(text).with_context(|| file.clone())?;
+    let config = args.account.iter().fold(config, Config::with_account);
+    if args.auto_roles && !config.accounts.has_accounts() {
+        bail!(
+            "--auto-roles creates roles only in accounts that are configured, and there is none; add \
+             --account 111122223333, or an account in --config"
+        );
+    }
     let keyless = config.keyless_providers(args.issuer_url.as_deref()).into_iter();
     for url in keyless.filter(|url| cluster.is_none_or(|cluster| cluster.issuer() != *url)) {
         if !is_fetchable(url) {

@@ -71,7 +71,9 @@ impl Sandbox {
 
     /// Registers an OIDC provider in the account, or replaces the one with the same URL.
     pub fn register_provider(&self, account: &AccountId, provider: Provider) {
-        self.accounts_mut().put_provider(account, provider);
+        let mut accounts = self.accounts_mut();
+        accounts.configure(account);
+        accounts.put_provider(account, provider);
     }
 
     /// Creates a role in the account of its ARN, or replaces the one with the same name.
@@ -79,12 +81,18 @@ impl Sandbox {
     /// # Errors
     /// If its maximum session duration is outside of what IAM allows.
     pub fn put_role(&self, role: Role) -> Result<(), SessionDurationError> {
-        self.accounts_mut().put_role(role)
+        let mut accounts = self.accounts_mut();
+        if let Ok(account) = role.arn.account().parse() {
+            accounts.configure(&account);
+        }
+        accounts.put_role(role)
     }
 
     /// Creates a user in the account of its ARN, or replaces the one with the same name.
     pub fn put_user(&self, user: User) {
-        self.accounts_mut().put_user(user);
+        let mut accounts = self.accounts_mut();
+        accounts.configure(user.arn.account());
+        accounts.put_user(user);
     }
 
     /// Creates a cluster, or replaces the one with the same ARN.
@@ -104,7 +112,8 @@ impl Sandbox {
         self.state.admin.faults()
     }
 
-    /// Creates unknown roles for the first ServiceAccount that asks for them from now on.
+    /// Creates unknown roles for the first ServiceAccount that asks for them from now on, in configured
+    /// accounts: those that the configuration names, and those of what was registered here.
     pub fn enable_auto_roles(&self) {
         self.state.admin.enable_auto_roles();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use podrole_identity::Audience;
+use podrole_identity::{Audience, NO_SANDBOX_ACCOUNT};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
@@ -97,6 +97,11 @@ pub(crate) enum TokenError {
     #[error("No OpenIDConnect provider found in your account for {issuer}")]
     NoProvider { issuer: String, account: String },
     #[error(
+        "No OpenIDConnect provider found in your account for {issuer}: {NO_SANDBOX_ACCOUNT} {account}; add it to \
+         the chart's local.accounts, to the flag --account, or to `accounts` of the configuration file"
+    )]
+    NoAccount { issuer: String, account: String },
+    #[error(
         "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
     )]
     UnknownKey { kid: Option<String> },
@@ -125,6 +130,7 @@ impl TokenError {
             Self::NoProvider { issuer, account } => {
                 format!("account {account} has no OIDC provider with the URL {issuer:?}")
             }
+            Self::NoAccount { .. } => self.to_string(),
             Self::UnknownKey { kid: Some(kid) } => format!("the provider has no key {kid:?}"),
             Self::UnknownKey { kid: None } => "the token does not name a key (kid)".to_owned(),
             Self::Unreachable(error) => error.to_string(),

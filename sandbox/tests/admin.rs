@@ -24,7 +24,7 @@ struct Fixture {
     issuer: String,
 }
 
-/// One account with the provider `issuer` and the role app. Without `issuer` the sandbox serves one itself.
+/// One account with the provider `issuer` and the role app, and an empty one. Without `issuer` the sandbox serves one itself.
 async fn fixture(issuer: Option<&str>) -> Fixture {
     podrole_runtime::crypto::install();
     let bind = "127.0.0.1:0".parse().unwrap();
@@ -42,7 +42,8 @@ async fn fixture(issuer: Option<&str>) -> Fixture {
                 Condition: {{StringEquals: {{"{name}:sub": "system:serviceaccount:shop:app"}}}}
             }}}}}}}}}}}}}}"#
     );
-    let mut sandbox = Sandbox::new(Config::read(&file).unwrap());
+    let second = "444455556666".parse().unwrap();
+    let mut sandbox = Sandbox::new(Config::read(&file).unwrap().with_account(&second));
     if issuer.is_none() {
         sandbox = sandbox.with_issuer(Issuer::generate(&url).unwrap());
     }
@@ -247,28 +248,42 @@ async fn the_served_issuer_is_registered_in_the_account_of_the_first_role() {
     let fixture = fixture(None).await;
     let token = fixture.token().await;
     let new = "arn:aws:iam::444455556666:role/new";
-    assert_eq!(fixture.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
+    let none = is("400", "InvalidIdentityToken");
+    assert_eq!(fixture.outcome(&token, new).await, none);
     fixture.sandbox.enable_auto_roles();
     // Not for a token that STS would reject.
     let vault = WISH.replace('{', r#"{"audiences": ["vault"], "#);
     let vault = fixture.ask("POST", "/_podrole/tokens", "", &vault).await;
     let vault = vault.rsplit("\r\n\r\n").next().unwrap();
-    assert_eq!(fixture.outcome(vault, new).await, is("400", "InvalidIdentityToken"));
+    assert_eq!(fixture.outcome(vault, new).await, none);
     assert!(!fixture.sandbox.has_role(&new.parse().unwrap()));
-    // Such tokens do not count towards the limit of accounts.
-    for number in 200..300 {
-        let role = format!("arn:aws:iam::{number:012}:role/new");
-        assert_eq!(fixture.outcome(vault, &role).await, is("400", "InvalidIdentityToken"));
-    }
     assert_eq!(fixture.outcome(&token, new).await, is("200", "OK"));
     // An issuer that is not served here is never registered automatically.
     let elsewhere = self::fixture(Some(&fixture.issuer)).await;
     elsewhere.sandbox.enable_auto_roles();
-    assert_eq!(elsewhere.outcome(&token, new).await, is("400", "InvalidIdentityToken"));
-    // The number of accounts is limited.
-    for number in 0..100 {
-        let role = format!("arn:aws:iam::{number:012}:role/new");
-        let wanted = if number < 98 { is("200", "OK") } else { is("400", "InvalidIdentityToken") };
-        assert_eq!(fixture.outcome(&token, &role).await, wanted, "{number}");
+    assert_eq!(elsewhere.outcome(&token, new).await, none);
+}
+
+#[tokio::test]
+async fn a_role_of_an_account_that_is_not_configured_is_refused_with_the_fix() {
+    let fixture = fixture(None).await;
+    fixture.sandbox.enable_auto_roles();
+    let token = fixture.token().await;
+    for role in ["arn:aws:iam::777788889999:role/new", "arn:aws:iam::777788889999:role/app"] {
+        let answer = fixture.assume(&token, role, "").await;
+        assert_eq!(outcome_of(&answer), is("400", "InvalidIdentityToken"), "{answer}");
+        assert!(
+            answer.contains("this sandbox does not have the AWS account 777788889999"),
+            "{answer}"
+        );
+        assert!(answer.contains("local.accounts") && answer.contains("--account"), "{answer}");
+        assert!(!fixture.sandbox.has_role(&role.parse().unwrap()));
     }
+    let reason = fixture.sandbox.decisions().pop().unwrap().reason;
+    assert!(reason.contains("777788889999; add it"), "{reason}");
+    // Of an account that is there, it is AWS's sentence alone.
+    let other = self::fixture(Some("https://oidc.example")).await;
+    let answer = other.assume(&token, ROLE, "").await;
+    assert!(answer.contains("No OpenIDConnect provider found in your account for"), "{answer}");
+    assert!(!answer.contains("this sandbox"), "{answer}");
 }

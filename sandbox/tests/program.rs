@@ -9,6 +9,7 @@ use std::{
 };
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sandbox.yaml");
+const ACCOUNT: &str = "111122223333";
 const FREE: &str = "127.0.0.1:0";
 const ISSUER: &str = "http://127.0.0.1:4566";
 
@@ -45,10 +46,13 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
         (&["--config", EXAMPLE, "--issuer-url", "oidc.example"], "--issuer-url"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--state", manifest], "--state"),
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
-        (&["--auto-roles", "--in-cluster"], "only works in a pod"),
+        (&["--auto-roles", "--in-cluster", "--account", ACCOUNT], "only works in a pod"),
+        (&["--auto-roles", "--bind", FREE], "--account 111122223333"),
         (
             &[
                 "--auto-roles",
+                "--account",
+                ACCOUNT,
                 "--bind",
                 FREE,
                 "--tls-bind",
@@ -67,9 +71,11 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
     }
     let usage = refused(&["--config", EXAMPLE, "--credential-life", "soon"]);
     assert!(usage.contains("30s"), "{usage}");
-    for (args, wanted) in
-        [(&["--bind", FREE][..], "--config"), (&["--auto-roles", "--tls-bind", FREE], "--tls-cert")]
-    {
+    for (args, wanted) in [
+        (&["--bind", FREE][..], "--config"),
+        (&["--auto-roles", "--tls-bind", FREE], "--tls-cert"),
+        (&["--auto-roles", "--account", "1"], "12 digits"),
+    ] {
         let usage = refused(args);
         assert!(usage.contains(wanted), "{usage}");
     }

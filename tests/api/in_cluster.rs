@@ -36,7 +36,14 @@ async fn start(cluster: &Cluster, namespace: &TestNamespace<'static>) -> anyhow:
     let server = cluster.url().strip_prefix("https://").context("no https")?;
     let (host, port) = server.split_once(':').context("no port")?;
     let mut command = Command::new(project::binary("podrole-sandbox")?);
-    command.args(["--in-cluster", "--auto-roles", "--bind=127.0.0.1:0", "--tls-bind=127.0.0.1:0"]);
+    command.args([
+        "--in-cluster",
+        "--auto-roles",
+        "--account",
+        ACCOUNT,
+        "--bind=127.0.0.1:0",
+        "--tls-bind=127.0.0.1:0",
+    ]);
     for (flag, name) in
         [("--service-account", ""), ("--tls-cert", "tls.crt"), ("--tls-key", "tls.key")]
     {

@@ -43,6 +43,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("local.enabled=true,agent.enabled=false", &["through the agent", "set agent.enabled=true"]),
     ("local.upstream=http://moto:5000", &["behind the sandbox", "set local.enabled=true"]),
     ("local.enabled=true,local.autoRoles=false", &["has no roles", "set local.config"]),
+    ("local.enabled=true,local.accounts[0]=shop", &["/local/accounts/0", "does not match pattern"]),
     ("webhook.pathSegment=short", &["/webhook/pathSegment", "does not match pattern"]),
     (
         "webhook.pathSegment=0123456789abcdef",
@@ -86,6 +87,23 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     ("agent.extraEnv[0].name=NODE_NAME", &["agent.extraEnv", "the chart sets NODE_NAME", "remove"]),
 ];
+
+/// `--set` cannot write an empty list.
+#[test]
+fn automatic_roles_need_an_account() -> anyhow::Result<()> {
+    let chart = helm::chart();
+    let chart = chart.to_str().unwrap_or_default();
+    let words = ["template", "podrole", chart, "--namespace", "podrole"];
+    let none = ["--set", "local.enabled=true", "--set-json", "local.accounts=[]"];
+    let Err(complaint) = helm::helm(&[&words[..], &none].concat(), None) else {
+        anyhow::bail!("it is taken");
+    };
+    let complaint = complaint.to_string();
+    ensure!(complaint.contains("none is named: set local.accounts"), "{complaint}");
+    let file = ["--set-string", "local.config=accounts: {}"];
+    helm::helm(&[&words[..], &none, &file].concat(), None)?;
+    Ok(())
+}
 
 #[test]
 fn each_is_refused_with_its_sentence() -> anyhow::Result<()> {

@@ -90,6 +90,28 @@ fn visit(value: &Value, see: &mut impl FnMut(&serde_json::Map<String, Value>)) {
     }
 }
 
+/// The sandbox makes roles in these only, so that a role of another account shows before production.
+#[test]
+fn the_sandbox_has_the_accounts_that_the_values_name() -> anyhow::Result<()> {
+    let association = "associations[0].roleArn=arn:aws:iam::444455556666:role/a,associations[0].targetRoleArn=arn:aws-cn:iam::012345678901:role/b";
+    let named = "associations[0].namespace=shop,associations[0].serviceAccount=app";
+    let rendered = helm::template(&[
+        "local.enabled=true",
+        association,
+        named,
+        "local.accounts={999988887777,12345}",
+        "composeRoleArn.accountId=222233334444",
+    ])?;
+    let accounts: Vec<&str> =
+        rendered.lines().filter_map(|line| line.trim().strip_prefix("- \"--account=")).collect();
+    let wanted = ["000000012345", "012345678901", "222233334444", "444455556666", "999988887777"];
+    let wanted: Vec<String> = wanted.iter().map(|id| format!("{id}\"")).collect();
+    ensure!(accounts == wanted, "{accounts:?}");
+    let production = helm::template(&[])?;
+    ensure!(!production.contains("--account="));
+    Ok(())
+}
+
 #[test]
 fn a_session_name_has_known_placeholders_only() -> anyhow::Result<()> {
     let set = |name: &str| helm::template(&[&format!("injection.sessionName={name}")]);

@@ -1,6 +1,6 @@
 //! Which of its causes a token's rejection has, by STS's own words, and how to fix that one. Pure.
 
-use podrole_identity::{Exchange, RoleArn};
+use podrole_identity::{Exchange, NO_SANDBOX_ACCOUNT, RoleArn};
 
 use crate::{exchange::SessionRequest, token::Caller};
 
@@ -10,6 +10,8 @@ const LONGEST_KEY_ID: usize = 64;
 /// Why STS rejects a web identity token. It has one code for all of them, and a sentence for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
+    /// The sandbox's configuration does not name the role's AWS account.
+    NoSandboxAccount,
     /// The role's AWS account has no OIDC provider for the issuer.
     NoProvider,
     /// The OIDC provider does not list the audience.
@@ -29,6 +31,8 @@ impl Cause {
         let message = message.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
         match () {
+            // Its sentence begins like the next one.
+            () if has(&[&NO_SANDBOX_ACCOUNT.to_ascii_lowercase()]) => Self::NoSandboxAccount,
             () if has(&["openidconnect provider", "openid connect provider"]) => Self::NoProvider,
             () if has(&["audience"]) => Self::Audience,
             () if has(&["verification key", "kid"]) => Self::Key,
@@ -65,6 +69,10 @@ fn web_identity(cause: Cause, caller: &Caller, role: &RoleArn) -> (String, Strin
     let key_id = caller.key_id.as_deref().unwrap_or("none");
     let key_id: String = key_id.chars().take(LONGEST_KEY_ID).collect();
     match cause {
+        Cause::NoSandboxAccount => (
+            format!(": the sandbox has no AWS account {account}"),
+            "add it to the chart's local.accounts, or correct the role's ARN".to_owned(),
+        ),
         Cause::NoProvider => (
             format!(": the AWS account {account} has no OIDC provider for its issuer {issuer}"),
             format!("create {provider} with the client ID {audiences}"),
@@ -130,6 +138,14 @@ mod tests {
                 "No OpenIDConnect provider found in your account for https://oidc.example.test",
                 &["has no OIDC provider for its issuer https://", "client ID sts.amazonaws.com"][..],
             ),
+            (
+                "No OpenIDConnect provider found in your account for https://oidc.example.test: this \
+                 sandbox does not have the AWS account 111122223333; add it to ...",
+                &[
+                    "the sandbox has no AWS account 111122223333",
+                    "add it to the chart's local.accounts",
+                ],
+            ),
             ("Incorrect token audience", &["does not list its audience sts.amazonaws.com"]),
             (
                 "Couldn't retrieve verification key from your identity provider,  please reference \
@@ -145,7 +161,8 @@ mod tests {
                 assert!(hint.contains(word), "{message}: {hint}");
             }
             assert!(hint.starts_with("AWS does not accept the token of ServiceAccount shop/app"));
-            let causes = ["no OIDC provider", "audience ", "the key ", "in the future"];
+            let causes =
+                ["no OIDC provider", "no AWS account", "audience ", "the key ", "in the future"];
             assert!(causes.iter().filter(|it| hint.contains(**it)).count() <= 1, "{hint}");
         }
     }

@@ -57,6 +57,9 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if and $values.local.upstream (not $values.local.enabled) }}
 {{- fail "\n\nlocal.upstream is the emulator behind the sandbox, and local.enabled is false: set local.enabled=true, or injection.endpointUrl for an emulator without the sandbox" }}
 {{- end }}
+{{- if and $values.local.enabled $values.local.autoRoles (not $values.local.config) (not (include "podrole.localAccounts" . | fromJsonArray)) }}
+{{- fail "\n\nlocal.autoRoles creates roles only in AWS accounts that the values name, and none is named: set local.accounts (--set-json 'local.accounts=[\"111122223333\"]')" }}
+{{- end }}
 {{- if and $values.local.enabled (not $values.local.autoRoles) (not $values.local.config) }}
 {{- fail "\n\nwith local.autoRoles: false the sandbox has no roles: set local.config" }}
 {{- end }}

@@ -2,7 +2,7 @@
 {{- define "podrole.risks" -}}
 {{- $values := .Values -}}
 {{- if $values.local.enabled }}
-the sandbox accepts every ServiceAccount of this cluster{{ if $values.local.autoRoles }} and creates every role that a pod asks for{{ end }}: it is for laptops and CI. To use an AWS account, set local.enabled=false.
+the sandbox accepts every ServiceAccount of this cluster{{ if $values.local.autoRoles }} and creates every role of the AWS accounts {{ include "podrole.localAccounts" . | fromJsonArray | join ", " }}{{ if $values.local.config }} and local.config{{ end }} that a pod asks for{{ end }}: it is for laptops and CI. To use an AWS account, set local.enabled=false.
 {{- end }}
 {{- if eq (int $values.webhook.replicas) 1 }}
 the webhook has one replica: while its node is drained, no pod gets credentials. Set webhook.replicas=2.

@@ -79,9 +79,12 @@ fn provider<'a>(
     claims: &Claims,
 ) -> Result<&'a Provider, TokenError> {
     let provider = accounts.provider(role.account(), &claims.iss);
-    provider.ok_or_else(|| TokenError::NoProvider {
-        issuer: claims.iss.clone(),
-        account: role.account().to_owned(),
+    provider.ok_or_else(|| {
+        let (issuer, account) = (claims.iss.clone(), role.account().to_owned());
+        match accounts.is_configured(&account) {
+            true => TokenError::NoProvider { issuer, account },
+            false => TokenError::NoAccount { issuer, account },
+        }
     })
 }
 

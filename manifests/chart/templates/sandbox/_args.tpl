@@ -1,3 +1,19 @@
+{{/* The AWS accounts that the values name, as JSON. The sandbox reads those of local.config itself. */}}
+{{- define "podrole.localAccounts" -}}
+{{- $accounts := list }}
+{{- /* `helm upgrade --reuse-values` of an older release has none. */}}
+{{- $own := ternary (list "111122223333") .Values.local.accounts (kindIs "invalid" .Values.local.accounts) }}
+{{- range concat $own (compact (list .Values.composeRoleArn.accountId)) }}
+{{- $accounts = append $accounts (ternary (toString .) (printf "%012d" (int64 .)) (kindIs "string" .)) }}
+{{- end }}
+{{- range .Values.associations }}
+{{- range compact (list .roleArn .targetRoleArn) }}
+{{- $accounts = append $accounts (index (splitList ":" .) 4) }}
+{{- end }}
+{{- end }}
+{{- $accounts | uniq | sortAlpha | toJson }}
+{{- end }}
+
 {{/* The sandbox's flags. */}}
 {{- define "podrole.sandboxFlags" -}}
 {{- $any := ternary "[::]" "0.0.0.0" .Values.ipv6 -}}
@@ -5,6 +21,9 @@
 --in-cluster
 {{- if .Values.local.autoRoles }}
 --auto-roles
+{{- end }}
+{{- range (include "podrole.localAccounts" . | fromJsonArray) }}
+--account={{ . }}
 {{- end }}
 {{- if .Values.local.config }}
 --config=/etc/podrole/sandbox/config.yaml
