@@ -1,5 +1,5 @@
-//! `--auto-roles`: creates an unknown role of a configured account for the first ServiceAccount that asks for
-//! it, with the trust policy of an IRSA guide. If needed, it first registers the issuer that is served here, or that of the
+//! `--auto-roles`: creates an unknown role of a configured account for the first ServiceAccount that asks for it, with the
+//! trust policy of an IRSA guide. If needed, it first registers the issuer that is served here, or that of the
 //! cluster that the sandbox runs in.
 
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::{
     accounts::{Accounts, Provider, Role},
+    cluster_state::{Binding, ClusterStateError},
     iam::change::Change,
     policy::Policy,
     prefetch,
@@ -43,10 +44,18 @@ pub(crate) async fn register(sandbox: &Sandbox, role: &RoleArn, token: &Token<'_
     if is_settled(&accounts) || verified(&provider, sandbox, token, now).is_err() {
         return;
     }
-    accounts.put_provider(&account, Provider { created: now, ..provider });
+    put_provider(&mut accounts, &account, provider, now);
     drop(accounts);
-    tracing::warn!(aws_account = %account, issuer = %url, "registered an OIDC provider for --auto-roles");
     sandbox.note_change(Change::Provider { account: account.to_string(), url: url.clone() });
+}
+
+fn put_provider(accounts: &mut Accounts, account: &AccountId, provider: Provider, now: Timestamp) {
+    tracing::warn!(
+        aws_account = %account,
+        issuer = %provider.url,
+        "registered an OIDC provider for --auto-roles"
+    );
+    accounts.put_provider(account, Provider { created: now, ..provider });
 }
 
 /// The provider that an IRSA guide creates for the issuer that is served here, or for the cluster's.
@@ -59,26 +68,88 @@ fn own_provider(sandbox: &Sandbox, url: &str) -> Option<Provider> {
     Some(Provider { discovery: cluster.discovery().clone(), ..provider })
 }
 
-/// Creates the role, if it does not exist and STS would accept the token.
-pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: Timestamp) {
-    let mut accounts = sandbox.accounts_mut();
+/// Creates the role, if it does not exist and STS would accept the token. With `--cluster-state`, the role is
+/// the ServiceAccount's that was saved first, now or by an earlier sandbox.
+///
+/// # Errors
+/// If it could not be saved. Then it is not created either, or another ServiceAccount could get it after a
+/// restart.
+pub(crate) async fn create(
+    sandbox: &Sandbox,
+    arn: &RoleArn,
+    token: &Token<'_>,
+    now: Timestamp,
+) -> Result<(), ClusterStateError> {
+    let Some(binding) = wanted(sandbox, arn, token, now) else {
+        return Ok(());
+    };
+    match sandbox.cluster_state() {
+        None => put(sandbox, &binding, now),
+        Some(kept) => {
+            let saved = kept.bind(&binding).await.inspect_err(|error| {
+                tracing::error!(role = %arn, %error, "could not save a role of --auto-roles; not creating it");
+            })?;
+            recall(sandbox, &saved, now);
+        }
+    }
+    Ok(())
+}
+
+/// The binding to create, if the role does not exist and STS would accept the token.
+fn wanted(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: Timestamp) -> Option<Binding> {
+    let accounts = sandbox.accounts();
     let account = arn.account();
     if !accounts.is_configured(account)
         || accounts.role_named(account, arn.name()).is_some()
         || accounts.roles(account).count() >= MAX_ROLES
     {
+        return None;
+    }
+    let provider = accounts.provider(account, &token.claims.iss)?;
+    Some(Binding {
+        role: arn.clone(),
+        service_account: ServiceAccountRef::from_subject(&token.claims.sub).ok()?,
+        issuer: provider.url.clone(),
+        audience: verified(provider, sandbox, token, now).ok()?,
+    })
+}
+
+/// Creates the roles of saved bindings that do not exist here: after a restart, or because another replica created
+/// them. Roles of accounts that are no longer configured stay saved.
+pub(crate) fn recall(sandbox: &Sandbox, saved: &[Binding], now: Timestamp) {
+    for binding in saved {
+        let is_due = {
+            let (accounts, account) = (sandbox.accounts(), binding.role.account());
+            accounts.is_configured(account)
+                && accounts.role_named(account, binding.role.name()).is_none()
+        };
+        if is_due {
+            put(sandbox, binding, now);
+        }
+    }
+}
+
+/// Creates the role, and the provider if the issuer is one of our own and not registered.
+fn put(sandbox: &Sandbox, binding: &Binding, now: Timestamp) {
+    let Binding { role: arn, service_account, issuer, audience } = binding;
+    let Ok(account) = arn.account().parse::<AccountId>() else {
+        return;
+    };
+    let mut accounts = sandbox.accounts_mut();
+    // Another request may have created it.
+    if accounts.role_named(account.as_str(), arn.name()).is_some() {
         return;
     }
-    let Some(provider) = accounts.provider(account, &token.claims.iss) else {
-        return;
-    };
-    let (Ok(audience), Ok(service_account)) = (
-        verified(provider, sandbox, token, now),
-        ServiceAccountRef::from_subject(&token.claims.sub),
-    ) else {
-        return;
-    };
-    let Ok(policy) = Policy::read(&trust_policy(arn, provider, &service_account, &audience)) else {
+    let mut changes = Vec::new();
+    if accounts.provider(account.as_str(), issuer).is_none()
+        && let Some(provider) = own_provider(sandbox, issuer)
+    {
+        put_provider(&mut accounts, &account, provider, now);
+        changes.push(Change::Provider { account: account.to_string(), url: issuer.clone() });
+    }
+    // An issuer that is gone still has its place in the policy: the role must not become free.
+    let provider = Provider::new(issuer, Vec::new());
+    let Ok(policy) = Policy::read(&trust_policy(arn, &provider, service_account, audience)) else {
         return;
     };
     let role = Role { created: now, ..Role::new(arn.clone(), policy) };
@@ -89,9 +160,12 @@ pub(crate) fn create(sandbox: &Sandbox, arn: &RoleArn, token: &Token<'_>, now: T
             service_account = service_account.name(),
             "created a role for --auto-roles"
         );
-        drop(accounts);
-        let (account, name) = (account.to_owned(), arn.name().to_owned());
-        sandbox.note_change(Change::Role { account, name });
+        let (account, name) = (account.to_string(), arn.name().to_owned());
+        changes.push(Change::Role { account, name });
+    }
+    drop(accounts);
+    for change in changes {
+        sandbox.note_change(change);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     call::{Call, MAX_BODY},
     eks_auth, faults, iam,
     issuer::{Issuer, routes},
-    prefetch::prefetch,
+    prefetch::{prefetch, prefetch_role},
     random,
     sandbox::Sandbox,
     sts::{dispatch::XmlResponse, error::StsError, parameters::Parameters},
@@ -77,13 +77,15 @@ async fn sts(
 
 /// IAM and STS share a path: the operation decides which of them is called.
 async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> XmlResponse {
+    let mut prepared = Ok(());
     if let Ok(parameters) = Parameters::read(call) {
         if iam::dispatch::is_called(&parameters) {
             return iam::dispatch::answer(sandbox, call, &parameters, now);
         }
-        prefetch(sandbox, &parameters, now).await;
+        prefetch_role(sandbox, call, now).await;
+        prepared = prefetch(sandbox, &parameters, now).await;
     }
-    sandbox.answer(call, now)
+    sandbox.answer(call, prepared, now)
 }
 
 async fn decisions(State(sandbox): State<Sandbox>) -> impl IntoResponse {

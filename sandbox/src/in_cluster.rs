@@ -24,6 +24,23 @@ const PAUSE: Duration = Duration::from_secs(1);
 const HINT: &str = "bind the pod's ServiceAccount to the ClusterRole system:service-account-issuer-discovery and mount its token \
      mounted (automountServiceAccountToken)";
 
+/// Retries a request to the API server for up to 30 s.
+pub(crate) async fn retry<T, E: std::fmt::Display>(
+    what: &'static str,
+    request: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
+    let started = Instant::now();
+    loop {
+        match request().await {
+            Err(error) if started.elapsed() < START_TIMEOUT => {
+                tracing::warn!(what, %error, "could not get an answer of the API server; retrying");
+            }
+            done => return done,
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 /// The cluster's issuer. Its keys are cached once for all accounts.
 pub(crate) struct InCluster {
     server: ApiServer,
@@ -43,19 +60,9 @@ impl InCluster {
         };
         let host = variable("KUBERNETES_SERVICE_HOST")?;
         let server = ApiServer::new(&host, &variable("KUBERNETES_SERVICE_PORT")?, folder);
-        let started = Instant::now();
-        loop {
-            match server.issuer().await {
-                Ok(issuer) => return Ok(Self { server, issuer, discovery: Discovery::default() }),
-                Err(error) if started.elapsed() >= START_TIMEOUT => {
-                    anyhow::bail!("{error}; {HINT}")
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not ask the API server for the issuer; retrying");
-                }
-            }
-            sleep(PAUSE).await;
-        }
+        let issuer = retry("ask for the issuer", || server.issuer()).await;
+        let issuer = issuer.map_err(|error| anyhow::anyhow!("{error}; {HINT}"))?;
+        Ok(Self { server, issuer, discovery: Discovery::default() })
     }
 
     /// The issuer's URL: the `iss` of the cluster's tokens.

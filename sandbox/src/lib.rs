@@ -27,6 +27,7 @@ mod admin_state;
 mod auto_roles;
 mod browser_guard;
 mod call;
+mod cluster_state;
 mod config;
 mod decisions;
 mod discovery;
@@ -66,6 +67,7 @@ pub use jwk::{JwkSet, JwkSetError};
 pub use listen::ListenArgs;
 pub use run::{SandboxArgs, run};
 pub use sandbox::Sandbox;
+pub use sessions::{SessionKey, SessionKeyError};
 pub use state::StateError;
 pub use upstream::{
     Upstream, UpstreamArgs, UpstreamError, UpstreamKey, UpstreamSign, UpstreamSignError,

@@ -1,5 +1,6 @@
-//! Everything asynchronous that a decision needs is done before it: an issuer's keys are fetched, and with
-//! `--auto-roles` a role is created. The decision itself is synchronous.
+//! Everything asynchronous that a decision needs is done before it: an issuer's keys are fetched, with
+//! `--auto-roles` a role is created, and with `--cluster-state` the roles of other replicas are read. The
+//! decision itself is synchronous.
 
 pub(crate) mod keys;
 
@@ -7,33 +8,73 @@ use jiff::Timestamp;
 use podrole_identity::RoleArn;
 
 use crate::{
-    accounts::Provider, auto_roles, sandbox::Sandbox, sts::parameters::Parameters, token::Token,
+    accounts::{Owner, Provider},
+    auto_roles,
+    call::Call,
+    cluster_state::ClusterStateError,
+    sandbox::Sandbox,
+    signature::authorization::RequestSignature,
+    sts::parameters::Parameters,
+    token::Token,
 };
 
-/// Prepares a call to STS. Errors are ignored here: the decision finds them again and reports them.
-pub(crate) async fn prefetch(sandbox: &Sandbox, parameters: &Parameters, now: Timestamp) {
+/// Prepares a call to STS.
+///
+/// # Errors
+/// If a role could not be saved. Other errors are ignored here: the decision finds them again and reports them.
+pub(crate) async fn prefetch(
+    sandbox: &Sandbox,
+    parameters: &Parameters,
+    now: Timestamp,
+) -> Result<(), ClusterStateError> {
     if parameters.get("Action") != Some("AssumeRoleWithWebIdentity") {
-        return;
+        return Ok(());
     }
     let (Some(role), Some(token)) = (parameters.get("RoleArn"), parameters.get("WebIdentityToken"))
     else {
-        return;
+        return Ok(());
     };
     let Ok(role) = role.parse::<RoleArn>() else {
-        return;
+        return Ok(());
     };
     if !is_needed(sandbox, role.account()) {
-        return;
+        return Ok(());
     }
     let Ok(token) = Token::parse(token) else {
-        return;
+        return Ok(());
     };
     if sandbox.admin().auto_roles() {
         auto_roles::register(sandbox, &role, &token, now).await;
     }
     prefetch_keys(sandbox, role.account(), &token, now).await;
     if sandbox.admin().auto_roles() {
-        auto_roles::create(sandbox, &role, &token, now);
+        auto_roles::create(sandbox, &role, &token, now).await?;
+    }
+    Ok(())
+}
+
+/// Reads the saved roles if the request is signed by a session of a role that does not exist here: another
+/// replica may have created it.
+pub(crate) async fn prefetch_role(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) {
+    let Some(kept) = sandbox.cluster_state().filter(|_| sandbox.admin().auto_roles()) else {
+        return;
+    };
+    let token = RequestSignature::read(call).ok().and_then(|signed| signed.session_token);
+    let session = token.and_then(|token| sandbox.session_key().open(&token));
+    let Some(Owner::Role(role)) = session.map(|session| session.grant.identity.owner) else {
+        return;
+    };
+    if sandbox.has_role(&role) {
+        return;
+    }
+    match kept.bindings_if_due().await {
+        None => {}
+        Some(Ok(saved)) => auto_roles::recall(sandbox, &saved, now),
+        Some(Err(error)) => tracing::error!(
+            %role,
+            %error,
+            "could not read the saved roles of --auto-roles; rejecting the session"
+        ),
     }
 }
 

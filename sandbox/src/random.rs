@@ -11,7 +11,8 @@ const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 #[error("the system's random number generator failed")]
 pub(crate) struct NoRandom;
 
-fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
+/// Random bytes.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| NoRandom)?;
     Ok(bytes)
@@ -22,19 +23,14 @@ fn letters(bytes: &[u8]) -> String {
     bytes.iter().map(letter).collect()
 }
 
-/// A key id of temporary credentials: `ASIA` and 16 letters.
-pub(crate) fn key_id() -> Result<String, NoRandom> {
-    Ok(format!("ASIA{}", letters(&bytes::<16>()?)))
+/// The key id of temporary credentials from 16 or more bytes: `ASIA` and 16 letters.
+pub(crate) fn key_id_of(bytes: &[u8]) -> String {
+    format!("ASIA{}", letters(bytes.get(..16).unwrap_or(bytes)))
 }
 
-/// A secret key: 40 characters.
-pub(crate) fn secret() -> Result<String, NoRandom> {
-    Ok(STANDARD.encode(bytes::<30>()?))
-}
-
-/// A session token of 400 characters, about as long as AWS's shorter ones.
-pub(crate) fn session_token() -> Result<String, NoRandom> {
-    Ok(STANDARD.encode(bytes::<300>()?))
+/// A secret key from 30 or more bytes: 40 characters.
+pub(crate) fn secret_of(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes.get(..30).unwrap_or(bytes))
 }
 
 /// A version 4 UUID.
@@ -68,7 +64,8 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -78,11 +75,12 @@ mod tests {
 
     #[test]
     fn identifiers_have_awss_formats() {
-        let id = key_id().unwrap();
+        let (some, other) = (bytes::<32>().unwrap(), bytes::<32>().unwrap());
+        let id = key_id_of(&some);
         assert!(id.starts_with("ASIA") && id.len() == 20, "{id}");
-        assert_ne!(id, key_id().unwrap());
-        assert_eq!(secret().unwrap().len(), 40);
-        assert_eq!(session_token().unwrap().len(), 400);
+        assert_ne!(id, key_id_of(&other));
+        assert_eq!(secret_of(&some).len(), 40);
+        assert_ne!(secret_of(&some), secret_of(&other));
         let uuid = uuid().unwrap();
         assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
         assert_eq!(fixed_uuid("a"), fixed_uuid("a"));

@@ -13,7 +13,9 @@ use podrole_runtime::{
 };
 
 use crate::{
-    BrowserGuard, Config, Issuer, ListenArgs, Rule, Sandbox, UpstreamArgs, browser_guard,
+    BrowserGuard, Config, Issuer, ListenArgs, Rule, Sandbox, SessionKey, UpstreamArgs, auto_roles,
+    browser_guard,
+    cluster_state::{Binding, ClusterState},
     discovery::is_fetchable,
     in_cluster::{self, InCluster},
     listen::Listeners,
@@ -68,6 +70,16 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "ID")]
     pub account: Vec<AccountId>,
 
+    /// The file with the key that session credentials are derived from (32 bytes or more, base64), so that they
+    /// are valid after a restart; made if it is missing. Default: a random key
+    #[arg(long, value_name = "FILE", conflicts_with = "cluster_state")]
+    pub session_key: Option<PathBuf>,
+
+    /// Keeps the session key in the Secret of this name, and the roles of --auto-roles in the ConfigMap of this
+    /// name, both in the pod's namespace; made if they are missing
+    #[arg(long, value_name = "NAME", requires = "in_cluster")]
+    pub cluster_state: Option<String>,
+
     /// The file to save the changes of the IAM API in; they are applied at the next start
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
@@ -99,7 +111,11 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let text = read(&args)?;
     let shutdown = shutdown::on_signal().context("signals")?;
     let cluster = cluster(&args).await?;
-    let sandbox = sandbox(&args, &text, cluster)?;
+    let kept = match (&args.cluster_state, &cluster) {
+        (Some(name), Some(cluster)) => Some(Kept::read(name, cluster).await?),
+        _ => None,
+    };
+    let sandbox = sandbox(&args, &text, cluster, kept)?;
     let guard = BrowserGuard::allowing(&args.allowed_host);
     let router = args.upstream.router(&sandbox)?;
     let router = router.layer(from_fn_with_state(guard, browser_guard::layer));
@@ -125,13 +141,47 @@ async fn cluster(args: &SandboxArgs) -> anyhow::Result<Option<InCluster>> {
     Ok(Some(cluster))
 }
 
-fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow::Result<Sandbox> {
+/// What `--cluster-state` keeps.
+struct Kept {
+    state: ClusterState,
+    session_key: SessionKey,
+    bindings: Vec<Binding>,
+}
+
+impl Kept {
+    async fn read(name: &str, cluster: &InCluster) -> anyhow::Result<Self> {
+        let state = ClusterState::new(cluster.api_server().clone(), name);
+        let state = state.context("--cluster-state")?;
+        let session_key = in_cluster::retry("read the session key", || state.session_key());
+        let session_key = session_key.await.context("--cluster-state")?;
+        let bindings = in_cluster::retry("read the saved roles", || state.bindings());
+        let bindings = bindings.await.context("--cluster-state")?;
+        Ok(Self { state, session_key, bindings })
+    }
+}
+
+fn sandbox(
+    args: &SandboxArgs,
+    text: &str,
+    cluster: Option<InCluster>,
+    kept: Option<Kept>,
+) -> anyhow::Result<Sandbox> {
     let mut sandbox = Sandbox::new(config(args, text, cluster.as_ref())?);
     if let Some(cluster) = cluster {
         sandbox = sandbox.with_cluster(cluster);
     }
     if let Some(url) = &args.issuer_url {
         sandbox = sandbox.with_issuer(Issuer::start(url).context("--issuer-url")?);
+    }
+    if let Some(file) = &args.session_key {
+        let key = SessionKey::from_file(file);
+        let key = key.with_context(|| format!("--session-key {}", file.display()))?;
+        sandbox = sandbox.with_session_key(key);
+    }
+    let mut saved = Vec::new();
+    if let Some(kept) = kept {
+        sandbox = sandbox.with_session_key(kept.session_key).with_cluster_state(kept.state);
+        saved = kept.bindings;
     }
     if let Some(file) = &args.state {
         let keep = sandbox.keep_state(file);
@@ -142,6 +192,7 @@ fn sandbox(args: &SandboxArgs, text: &str, cluster: Option<InCluster>) -> anyhow
     }
     if args.auto_roles {
         sandbox.enable_auto_roles();
+        auto_roles::recall(&sandbox, &saved, podrole_runtime::clock::now());
     }
     for rule in &args.fault {
         sandbox.faults().add(rule.clone(), podrole_runtime::clock::now()).context("--fault")?;

@@ -7,51 +7,71 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use podrole_identity::{AccountId, RoleArn};
 
 use crate::{
     accounts::{Accounts, Cluster, Provider, Role, SessionDurationError, User},
     admin_state::AdminState,
+    cluster_state::ClusterState,
     config::Config,
     decisions::{Decision, Journal},
     faults::Faults,
     iam::change::Change,
     in_cluster::InCluster,
     issuer::Issuer,
-    sessions::Sessions,
-    signature::key::CallerKey,
+    random::NoRandom,
+    sessions::{Session, SessionKey},
+    signature::{
+        authorization::{RequestSignature, SignatureError},
+        key::CallerKey,
+    },
     state::StateError,
-    sts::inputs::DecisionInputs,
+    sts::{caller, inputs::DecisionInputs, role_step::GrantedSession},
 };
 
 /// A small AWS STS and IAM. Clones share their state.
 #[derive(Clone)]
 pub struct Sandbox {
     state: Arc<State>,
+    session_key: SessionKey,
     issuer: Option<Issuer>,
     cluster: Option<Arc<InCluster>>,
+    kept: Option<Arc<ClusterState>>,
 }
 
 struct State {
     accounts: RwLock<Accounts>,
-    sessions: Mutex<Sessions>,
     journal: Mutex<Journal>,
     admin: AdminState,
     credential_life: Option<Duration>,
 }
 
 impl Sandbox {
-    /// A sandbox with the accounts of a configuration.
+    /// A sandbox with the accounts of a configuration. Its sessions end with it, unless it gets another key.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let state = State {
             accounts: RwLock::new(config.accounts),
-            sessions: Mutex::default(),
             journal: Mutex::default(),
             admin: AdminState::default(),
             credential_life: config.credential_life,
         };
-        Self { state: Arc::new(state), issuer: None, cluster: None }
+        Self {
+            state: Arc::new(state),
+            session_key: SessionKey::random(),
+            issuer: None,
+            cluster: None,
+            kept: None,
+        }
+    }
+
+    /// Derives sessions from that key, so that every sandbox with the same key accepts them, also after a
+    /// restart. Earlier clones are not affected.
+    #[must_use]
+    pub fn with_session_key(mut self, key: SessionKey) -> Self {
+        self.session_key = key;
+        self
     }
 
     /// Serves the issuer's discovery document and keys, and accepts its tokens if a provider with that URL
@@ -66,6 +86,13 @@ impl Sandbox {
     #[must_use]
     pub(crate) fn with_cluster(mut self, cluster: InCluster) -> Self {
         self.cluster = Some(Arc::new(cluster));
+        self
+    }
+
+    /// Keeps the roles of `--auto-roles` in the cluster. Earlier clones are not affected.
+    #[must_use]
+    pub(crate) fn with_cluster_state(mut self, kept: ClusterState) -> Self {
+        self.kept = Some(Arc::new(kept));
         self
     }
 
@@ -168,10 +195,22 @@ impl Sandbox {
         self.journal().calls()
     }
 
-    /// The access key with that id, of a session or a user. It may have expired.
-    pub(crate) fn key(&self, id: &str) -> Option<CallerKey> {
-        let session = self.sessions().find(id).map(CallerKey::from);
-        session.or_else(|| self.accounts().user_of_key(id).map(CallerKey::from))
+    /// The access key that signed a request, of a session or a user. It may have expired.
+    pub(crate) fn key(&self, signed: &RequestSignature) -> Result<CallerKey, SignatureError> {
+        caller::find(&self.accounts(), &self.session_key, signed).map(|(key, _)| key)
+    }
+
+    /// Issues the credentials of a permitted session.
+    pub(crate) fn issue(
+        &self,
+        granted: &GrantedSession,
+        now: Timestamp,
+    ) -> Result<Session, NoRandom> {
+        self.session_key.issue(granted.grant(now))
+    }
+
+    pub(crate) fn session_key(&self) -> &SessionKey {
+        &self.session_key
     }
 
     /// The inputs of a decision.
@@ -200,9 +239,9 @@ impl Sandbox {
         self.cluster.as_deref()
     }
 
-    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        let sessions = self.state.sessions.lock();
-        sessions.unwrap_or_else(PoisonError::into_inner)
+    /// What is kept in the cluster.
+    pub(crate) fn cluster_state(&self) -> Option<&ClusterState> {
+        self.kept.as_deref()
     }
 
     /// The state of its own routes and flags.

@@ -1,19 +1,29 @@
-//! Issued credentials, stored until some time after they expire.
+//! Issued credentials. Nothing is stored: the session token carries the session, and key id, secret key and
+//! the token's seal are MACs over it, so every sandbox with the same key knows the session.
+//!
+//! ```text
+//!   session ─► payload ─┬─ MAC "key id" ─────► ASIA…
+//!                       ├─ MAC "secret key" ─► secret key
+//!                       └─ MAC "token" ──────► session token: version, MAC, payload
+//! ```
+//!
+//! AWS's tokens carry their session too, and encrypt it. This payload is readable: its owner knows what is in
+//! it, and whoever else gets hold of a token has worse things to read.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-};
+mod error;
+mod file;
+mod key;
+mod payload;
 
-use jiff::{SignedDuration, Timestamp};
+use std::{collections::BTreeSet, fmt};
 
+use jiff::Timestamp;
+
+pub use self::{error::SessionKeyError, key::SessionKey};
 use crate::{
     accounts::{Identity, Tags},
     policy::IdentityPolicy,
 };
-
-/// How long expired credentials are stored, so that the error says that they expired.
-const EXPIRED_RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 /// Temporary credentials and their identity.
 #[derive(Clone)]
@@ -21,9 +31,16 @@ pub(crate) struct Session {
     pub(crate) key_id: String,
     pub(crate) secret: String,
     pub(crate) token: String,
+    pub(crate) grant: Grant,
+}
+
+/// What a session is about, without its credentials.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) identity: Identity,
+    /// In whole seconds, like the expiration.
     pub(crate) issued: Timestamp,
     pub(crate) expiration: Timestamp,
-    pub(crate) identity: Identity,
     pub(crate) attributes: SessionAttributes,
 }
 
@@ -40,74 +57,15 @@ pub(crate) struct SessionAttributes {
     pub(crate) provider: Option<String>,
 }
 
-/// All sessions by access key id.
-#[derive(Default)]
-pub(crate) struct Sessions(HashMap<String, Session>);
-
-impl Sessions {
-    /// Stores a session, and sometimes removes those that expired long ago.
-    pub(crate) fn keep(&mut self, session: Session, now: Timestamp) {
-        // Sweeping when the size is a power of two makes the amortized cost of a session constant.
-        if self.0.len().is_power_of_two() {
-            self.0.retain(|_, one| now.duration_since(one.expiration) < EXPIRED_RETENTION);
-        }
-        self.0.insert(session.key_id.clone(), session);
-    }
-
-    /// The session with that key id. It may have expired.
-    pub(crate) fn find(&self, key_id: &str) -> Option<&Session> {
-        self.0.get(key_id)
-    }
-
-    /// How many there are.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("key_id", &self.key_id)
-            .field("identity", &self.identity.arn)
-            .field("expiration", &self.expiration)
+            .field("identity", &self.grant.identity.arn)
+            .field("expiration", &self.grant.expiration)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session(key_id: &str, expiration: Timestamp) -> Session {
-        let role = "arn:aws:iam::111122223333:role/app".parse().unwrap();
-        Session {
-            key_id: key_id.to_owned(),
-            secret: "a secret".to_owned(),
-            token: "a token".to_owned(),
-            issued: Timestamp::UNIX_EPOCH,
-            expiration,
-            identity: Identity::session(&role, &"me".parse().unwrap()),
-            attributes: SessionAttributes::default(),
-        }
-    }
-
-    #[test]
-    fn sessions_that_expired_long_ago_are_removed() {
-        let mut sessions = Sessions::default();
-        let start = Timestamp::UNIX_EPOCH;
-        sessions.keep(session("old", start), start);
-        sessions.keep(session("new", start + EXPIRED_RETENTION), start + EXPIRED_RETENTION / 2);
-        assert!(sessions.find("old").is_some());
-        sessions.keep(session("newer", start + EXPIRED_RETENTION), start + EXPIRED_RETENTION);
-        assert!(sessions.find("old").is_none());
-        assert!(sessions.find("new").is_some());
-    }
-
-    #[test]
-    fn a_session_does_not_print_its_secrets() {
-        let text = format!("{:?}", session("id", Timestamp::UNIX_EPOCH));
-        assert!(!text.contains("a secret") && !text.contains("a token"), "{text}");
-    }
-}
+mod tests;

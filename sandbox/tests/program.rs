@@ -48,6 +48,7 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
         (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--bind", &busy], "choose another port"),
         (&["--auto-roles", "--in-cluster", "--account", ACCOUNT], "only works in a pod"),
         (&["--auto-roles", "--bind", FREE], "--account 111122223333"),
+        (&["--config", EXAMPLE, "--issuer-url", ISSUER, "--session-key", manifest], "base64"),
         (
             &[
                 "--auto-roles",
@@ -74,6 +75,7 @@ fn a_failed_start_prints_one_line_that_says_how_to_fix_it() {
     for (args, wanted) in [
         (&["--bind", FREE][..], "--config"),
         (&["--auto-roles", "--tls-bind", FREE], "--tls-cert"),
+        (&["--auto-roles", "--cluster-state", "a"], "--in-cluster"),
         (&["--auto-roles", "--account", "1"], "12 digits"),
     ] {
         let usage = refused(args);

@@ -14,16 +14,19 @@ use podrole_tests::{
 
 use crate::daemons::{ACCOUNT, LIFE, REGION, folder, output, role, until};
 
-struct InCluster {
-    plain: SocketAddr,
+pub(crate) struct InCluster {
+    pub(crate) plain: SocketAddr,
     tls: SocketAddr,
-    process: Process,
+    pub(crate) process: Process,
     folder: std::path::PathBuf,
 }
 
 /// Starts `podrole-sandbox` as a pod of the ServiceAccount `sandbox` would run it: without a file.
-async fn start(cluster: &Cluster, namespace: &TestNamespace<'static>) -> anyhow::Result<InCluster> {
-    namespace.service_account("sandbox", &[]).await?;
+pub(crate) async fn start(
+    cluster: &Cluster,
+    namespace: &TestNamespace<'static>,
+    more: &[&str],
+) -> anyhow::Result<InCluster> {
     let folder = folder()?;
     let token = namespace.unbound_token("sandbox", cluster.issuer(), 600).await?;
     fs::write(folder.join("token"), token)?;
@@ -36,14 +39,8 @@ async fn start(cluster: &Cluster, namespace: &TestNamespace<'static>) -> anyhow:
     let server = cluster.url().strip_prefix("https://").context("no https")?;
     let (host, port) = server.split_once(':').context("no port")?;
     let mut command = Command::new(project::binary("podrole-sandbox")?);
-    command.args([
-        "--in-cluster",
-        "--auto-roles",
-        "--account",
-        ACCOUNT,
-        "--bind=127.0.0.1:0",
-        "--tls-bind=127.0.0.1:0",
-    ]);
+    command.args(["--in-cluster", "--auto-roles", "--account", ACCOUNT]).args(more);
+    command.args(["--bind=127.0.0.1:0", "--tls-bind=127.0.0.1:0"]);
     for (flag, name) in
         [("--service-account", ""), ("--tls-cert", "tls.crt"), ("--tls-key", "tls.key")]
     {
@@ -82,7 +79,8 @@ async fn become_role(ca: &Path, endpoint: &str, token: &str) -> anyhow::Result<S
 async fn a_sandbox_in_a_pod_believes_its_clusters_tokens_and_makes_what_irsa_needs() {
     let cluster = Cluster::shared().await.unwrap();
     let namespace = cluster.namespace("in-cluster", &[]).await.unwrap();
-    let sandbox = start(cluster, &namespace).await.unwrap();
+    namespace.service_account("sandbox", &[]).await.unwrap();
+    let sandbox = start(cluster, &namespace, &[]).await.unwrap();
     let mut tokens = Vec::new();
     for account in ["app", "other"] {
         namespace.service_account(account, &[]).await.unwrap();

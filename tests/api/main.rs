@@ -16,6 +16,8 @@ mod decisions;
 mod faulty_api;
 #[cfg(test)]
 mod in_cluster;
+#[cfg(test)]
+mod sandbox_state;
 mod startup_taint;
 #[cfg(test)]
 mod wire;

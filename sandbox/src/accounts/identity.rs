@@ -47,6 +47,14 @@ impl Identity {
         }
     }
 
+    /// The name of a role session. `None` for a user.
+    pub(crate) fn session_name(&self) -> Option<&str> {
+        match &self.owner {
+            Owner::Role(_) => self.arn.rsplit('/').next(),
+            Owner::User(_) => None,
+        }
+    }
+
     /// The identity as policies name it.
     pub(crate) fn principal(&self) -> Principal<'_> {
         match &self.owner {
@@ -74,7 +82,7 @@ mod tests {
         let session = Identity::session(&arn, &"pod-1".parse().unwrap());
         let wanted = "arn:aws-cn:sts::111122223333:assumed-role/app/pod-1";
         assert_eq!(session.arn, wanted);
-        assert_eq!(session.owner_arn(), arn.as_str());
+        assert_eq!((session.owner_arn(), session.session_name()), (arn.as_str(), Some("pod-1")));
         assert!(session.id.starts_with("AROA") && session.id.ends_with(":pod-1"));
         assert_eq!(session.id.len(), "AROA".len() + 17 + ":pod-1".len());
     }
@@ -84,6 +92,7 @@ mod tests {
         let arn = UserArn::read("arn:aws:iam::111122223333:user/team/node").unwrap();
         let user = Identity::user(&arn);
         assert_eq!((&*user.arn, user.owner_arn()), (arn.as_str(), arn.as_str()));
+        assert_eq!(user.session_name(), None);
         assert!(user.id.starts_with("AIDA") && user.id.len() == 21, "{}", user.id);
     }
 }

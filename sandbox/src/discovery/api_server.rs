@@ -1,11 +1,15 @@
-//! A cluster's API server, which knows the cluster's issuer and its keys.
+//! A cluster's API server, which knows the cluster's issuer and its keys, and keeps what the sandbox must not forget.
 
 use std::path::{Path, PathBuf};
+
+use axum::body::Bytes;
+use http::{Method, StatusCode};
 
 use super::{documents::DocumentClient, error::DiscoveryError};
 use crate::jwk::JwkSet;
 
 /// How the API server is reached from a pod.
+#[derive(Clone)]
 pub(crate) struct ApiServer {
     url: String,
     folder: PathBuf,
@@ -33,17 +37,38 @@ impl ApiServer {
         self.get("/openid/v1/jwks").await
     }
 
-    /// Reads token and CA each time, because the kubelet replaces both.
+    /// The ServiceAccount's token.
+    pub(crate) fn token(&self) -> Result<String, DiscoveryError> {
+        self.file("token")
+    }
+
+    /// Sends a request, with a content type and a body if they are given, and returns status and body.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<(&'static str, String)>,
+    ) -> Result<(StatusCode, Bytes), DiscoveryError> {
+        let url = format!("{}{path}", self.url);
+        self.client()?.send(method, &url, Some(self.token()?.trim()), content).await
+    }
+
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, DiscoveryError> {
-        let read = |name: &str| {
-            let file = self.folder.join(name);
-            std::fs::read_to_string(&file).map_err(|error| DiscoveryError::File {
-                file: file.display().to_string(),
-                reason: error.to_string(),
-            })
-        };
-        let documents = DocumentClient::for_cluster(&read("ca.crt")?)?;
-        documents.get(&format!("{}{path}", self.url), Some(read("token")?.trim())).await
+        let url = format!("{}{path}", self.url);
+        self.client()?.get(&url, Some(self.token()?.trim())).await
+    }
+
+    /// Token and CA are read each time, because the kubelet replaces both.
+    fn client(&self) -> Result<DocumentClient, DiscoveryError> {
+        DocumentClient::for_cluster(&self.file("ca.crt")?)
+    }
+
+    fn file(&self, name: &str) -> Result<String, DiscoveryError> {
+        let file = self.folder.join(name);
+        std::fs::read_to_string(&file).map_err(|error| DiscoveryError::File {
+            file: file.display().to_string(),
+            reason: error.to_string(),
+        })
     }
 }
 

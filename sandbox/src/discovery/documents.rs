@@ -1,9 +1,13 @@
-//! An issuer's documents over HTTP. Only this file uses the HTTP client.
+//! An issuer's documents and an API server's objects over HTTP. Only this file uses the HTTP client.
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, header::AUTHORIZATION};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use axum::body::Bytes;
+use http::{
+    HeaderValue, Method, Request, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -21,12 +25,12 @@ use super::error::DiscoveryError;
 
 /// The time limit for one document.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Maximum bytes of a document.
-const MAX_DOCUMENT: usize = 512 * 1024;
+/// Maximum bytes of a document. An object of Kubernetes has 1 MiB of data at most.
+const MAX_DOCUMENT: usize = 2 * 1024 * 1024;
 
 /// Fetches JSON documents from issuers.
 pub(crate) struct DocumentClient {
-    client: Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl DocumentClient {
@@ -65,38 +69,60 @@ impl DocumentClient {
         url: &str,
         token: Option<&str>,
     ) -> Result<T, DiscoveryError> {
-        let failed = |reason| DiscoveryError::Fetch { url: url.to_owned(), reason };
-        let request = request(url, token)?;
-        let fetch = async {
-            let response = self.client.request(request).await;
-            let response = response.map_err(|error| failed(chain(&error)))?;
-            if !response.status().is_success() {
-                return Err(failed(format!("status {}", response.status())));
-            }
-            let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect().await;
-            Ok(body.map_err(|error| failed(error.to_string()))?.to_bytes())
-        };
-        let no_response = |_| Err(failed(format!("no response within {} s", DEADLINE.as_secs())));
-        let body = timeout(DEADLINE, fetch).await.unwrap_or_else(no_response)?;
+        let (status, body) = self.send(Method::GET, url, token, None).await?;
+        if !status.is_success() {
+            let reason = format!("status {status}");
+            return Err(DiscoveryError::Fetch { url: url.to_owned(), reason });
+        }
         serde_json::from_slice(&body).map_err(|error| DiscoveryError::Parse {
             url: url.to_owned(),
             reason: error.to_string(),
         })
     }
+
+    /// Sends a request, with a content type and a body if they are given, and returns status and body.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        content: Option<(&'static str, String)>,
+    ) -> Result<(StatusCode, Bytes), DiscoveryError> {
+        let failed = |reason| DiscoveryError::Fetch { url: url.to_owned(), reason };
+        let request = request(method, url, token, content)?;
+        let fetch = async {
+            let response = self.client.request(request).await;
+            let response = response.map_err(|error| failed(chain(&error)))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect().await;
+            Ok((status, body.map_err(|error| failed(error.to_string()))?.to_bytes()))
+        };
+        let no_response = |_| Err(failed(format!("no response within {} s", DEADLINE.as_secs())));
+        timeout(DEADLINE, fetch).await.unwrap_or_else(no_response)
+    }
 }
 
 fn request(
+    method: Method,
     url: &str,
     token: Option<&str>,
-) -> Result<Request<Empty<&'static [u8]>>, DiscoveryError> {
-    let mut request = Request::get(url);
+    content: Option<(&'static str, String)>,
+) -> Result<Request<Full<Bytes>>, DiscoveryError> {
+    let mut request = Request::builder().method(method).uri(url);
     if let Some(token) = token {
         let value = HeaderValue::from_str(&format!("Bearer {token}"));
         let mut value = value.map_err(|_| DiscoveryError::Token)?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    request.body(Empty::new()).map_err(|_| DiscoveryError::Url(url.to_owned()))
+    let body = match content {
+        None => Full::default(),
+        Some((kind, body)) => {
+            request = request.header(CONTENT_TYPE, kind);
+            Full::from(body)
+        }
+    };
+    request.body(body).map_err(|_| DiscoveryError::Url(url.to_owned()))
 }
 
 /// An error with its causes: the client's own text only says that it could not connect.

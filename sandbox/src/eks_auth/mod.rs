@@ -61,10 +61,9 @@ impl Sandbox {
     ) -> JsonResponse {
         let request_id = random::uuid().unwrap_or_default();
         let written = self.decide_pod_identity(call, cluster, now).and_then(|done| {
-            let session = role_step::issue(&done.granted, now)?;
+            let session = self.issue(&done.granted, now)?;
             let body = write(&done.pod, &done.association, &session);
-            let role = session.identity.owner_arn().to_owned();
-            self.sessions().keep(session, now);
+            let role = session.grant.identity.owner_arn().to_owned();
             Ok((body, role, format!("{} for {}", done.granted.reason, done.pod.account)))
         });
         let error = written.as_ref().err();

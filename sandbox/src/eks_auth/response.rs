@@ -36,14 +36,14 @@ pub(super) fn write(pod: &Pod, (arn, id): &(String, String), session: &Session) 
         "audience": Exchange::EksAuth.audience(),
         "podIdentityAssociation": {"associationArn": arn, "associationId": id},
         "assumedRoleUser": {
-            "arn": session.identity.arn,
-            "assumeRoleId": session.identity.id,
+            "arn": session.grant.identity.arn,
+            "assumeRoleId": session.grant.identity.id,
         },
         "credentials": {
             "accessKeyId": session.key_id,
             "secretAccessKey": session.secret,
             "sessionToken": session.token,
-            "expiration": session.expiration.as_second(),
+            "expiration": session.grant.expiration.as_second(),
         },
     })
 }

@@ -49,10 +49,9 @@ impl PodRole<'_> {
         };
         let step = self.step(&self.association.role, CHAINED_LIFE, None, self.tags()?)?;
         let base = self.role_step(&service, step, now)?;
-        // This session is not stored: its credentials never leave the sandbox.
-        let base = role_step::issue(&base, now)?;
-        let mut caller =
-            Caller::session(self.inputs.accounts, &base).ok_or(EksAuthError::NoCluster)?;
+        // No caller gets credentials of this session.
+        let mut caller = Caller::session(self.inputs.accounts, &base.grant(now))
+            .ok_or(EksAuthError::NoCluster)?;
         self.cluster.arn.region().clone_into(&mut caller.region);
         let policy = self.association.policy.clone();
         let mut step = self.step(target, CHAINED_LIFE, policy, SessionTags::default())?;

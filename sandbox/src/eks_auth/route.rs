@@ -40,6 +40,7 @@ async fn assume_role_for_pod_identity(
     let now = faults::apply::now(&extensions);
     prefetch_keys(&sandbox, &name, &body, now).await;
     let call = Call { method: method.as_str(), uri: &uri, headers: &headers, body: &body };
+    prefetch::prefetch_role(&sandbox, &call, now).await;
     sandbox.pod_identity(&call, &name, now).into_response()
 }
 

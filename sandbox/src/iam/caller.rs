@@ -6,7 +6,7 @@ use super::error::IamError;
 use crate::{
     accounts::{Accounts, Owner},
     call::Call,
-    sessions::Sessions,
+    sessions::SessionKey,
     signature::authorization::SignatureError,
     sts::caller::authenticate,
 };
@@ -21,7 +21,7 @@ pub(super) struct IamCaller {
 /// change what a role trusts.
 pub(super) fn identify(
     accounts: &Accounts,
-    sessions: &Sessions,
+    sessions: &SessionKey,
     call: &Call<'_>,
     operation: &'static str,
     now: Timestamp,

@@ -60,7 +60,7 @@ fn perform(
     (name, operation): (&'static str, IamOperation),
     now: Timestamp,
 ) -> Result<ResultXml, IamError> {
-    let caller = caller::identify(&sandbox.accounts(), &sandbox.sessions(), call, name, now)?;
+    let caller = caller::identify(&sandbox.accounts(), sandbox.session_key(), call, name, now)?;
     let done = {
         let accounts = &mut sandbox.accounts_mut();
         let mut context = IamContext { operation: name, accounts, caller: &caller, now };

@@ -57,6 +57,8 @@ pub(crate) enum SignatureError {
     UnknownKey,
     #[error("The security token included in the request is invalid.")]
     SessionToken,
+    #[error("The security token included in the request is invalid.")]
+    ForeignToken,
     #[error("Credential should be scoped to the service that is called.")]
     Service,
     #[error(
@@ -92,7 +94,9 @@ impl SignatureError {
         match self {
             Self::Missing => ("MissingAuthenticationToken", 403),
             Self::Incomplete(_) => ("IncompleteSignature", 400),
-            Self::UnknownKey | Self::SessionToken => ("InvalidClientTokenId", 403),
+            Self::UnknownKey | Self::SessionToken | Self::ForeignToken => {
+                ("InvalidClientTokenId", 403)
+            }
             Self::Expired => ("ExpiredToken", 403),
             _ => ("SignatureDoesNotMatch", 403),
         }
@@ -103,6 +107,9 @@ impl SignatureError {
         match self {
             Self::UnknownKey => "no credentials with this key id exist in this sandbox".to_owned(),
             Self::SessionToken => "the session token does not belong to this key id".to_owned(),
+            Self::ForeignToken => "the session token is from a sandbox with another session key; \
+                                   get credentials again"
+                .to_owned(),
             Self::Body => "the body does not have the hash in x-amz-content-sha256".to_owned(),
             Self::Mismatch => "the signature is for another request or from another key".to_owned(),
             other => other.to_string(),

@@ -47,8 +47,8 @@ impl From<&Session> for CallerKey {
             id: session.key_id.clone(),
             secret: session.secret.clone(),
             token: Some(session.token.clone()),
-            expiration: Some(session.expiration),
-            arn: session.identity.arn.clone(),
+            expiration: Some(session.grant.expiration),
+            arn: session.grant.identity.arn.clone(),
         }
     }
 }

@@ -3,16 +3,19 @@
 use jiff::Timestamp;
 
 use crate::{
-    accounts::{Accounts, Identity, Owner, Policies, Tags},
+    accounts::{Accounts, Identity, Owner, Policies, Tags, User},
     call::Call,
     policy::{Context, Principal},
-    sessions::{Session, SessionAttributes, Sessions},
+    sessions::{Grant, SessionAttributes, SessionKey},
     signature::{
         authorization::{RequestSignature, SignatureError},
         key::CallerKey,
         sigv4,
     },
 };
+
+/// How the key ids of temporary credentials begin.
+const TEMPORARY: &str = "ASIA";
 
 /// The caller of an operation.
 #[derive(Clone, Debug)]
@@ -52,14 +55,13 @@ pub(crate) enum ExternalPrincipal {
 /// Authenticates the caller of a service by the signature.
 pub(crate) fn authenticate(
     accounts: &Accounts,
-    sessions: &Sessions,
+    sessions: &SessionKey,
     call: &Call<'_>,
     service: &str,
     now: Timestamp,
 ) -> Result<Caller, SignatureError> {
     let signed = RequestSignature::read(call)?;
-    let id = &signed.scope.key_id;
-    let (key, mut caller) = find(accounts, sessions, id).ok_or(SignatureError::UnknownKey)?;
+    let (key, mut caller) = find(accounts, sessions, &signed)?;
     key.check_token(&signed)?;
     signed.check_service(service)?;
     signed.check_day()?;
@@ -71,31 +73,36 @@ pub(crate) fn authenticate(
     Ok(caller)
 }
 
-/// The access key with that id, and its owner. Credentials of a deleted role or user are not found.
-pub(super) fn find(
+/// The access key that signed a request, and its owner. Credentials of a deleted role or user are not found.
+pub(crate) fn find(
     accounts: &Accounts,
-    sessions: &Sessions,
-    key_id: &str,
-) -> Option<(CallerKey, Caller)> {
-    if let Some(session) = sessions.find(key_id) {
-        return Some((CallerKey::from(session), Caller::session(accounts, session)?));
+    sessions: &SessionKey,
+    signed: &RequestSignature,
+) -> Result<(CallerKey, Caller), SignatureError> {
+    let id = &signed.scope.key_id;
+    if let Some((user, key)) = accounts.user_of_key(id) {
+        let caller = Caller::user(accounts, user).ok_or(SignatureError::UnknownKey)?;
+        return Ok((CallerKey::from((user, key)), caller));
     }
-    let (user, key) = accounts.user_of_key(key_id)?;
-    let identity = Identity::user(&user.arn);
-    let key = CallerKey {
-        id: key.id.clone(),
-        secret: key.secret.clone(),
-        token: None,
-        expiration: None,
-        arn: identity.arn.clone(),
+    let token = match &signed.session_token {
+        Some(token) => token,
+        None if id.starts_with(TEMPORARY) => return Err(SignatureError::SessionToken),
+        None => return Err(SignatureError::UnknownKey),
     };
-    Some((key, Caller::of(accounts, &identity, SessionAttributes::default(), None)?))
+    let session = sessions.open(token).ok_or(SignatureError::ForeignToken)?;
+    let caller = Caller::session(accounts, &session.grant).filter(|_| session.key_id == *id);
+    Ok((CallerKey::from(&session), caller.ok_or(SignatureError::UnknownKey)?))
 }
 
 impl Caller {
-    /// The caller with a session's credentials.
-    pub(crate) fn session(accounts: &Accounts, session: &Session) -> Option<Self> {
-        Self::of(accounts, &session.identity, session.attributes.clone(), Some(session.issued))
+    /// The caller with a session's credentials. `None` if its role or user does not exist.
+    pub(crate) fn session(accounts: &Accounts, grant: &Grant) -> Option<Self> {
+        Self::of(accounts, &grant.identity, grant.attributes.clone(), Some(grant.issued))
+    }
+
+    /// The caller with a user's own key.
+    pub(super) fn user(accounts: &Accounts, user: &User) -> Option<Self> {
+        Self::of(accounts, &Identity::user(&user.arn), SessionAttributes::default(), None)
     }
 
     fn of(

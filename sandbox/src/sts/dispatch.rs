@@ -8,14 +8,14 @@ use super::{
     error::StsError,
     operation::Operation,
     parameters::Parameters,
-    role_step::{self, GrantedSession},
+    role_step::GrantedSession,
     session_token,
     web_identity::{self, WebIdentityRequest},
     xml,
 };
 use crate::{
-    call::Call, decisions::Decision, random, sandbox::Sandbox, sessions::Session,
-    signature::authorization::SignatureError,
+    call::Call, cluster_state::ClusterStateError, decisions::Decision, random, sandbox::Sandbox,
+    sessions::Session, signature::authorization::SignatureError,
 };
 
 /// A response of STS or IAM: HTTP status and XML.
@@ -42,8 +42,13 @@ fn caller_identity(caller: &Caller, request_id: &str) -> Result<StsOutcome, StsE
 }
 
 impl Sandbox {
-    /// Handles a call to STS and records the decision.
-    pub(crate) fn answer(&self, call: &Call<'_>, now: Timestamp) -> XmlResponse {
+    /// Handles a call to STS and records the decision. A call that could not be prepared fails.
+    pub(crate) fn answer(
+        &self,
+        call: &Call<'_>,
+        prepared: Result<(), ClusterStateError>,
+        now: Timestamp,
+    ) -> XmlResponse {
         // Without random bytes no credentials are issued either, so a missing id does not matter.
         let request_id = random::uuid().unwrap_or_default();
         let parameters = Parameters::read(call);
@@ -51,6 +56,7 @@ impl Sandbox {
         let done = parameters.as_ref().map_err(|f| f.clone().into()).and_then(|parameters| {
             let named = Operation::read(parameters)?;
             operation = Some(named);
+            prepared?;
             self.perform(named, call, parameters, &request_id, now)
         });
         let role = parameters.ok().and_then(|p| p.get("RoleArn").map(str::to_owned));
@@ -87,9 +93,8 @@ impl Sandbox {
             }
             _ => return caller_identity(&caller, request_id),
         };
-        let session = role_step::issue(&granted, now)?;
+        let session = self.issue(&granted, now)?;
         let xml = xml(&granted, &session, request_id)?;
-        self.sessions().keep(session, now);
         Ok(StsOutcome { xml, reason: granted.reason })
     }
 
@@ -101,9 +106,8 @@ impl Sandbox {
     ) -> Result<StsOutcome, StsError> {
         let request = WebIdentityRequest::read(parameters)?;
         let answer = web_identity::decide(self.inputs(&self.accounts()), request, now)?;
-        let session = role_step::issue(&answer.granted, now)?;
+        let session = self.issue(&answer.granted, now)?;
         let xml = xml::web_identity(&answer, &session, request_id)?;
-        self.sessions().keep(session, now);
         let reason = format!("{} allows {}", answer.granted.reason, answer.subject);
         Ok(StsOutcome { xml, reason })
     }
@@ -115,7 +119,7 @@ impl Sandbox {
         service: &str,
         now: Timestamp,
     ) -> Result<Caller, SignatureError> {
-        caller::authenticate(&self.accounts(), &self.sessions(), call, service, now)
+        caller::authenticate(&self.accounts(), self.session_key(), call, service, now)
     }
 
     fn write_down(

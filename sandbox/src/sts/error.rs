@@ -3,7 +3,10 @@
 use podrole_identity::RoleArn;
 
 use super::{caller::Caller, parameter_error::ParameterError, session_tags::SessionTagError};
-use crate::{random::NoRandom, signature::authorization::SignatureError, token::TokenError};
+use crate::{
+    cluster_state::ClusterStateError, random::NoRandom, signature::authorization::SignatureError,
+    token::TokenError,
+};
 
 /// An error. Its text goes to the caller, and `reason` to the decision log.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -42,6 +45,9 @@ pub(crate) enum StsError {
     NoRandom(#[from] NoRandom),
     #[error("The response could not be written")]
     Unwritable,
+    /// A role of `--auto-roles` could not be saved.
+    #[error("The request has failed due to a temporary failure of the server.")]
+    Unsaved(#[from] ClusterStateError),
 }
 
 impl StsError {
@@ -77,6 +83,7 @@ impl StsError {
             }
             Self::Signature(error) => error.code(),
             Self::NoRandom(_) | Self::Unwritable => ("InternalFailure", 500),
+            Self::Unsaved(_) => ("ServiceUnavailable", 503),
         }
     }
 
@@ -94,6 +101,7 @@ impl StsError {
             Self::Parameter(ParameterError::Policy(error)) => error.clone(),
             Self::Mfa => "no MFA device is registered here".to_owned(),
             Self::Signature(error) => error.detail(),
+            Self::Unsaved(error) => error.to_string(),
             other => other.to_string(),
         }
     }

@@ -1,21 +1,20 @@
 //! Accounts for the tests of STS: A (111122223333) has users and roles, B (444455556666) has roles that trust
 //! A in several ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::{
-    assume_role,
-    caller::{self, Caller},
-    error::StsError,
-    inputs::DecisionInputs,
-    parameters::Parameters,
-    role_step::{self, GrantedSession},
-    session_token,
+    assume_role, caller::Caller, error::StsError, inputs::DecisionInputs, parameters::Parameters,
+    role_step::GrantedSession, session_token,
 };
-use crate::{call::Call, config::Config, sessions::Sessions};
+use crate::{
+    call::Call,
+    config::Config,
+    sessions::{Session, SessionKey},
+};
 
 const CONFIG: &str = include_str!("fixture.yaml");
 
@@ -24,7 +23,9 @@ pub(crate) const UNPRIVILEGED: &str = "AKIAUNPRIVILEGED0000";
 
 pub(crate) struct Fixture {
     pub(crate) config: Config,
-    pub(crate) sessions: Sessions,
+    /// By key id.
+    pub(crate) sessions: HashMap<String, Session>,
+    key: SessionKey,
 }
 
 /// Code, status, and the reason in the decision log.
@@ -50,7 +51,7 @@ pub(crate) fn b(role: &str) -> String {
 impl Fixture {
     pub(crate) fn new() -> Self {
         let config = Config::read(CONFIG).unwrap();
-        Self { config, sessions: Sessions::default() }
+        Self { config, sessions: HashMap::new(), key: SessionKey::random() }
     }
 
     pub(crate) fn inputs(&self) -> DecisionInputs<'_> {
@@ -58,8 +59,12 @@ impl Fixture {
     }
 
     pub(crate) fn caller(&self, key: &str) -> Caller {
-        let found = caller::find(&self.config.accounts, &self.sessions, key);
-        found.unwrap_or_else(|| panic!("{key}")).1
+        let accounts = &self.config.accounts;
+        let found = match self.sessions.get(key) {
+            Some(session) => Caller::session(accounts, &session.grant),
+            None => accounts.user_of_key(key).and_then(|(user, _)| Caller::user(accounts, user)),
+        };
+        found.unwrap_or_else(|| panic!("{key}"))
     }
 
     /// Calls AssumeRole with the required parameters and `more`, signed with that key.
@@ -97,9 +102,9 @@ impl Fixture {
     }
 
     fn keep(&mut self, granted: &GrantedSession) -> String {
-        let session = role_step::issue(granted, now()).unwrap();
+        let session = self.key.issue(granted.grant(now())).unwrap();
         let key = session.key_id.clone();
-        self.sessions.keep(session, now());
+        self.sessions.insert(key.clone(), session);
         key
     }
 }

@@ -12,8 +12,7 @@ use super::{
 use crate::{
     accounts::{Accounts, Identity, Role},
     policy::Context,
-    random::{self, NoRandom},
-    sessions::{Session, SessionAttributes},
+    sessions::{Grant, SessionAttributes},
 };
 
 const DEFAULT_DURATION: u32 = 3600;
@@ -165,21 +164,24 @@ pub(crate) fn expiration(seconds: u32, shortened: Option<Duration>, now: Timesta
     let life = shortened.map_or(requested, |life| life.min(requested));
     // The length was limited to 36 hours, so the conversions do not fail.
     let end = SignedDuration::try_from(life).unwrap_or_default();
-    let end = now.saturating_add(end).unwrap_or(now);
-    Timestamp::from_second(end.as_second()).unwrap_or(end)
+    in_seconds(now.saturating_add(end).unwrap_or(now))
 }
 
-/// Issues the credentials of a permitted session.
-pub(crate) fn issue(granted: &GrantedSession, now: Timestamp) -> Result<Session, NoRandom> {
-    Ok(Session {
-        key_id: random::key_id()?,
-        secret: random::secret()?,
-        token: random::session_token()?,
-        issued: now,
-        expiration: granted.expiration,
-        identity: granted.identity.clone(),
-        attributes: granted.attributes.clone(),
-    })
+/// The time in whole seconds, as AWS's times about sessions are.
+fn in_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+impl GrantedSession {
+    /// What its credentials are issued for.
+    pub(crate) fn grant(&self, now: Timestamp) -> Grant {
+        Grant {
+            identity: self.identity.clone(),
+            issued: in_seconds(now),
+            expiration: self.expiration,
+            attributes: self.attributes.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ pub(crate) fn web_identity(
             credentials: Credentials::of(session),
             provider: legal(&answer.provider),
             packed_policy_size: answer.granted.packed_policy_size,
-            source_identity: session.attributes.source_identity.as_deref(),
+            source_identity: session.grant.attributes.source_identity.as_deref(),
         },
         response_metadata: ResponseMetadata { request_id },
     })
@@ -157,7 +157,7 @@ pub(crate) fn assume_role(
             assumed_role_user: AssumedRoleUser::of(session),
             credentials: Credentials::of(session),
             packed_policy_size: granted.packed_policy_size,
-            source_identity: session.attributes.source_identity.as_deref(),
+            source_identity: session.grant.attributes.source_identity.as_deref(),
         },
         response_metadata: ResponseMetadata { request_id },
     })
@@ -187,7 +187,7 @@ pub(crate) fn caller_identity(identity: &Identity, request_id: &str) -> Result<S
 
 impl<'a> AssumedRoleUser<'a> {
     fn of(session: &'a Session) -> Self {
-        Self { arn: &session.identity.arn, assumed_role_id: &session.identity.id }
+        Self { arn: &session.grant.identity.arn, assumed_role_id: &session.grant.identity.id }
     }
 }
 
@@ -197,7 +197,7 @@ impl<'a> Credentials<'a> {
             access_key_id: &session.key_id,
             secret_access_key: &session.secret,
             session_token: &session.token,
-            expiration: format!("{:.0}", session.expiration),
+            expiration: format!("{:.0}", session.grant.expiration),
         }
     }
 }

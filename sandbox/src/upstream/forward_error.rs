@@ -90,7 +90,7 @@ fn of_s3(error: &SignatureError) -> (&'static str, u16) {
             ("AuthorizationHeaderMalformed", 400)
         }
         SignatureError::UnknownKey => ("InvalidAccessKeyId", 403),
-        SignatureError::SessionToken => ("InvalidToken", 400),
+        SignatureError::SessionToken | SignatureError::ForeignToken => ("InvalidToken", 400),
         SignatureError::Old | SignatureError::Early => ("RequestTimeTooSkewed", 403),
         SignatureError::Body => ("XAmzContentSHA256Mismatch", 400),
         SignatureError::Mismatch => ("SignatureDoesNotMatch", 403),
@@ -106,7 +106,7 @@ fn s3_message(error: &SignatureError) -> String {
         SignatureError::UnknownKey => {
             "The AWS Access Key Id you provided does not exist in our records.".to_owned()
         }
-        SignatureError::SessionToken => {
+        SignatureError::SessionToken | SignatureError::ForeignToken => {
             "The provided token is malformed or otherwise invalid.".to_owned()
         }
         SignatureError::Old | SignatureError::Early => {
@@ -138,7 +138,9 @@ fn of_json(error: &SignatureError) -> &'static str {
     match error {
         SignatureError::Missing => "MissingAuthenticationTokenException",
         SignatureError::Incomplete(_) => "IncompleteSignatureException",
-        SignatureError::UnknownKey | SignatureError::SessionToken => "UnrecognizedClientException",
+        SignatureError::UnknownKey
+        | SignatureError::SessionToken
+        | SignatureError::ForeignToken => "UnrecognizedClientException",
         SignatureError::Expired => "ExpiredTokenException",
         _ => "InvalidSignatureException",
     }

@@ -45,6 +45,7 @@ use crate::{
         self,
         apply::{PendingFault, bad_request, spoil},
     },
+    prefetch::prefetch_role,
     signature::authorization::RequestSignature,
 };
 
@@ -147,7 +148,9 @@ impl UpstreamLayer {
         operation: &UpstreamOperation,
         now: Timestamp,
     ) -> Result<Response, ForwardError> {
-        let key = verify::key(&Call::head(&request), signed, |id| self.sandbox.key(id), now)?;
+        prefetch_role(&self.sandbox, &Call::head(&request), now).await;
+        let key =
+            verify::key(&Call::head(&request), signed, |signed| self.sandbox.key(signed), now)?;
         let limit = self.upstream.body_limit;
         let verified = verify::body(request, signed, &key, limit, self.decodes()).await?;
         self.note(operation, None, format!("passed on, signed by {}", key.arn), now);

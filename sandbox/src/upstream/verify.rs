@@ -42,10 +42,10 @@ pub(crate) enum VerifiedBody {
 pub(crate) fn key(
     call: &Call<'_>,
     signed: &RequestSignature,
-    find: impl Fn(&str) -> Option<CallerKey>,
+    find: impl Fn(&RequestSignature) -> Result<CallerKey, SignatureError>,
     now: Timestamp,
 ) -> Result<CallerKey, ForwardError> {
-    let key = find(&signed.scope.key_id).ok_or(SignatureError::UnknownKey)?;
+    let key = find(signed)?;
     key.check_token(signed)?;
     signed.check_day()?;
     signed.check_time(now).map_err(|error| old(error, signed.place))?;

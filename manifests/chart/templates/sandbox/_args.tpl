@@ -1,3 +1,9 @@
+{{/* The Secret and the ConfigMap that the sandbox makes. They are no part of the release: each rendering would have another key,
+and a forced upgrade would blank the roles. */}}
+{{- define "podrole.sandboxState" -}}
+{{ include "podrole.name" . }}-sandbox-state
+{{- end }}
+
 {{/* The AWS accounts that the values name, as JSON. The sandbox reads those of local.config itself. */}}
 {{- define "podrole.localAccounts" -}}
 {{- $accounts := list }}
@@ -19,6 +25,7 @@
 {{- $any := ternary "[::]" "0.0.0.0" .Values.ipv6 -}}
 --bind={{ $any }}:4566
 --in-cluster
+--cluster-state={{ include "podrole.sandboxState" . }}
 {{- if .Values.local.autoRoles }}
 --auto-roles
 {{- end }}

@@ -11,7 +11,7 @@ use crate::{
     accounts::{Accounts, Identity, Role, UserArn},
     iam::caller::IamCaller,
     policy::Policy,
-    sessions::{Session, SessionAttributes},
+    sessions::{Grant, SessionAttributes},
 };
 
 const TRUST: &str = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*"}}"#;
@@ -301,33 +301,21 @@ fn only_users_change_iam_and_only_with_their_signature() {
     // A role session is authenticated, and is denied.
     let role: podrole_identity::RoleArn = "arn:aws:iam::111122223333:role/app".parse().unwrap();
     sandbox.put_role(Role::new(role.clone(), Policy::read(TRUST).unwrap())).unwrap();
-    let session = Session {
-        key_id: "ASIASESSION".to_owned(),
-        secret: secret.to_owned(),
-        token: "token".to_owned(),
-        issued: now,
-        expiration: now + jiff::SignedDuration::from_hours(1),
-        identity: Identity::session(&role, &"pod-1".parse().unwrap()),
-        attributes: SessionAttributes::default(),
+    let issue = |identity| {
+        let expiration = now + jiff::SignedDuration::from_hours(1);
+        let attributes = SessionAttributes::default();
+        let grant = Grant { identity, issued: now, expiration, attributes };
+        sandbox.session_key().issue(grant).unwrap()
     };
-    sandbox.sessions().keep(session, now);
-    assert_eq!(answer(("ASIASESSION", secret, Some("token")), "iam"), is(403, "AccessDenied"));
-    assert_eq!(
-        answer(("ASIASESSION", "wrong", Some("token")), "iam"),
-        is(403, "SignatureDoesNotMatch")
-    );
-    assert_eq!(answer(("ASIASESSION", secret, None), "iam"), is(403, "InvalidClientTokenId"));
+    let pod = issue(Identity::session(&role, &"pod-1".parse().unwrap()));
+    let (id, secret, token) = (&*pod.key_id, &*pod.secret, Some(&*pod.token));
+    assert_eq!(answer((id, secret, token), "iam"), is(403, "AccessDenied"));
+    assert_eq!(answer((id, "wrong", token), "iam"), is(403, "SignatureDoesNotMatch"));
+    assert_eq!(answer((id, secret, None), "iam"), is(403, "InvalidClientTokenId"));
     // Temporary credentials of the user are denied too.
-    let session = Session {
-        key_id: "ASIAUSER".to_owned(),
-        secret: secret.to_owned(),
-        token: "token".to_owned(),
-        issued: now,
-        expiration: now + jiff::SignedDuration::from_hours(1),
-        identity: Identity::user(&UserArn::read("arn:aws:iam::111122223333:user/admin").unwrap()),
-        attributes: SessionAttributes::default(),
-    };
-    sandbox.sessions().keep(session, now);
-    assert_eq!(answer(("ASIAUSER", secret, Some("token")), "iam"), is(403, "AccessDenied"));
+    let user = UserArn::read("arn:aws:iam::111122223333:user/admin").unwrap();
+    let own = issue(Identity::user(&user));
+    let (id, secret, token) = (&*own.key_id, &*own.secret, Some(&*own.token));
+    assert_eq!(answer((id, secret, token), "iam"), is(403, "AccessDenied"));
     assert_eq!(sandbox.calls()["ListRoles"], 9);
 }

@@ -1,11 +1,13 @@
 mod users;
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderName, Uri};
 use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    accounts::Role, policy::Policy, random::sha256_hex,
+    accounts::Role, policy::Policy, random::sha256_hex, sessions::Session,
     signature::authorization::SignaturePlacement,
 };
 
@@ -16,17 +18,24 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_000_000).unwrap()
 }
 
+/// The same in all tests of a process.
+fn key() -> &'static SessionKey {
+    static KEY: LazyLock<SessionKey> = LazyLock::new(SessionKey::random);
+    &KEY
+}
+
 fn session() -> Session {
-    let role = "arn:aws:iam::111122223333:role/app".parse().unwrap();
-    Session {
-        key_id: "ASIAAAAAAAAAAAAAAAAA".to_owned(),
-        secret: "secret".to_owned(),
-        token: "token/+=".to_owned(),
-        issued: now(),
-        expiration: now() + SignedDuration::from_hours(1),
-        identity: Identity::session(&role, &"me".parse().unwrap()),
-        attributes: SessionAttributes::default(),
-    }
+    static SESSION: LazyLock<Session> = LazyLock::new(|| {
+        let role = "arn:aws:iam::111122223333:role/app".parse().unwrap();
+        let grant = Grant {
+            issued: now(),
+            expiration: now() + SignedDuration::from_hours(1),
+            identity: Identity::session(&role, &"me".parse().unwrap()),
+            attributes: SessionAttributes::default(),
+        };
+        key().issue(grant).unwrap()
+    });
+    SESSION.clone()
 }
 
 fn accounts() -> Accounts {
@@ -89,12 +98,10 @@ fn presigned(expires: u32) -> Sent {
 }
 
 fn ask_at(sent: &Sent, now: Timestamp) -> Result<Identity, SignatureError> {
-    let mut sessions = Sessions::default();
-    sessions.keep(session(), now);
     let uri: Uri = sent.uri.parse().unwrap();
     let call =
         Call { method: sent.method, uri: &uri, headers: &sent.headers, body: sent.body.as_bytes() };
-    let caller = authenticate(&accounts(), &sessions, &call, "sts", now)?;
+    let caller = authenticate(&accounts(), key(), &call, "sts", now)?;
     Ok(caller.identity().unwrap().clone())
 }
 
@@ -137,7 +144,9 @@ fn the_signer_is_identified() {
 
 #[test]
 fn each_wrong_part_of_a_signature_is_rejected() {
-    use SignatureError::{Body, Date, Mismatch, Missing, Service, SessionToken, UnknownKey};
+    use SignatureError::{
+        Body, Date, ForeignToken, Mismatch, Missing, Service, SessionToken, UnknownKey,
+    };
     let other = sha256_hex(b"Action=GetCallerIdentity");
     let changed = |change: fn(&mut Sent)| {
         let mut sent = signed();
@@ -146,9 +155,9 @@ fn each_wrong_part_of_a_signature_is_rejected() {
     };
     for (name, sent, error) in [
         ("unsigned", without_header("authorization"), Missing),
-        ("a stranger's key", with_authorization("ASIAAAAAAAAAAAAAAAAA", "ASIAB"), UnknownKey),
+        ("a stranger's key", with_authorization(&session().key_id, "ASIAB"), UnknownKey),
         ("no session token", without_header("x-amz-security-token"), SessionToken),
-        ("another session token", with_header("x-amz-security-token", "other"), SessionToken),
+        ("another session token", with_header("x-amz-security-token", "other"), ForeignToken),
         ("another service", signed_at(now(), "s3"), Service),
         ("another service's name", with_authorization("/sts/", "/s3/"), Service),
         ("another region's name", with_authorization("eu-west-1", "us-east-1"), Mismatch),
@@ -201,7 +210,7 @@ fn a_signature_is_valid_for_15_minutes() {
 
 #[test]
 fn expired_credentials_have_their_own_error() {
-    let end = session().expiration;
+    let end = session().grant.expiration;
     assert_eq!(ask_at(&signed_at(end, "sts"), end).err(), Some(SignatureError::Expired));
     let before = end - SignedDuration::from_secs(1);
     assert_eq!(ask_at(&signed_at(before, "sts"), before).err(), None);
@@ -240,6 +249,7 @@ fn each_error_has_awss_code() {
         (Missing, "MissingAuthenticationToken"),
         (UnknownKey, "InvalidClientTokenId"),
         (SignatureError::SessionToken, "InvalidClientTokenId"),
+        (SignatureError::ForeignToken, "InvalidClientTokenId"),
         (Expired, "ExpiredToken"),
         (SignatureError::Service, "SignatureDoesNotMatch"),
         (Date, "SignatureDoesNotMatch"),

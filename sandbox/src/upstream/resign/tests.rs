@@ -69,7 +69,7 @@ async fn taken(request: Request) -> bool {
     let head = Call::head(&request);
     let signed = RequestSignature::read(&head).unwrap();
     assert_eq!(signed.scope.key_id, ID);
-    let key = verify::key(&head, &signed, |_| Some(key()), at).unwrap();
+    let key = verify::key(&head, &signed, |_| Ok(key()), at).unwrap();
     verify::body(request, &signed, &key, 1000, false).await.is_ok()
 }
 

@@ -46,7 +46,10 @@ fn presigned(key: CallerKey, at: Timestamp, body: &'static str) -> Request {
 async fn ask_at(request: Request, later: i64) -> Result<VerifiedRequest, ForwardError> {
     let head = Call::head(&request);
     let signed = RequestSignature::read(&head)?;
-    let find = |id: &str| (id == pods_key().id).then(pods_key);
+    let find = |signed: &RequestSignature| {
+        let known = signed.scope.key_id == pods_key().id;
+        known.then(pods_key).ok_or(SignatureError::UnknownKey)
+    };
     let key = key(&head, &signed, find, now() + SignedDuration::from_secs(later))?;
     body(request, &signed, &key, 1000, false).await
 }

@@ -6,7 +6,6 @@ use crate::{config::Config, signature::authorization::SignaturePlacement, sts::f
 /// The caller of a call that is signed with that key.
 fn ask(
     accounts: &Accounts,
-    sessions: &Sessions,
     key: impl Into<CallerKey>,
     service: &str,
 ) -> Result<Caller, SignatureError> {
@@ -15,7 +14,7 @@ fn ask(
     let headers = headers(sigv4::sign_as_client(key, request, scope, SignaturePlacement::Headers));
     let uri = "/".parse().unwrap();
     let call = Call { method: "POST", uri: &uri, headers: &headers, body: BODY.as_bytes() };
-    authenticate(accounts, sessions, &call, "sts", now())
+    authenticate(accounts, super::key(), &call, "sts", now())
 }
 
 fn key(secret: &str, token: Option<&str>) -> CallerKey {
@@ -31,8 +30,7 @@ fn key(secret: &str, token: Option<&str>) -> CallerKey {
 #[test]
 fn a_user_signs_with_its_own_key() {
     let Config { accounts, .. } = fixture::Fixture::new().config;
-    let sessions = Sessions::default();
-    let caller = ask(&accounts, &sessions, key("node-secret", None), "sts").unwrap();
+    let caller = ask(&accounts, key("node-secret", None), "sts").unwrap();
     assert_eq!(caller.identity().unwrap().arn, "arn:aws:iam::111122223333:user/team/node");
     assert_eq!((caller.region.as_str(), caller.is_temporary()), ("eu-west-1", false));
     for (name, key, service, error) in [
@@ -45,17 +43,15 @@ fn a_user_signs_with_its_own_key() {
         ),
         ("another service", key("node-secret", None), "iam", SignatureError::Service),
     ] {
-        assert_eq!(ask(&accounts, &sessions, key, service).err(), Some(error), "{name}");
+        assert_eq!(ask(&accounts, key, service).err(), Some(error), "{name}");
     }
 }
 
 #[test]
 fn sessions_of_a_deleted_role_are_invalid() {
     let mut accounts = super::accounts();
-    let mut sessions = Sessions::default();
-    sessions.keep(session(), now());
-    assert!(ask(&accounts, &sessions, &session(), "sts").is_ok());
+    assert!(ask(&accounts, &session(), "sts").is_ok());
     accounts.remove_role("111122223333", "app");
-    let error = ask(&accounts, &sessions, &session(), "sts").err();
+    let error = ask(&accounts, &session(), "sts").err();
     assert_eq!(error, Some(SignatureError::UnknownKey));
 }
