@@ -4,6 +4,8 @@
 //! Nothing is ever denied here. What cannot be known yet, such as a ServiceAccount that is applied
 //! after its Deployment, gives no warning.
 
+mod restart;
+
 use std::time::Duration;
 
 use podrole_identity::{
@@ -11,7 +13,7 @@ use podrole_identity::{
     PermittedSecrets, Place, ServiceAccountRef, near_misses,
 };
 use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     Outcome, Reason, ServiceAccounts, Settings, Webhook,
@@ -39,20 +41,27 @@ pub(crate) async fn check<S: ServiceAccounts>(
     patience: Duration,
 ) -> Outcome {
     let checked = |warnings| Outcome::Skip { reason: Reason::Checked, warnings };
-    let object = request.object.map(|object| serde_json::from_str::<Value>(object.get()));
+    let parse = |object: &RawValue| serde_json::from_str::<Value>(object.get());
+    let object = request.object.map(parse);
+    // What it was before an update.
+    let old = request.old_object.and_then(|old| parse(old).ok());
     let (group, kind) = (request.kind.group.as_str(), request.kind.kind.as_str());
     let object = match object {
         Some(Ok(object)) => object,
         _ => return checked(Vec::new()),
     };
     if (group, kind) == ("", "Namespace") {
-        return checked(namespace(&object, webhook.settings()));
+        let mut warnings = namespace(&object, webhook.settings());
+        warnings.extend(old.and_then(|old| restart::of_namespace(&old, &object)));
+        return checked(warnings);
     }
     let Some(namespace) = request.namespace.as_deref() else {
         return checked(Vec::new());
     };
     let warnings = match (group, kind, template(group, kind)) {
-        ("", "ServiceAccount", _) => service_account(webhook, &object, namespace, patience).await,
+        ("", "ServiceAccount", _) => {
+            service_account(webhook, &object, old.as_ref(), namespace, patience).await
+        }
         (_, _, Some(template)) => match pod(&object, template, kind) {
             Some(pod) => workload(webhook, &object, &pod, namespace, patience).await,
             None => Vec::new(),
@@ -82,6 +91,7 @@ fn namespace(object: &Value, settings: &Settings) -> Vec<String> {
 async fn service_account<S: ServiceAccounts>(
     webhook: &Webhook<S>,
     object: &Value,
+    old: Option<&Value>,
     namespace: &str,
     patience: Duration,
 ) -> Vec<String> {
@@ -99,6 +109,15 @@ async fn service_account<S: ServiceAccounts>(
     match webhook.bind_annotated(&service_account, annotations, false, patience).await {
         Ok(binding) => {
             warnings.extend(denied_secrets(&binding));
+            let before = old.and_then(|old| texts(old, "annotations"));
+            if let Some(before) = before {
+                let before = settings.annotations.read(before);
+                let before =
+                    webhook.bind_annotated(&service_account, before, false, patience).await;
+                warnings.extend(
+                    before.ok().and_then(|it| restart::of_service_account(&it, &binding, settings)),
+                );
+            }
             problems = binding.annotations.problems;
             warnings.splice(0..0, binding.grant.err().map(|denial| denial.summary()));
         }
