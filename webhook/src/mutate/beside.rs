@@ -9,6 +9,9 @@ use crate::pod::Container;
 /// Variables that name a file in which SDKs look for keys and profiles.
 const FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
 
+/// The variable with which all SDKs use keys before any role.
+const KEY: &str = "AWS_ACCESS_KEY_ID";
+
 /// Warnings for a container that gets the provider's variables and these others, and must reach these
 /// hosts without a proxy. The names of the containers follow each.
 pub(super) fn warnings(
@@ -19,6 +22,10 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let file = FILES.into_iter().find(|name| container.sets(name));
     let file = file.map(|name| keys_in(name, provider));
+    let keys = container.secret_that_may_set(KEY);
+    let keys = keys.map(|secret| {
+        format!("if Secret {secret} sets {KEY}, SDKs use that, not the role; check its keys,")
+    });
     let overridden = [variable::REGION, "NO_PROXY"].into_iter();
     let overridden = overridden.filter(|name| added.contains(name) && container.may_get(&[name]));
     let overridden = overridden.map(|name| {
@@ -34,7 +41,7 @@ pub(super) fn warnings(
         let hosts = proxy::listed(hosts);
         format!("podrole cannot see envFrom: if it sets a proxy, add {hosts} to NO_PROXY")
     });
-    file.into_iter().chain(overridden).chain(proxy).collect()
+    file.into_iter().chain(keys).chain(overridden).chain(proxy).collect()
 }
 
 /// Which of the two an SDK uses; measured, or read in its source.
@@ -91,9 +98,26 @@ mod tests {
             assert_eq!(warned(&container(json), WebIdentity, &added), Vec::<String>::new());
             assert_eq!(warned(&container(json), Agent, &added), Vec::<String>::new());
         }
-        let regional = container(r#""envFrom":[{"prefix":"AWS_","secretRef":{"name":"db"}}]"#);
+        let regional = container(r#""envFrom":[{"prefix":"AWS_","configMapRef":{"name":"vars"}}]"#);
         assert_eq!(warned(&regional, WebIdentity, &added).len(), 1);
         assert_eq!(warned(&container(ALL), WebIdentity, &["AWS_ROLE_ARN"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_secret_that_may_have_keys_is_named() {
+        let of = |prefix: &str, source: &str| {
+            let from = format!(r#""envFrom":[{{"prefix":"{prefix}","{source}":{{"name":"db"}}}}]"#);
+            warned(&container(&from), WebIdentity, &[])
+        };
+        for prefix in ["", "AWS_"] {
+            assert_eq!(
+                of(prefix, "secretRef"),
+                [
+                    "if Secret db sets AWS_ACCESS_KEY_ID, SDKs use that, not the role; check its keys,"
+                ]
+            );
+        }
+        assert!(of("DB_", "secretRef").is_empty() && of("", "configMapRef").is_empty());
     }
 
     #[test]

@@ -23,6 +23,11 @@ impl Container {
         self.env_from.iter().any(|from| names.iter().any(|name| from.may_set(name)))
     }
 
+    /// The first Secret of an `envFrom` that may set this variable.
+    pub(crate) fn secret_that_may_set(&self, name: &str) -> Option<&str> {
+        self.env_from.iter().filter(|from| from.may_set(name)).find_map(EnvFrom::secret)
+    }
+
     /// The index of the variable, if its last value is an empty literal.
     pub(crate) fn empty_variable(&self, name: &str) -> Option<usize> {
         let index = self.env.iter().rposition(|variable| variable.name == name)?;
@@ -56,6 +61,11 @@ impl EnvFrom {
     /// Whether it may set a variable of this name. What it sets is known only to the kubelet.
     pub(crate) fn may_set(&self, name: &str) -> bool {
         name.starts_with(&self.prefix)
+    }
+
+    /// The Secret that it reads.
+    fn secret(&self) -> Option<&str> {
+        self.secret_ref.as_ref().map(|secret| secret.name.as_str())
     }
 
     /// Whether it reads this Secret with this prefix.
