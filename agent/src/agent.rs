@@ -1,15 +1,13 @@
 //! Answers a request for credentials: verifies the caller, checks that its pod is alive, decides
 //! its role and gets the credentials.
 
+mod attempt;
 mod pod_added;
 
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
-
-use axum::body::Bytes;
-use tokio::time::{Instant, sleep_until};
 
 use crate::{
     audit,
@@ -19,7 +17,7 @@ use crate::{
     credential_cache::{Bounds, CacheKey, CredentialCache, CredentialRequest},
     exchange::ExchangeClient,
     fast_path::{CachedAnswer, FastPath, InputVersions},
-    hold::{Attempts, Holder, Holds},
+    hold::Holds,
     hosts::Hosts,
     log_limit::LogLimit,
     metrics::Metrics,
@@ -34,6 +32,7 @@ use crate::{
     token::Caller,
     verify::{Verdict, Verifier},
 };
+use axum::body::Bytes;
 
 /// The agent. Its tasks end when the last [`Arc`] of it is dropped.
 pub struct Agent {
@@ -96,49 +95,6 @@ impl Agent {
         let body = self.fast_path.find(token, peer, &inputs, &self.clock)?;
         self.metrics.cache_lookup(true);
         Some(body)
-    }
-
-    /// The body for a request with `token` from `peer`.
-    ///
-    /// # Errors
-    /// If the request is refused; the refusal says why and how to fix it.
-    pub async fn credentials(
-        &self,
-        token: &BearerToken,
-        peer: Option<SocketAddr>,
-    ) -> Result<Bytes, Refusal> {
-        let mut attempts = Attempts::new(Instant::now(), self.options.hold);
-        let mut hold = None;
-        loop {
-            let (refusal, pod_uid) = match self.attempt(token, peer).await {
-                Ok(body) => return Ok(body),
-                Err(refused) => refused,
-            };
-            let again = if refusal.is_final() { None } else { attempts.next(Instant::now()) };
-            let Some(again) = again else { return Err(refusal) };
-            hold =
-                hold.or_else(|| self.holds.take(Holder::of(pod_uid, peer.map(|peer| peer.ip()))));
-            if hold.is_none() {
-                return Err(refusal);
-            }
-            sleep_until(again).await;
-        }
-    }
-
-    /// One attempt to serve a request. An error comes with the pod's UID, if the token was valid.
-    async fn attempt(
-        &self,
-        token: &BearerToken,
-        peer: Option<SocketAddr>,
-    ) -> Result<Bytes, (Refusal, Option<String>)> {
-        let verdict = self.verifier.verify(token, self.clock.now()).await;
-        let verdict = verdict.map_err(|error| (error.into(), None))?;
-        self.serve(&verdict, token, peer).await.map_err(|refusal| {
-            if let Some(notices) = &self.options.notices {
-                notices.refused(&verdict.caller, &refusal);
-            }
-            (refusal, Some(verdict.caller.pod_uid.clone()))
-        })
     }
 
     async fn serve(

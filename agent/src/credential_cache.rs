@@ -26,7 +26,11 @@ mod state;
 mod throttle;
 mod users;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
@@ -34,12 +38,12 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     clock::Clock,
-    exchange::{ErrorKind, ExchangeClient, ExchangeError},
+    exchange::{EndpointError, ErrorKind, ExchangeClient, ExchangeError},
     log_limit::LogLimit,
     lru::LruCache,
     metrics::Metrics,
     node::Liveness,
-    sync::{spawn, timeout},
+    sync::{Mutex, spawn, timeout},
 };
 pub use credentials::CachedCredentials;
 use entry::Entry;
@@ -73,6 +77,8 @@ struct CacheInner {
     throttle: Throttle,
     /// The failed fetches that the log has not shown.
     failures: LogLimit<ServiceAccountRef>,
+    /// The last error of an endpoint, until a call to AWS succeeds.
+    outage: Mutex<Option<EndpointError>>,
     /// The entries that the refresher must check, and when.
     due: mpsc::UnboundedSender<Due>,
 }
@@ -116,6 +122,7 @@ impl CredentialCache {
             refreshes: Semaphore::new(CONCURRENT_REFRESHES),
             throttle: Throttle::default(),
             failures: LogLimit::new(),
+            outage: Mutex::default(),
             due,
         });
         (Self(inner), dues)
@@ -197,6 +204,11 @@ impl CredentialCache {
             Ok(Ok((Ok(newer), _))) => newer,
             _ => cached,
         }
+    }
+
+    /// What keeps the agent from AWS, as the last call has shown.
+    pub(crate) fn outage(&self) -> Option<EndpointError> {
+        self.0.outage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many sessions are cached.

@@ -7,24 +7,33 @@ mod notice;
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
 use crate::{node::AddedPod, refusal::Refusal, token::Caller};
 pub use notice::Notice;
 
+/// How long a pod is refused before an Event says so, if the refusal may pass by itself.
+const OUTAGE: SignedDuration = SignedDuration::from_mins(1);
+/// After this time without a request, what a pod was refused before does not count.
+const IDLE: Duration = Duration::from_mins(15);
 /// How long the same Event is not written again.
 const PAUSE: Duration = Duration::from_mins(10);
 const REMEMBERED: u64 = 4096;
 const QUEUE: usize = 64;
 /// The reason on a pod that should have a credential provider and has none.
 const NOT_INJECTED: &str = "NotInjected";
+/// The reason on a pod whose requests have failed for a minute, for causes that may pass.
+const UNAVAILABLE: &str = "CredentialsUnavailable";
 
 /// The sending end of the queue of notices. Clones remember what each other sent.
 #[derive(Clone)]
 pub struct Notices {
     queue: mpsc::Sender<Notice>,
     sent: Cache<(String, &'static str), ()>,
+    /// Since when the requests of a pod, by UID, fail for causes that may pass.
+    failing: Cache<String, Timestamp>,
 }
 
 impl Notices {
@@ -33,22 +42,44 @@ impl Notices {
     pub fn new() -> (Self, mpsc::Receiver<Notice>) {
         let (queue, notices) = mpsc::channel(QUEUE);
         let sent = Cache::builder().max_capacity(REMEMBERED).time_to_live(PAUSE).build();
-        (Self { queue, sent }, notices)
+        let failing = Cache::builder().max_capacity(REMEMBERED).time_to_idle(IDLE).build();
+        (Self { queue, sent, failing }, notices)
     }
 
-    /// Reports a refusal that a retry does not change.
-    pub fn refused(&self, caller: &Caller, refusal: &Refusal) {
-        if !refusal.is_final() {
-            return;
-        }
-        self.send(&caller.pod_uid, refusal.code(), || Notice {
+    /// Reports a refusal: at once if no retry changes it, else once the pod's requests have failed for a minute.
+    pub fn refused(&self, caller: &Caller, refusal: &Refusal, now: Timestamp) {
+        let (reason, message) = if refusal.is_final() {
+            (refusal.code(), refusal.to_string())
+        } else {
+            let Some(since) = self.failing_since(&caller.pod_uid, now) else {
+                return;
+            };
+            let since = since.strftime("%H:%M:%S");
+            (UNAVAILABLE, format!("no credentials since {since} UTC: {refusal}"))
+        };
+        self.send(&caller.pod_uid, reason, || Notice {
             namespace: caller.service_account.namespace().to_owned(),
             pod: caller.pod_name.clone(),
             uid: caller.pod_uid.clone(),
             action: "FetchCredentials",
-            reason: refusal.code(),
-            message: refusal.to_string(),
+            reason,
+            message,
         });
+    }
+
+    /// Records that a pod has got credentials.
+    pub fn served(&self, uid: &str) {
+        self.failing.invalidate(uid);
+    }
+
+    /// Since when a pod's requests fail, if that is long enough for an Event.
+    fn failing_since(&self, uid: &str, now: Timestamp) -> Option<Timestamp> {
+        let since = self.failing.entry_by_ref(uid).or_insert(now).into_value();
+        if since > now {
+            // The clock was set back.
+            self.failing.insert(uid.to_owned(), now);
+        }
+        (now.duration_since(since) >= OUTAGE).then_some(since)
     }
 
     /// Reports a pod that should have a credential provider and has none.
@@ -84,22 +115,47 @@ mod tests {
     use super::*;
     use crate::{
         node::{NodeError, PodProvider},
-        tests::fixture::caller,
+        tests::fixture::{at, caller},
     };
 
     #[tokio::test]
     async fn a_final_refusal_is_reported_once() {
         let (notices, mut out) = Notices::new();
         let caller = caller();
-        notices.refused(&caller, &Refusal::StillFetching);
+        notices.refused(&caller, &Refusal::StillFetching, at(0));
         for _ in 0..100 {
-            notices.refused(&caller, &Refusal::Node(NodeError::Finished));
+            notices.refused(&caller, &Refusal::Node(NodeError::Finished), at(0));
         }
         drop(notices);
         let notice = out.recv().await.unwrap();
         assert_eq!(notice.reason, "PodNotServed");
         assert!(notice.message.contains("finished"), "{}", notice.message);
         assert_eq!(out.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_reported_after_a_minute_and_not_before() {
+        let (notices, mut out) = Notices::new();
+        let caller = caller();
+        let refused = |second| notices.refused(&caller, &Refusal::StillFetching, at(second));
+        for second in [0, 30, 59] {
+            refused(second);
+        }
+        notices.served(&caller.pod_uid);
+        refused(60);
+        refused(119);
+        assert!(out.try_recv().is_err(), "it had credentials in between");
+        for second in [120, 121, 180] {
+            refused(second);
+        }
+        let notice = out.try_recv().unwrap();
+        assert_eq!(notice.reason, "CredentialsUnavailable");
+        assert!(notice.message.starts_with("no credentials since "), "{}", notice.message);
+        assert!(out.try_recv().is_err(), "once");
+        refused(-7200);
+        refused(-7141);
+        refused(-7140);
+        assert!(out.try_recv().is_err(), "a clock that was set back");
     }
 
     #[tokio::test]

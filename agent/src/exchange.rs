@@ -6,7 +6,7 @@
 //!   eks_auth ─────┘ both ──► EKS Auth
 //! ```
 //!
-//! Each exchange is a file under this one. Only `sts` names STS's SDK, and only
+//! Each exchange is a file under this one. Only `sts` and `endpoint` name STS's SDK, and only
 //! `source_credentials` the SDK's chain of providers.
 
 pub mod assume_role;
@@ -14,10 +14,14 @@ mod assumed_role_arn;
 pub mod classify;
 pub mod eks_auth;
 mod eks_endpoint;
+mod endpoint;
+pub mod endpoint_error;
 mod retry;
 pub mod source_credentials;
 pub mod sts;
 pub mod web_identity;
+
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +30,7 @@ use podrole_identity::{Exchange, RoleArn, SessionName};
 
 use crate::{aws_clock::describe, bearer_token::BearerToken, secret::Secret, token::Caller};
 pub use classify::{ErrorKind, classify};
+pub use endpoint_error::{EndpointError, Failure};
 
 /// The code of an error about the time of a request.
 pub(crate) const CLOCK_SKEW: &str = "ClockSkew";
@@ -79,6 +84,17 @@ pub struct ExchangeError {
     pub message: String,
     /// The index in [`SessionRequest::steps`] of the step that failed.
     pub step: usize,
+    /// What more is known, and may be shown to the pod's owner.
+    pub detail: Option<Detail>,
+}
+
+/// What is known of an error beside AWS's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The endpoint, and what happened there.
+    Endpoint(EndpointError),
+    /// The reason of podrole-sandbox, which AWS would not give.
+    Sandbox(String),
 }
 
 /// A client for one of the exchanges.
@@ -122,7 +138,43 @@ impl ExchangeError {
         let clean = |text: &str, most: usize| -> String {
             text.chars().filter(|c| !c.is_control()).take(most).collect()
         };
-        Self { kind, code: clean(code, 64), message: clean(message, 512), step: 0 }
+        Self { kind, code: clean(code, 64), message: clean(message, 512), step: 0, detail: None }
+    }
+
+    /// No answer of AWS: it may pass by itself.
+    #[must_use]
+    pub fn unreachable(error: &EndpointError) -> Self {
+        let code = error.failure.code();
+        Self {
+            detail: Some(Detail::Endpoint(error.clone())),
+            ..Self::transient(code, &error.to_string())
+        }
+    }
+
+    /// The same error; if the answer's status says that the service has a problem, with the endpoint.
+    #[must_use]
+    pub(crate) fn with_status(self, endpoint: &Arc<str>, status: u16) -> Self {
+        if status < 500 {
+            return self;
+        }
+        let error = EndpointError::new(endpoint, (Failure::Status(status), false));
+        Self { detail: Some(Detail::Endpoint(error)), ..self }
+    }
+
+    /// The same error, with the reason that podrole-sandbox gives for it.
+    #[must_use]
+    pub fn with_reason(self, reason: &str) -> Self {
+        let reason = Self::transient("", reason).message;
+        Self { detail: Some(Detail::Sandbox(reason)), ..self }
+    }
+
+    /// The endpoint that gave no answer of AWS, if that is the error.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&EndpointError> {
+        match &self.detail {
+            Some(Detail::Endpoint(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// An error that may pass by itself.

@@ -21,7 +21,7 @@ use podrole_runtime::{
     local_address::is_local,
     serve::{Answerer, Limits, Peer, RequestBody},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
     agent::Agent,
@@ -37,10 +37,6 @@ type Response = http::Response<Full<Bytes>>;
 
 /// The longest request head that is accepted, in bytes.
 const MAX_HEAD_BYTES: usize = 24 * 1024;
-/// How long a request may take. The SDKs for Ruby, C++, PHP and JavaScript give up after 1 s; clients
-/// that do not retry get what AWS answers within this time.
-const DEADLINE: Duration = Duration::from_millis(900);
-
 /// Answers requests: credentials on one path, and a JSON error for everything else.
 #[derive(Clone)]
 pub struct CredentialsService {
@@ -142,8 +138,7 @@ async fn fetch(
     peer: Option<SocketAddr>,
     begun: Instant,
 ) -> Response {
-    let fetched = timeout(DEADLINE, agent.credentials(&token, peer)).await;
-    let (outcome, response) = match fetched.unwrap_or(Err(Refusal::StillFetching)) {
+    let (outcome, response) = match agent.credentials(&token, peer).await {
         Ok(body) => (OK, respond(StatusCode::OK, body)),
         Err(refusal) => {
             if let Some(peer) = peer {

@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::client::{
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
-use crate::aws_clock::AwsClock;
+use crate::{aws_clock::AwsClock, exchange::Failure};
 
 /// The largest response that is read, in bytes. Key sets and discovery documents are far smaller.
 const MAX_BODY: usize = 1024 * 1024;
@@ -170,19 +170,18 @@ fn proxies() -> ProxyConfig {
 /// Sends `request` and reads the response, at most 1 MiB of it.
 ///
 /// # Errors
-/// A code for what failed, like AWS's error codes.
+/// What happened, and whether a proxy was to be used.
 pub(crate) async fn send(
     connector: &Connector,
     request: HttpRequest,
-) -> Result<RawResponse, &'static str> {
+) -> Result<RawResponse, (Failure, bool)> {
     let response = connector.call(request).await;
-    let response =
-        response.map_err(|error| if error.is_timeout() { "Timeout" } else { "Unreachable" })?;
+    let response = response.map_err(|error| Failure::of(&error))?;
     let status = response.status().as_u16();
     let header = |name: &str| response.headers().get(name).map(str::to_owned);
     let (error_type, date) = (header("x-amzn-errortype"), header("date"));
     let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-    let body = body.map_err(|_| "UnreadableAnswer")?.to_bytes().to_vec();
+    let body = body.map_err(|_| (Failure::Unreadable, false))?.to_bytes().to_vec();
     Ok(RawResponse { status, error_type, date, body })
 }
 

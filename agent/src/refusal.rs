@@ -8,7 +8,7 @@ use std::sync::Arc;
 use podrole_identity::Exchange;
 
 use crate::{
-    exchange::{ErrorKind, ExchangeError, SessionRequest},
+    exchange::{EndpointError, ErrorKind, ExchangeError, SessionRequest},
     keys::VerifyError,
     node::NodeError,
     resolve::ResolveError,
@@ -50,6 +50,9 @@ pub enum Refusal {
     /// The fetch takes longer than a client waits.
     #[error("the credentials are still being fetched from AWS; retry in a second")]
     StillFetching,
+    /// The same, and the last call to AWS has shown why.
+    #[error("the credentials are still being fetched from AWS: {0}; retry in a few seconds")]
+    Outage(EndpointError),
 }
 
 impl Refusal {
@@ -72,6 +75,7 @@ impl Refusal {
         match self {
             Self::Token(VerifyError::KeyPending)
             | Self::StillFetching
+            | Self::Outage(_)
             | Self::TooManyRequests
             | Self::UnknownPeer => 503,
             Self::Token(VerifyError::Token(TokenError::NoPod | TokenError::Legacy)) => 403,
@@ -103,7 +107,10 @@ impl Refusal {
                 ErrorKind::Token => "InvalidToken",
                 _ => "InvalidRequest",
             },
-            (Self::StillFetching | Self::TooManyRequests | Self::UnknownPeer, _) => "TryAgain",
+            (
+                Self::StillFetching | Self::Outage(_) | Self::TooManyRequests | Self::UnknownPeer,
+                _,
+            ) => "TryAgain",
         }
     }
 
@@ -126,7 +133,7 @@ impl Refusal {
                 ErrorKind::Agent => "agent",
                 ErrorKind::Request => "aws_request",
             },
-            Self::StillFetching => "slow",
+            Self::StillFetching | Self::Outage(_) => "slow",
         }
     }
 }

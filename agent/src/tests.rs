@@ -7,6 +7,7 @@ pub(crate) mod full_path;
 mod held;
 mod host_network;
 mod leaks;
+mod outage;
 mod pod_added;
 pub(crate) mod source_credentials;
 pub(crate) mod sts;

@@ -40,6 +40,7 @@ mod permitted_secrets;
 mod provider;
 mod role_map;
 mod sandbox_account;
+mod sandbox_reason;
 mod secret;
 mod service_account;
 mod session_duration;
@@ -96,6 +97,7 @@ pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,
 };
 pub use sandbox_account::NO_SANDBOX_ACCOUNT;
+pub use sandbox_reason::SANDBOX_REASON_HEADER;
 pub use secret::{
     DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
 };

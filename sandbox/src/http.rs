@@ -4,12 +4,13 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection},
-    http::{Extensions, HeaderMap, Method, StatusCode, Uri, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
 use jiff::Timestamp;
+use podrole_identity::SANDBOX_REASON_HEADER;
 
 use crate::{
     call::{Call, MAX_BODY},
@@ -20,6 +21,9 @@ use crate::{
     sandbox::Sandbox,
     sts::{dispatch::XmlResponse, error::StsError, parameters::Parameters},
 };
+
+/// The longest reason in a header, in characters.
+const REASON_LENGTH: usize = 400;
 
 impl Sandbox {
     /// The routes: STS and IAM on `/`, EKS Auth, the issuer's if there is one, and the sandbox's own under
@@ -105,6 +109,15 @@ impl IntoResponse for XmlResponse {
             (header::HeaderName::from_static("x-amzn-requestid"), self.request_id),
         ];
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, headers, self.xml).into_response()
+        let mut response = (status, headers, self.xml).into_response();
+        // podrole's agent shows it to the pod's owner.
+        let visible = |c: &char| (' '..='~').contains(c);
+        let reason = self
+            .reason
+            .map(|reason| reason.chars().filter(visible).take(REASON_LENGTH).collect::<String>());
+        if let Some(reason) = reason.and_then(|reason| HeaderValue::from_str(&reason).ok()) {
+            response.headers_mut().insert(SANDBOX_REASON_HEADER, reason);
+        }
+        response
     }
 }

@@ -1,6 +1,9 @@
 //! A fetch, in a task of its own, so that a request that hangs up does not cancel it for others.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use podrole_identity::RoleArn;
@@ -65,6 +68,9 @@ impl CredentialCache {
     fn report(&self, key: &CacheKey, outcome: &FetchOutcome, now: Timestamp) {
         let namespace = key.service_account.namespace();
         let service_account = key.service_account.name();
+        // Any answer of AWS's own ends an outage, a refusal too.
+        let outage = outcome.as_ref().err().and_then(|error| error.endpoint()).cloned();
+        *self.0.outage.lock().unwrap_or_else(PoisonError::into_inner) = outage;
         match outcome {
             Ok(credentials) => {
                 self.0.metrics.exchange_call(key.exchange, "ok");

@@ -6,7 +6,7 @@
 
 pub(crate) mod answer;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials as Keys;
 use aws_sigv4::{
@@ -22,8 +22,8 @@ use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::{
-    Credentials, ErrorKind, ExchangeClient, ExchangeError, SessionRequest, eks_endpoint,
-    source_credentials::SourceCredentials, sts::Endpoint,
+    Credentials, EndpointError, ErrorKind, ExchangeClient, ExchangeError, SessionRequest,
+    eks_endpoint, endpoint_error::shown, source_credentials::SourceCredentials, sts::Endpoint,
 };
 use crate::{
     aws_clock::AwsClock, bearer_token::BearerToken, http_client, http_client::HttpClients,
@@ -38,6 +38,8 @@ pub struct EksAuth {
     url: String,
     region: String,
     endpoint: String,
+    /// The endpoint's URL, as errors show it.
+    shown: Arc<str>,
     source: SourceCredentials,
     connector: Connector,
     aws_clock: AwsClock,
@@ -64,6 +66,7 @@ impl EksAuth {
         Self {
             url: format!("{base}/clusters/{cluster}/assume-role-for-pod-identity"),
             region: endpoint.region.clone(),
+            shown: shown(base),
             endpoint: format!("{} {base} {cluster}", endpoint.region),
             source,
             connector: clients.connector(),
@@ -101,12 +104,12 @@ impl EksAuth {
             ExchangeError::new(ErrorKind::Agent, "BadRequestSettings", message)
         })?;
         let answer = http_client::send(&self.connector, request).await;
-        let answer = answer.map_err(|code| {
-            ExchangeError::transient(code, "EKS Auth returned no usable response")
-        })?;
+        let answer = answer
+            .map_err(|what| ExchangeError::unreachable(&EndpointError::new(&self.shown, what)))?;
         answer.date.iter().for_each(|date| self.aws_clock.observe(date));
         let read = answer::read(&answer, caller, token)
             .map(|read| Credentials { expires: self.aws_clock.by_the_node(read.expires), ..read })
+            .map_err(|error| error.with_status(&self.shown, answer.status))
             .map_err(|error| error.with_skew(self.aws_clock.ahead()));
         self.source.record_result(&keys, &read).await;
         read

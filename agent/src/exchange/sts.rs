@@ -1,6 +1,6 @@
-//! STS, through its SDK: the one file that names it.
+//! STS, through its SDK, which only this file and `endpoint` name.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::{Credentials as Keys, provider::SharedCredentialsProvider};
 use aws_sdk_sts::{
@@ -24,10 +24,11 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
-use podrole_identity::{Exchange, SessionName};
+use podrole_identity::{Exchange, SANDBOX_REASON_HEADER, SessionName};
 
+pub use super::endpoint::Endpoint;
 use super::{
-    Credentials, ErrorKind, ExchangeError, RoleStep, SessionRequest, Tag,
+    Credentials, EndpointError, ErrorKind, ExchangeError, Failure, RoleStep, SessionRequest, Tag,
     assumed_role_arn::AssumedRoleArn, classify,
 };
 use crate::{
@@ -38,25 +39,14 @@ use crate::{
 /// seconds.
 const CHAINED_SECONDS: u32 = 3600;
 
-/// Which AWS endpoint to call.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoint {
-    /// The region.
-    pub region: String,
-    /// A URL in place of the region's endpoint.
-    pub endpoint_url: Option<String>,
-    /// Use the endpoint with FIPS 140 cryptography.
-    pub fips: bool,
-    /// Use the endpoint that has IPv6 addresses too.
-    pub dual_stack: bool,
-}
-
 /// A client of one STS.
 #[derive(Clone)]
 pub struct Sts {
     client: Client,
     kind: Exchange,
     name: String,
+    /// The endpoint's URL, as errors show it.
+    url: Arc<str>,
     aws_clock: AwsClock,
 }
 
@@ -107,12 +97,14 @@ impl Sts {
             .retry_config(retries)
             .time_source(aws_clock.clone())
             .interceptor(ObserveDate(aws_clock.clone()));
+        let shown = endpoint.sts_url();
         let url = endpoint.endpoint_url.as_deref().unwrap_or_default();
         let (fips, dual) = (endpoint.fips, endpoint.dual_stack);
         Self {
             client: Client::from_conf(config.build()),
             kind,
             name: format!("{} {url} fips={fips} dual-stack={dual}", endpoint.region),
+            url: shown,
             aws_clock,
         }
     }
@@ -194,7 +186,7 @@ impl Sts {
         error: &SdkError<E, Response>,
         token: Option<&BearerToken>,
     ) -> ExchangeError {
-        read_error(self.kind, error, token).with_skew(self.aws_clock.ahead())
+        read_error(self.kind, &self.url, error, token).with_skew(self.aws_clock.ahead())
     }
 
     /// Assumes the remaining roles, starting from the first one's credentials. If a step fails, the
@@ -297,10 +289,11 @@ fn is_of(user: Option<&AssumedRoleUser>, step: &RoleStep) -> bool {
 
 fn read_error<E: ProvideErrorMetadata>(
     kind: Exchange,
+    url: &Arc<str>,
     error: &SdkError<E, Response>,
     token: Option<&BearerToken>,
 ) -> ExchangeError {
-    let transient = |code| ExchangeError::transient(code, "STS returned no usable response");
+    let unreachable = |what| ExchangeError::unreachable(&EndpointError::new(url, what));
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
@@ -310,17 +303,21 @@ fn read_error<E: ProvideErrorMetadata>(
             // An endpoint that echoes the request must not bring the token into the log.
             let redact =
                 |text: &str| token.map_or_else(|| text.to_owned(), |token| token.redact(text));
-            ExchangeError::new(error, &redact(code), &redact(message))
+            let error = ExchangeError::new(error, &redact(code), &redact(message));
+            match answer.raw().headers().get(SANDBOX_REASON_HEADER) {
+                Some(reason) => error.with_reason(&redact(reason)),
+                None => error.with_status(url, status),
+            }
         }
         SdkError::ConstructionFailure(_) => {
             let message = "could not build the request; check --region and --sts-endpoint-url";
             ExchangeError::new(ErrorKind::Agent, "BadRequestSettings", message)
         }
-        SdkError::TimeoutError(_) => transient("Timeout"),
-        SdkError::DispatchFailure(error) => {
-            transient(if error.is_timeout() { "Timeout" } else { "Unreachable" })
-        }
-        _ => transient("UnreadableAnswer"),
+        SdkError::TimeoutError(_) => unreachable((Failure::TimedOut, false)),
+        SdkError::DispatchFailure(error) => unreachable(
+            error.as_connector_error().map_or((Failure::Other, false), |it| Failure::of(it)),
+        ),
+        _ => unreachable((Failure::Unreadable, false)),
     }
 }
 

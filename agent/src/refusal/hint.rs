@@ -4,12 +4,26 @@ use podrole_identity::{Exchange, RoleArn};
 
 use super::token_hint::{provider, token_hint, without_scheme};
 use crate::{
-    exchange::{CLOCK_SKEW, ErrorKind, ExchangeError, SessionRequest},
+    exchange::{CLOCK_SKEW, Detail, ErrorKind, ExchangeError, SessionRequest},
     token::Caller,
 };
 
 /// The message for the pod's owner.
 pub(super) fn hint(
+    error: &ExchangeError,
+    kind: Exchange,
+    caller: &Caller,
+    session: &SessionRequest,
+) -> String {
+    let hint = hint_of_kind(error, kind, caller, session);
+    match &error.detail {
+        // The sandbox knows what AWS would not say, so its sentence comes first.
+        Some(Detail::Sandbox(reason)) => format!("podrole-sandbox: {reason}; {hint}"),
+        _ => hint,
+    }
+}
+
+fn hint_of_kind(
     error: &ExchangeError,
     kind: Exchange,
     caller: &Caller,
@@ -26,7 +40,10 @@ pub(super) fn hint(
         ErrorKind::Transient if error.code == CLOCK_SKEW => {
             format!("{}, which rejects its requests; retry in a few seconds, and set that clock", error.message)
         }
-        ErrorKind::Transient => "AWS is not available right now; retry in a few seconds".to_owned(),
+        ErrorKind::Transient => match error.endpoint() {
+            Some(endpoint) => format!("AWS is not available right now: {endpoint}; retry in a few seconds"),
+            None => "AWS is not available right now; retry in a few seconds".to_owned(),
+        },
         ErrorKind::Agent => "the agent's own AWS credentials or settings do not work; see the agent's log on this node".to_owned(),
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct XmlResponse {
     pub(crate) status: u16,
     pub(crate) request_id: String,
     pub(crate) xml: String,
+    /// Why it refuses, which AWS would not say.
+    pub(crate) reason: Option<String>,
 }
 
 /// A successful call: its XML, and the reason for the decision log.
@@ -147,12 +149,12 @@ impl Sandbox {
 
 impl XmlResponse {
     pub(crate) fn new(status: u16, request_id: String, xml: String) -> Self {
-        Self { status, request_id, xml }
+        Self { status, request_id, xml, reason: None }
     }
 
     /// An error response.
     pub(crate) fn error(error: &StsError, request_id: String) -> Self {
         let xml = xml::error(error, &request_id);
-        Self::new(error.code().1, request_id, xml)
+        Self { reason: Some(error.reason()), ..Self::new(error.code().1, request_id, xml) }
     }
 }

@@ -1,25 +1,4 @@
 use super::*;
-use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
-
-async fn endpoint(region: &str, fips: bool, dual_stack: bool) -> String {
-    let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack);
-    let resolver = DefaultResolver::new();
-    let endpoint = resolver.resolve_endpoint(&params.build().unwrap()).await.unwrap();
-    endpoint.url().to_owned()
-}
-
-#[tokio::test]
-async fn the_sdk_resolves_awss_endpoints() {
-    for (region, fips, dual_stack, url) in [
-        ("eu-west-1", false, false, "https://sts.eu-west-1.amazonaws.com"),
-        ("us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"),
-        ("us-east-1", true, false, "https://sts-fips.us-east-1.amazonaws.com"),
-        ("us-east-1", false, true, "https://sts.us-east-1.api.aws"),
-        ("cn-north-1", false, false, "https://sts.cn-north-1.amazonaws.com.cn"),
-    ] {
-        assert_eq!(endpoint(region, fips, dual_stack).await, url);
-    }
-}
 
 #[test]
 fn a_step_signed_with_a_roles_credentials_lasts_an_hour_at_most() {
