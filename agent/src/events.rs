@@ -11,7 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
-use crate::{node::AddedPod, refusal::Refusal, token::Caller};
+use podrole_identity::{CredentialProvider, INJECTION_ENABLED, INJECTION_LABEL};
+
+use crate::{
+    node::{AddedPod, WaitingPod},
+    refusal::Refusal,
+    token::Caller,
+};
 pub use notice::Notice;
 
 /// How long a pod is refused before an Event says so, if the refusal may pass by itself.
@@ -24,6 +30,10 @@ const REMEMBERED: u64 = 4096;
 const QUEUE: usize = 64;
 /// The reason on a pod that should have a credential provider and has none.
 const NOT_INJECTED: &str = "NotInjected";
+/// The reason on a pod that has a role, in a namespace without our label.
+const NOT_OPTED_IN: &str = "NotOptedIn";
+/// The reason on a pod that does not start, perhaps for a Secret of an annotation.
+const WAITING: &str = "WaitingForSecret";
 /// The reason on a pod whose requests have failed for a minute, for causes that may pass.
 const UNAVAILABLE: &str = "CredentialsUnavailable";
 
@@ -82,9 +92,16 @@ impl Notices {
         (now.duration_since(since) >= OUTAGE).then_some(since)
     }
 
-    /// Reports a pod that should have a credential provider and has none.
-    pub fn not_injected(&self, pod: &AddedPod) {
+    /// Reports a pod that should have this credential provider and has none. If something of its own is in the way, to create
+    /// it again changes nothing.
+    pub fn not_injected(&self, pod: &AddedPod, provider: CredentialProvider) {
         let service_account = &pod.service_account;
+        let why = match pod.obstacles.iter().find(|obstacle| obstacle.provider == provider) {
+            Some(obstacle) => obstacle.to_string(),
+            None => "either podrole-webhook was not called when the pod was created, or the \
+                     ServiceAccount got its role later; create the pod again"
+                .to_owned(),
+        };
         self.send(&pod.uid, NOT_INJECTED, || Notice {
             namespace: service_account.namespace().to_owned(),
             pod: pod.name.clone(),
@@ -92,10 +109,38 @@ impl Notices {
             action: "Inject",
             reason: NOT_INJECTED,
             message: format!(
-                "ServiceAccount {service_account} has a role, but this pod has no credential provider for it: \
-                 either podrole-webhook was not called when the pod was created, or the \
-                 ServiceAccount got its role later; create the pod again"
+                "ServiceAccount {service_account} has a role, but this pod has no credential provider for it: {why}"
             ),
+        });
+    }
+
+    /// Reports a pod whose ServiceAccount has a role, in a namespace that has not decided about injection.
+    pub fn not_opted_in(&self, pod: &AddedPod) {
+        let service_account = &pod.service_account;
+        let namespace = service_account.namespace();
+        self.send(&pod.uid, NOT_OPTED_IN, || Notice {
+            namespace: namespace.to_owned(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            action: "Inject",
+            reason: NOT_OPTED_IN,
+            message: format!(
+                "ServiceAccount {service_account} has a role, but podrole does not handle the namespace {namespace}; \
+                 label it {INJECTION_LABEL}={INJECTION_ENABLED} and create the pod again, or label it \
+                 {INJECTION_LABEL}=disabled to say that this is meant"
+            ),
+        });
+    }
+
+    /// Reports a pod that waits for a Secret.
+    pub fn waiting(&self, pod: &WaitingPod, message: String) {
+        self.send(&pod.uid, WAITING, || Notice {
+            namespace: pod.service_account.namespace().to_owned(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            action: "MountSecret",
+            reason: WAITING,
+            message,
         });
     }
 
@@ -114,7 +159,7 @@ impl Notices {
 mod tests {
     use super::*;
     use crate::{
-        node::{NodeError, PodProvider},
+        node::{InTheWay, NodeError, Obstacle, PodProvider},
         tests::fixture::{at, caller},
     };
 
@@ -166,15 +211,24 @@ mod tests {
             uid: uid.to_owned(),
             service_account: "shop/app".parse().unwrap(),
             provider: PodProvider::None,
+            created: None,
+            obstacles: vec![Obstacle {
+                provider: CredentialProvider::Container,
+                what: InTheWay::Volume,
+            }],
         };
         for uid in ["1", "1", "2"] {
-            notices.not_injected(&pod(uid));
+            notices.not_injected(&pod(uid), CredentialProvider::WebIdentity);
         }
+        notices.not_injected(&pod("3"), CredentialProvider::Container);
         drop(notices);
         let notice = out.recv().await.unwrap();
         assert_eq!((notice.reason, notice.uid.as_str()), ("NotInjected", "1"));
         assert!(notice.message.contains("shop/app"), "{}", notice.message);
+        assert!(notice.message.ends_with("create the pod again"), "{}", notice.message);
         assert_eq!(out.recv().await.map(|notice| notice.uid).as_deref(), Some("2"));
+        let message = out.recv().await.unwrap().message;
+        assert!(message.ends_with("the name eks-pod-identity-token; rename it"), "{message}");
         assert_eq!(out.recv().await, None);
     }
 }

@@ -2,7 +2,9 @@
 
 mod added_pod;
 mod address_holder;
+mod obstacle;
 mod pod_facts;
+mod waiting_pod;
 
 use std::{
     collections::HashMap,
@@ -14,9 +16,11 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{resolve::LookupError, token::Caller};
-pub use added_pod::{AddedPod, PodProvider, lacks_injection};
+pub use added_pod::{AddedPod, PodChange, PodProvider, missing_provider};
 pub use address_holder::AddressHolder;
+pub use obstacle::{InTheWay, Obstacle};
 pub use pod_facts::PodFacts;
+pub use waiting_pod::{NeededSecret, WaitingPod};
 
 /// How long after its deletion deadline a pod is still served, so that it can shut down in order.
 const AFTER_DELETION: SignedDuration = SignedDuration::from_secs(60);

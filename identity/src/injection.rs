@@ -30,6 +30,8 @@ pub struct NamespaceFacts {
     pub permitted: PermittedRoles,
     /// What its label asks for; `None` without the label and for other values.
     pub injection: Option<Injection>,
+    /// Whether it has no such label at all, so that it has not decided.
+    pub is_unlabelled: bool,
 }
 
 impl Injection {

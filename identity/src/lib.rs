@@ -99,7 +99,8 @@ pub use role_map::{
 pub use sandbox_account::NO_SANDBOX_ACCOUNT;
 pub use sandbox_reason::SANDBOX_REASON_HEADER;
 pub use secret::{
-    DesiredSecret, SECRET_ANNOTATION_PREFIX, SecretDenial, SecretItem, SecretOwner, Secrets,
+    DesiredSecret, SECRET_ANNOTATION_PREFIX, SECRET_VOLUME_PREFIX, SecretDenial, SecretItem,
+    SecretOwner, Secrets,
 };
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_duration::{

@@ -67,6 +67,12 @@ impl CredentialProvider {
 }
 
 impl TokenVolume {
+    /// Whether a mount at `path` is where containers mount this volume, as the kubelet compares paths.
+    #[must_use]
+    pub fn is_mounted_at(&self, path: &str) -> bool {
+        components(path).eq(components(&self.mount_path))
+    }
+
     /// The token's whole path, with doubled and trailing slashes removed.
     #[must_use]
     pub fn token_file(&self) -> String {
@@ -76,6 +82,11 @@ impl TokenVolume {
         path.push_str(&self.file);
         path
     }
+}
+
+/// A path's components. `/a//b/` and `/a/b` have the same, as for the kubelet.
+fn components(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 
 impl fmt::Display for CredentialProvider {
@@ -120,6 +131,18 @@ mod tests {
             file: "token".into(),
         };
         assert_eq!(volume.token_file(), "/var/run/secrets/token");
+    }
+
+    #[test]
+    fn paths_are_compared_by_their_components() {
+        let volume = CredentialProvider::WebIdentity.token_volume();
+        for path in [
+            "/var/run/secrets/eks.amazonaws.com/serviceaccount/",
+            "//var/./run/secrets/eks.amazonaws.com//serviceaccount",
+        ] {
+            assert!(volume.is_mounted_at(path), "{path}");
+        }
+        assert!(!volume.is_mounted_at("/var/run/secrets/eks.amazonaws.com"));
     }
 
     #[test]

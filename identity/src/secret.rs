@@ -21,6 +21,9 @@ pub use permission::SecretDenial;
 /// The prefix of an alias. The alias is the Secret's name, unless the value sets another.
 pub const SECRET_ANNOTATION_PREFIX: &str = "secret.podrole.io/";
 
+/// How the names of the volumes begin that the webhook adds for Secrets.
+pub const SECRET_VOLUME_PREFIX: &str = "podrole-secret-";
+
 /// The Secrets that an object's annotations ask for, by alias. An empty value asks for nothing; on a
 /// pod it cancels the ServiceAccount's value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

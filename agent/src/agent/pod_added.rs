@@ -11,8 +11,8 @@ use super::Agent;
 use crate::{
     bearer_token::BearerToken,
     credential_cache::CredentialRequest,
-    node::{AddedPod, PodProvider, lacks_injection},
-    resolve::ResolveError,
+    node::{AddedPod, PodChange, PodProvider, WaitingPod, missing_provider},
+    resolve::{NamespaceFacts, ResolveError},
     token::Caller,
 };
 
@@ -24,11 +24,15 @@ const RETRY: Duration = Duration::from_secs(5);
 const TRIES: usize = 60;
 
 impl Agent {
-    /// Handles added pods one after the other, until the channel closes.
-    pub async fn prefetch_all(&self, mut added: mpsc::UnboundedReceiver<AddedPod>) {
-        while let Some(pod) = added.recv().await {
+    /// Handles what the watch of pods shows, one after the other, until the channel closes.
+    pub async fn prefetch_all(&self, mut changes: mpsc::UnboundedReceiver<PodChange>) {
+        while let Some(change) = changes.recv().await {
             for _ in 0..TRIES {
-                match self.pod_added(&pod).await {
+                let handled = match &change {
+                    PodChange::Added(pod) => self.pod_added(pod).await,
+                    PodChange::Waiting(pod) => self.report_waiting(pod).await,
+                };
+                match handled {
                     Err(error) if error.status() == 503 => sleep(RETRY).await,
                     _ => break,
                 }
@@ -83,7 +87,11 @@ impl Agent {
         // First the namespace: most pods of a node are in one that does not ask for injection.
         let namespace =
             self.options.namespaces.find(&service_account.namespace().to_owned()).await?;
-        let Some(namespace) = namespace.filter(|it| it.injection.is_some()) else {
+        let expects = |namespace: &Arc<NamespaceFacts>| {
+            let unlabelled = namespace.is_unlabelled && pod.may_expect_a_role(self.clock.now());
+            namespace.injection.is_some() || unlabelled
+        };
+        let Some(namespace) = namespace.filter(expects) else {
             return Ok(());
         };
         let Some(facts) = self.service_accounts.find(service_account).await? else {
@@ -92,17 +100,32 @@ impl Agent {
         let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
         let sources = facts.sources(list.find(service_account));
         let known = Facts { service_account, sources, namespace: &namespace, provider: None };
-        if lacks_injection(&known, &self.options.sessions.rules) {
-            self.metrics.pod_not_injected();
-            tracing::warn!(
-                namespace = service_account.namespace(),
-                pod = pod.name,
-                service_account = service_account.name(),
-                "a pod was created without its credential provider"
-            );
-            if let Some(notices) = &self.options.notices {
-                notices.not_injected(pod);
-            }
+        let Some(provider) = missing_provider(&known, &self.options.sessions.rules) else {
+            return Ok(());
+        };
+        let notices = self.options.notices.as_ref();
+        if namespace.injection.is_none() {
+            notices.inspect(|notices| notices.not_opted_in(pod));
+            return Ok(());
+        }
+        self.metrics.pod_not_injected();
+        tracing::warn!(
+            namespace = service_account.namespace(),
+            pod = pod.name,
+            service_account = service_account.name(),
+            "a pod was created without its credential provider"
+        );
+        notices.inspect(|notices| notices.not_injected(pod, provider));
+        Ok(())
+    }
+
+    /// Reports which Secret a pod may lack, if an annotation asks for one.
+    async fn report_waiting(&self, pod: &WaitingPod) -> Result<(), ResolveError> {
+        let facts = self.service_accounts.find(&pod.service_account).await?;
+        let service_accounts = facts.map(|facts| facts.annotations.secrets.clone());
+        let advice = pod.advice(&service_accounts.unwrap_or_default());
+        if let Some((notices, advice)) = self.options.notices.as_ref().zip(advice) {
+            notices.waiting(pod, advice);
         }
         Ok(())
     }

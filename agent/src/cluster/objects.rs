@@ -88,7 +88,7 @@ fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
             "could not read the annotation podrole.io/permitted-roles; permitting no role"
         );
     }
-    NamespaceFacts { permitted, injection }
+    NamespaceFacts { permitted, injection, is_unlabelled: label.is_none() }
 }
 
 /// How long the API server keeps a watch of one name open, in seconds; the library's 290 s would renew each twice as
@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_namespaces_label_asks_for_injection() {
-        assert!(read(json!({})).injection.is_none());
+        assert!(read(json!({})).injection.is_none() && read(json!({})).is_unlabelled);
+        assert!(!read(json!({"labels": {"podrole.io/injection": ""}})).is_unlabelled);
         for (value, asks) in [("enabled", true), ("required", true), ("disabled", false)] {
             let metadata = json!({"labels": {"podrole.io/injection": value}});
             assert_eq!(read(metadata).injection.is_some(), asks, "{value}");

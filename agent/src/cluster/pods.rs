@@ -6,6 +6,7 @@ mod facts;
 mod live;
 mod relist;
 mod running;
+mod waiting;
 
 use std::{
     collections::HashSet,
@@ -35,12 +36,12 @@ use kube::{
     },
 };
 use podrole_runtime::health::Health;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{access::Access, one_line::one_line};
 use crate::{
     clock::Clock,
-    node::{AddedPod, AddressHolder, PodFacts, Pods},
+    node::{AddressHolder, PodChange, PodFacts, Pods},
     resolve::{Cached, Lookup as _, LookupError},
     token::Caller,
 };
@@ -49,6 +50,7 @@ use facts::{facts, strip};
 use live::{LivePods, PodRef};
 use relist::relisting;
 use running::{RunningPods, uid};
+use waiting::WaitingPods;
 
 /// A watch without an event for this time, and up to a minute more, is begun anew: it may be connected and report nothing.
 /// The list comes from the API server's memory.
@@ -61,8 +63,8 @@ const QUIET_AFTER_ERROR: Duration = Duration::from_secs(10);
 pub struct NodesPods {
     /// The pods, to look up.
     pub pods: Arc<dyn Pods>,
-    /// Each pod once, when it is first seen.
-    pub added: mpsc::UnboundedReceiver<AddedPod>,
+    /// Each pod once, when it is first seen, and each that waits long for a Secret.
+    pub added: mpsc::UnboundedReceiver<PodChange>,
     /// The UIDs of pods that ended.
     pub gone: mpsc::UnboundedReceiver<String>,
 }
@@ -81,6 +83,7 @@ struct Events {
     running: RunningPods,
     ended: EndedPods,
     reported: ReportedPods,
+    waiting: WaitingPods,
     gone: mpsc::UnboundedSender<String>,
     changes: Arc<AtomicU64>,
     in_order: Arc<AtomicBool>,
@@ -92,21 +95,23 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
     let (store, writer) = reflector::store();
     let (gone, gone_pods) = mpsc::unbounded_channel();
     let (added, added_pods) = mpsc::unbounded_channel();
-    let reported = ReportedPods::default();
+    let (reported, waiting) = (ReportedPods::default(), WaitingPods::default());
+    tokio::spawn(waiting.clone().report(added.clone()));
     let api: Api<Pod> = Api::all(client.clone());
     // From the API server's watch cache, which indexes pods by node, as the kubelet lists them too:
     // a thousand agents that start at once must not have etcd read every pod a thousand times. What
     // the cache lacks arrives by the watch.
     let config = watcher::Config::default().any_semantic();
     let config = config.fields(&format!("spec.nodeName={node}"));
-    let known = reported.clone();
+    let (known, waits) = (reported.clone(), waiting.clone());
     let begin = move || {
-        let (known, added) = (known.clone(), added.clone());
+        let (known, waits, added) = (known.clone(), waits.clone(), added.clone());
         let look = move |pod: &mut Pod| {
             if let Some(pod) = added::added(pod).filter(|_| known.is_new(pod)) {
                 // Fails only if the receiver is gone, when the agent ends.
-                drop(added.send(pod));
+                drop(added.send(PodChange::Added(pod)));
             }
+            waits.note(pod, Instant::now());
             strip(pod);
         };
         watcher(api.clone(), config.clone()).default_backoff().modify(look).boxed()
@@ -116,6 +121,7 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
         running: RunningPods::default(),
         ended: ended.clone(),
         reported,
+        waiting,
         gone,
         changes: Arc::clone(&changes),
         in_order: Arc::clone(&in_order),
@@ -149,6 +155,7 @@ impl Events {
                         self.ended.insert(&pod.uid);
                     }
                     self.reported.forget(&pod.uid);
+                    self.waiting.forget(&pod.uid);
                     drop(self.gone.send(pod.uid));
                 }
                 if !matches!(event, Event::Init | Event::InitApply(_)) {

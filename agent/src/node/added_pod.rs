@@ -1,6 +1,9 @@
 //! A pod when it is first seen on the node, and whether it has a credential provider.
 
+use jiff::{SignedDuration, Timestamp};
 use podrole_identity::{CredentialProvider, Facts, GrantRules, ServiceAccountRef, grant};
+
+use super::{obstacle::Obstacle, waiting_pod::WaitingPod};
 
 /// A pod that was added to the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,33 @@ pub struct AddedPod {
     pub service_account: ServiceAccountRef,
     /// Its credential provider.
     pub provider: PodProvider,
+    /// What of its own keeps the webhook from injecting it.
+    pub obstacles: Vec<Obstacle>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+}
+
+/// How old a pod may be that gets an Event about its namespace. For a pod that was there before the agent it says nothing
+/// new, and an agent that starts must not look up the ServiceAccounts of every pod.
+const NEW: SignedDuration = SignedDuration::from_mins(2);
+
+impl AddedPod {
+    /// Whether to look for the role that a pod does not get because its namespace has no label. Only a few pods of
+    /// such namespaces have a role, so their look-ups must be few: none for the ServiceAccount `default`.
+    #[must_use]
+    pub fn may_expect_a_role(&self, now: Timestamp) -> bool {
+        let is_new = self.created.is_some_and(|created| now.duration_since(created).abs() < NEW);
+        is_new && self.service_account.name() != "default"
+    }
+}
+
+/// What the watch of the node's pods shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PodChange {
+    /// A pod is there for the first time.
+    Added(AddedPod),
+    /// A pod has waited long for Secrets.
+    Waiting(WaitingPod),
 }
 
 /// A pod's credential provider, from this agent's point of view.
@@ -26,23 +56,24 @@ pub enum PodProvider {
     None,
 }
 
-/// Whether the webhook would have injected a pod that has no provider.
+/// The provider that the webhook would have injected into a pod that has none, if its namespace has opted in.
 #[must_use]
-pub fn lacks_injection(facts: &Facts<'_>, rules: &GrantRules) -> bool {
+pub fn missing_provider(facts: &Facts<'_>, rules: &GrantRules) -> Option<CredentialProvider> {
     let annotations = facts.sources.annotations;
     // The owner chose among the containers, and may have chosen none of this pod's.
     let chosen =
         !annotations.skip_containers.is_empty() || !annotations.include_containers.is_empty();
-    let is_injected = match grant(facts, rules) {
-        Ok(grant) => grant.is_some(),
-        Err(denial) => denial.provider == CredentialProvider::Container,
+    let injected = match grant(facts, rules) {
+        Ok(grant) => grant.map(|grant| grant.provider),
+        Err(denial) => Some(denial.provider).filter(|it| *it == CredentialProvider::Container),
     };
-    facts.namespace.injection.is_some() && is_injected && !chosen
+    injected.filter(|_| !chosen)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::fixture::at;
     use podrole_identity::{
         AnnotationRules, AssociationList, Injection, NamespaceFacts, PermittedRoles, Sources,
     };
@@ -82,8 +113,24 @@ mod tests {
             let namespace = &self.namespace;
             let facts =
                 Facts { service_account: &service_account, sources, namespace, provider: None };
-            lacks_injection(&facts, &GrantRules::default())
+            missing_provider(&facts, &GrantRules::default()).is_some()
         }
+    }
+
+    #[test]
+    fn only_new_pods_with_a_service_account_of_their_own_may_expect_a_role() {
+        let pod = |account: &str, created| AddedPod {
+            name: "app-1".to_owned(),
+            uid: "1".to_owned(),
+            service_account: account.parse().unwrap(),
+            provider: PodProvider::None,
+            obstacles: Vec::new(),
+            created,
+        };
+        assert!(pod("shop/app", Some(at(0))).may_expect_a_role(at(119)));
+        assert!(!pod("shop/app", Some(at(0))).may_expect_a_role(at(120)));
+        assert!(!pod("shop/app", None).may_expect_a_role(at(0)));
+        assert!(!pod("shop/default", Some(at(0))).may_expect_a_role(at(0)));
     }
 
     #[test]
@@ -100,9 +147,6 @@ mod tests {
 
     #[test]
     fn a_pod_that_the_webhook_would_not_inject_lacks_nothing() {
-        let mut unlabelled = world(&[NAMED]);
-        unlabelled.namespace.injection = None;
-        assert!(!unlabelled.lacks_injection());
         assert!(!world(&[]).lacks_injection(), "no role");
         assert!(!world(&[NAMED]).permitting("").lacks_injection(), "not permitted");
         for chosen in ["eks.amazonaws.com/skip-containers", "podrole.io/include-containers"] {

@@ -6,7 +6,7 @@ use podrole_identity::{Injection, PermittedRoles};
 use serde_json::json;
 
 use super::{
-    fixture::{ROLE, RSA, STRANGER, rules},
+    fixture::{ROLE, RSA, STRANGER, at, rules},
     full_path::{world, world_with},
     source_credentials::{assume_role, endpoint, pods_token},
 };
@@ -21,7 +21,14 @@ use crate::{
 
 fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
     let (name, uid) = ("app-1".to_owned(), uid.to_owned());
-    AddedPod { name, uid, service_account: account.parse().unwrap(), provider }
+    AddedPod {
+        name,
+        uid,
+        service_account: account.parse().unwrap(),
+        provider,
+        obstacles: Vec::new(),
+        created: Some(super::fixture::now()),
+    }
 }
 
 #[tokio::test]
@@ -77,6 +84,7 @@ async fn a_pod_without_a_provider_is_reported_once() {
     let asks = |injection, permitted| NamespaceFacts {
         permitted: PermittedRoles::read(permitted),
         injection,
+        is_unlabelled: false,
     };
     let enabled = Some(Injection::Enabled);
     for (injection, permitted) in [(None, None), (enabled, Some(""))] {
@@ -93,6 +101,14 @@ async fn a_pod_without_a_provider_is_reported_once() {
         assert_eq!((notice.uid.as_str(), notice.reason), (uid, "NotInjected"));
     }
     assert!(reported.try_recv().is_err());
+    let unlabelled = NamespaceFacts { is_unlabelled: true, ..NamespaceFacts::default() };
+    namespaces.insert("shop".to_owned(), unlabelled);
+    world.agent.pod_added(&uninjected("4")).await.unwrap();
+    assert_eq!(reported.try_recv().unwrap().reason, "NotOptedIn");
+    let old = AddedPod { created: Some(at(-600)), ..uninjected("5") };
+    world.agent.pod_added(&old).await.unwrap();
+    assert!(reported.try_recv().is_err(), "a pod that was there before");
+    namespaces.insert("shop".to_owned(), asks(enabled, Some(ROLE)));
     world.set_role("");
     world.agent.pod_added(&uninjected("3")).await.unwrap();
     assert!(reported.try_recv().is_err(), "its ServiceAccount has no role");

@@ -107,7 +107,7 @@ impl World {
         let service_account = Self::service_account();
         let namespace = NamespaceFacts {
             permitted: PermittedRoles::read(self.permitted.as_deref()),
-            injection: None,
+            ..NamespaceFacts::default()
         };
         let sources = Sources {
             association: None,
@@ -182,6 +182,7 @@ impl World {
         let namespace = NamespaceFacts {
             permitted: PermittedRoles::read(self.permitted.as_deref()),
             injection: Some(Injection::Enabled),
+            ..NamespaceFacts::default()
         };
         let request = RequestFacts {
             caller: &caller,

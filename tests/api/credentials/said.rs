@@ -29,7 +29,7 @@ async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     wait::found(what, patience, async || Ok(look().await)).await.unwrap()
 }
 
-async fn events_on(namespace: &TestNamespace<'_>, pod: &Pod) -> Vec<Event> {
+pub(super) async fn events_on(namespace: &TestNamespace<'_>, pod: &Pod) -> Vec<Event> {
     let api: Api<Event> = Api::namespaced(namespace.client(), namespace.name());
     let listed = api.list(&ListParams::default()).await.unwrap().items;
     let about = |event: &Event| event.regarding.as_ref().and_then(|it| it.uid.clone());
@@ -182,6 +182,9 @@ async fn a_pod_that_should_have_been_injected_is_reported_once() {
     assert_eq!(agent.counts("podrole_agent_pods_not_injected_total").await, Some(2));
     for pod in &others {
         assert!(events_on(&labelled, pod).await.is_empty());
-        assert!(events_on(&plain, pod).await.is_empty());
     }
+    // The namespace has no label: its owner is told which one.
+    let event = until("the Event", async || events_on(&plain, &others[0]).await.pop()).await;
+    assert_eq!(event.reason.as_deref(), Some("NotOptedIn"));
+    assert_eq!(agent.counts("podrole_agent_pods_not_injected_total").await, Some(2));
 }

@@ -6,7 +6,7 @@ use super::{
     beside,
     desired::{Chosen, DesiredIdentity},
     expression::Expression,
-    operations::{ContainerPatch, parts},
+    operations::ContainerPatch,
     proxy,
 };
 use crate::pod::{Container, Mount, PodView};
@@ -157,7 +157,7 @@ fn at_mount_path<'a>(
     pod: &PodView,
     desired: &DesiredIdentity,
 ) -> AtMountPath<'a> {
-    let same = |mount: &&Mount| parts(&mount.mount_path).eq(parts(&desired.volume.mount_path));
+    let same = |mount: &&Mount| desired.volume.is_mounted_at(&mount.mount_path);
     let Some(mount) = container.volume_mounts.iter().find(same) else {
         return AtMountPath::Nothing;
     };

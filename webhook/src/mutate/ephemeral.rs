@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use podrole_identity::{
-    CredentialProvider, DEFAULT_CLUSTER_DOMAIN, EndpointUrl, TokenVolume, variable as names,
+    CredentialProvider, DEFAULT_CLUSTER_DOMAIN, EndpointUrl, SECRET_VOLUME_PREFIX, TokenVolume,
+    variable as names,
 };
 use serde_json::json;
 
@@ -17,7 +18,6 @@ use super::{
     desired::{DesiredIdentity, Group},
     expression::{Expression, expanded},
     operations::{ContainerPatch, parts},
-    secrets::VOLUME_PREFIX,
 };
 use crate::{
     Outcome, Reason,
@@ -138,7 +138,7 @@ fn settings(pod: &PodView, container: &Container, group: &[&'static str]) -> Opt
 
 fn add_secrets(donor: &Container, patch: &mut ContainerPatch<'_>) {
     let mounts = donor.volume_mounts.iter().filter(|mount| mount.is_whole());
-    for mount in mounts.filter(|mount| mount.name.starts_with(VOLUME_PREFIX)) {
+    for mount in mounts.filter(|mount| mount.name.starts_with(SECRET_VOLUME_PREFIX)) {
         let path = &mount.mount_path;
         let taken = patch.mounted().any(|(other, _)| {
             let (own, other): (Vec<_>, Vec<_>) = (parts(path).collect(), parts(other).collect());

@@ -8,14 +8,13 @@ mod volume;
 use std::collections::BTreeMap;
 
 use json_patch::PatchOperation;
-use podrole_identity::{DesiredSecret, PodAnnotations, Secrets};
+use podrole_identity::{DesiredSecret, PodAnnotations, SECRET_VOLUME_PREFIX, Secrets};
 use serde_json::json;
 
 use super::operations::{Array, ContainerPatch, parts};
 use crate::{binding::Binding, pod::PodView};
 use error::SecretError;
 use placeholders::{Placeholders, SubPath};
-pub(super) use volume::PREFIX as VOLUME_PREFIX;
 use volume::SecretVolume;
 
 /// One Secret with its checked files.
@@ -169,7 +168,7 @@ fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), Secret
         if other.starts_with(&own) {
             return Err(SecretError::CoversMount(mount_path.clone()));
         }
-        let is_ours = mounted.starts_with(VOLUME_PREFIX);
+        let is_ours = mounted.starts_with(SECRET_VOLUME_PREFIX);
         if own.starts_with(&other) && is_ours {
             return Err(SecretError::WithinSecret(mount_path.clone()));
         }

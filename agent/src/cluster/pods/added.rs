@@ -1,10 +1,10 @@
 //! Reads a pod's credential provider from its spec, before the spec is stripped.
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 use podrole_identity::{CredentialProvider, pod_opts_out, variable};
 
 use super::running::has_ended;
-use crate::node::{AddedPod, PodProvider};
+use crate::node::{AddedPod, InTheWay, Obstacle, PodProvider};
 
 /// On a static pod, which the kubelet creates without any webhook.
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -23,13 +23,15 @@ pub(super) fn added(pod: &Pod) -> Option<AddedPod> {
         uid: metadata.uid.clone()?,
         service_account: account.parse().ok()?,
         provider: provider(pod, spec),
+        obstacles: obstacles(spec),
+        created: metadata.creation_timestamp.as_ref().map(|at| at.0),
     })
 }
 
 fn provider(pod: &Pod, spec: &PodSpec) -> PodProvider {
     if sets(spec, &[variable::CONTAINER_FULL_URI]) {
         PodProvider::Agent
-    } else if opted_out(pod) || has_volume(spec) || sets(spec, &variable::USER_DECIDED) {
+    } else if opted_out(pod) || has_token(spec) || sets(spec, &variable::USER_DECIDED) {
         PodProvider::Other
     } else {
         PodProvider::None
@@ -50,11 +52,43 @@ fn opted_out(pod: &Pod) -> bool {
     pod_opts_out(label) || annotations.any(|(name, _)| names(name))
 }
 
-fn has_volume(spec: &PodSpec) -> bool {
-    // A volume of the user's with the name of ours keeps the webhook away.
-    let ours = [CredentialProvider::WebIdentity, CredentialProvider::Container]
-        .map(|provider| provider.token_volume().name);
-    spec.volumes.iter().flatten().any(|volume| ours.contains(&volume.name))
+const PROVIDERS: [CredentialProvider; 2] =
+    [CredentialProvider::WebIdentity, CredentialProvider::Container];
+
+fn volume_named<'a>(spec: &'a PodSpec, name: &str) -> Option<&'a Volume> {
+    spec.volumes.iter().flatten().find(|volume| volume.name == name)
+}
+
+fn projects_token(volume: &Volume) -> bool {
+    let sources = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+    sources.into_iter().any(|source| source.service_account_token.is_some())
+}
+
+/// Whether the pod has a provider's volume, of this webhook or of another one.
+fn has_token(spec: &PodSpec) -> bool {
+    let volumes = PROVIDERS.map(CredentialProvider::token_volume);
+    volumes.iter().any(|volume| volume_named(spec, &volume.name).is_some_and(projects_token))
+}
+
+/// What of the pod's own keeps the webhook from injecting it: at most one thing for each provider.
+fn obstacles(spec: &PodSpec) -> Vec<Obstacle> {
+    let obstacle = |provider: CredentialProvider| {
+        let volume = provider.token_volume();
+        let is_mounted = |container: &Container| {
+            let mut mounts = container.volume_mounts.iter().flatten();
+            mounts.any(|mount| volume.is_mounted_at(&mount.mount_path))
+        };
+        let mut containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let what = if volume_named(spec, &volume.name).is_some() {
+            InTheWay::Volume
+        } else if containers.all(is_mounted) {
+            InTheWay::Mount
+        } else {
+            return None;
+        };
+        Some(Obstacle { provider, what })
+    };
+    PROVIDERS.into_iter().filter_map(obstacle).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +130,8 @@ mod tests {
         for spec in [
             json!({"containers": with("AWS_WEB_IDENTITY_TOKEN_FILE")}),
             json!({"initContainers": with("AWS_ACCESS_KEY_ID")}),
-            json!({"volumes": [{"name": "aws-iam-token", "emptyDir": {}}]}),
+            json!({"volumes": [{"name": "aws-iam-token", "projected":
+                {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]}),
         ] {
             assert_eq!(provider_of(&none, &spec), PodProvider::Other, "{spec}");
         }
@@ -108,6 +143,25 @@ mod tests {
         ] {
             assert_eq!(provider_of(&metadata, &none), PodProvider::Other, "{metadata}");
         }
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_provider_is_found() {
+        let path = "/var/run/secrets/eks.amazonaws.com/serviceaccount/";
+        let mounts = json!([{"name": "own", "mountPath": path}]);
+        let of = |spec: &Value| {
+            let added = added(&pod(&json!({}), spec)).unwrap();
+            assert_eq!(added.provider, PodProvider::None);
+            added.obstacles
+        };
+        let web_identity = |what| [Obstacle { provider: CredentialProvider::WebIdentity, what }];
+        let volume = json!({"volumes": [{"name": "aws-iam-token", "emptyDir": {}}]});
+        assert_eq!(of(&volume), web_identity(InTheWay::Volume));
+        let mounted = json!([{"name": "app", "volumeMounts": mounts}]);
+        assert_eq!(of(&json!({"containers": mounted})), web_identity(InTheWay::Mount));
+        let beside = json!([{"name": "app", "volumeMounts": mounts}, {"name": "free"}]);
+        assert!(of(&json!({"containers": beside})).is_empty(), "the other container is injected");
+        assert!(of(&json!({})).is_empty());
     }
 
     #[test]

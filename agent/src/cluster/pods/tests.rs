@@ -40,6 +40,7 @@ impl Setup {
             running: RunningPods::default(),
             ended: ended.clone(),
             reported: ReportedPods::default(),
+            waiting: WaitingPods::default(),
             gone: gone_sender,
             changes: Arc::clone(&changes),
             in_order: Arc::clone(&in_order),

@@ -1,13 +1,11 @@
 //! The volume of a Secret. Its name is derived from its content, so that equal mounts share one
 //! volume and a second pass recognizes it.
 
-use podrole_identity::DesiredSecret;
+use podrole_identity::{DesiredSecret, SECRET_VOLUME_PREFIX};
 use serde_json::{Value, json};
 
 use super::{error::SecretError, placeholders::Placeholders};
 
-/// The prefix of the volumes' names, before the hash.
-pub(in crate::mutate) const PREFIX: &str = "podrole-secret-";
 /// The longest key that the API server accepts, in characters.
 const MAX_KEY: usize = 253;
 
@@ -44,7 +42,7 @@ impl SecretVolume {
         if desired.optional {
             source["optional"] = json!(true);
         }
-        let name = format!("{PREFIX}{:016x}", fnv1a(&source.to_string()));
+        let name = format!("{SECRET_VOLUME_PREFIX}{:016x}", fnv1a(&source.to_string()));
         Ok(Self { name, source })
     }
 
