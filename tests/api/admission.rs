@@ -12,7 +12,7 @@ mod registrations;
 mod restricted;
 mod secrets;
 mod sources;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 mod away;
 mod deleted;
 mod exchanges;
+mod mistakes;
 mod renewed;
 mod replaced;
 mod said;

@@ -198,11 +198,23 @@ pub(crate) async fn start_agent(
     flags: &[&str],
     variables: &[(&str, &str)],
 ) -> anyhow::Result<Daemon> {
-    let command = Command::new(project::binary("podrole-agent")?);
-    launch_agent(command, kubeconfig, sandbox, node, flags, variables).await
+    let sts = format!("http://{}", sandbox.address);
+    start_agent_at(kubeconfig, &sts, node, flags, variables).await
 }
 
-/// The same under its parent process.
+/// The same with any STS.
+pub(crate) async fn start_agent_at(
+    kubeconfig: &Path,
+    sts: &str,
+    node: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Daemon> {
+    let command = Command::new(project::binary("podrole-agent")?);
+    launch_agent(command, kubeconfig, sts, node, flags, variables).await
+}
+
+/// The same as [`start_agent`], under its parent process.
 pub(crate) async fn supervised_agent(
     kubeconfig: &Path,
     sandbox: &Daemon,
@@ -212,14 +224,15 @@ pub(crate) async fn supervised_agent(
     let mut command = Command::new(project::binary("podrole-node")?);
     command.args(["run", "--bind-hosts=127.0.0.1", "--port=0", &health_socket, "--"]);
     command.arg(project::binary("podrole-agent")?);
-    launch_agent(command, kubeconfig, sandbox, node, &[&health_socket], &[]).await
+    let sts = format!("http://{}", sandbox.address);
+    launch_agent(command, kubeconfig, &sts, node, &[&health_socket], &[]).await
 }
 
 /// `command` is the agent's, or ends with it.
 async fn launch_agent(
     mut command: Command,
     kubeconfig: &Path,
-    sandbox: &Daemon,
+    sts: &str,
     node: &str,
     flags: &[&str],
     variables: &[(&str, &str)],
@@ -229,7 +242,7 @@ async fn launch_agent(
     command.args(["--bind-hosts=127.0.0.1", "--port=0"]);
     command.args(["--metrics-address=127.0.0.1", "--metrics-port=0"]);
     command.arg(format!("--region={REGION}")).arg(format!("--node-name={node}"));
-    command.arg(format!("--sts-endpoint-url=http://{}", sandbox.address));
+    command.arg(format!("--sts-endpoint-url={sts}"));
     command.arg("--kubeconfig").arg(kubeconfig);
     let process = Process::start("podrole-agent", &folder, &command)?;
     let (address, admin) = until(&process, |log| {

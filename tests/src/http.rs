@@ -44,6 +44,26 @@ pub async fn get_by(
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
+/// The status and the body of `GET path` by a client of this name, without a token.
+///
+/// # Errors
+/// The same as [`get`].
+pub async fn get_as(
+    address: SocketAddr,
+    path: &str,
+    user_agent: &str,
+) -> anyhow::Result<(u16, String)> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get(path).header("host", address.to_string());
+    let request = request.header("user-agent", user_agent).body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
 /// The agent's answer to a request for credentials with this token.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use crate::daemons::{self, WebhookDaemon, role};
 
 const CONFIGURATION: &str = "manifests/validating-webhook-configuration.yaml";
 
-async fn register(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) {
+pub(crate) async fn register(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) {
     let yaml = std::fs::read_to_string(project::root().join(CONFIGURATION)).unwrap();
     let mut configuration: ValidatingWebhookConfiguration = serde_saphyr::from_str(&yaml).unwrap();
     configuration.metadata.name = Some(format!("podrole-{}", namespace.name()));
@@ -33,7 +33,7 @@ async fn register(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) {
 }
 
 /// The status and the warnings of a dry run.
-async fn apply(
+pub(crate) async fn apply(
     namespace: &TestNamespace<'_>,
     group: &str,
     plural: &str,
@@ -90,10 +90,15 @@ async fn service_accounts_and_workloads_are_warned_of_and_never_refused() {
 }
 
 /// The warnings of a dry run that labels or annotates the namespace.
-async fn label(namespace: &TestNamespace<'_>, metadata: &Value) -> String {
-    let path = format!("/api/v1/namespaces/{}?dryRun=All", namespace.name());
+pub(crate) async fn label(namespace: &TestNamespace<'_>, metadata: &Value) -> String {
+    change(namespace, &format!("/api/v1/namespaces/{}", namespace.name()), metadata).await
+}
+
+/// The warnings of a dry run that changes the metadata of the object at `path`.
+pub(crate) async fn change(namespace: &TestNamespace<'_>, path: &str, metadata: &Value) -> String {
     let patch = serde_json::to_vec(&json!({ "metadata": metadata })).unwrap();
-    let request = http::Request::patch(path).header("content-type", "application/merge-patch+json");
+    let request = http::Request::patch(format!("{path}?dryRun=All"));
+    let request = request.header("content-type", "application/merge-patch+json");
     let answer = namespace.client().send(request.body(patch.into()).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 200);
     let warnings = answer.headers().get_all("warning").iter();

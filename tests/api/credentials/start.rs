@@ -8,7 +8,7 @@ use tokio::{process::Command, time::timeout};
 use super::Stage;
 
 /// What the agent says with these flags before it ends; it must end, and not well.
-async fn fails(flags: &[&str]) -> String {
+pub(super) async fn fails(flags: &[&str]) -> String {
     let mut command = Command::new(project::binary("podrole-agent").unwrap());
     let kubeconfig = Cluster::shared().await.unwrap().kubeconfig();
     command.args(["--metrics-address=127.0.0.1", "--metrics-port=0", "--node-name=node-1"]);
