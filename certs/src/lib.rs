@@ -15,6 +15,7 @@ mod authority;
 mod ca_bundle;
 mod cluster;
 mod controller;
+mod disruption;
 mod files;
 mod follower;
 mod leaf;

@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 
 /// Kinds that the ConfigMap may hold, with their apiVersions. The first is the one that matters: it
 /// is written first.
-const KINDS: [(Kind, &str, &str); 3] = [
+const KINDS: [(Kind, &str, &str); 4] = [
     (Kind::Mutating, "MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1"),
     (Kind::Validating, "ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1"),
     (Kind::Service, "Service", "v1"),
+    (Kind::DisruptionBudget, "PodDisruptionBudget", "policy/v1"),
 ];
 
 /// The annotation with the hash of what the controller applied.
@@ -24,6 +25,7 @@ pub(crate) enum Kind {
     Mutating,
     Validating,
     Service,
+    DisruptionBudget,
 }
 
 /// An object as it must be.
@@ -40,7 +42,7 @@ pub(crate) enum RegistrationError {
     #[error("{key}: {error}")]
     Yaml { key: String, error: String },
     #[error(
-        "{key}: {kind:?} of {version:?} is not expected here; it may be a MutatingWebhookConfiguration, a ValidatingWebhookConfiguration or a Service"
+        "{key}: {kind:?} of {version:?} is not expected here; it may be a MutatingWebhookConfiguration, a ValidatingWebhookConfiguration, a Service or a PodDisruptionBudget"
     )]
     Kind { key: String, kind: String, version: String },
     #[error("{0}: the object has no name")]
@@ -61,7 +63,7 @@ pub(crate) struct Owner {
 impl Kind {
     /// Whether it makes API servers call the webhook.
     pub(crate) fn is_configuration(self) -> bool {
-        self != Self::Service
+        matches!(self, Self::Mutating | Self::Validating)
     }
 
     pub(crate) fn as_str(self) -> &'static str {

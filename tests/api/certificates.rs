@@ -1,6 +1,7 @@
 //! The webhook's certificates and its registration on a real API server: the controllers agree, what is
 //! spoiled is healed, and a CA is rotated under load with no pod missed.
 
+mod drained;
 mod files;
 mod programs;
 mod registration;

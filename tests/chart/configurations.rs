@@ -8,14 +8,20 @@ use serde_json::Value;
 
 use crate::{helm, objects};
 
-/// The object of this kind that the chart gives the controller to apply.
-fn registered(set: &[&str], kind: &str) -> anyhow::Result<Value> {
+/// The objects that the chart gives the controller to apply.
+fn applied(set: &[&str]) -> anyhow::Result<Vec<Value>> {
     let rendered = objects::read(&helm::template(set)?)?;
-    ensure!(!rendered.iter().any(|it| it["kind"] == kind), "{kind}: helm would install it, too");
     let map = objects::find(&rendered, "ConfigMap", "podrole-registration")?;
     let texts = map["data"].as_object().into_iter().flatten();
     let texts = texts.filter_map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n---\n");
-    Ok(objects::find(&objects::read(&texts)?, kind, "podrole")?.clone())
+    objects::read(&texts)
+}
+
+/// The one of this kind.
+fn registered(set: &[&str], kind: &str) -> anyhow::Result<Value> {
+    let rendered = objects::read(&helm::template(set)?)?;
+    ensure!(!rendered.iter().any(|it| it["kind"] == kind), "{kind}: helm would install it, too");
+    Ok(objects::find(&applied(set)?, kind, "podrole")?.clone())
 }
 
 #[test]
@@ -107,5 +113,23 @@ fn no_role_reads_secrets_but_its_own_or_everything_of_anything() -> anyhow::Resu
         }
     }
     ensure!(seen == 5, "{seen} roles");
+    Ok(())
+}
+
+/// The controller decides when there is one (`./test api`, `certificates::drained`).
+#[test]
+fn a_disruption_budget_is_for_more_than_one_replica_and_lets_unready_pods_go() -> anyhow::Result<()>
+{
+    let rendered = objects::read(&helm::template(&[])?)?;
+    let of_helm = rendered.iter().find(|it| it["kind"] == "PodDisruptionBudget");
+    ensure!(of_helm.is_none(), "helm would install it, and it would block a single node's drain");
+    let applied_objects = applied(&[])?;
+    let spec = &objects::find(&applied_objects, "PodDisruptionBudget", "podrole-webhook")?["spec"];
+    ensure!(spec["maxUnavailable"] == 1 && spec["minAvailable"].is_null(), "{spec}");
+    ensure!(spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow", "{spec}");
+    let webhook = objects::find(&rendered, "Deployment", "podrole-webhook")?;
+    ensure!(spec["selector"] == webhook["spec"]["selector"], "{spec}");
+    let one = applied(&["webhook.replicas=1"])?;
+    ensure!(!one.iter().any(|it| it["kind"] == "PodDisruptionBudget"), "one replica needs none");
     Ok(())
 }

@@ -4,12 +4,16 @@ use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service, ServiceAccount},
+    discovery::v1::EndpointSlice,
+    policy::v1::PodDisruptionBudget,
     rbac::v1::ClusterRole,
 };
 use kube::{
     Api, ResourceExt as _,
-    api::{ApiResource, DeleteParams, DynamicObject},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams},
 };
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Cluster, ClusterError, apply, bounded};
@@ -56,6 +60,19 @@ impl Cluster {
         Ok(available > 0)
     }
 
+    /// The node of each replica of the webhook that is ready, by the replica's name. The Service's endpoints say it, so that no
+    /// right to read pods is needed. With two address families each replica is in two lists.
+    pub(crate) async fn ready_replicas(&self) -> Result<BTreeMap<String, String>, ClusterError> {
+        let of_service = format!("kubernetes.io/service-name={}", self.config.webhook);
+        let params = ListParams::default().labels(&of_service);
+        let slices = bounded(self.namespaced::<EndpointSlice>().list(&params)).await?;
+        let endpoints = slices.items.into_iter().flat_map(|slice| slice.endpoints);
+        let ready = endpoints.filter(|endpoint| {
+            endpoint.conditions.as_ref().is_none_or(|it| it.ready.unwrap_or(true))
+        });
+        Ok(ready.filter_map(|it| Some((it.target_ref?.name?, it.node_name?))).collect())
+    }
+
     /// Whether the controller itself is being deleted.
     pub(crate) async fn is_being_deleted(&self) -> Result<bool, ClusterError> {
         let own = self.deployment(&self.config.name).await?;
@@ -97,6 +114,7 @@ impl Cluster {
             Kind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
             Kind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
             Kind::Service => ApiResource::erase::<Service>(&()),
+            Kind::DisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
         };
         let client = self.client.clone();
         if kind.is_configuration() {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Controller, RoundError};
 use crate::{
     cluster::ClusterError,
+    disruption::{BudgetStep, budget_step},
     registration::{Kind, Manifest, Owner},
 };
 
@@ -35,6 +36,8 @@ impl Controller {
         }
         between(self).await?;
         // The Service before the configurations that name it; and what gives only warnings last.
+        let (budgets, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|manifest| manifest.kind == Kind::DisruptionBudget);
         let (services, warnings): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|manifest| manifest.kind == Kind::Service);
         for manifest in services {
@@ -43,7 +46,31 @@ impl Controller {
         for manifest in pods.into_iter().chain(warnings) {
             self.put(manifest).await?;
         }
+        for manifest in budgets {
+            self.budget(manifest).await?;
+        }
         Ok(())
+    }
+
+    /// Applies or deletes the PodDisruptionBudget, by where the replicas are.
+    async fn budget(&self, wanted: &Manifest) -> Result<(), RoundError> {
+        let replicas = self.cluster.ready_replicas().await?;
+        match budget_step(replicas.values().map(String::as_str)) {
+            BudgetStep::Apply => self.put(wanted).await,
+            BudgetStep::Keep => Ok(()),
+            BudgetStep::Delete => {
+                if self.cluster.found(wanted).await?.is_some() {
+                    self.still_leads()?;
+                    self.cluster.delete(wanted).await?;
+                    let name = wanted.name.as_str();
+                    tracing::info!(
+                        name,
+                        "deleted the PodDisruptionBudget: all replicas share a node, whose drain it would block"
+                    );
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Applies an object if there is one in its place and it differs.

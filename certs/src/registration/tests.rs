@@ -13,10 +13,11 @@ webhooks:
   - name: required.podrole.io
     clientConfig: {url: "https://[::1]:8443/mutate/required"}
 "#;
+const BUDGET: &str = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: b}, spec: {maxUnavailable: 1}}";
 const SERVICE: &str = "{apiVersion: v1, kind: Service, metadata: {name: s, namespace: podrole}, spec: {ports: [{name: a, port: 443}]}}";
 
 fn manifests() -> Vec<Manifest> {
-    read_all(&[("a.yaml", SERVICE), ("b.yaml", MUTATING)]).unwrap()
+    read_all(&[("a.yaml", SERVICE), ("b.yaml", MUTATING), ("c.yaml", BUDGET)]).unwrap()
 }
 
 fn read_all(data: &[(&str, &str)]) -> Result<Vec<Manifest>, RegistrationError> {
@@ -27,7 +28,10 @@ fn read_all(data: &[(&str, &str)]) -> Result<Vec<Manifest>, RegistrationError> {
 #[test]
 fn the_config_map_holds_what_makes_api_servers_call_us_and_nothing_else() {
     let kinds: Vec<_> = manifests().iter().map(|it| it.kind).collect();
-    assert_eq!(kinds, [Kind::Mutating, Kind::Service]);
+    assert_eq!(kinds, [Kind::Mutating, Kind::Service, Kind::DisruptionBudget]);
+    // At the end only configurations are deleted by us: the owner takes the others.
+    let deleted: Vec<_> = kinds.iter().map(|kind| kind.is_configuration()).collect();
+    assert_eq!(deleted, [true, false, false]);
     for (text, part) in [
         ("{", "x.yaml: "),
         ("{apiVersion: v1, kind: Secret, metadata: {name: a}}", "\"Secret\" of \"v1\""),

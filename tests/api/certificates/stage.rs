@@ -51,6 +51,10 @@ use crate::{admission::variables, daemons::role};
 pub(super) const CA_SECRET: &str = "podrole-webhook-ca";
 pub(super) const SERVING_SECRET: &str = "podrole-webhook-serving";
 const WEBHOOK: &str = "podrole-webhook";
+/// As the chart has it, in JSON, which is YAML.
+const BUDGET: &str = r#"{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+    "metadata": {"name": "podrole-webhook"}, "spec": {"maxUnavailable": 1,
+    "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": {"matchLabels": {"a": "podrole-webhook"}}}}"#;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A webhook that is registered, and its certificates' Secrets.
@@ -246,7 +250,8 @@ pub(super) async fn installed(namespace: &TestNamespace<'_>, base: &str) -> anyh
     // JSON is YAML.
     let config_map: ConfigMap = serde_json::from_value(json!({
         "metadata": {"name": "podrole-registration"},
-        "data": {"mutating.yaml": serde_json::to_string(&configuration)?}}))?;
+        "data": {"mutating.yaml": serde_json::to_string(&configuration)?,
+            "disruption-budget.yaml": BUDGET}}))?;
     let config_maps = Api::namespaced(namespace.client(), namespace.name());
     config_maps.create(&params, &config_map).await?;
     Ok(())

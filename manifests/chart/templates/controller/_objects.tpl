@@ -106,6 +106,26 @@ webhooks:
     timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
 {{- end }}
 
+{{/*
+Without a replica's successor a drain waits for ever. So the controller applies it only while replicas are on different nodes; and a
+replica that is not ready protects nobody.
+*/}}
+{{- define "podrole.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "podrole.name" . }}-webhook
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "podrole.labels" (list . "webhook") | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "podrole.selector" (list . "webhook") | nindent 6 }}
+{{- end }}
+
 {{- define "podrole.webhookService" -}}
 apiVersion: v1
 kind: Service
