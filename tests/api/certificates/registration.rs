@@ -128,3 +128,26 @@ async fn a_controller_that_is_being_deleted_takes_the_registration_back() {
     assert!(stage.configurations().get_opt(&stage.name()).await.unwrap().is_none());
     late.end().await;
 }
+
+/// Flux deletes and makes objects again whose fields cannot be changed (`force: true`): the old pods end after that.
+#[tokio::test]
+async fn a_controller_whose_deployment_is_made_again_keeps_the_webhook_registered() {
+    let (stage, mut controllers) =
+        Stage::registered("forced", 1, Lifetimes::default()).await.unwrap();
+    let before = stage.configurations().get(&stage.name()).await.unwrap();
+    let ca = stage.published().await.unwrap();
+    let name = controller_name(&stage.namespace);
+    let mut again = stage.deployments().get(&name).await.unwrap();
+    stage.deployments().delete(&name, &DeleteParams::default()).await.unwrap();
+    again.metadata.uid = None;
+    again.metadata.resource_version = None;
+    stage.deployments().create(&PostParams::default(), &again).await.unwrap();
+    controllers.remove(0).end().await;
+    let successor = stage.controller("successor");
+    wait::until("the successor", PATIENCE, async || Ok(successor.is_active())).await.unwrap();
+    let after = stage.configurations().get(&stage.name()).await.unwrap();
+    assert_eq!(after.metadata.uid, before.metadata.uid, "it was deleted in between");
+    assert_eq!(after.webhooks, before.webhooks, "something is blank");
+    assert_eq!(stage.published().await.unwrap(), ca, "another CA");
+    assert!(stage.pod_is_injected().await, "a pod was missed");
+}
