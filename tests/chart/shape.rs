@@ -77,14 +77,13 @@ fn there_are_no_anchors_aliases_and_merge_keys() -> anyhow::Result<()> {
 #[test]
 fn each_port_names_its_protocol() -> anyhow::Result<()> {
     let mut seen = 0;
-    for set in [&["local.enabled=true", "local.tlsSecret=tls", "monitoring.serviceMonitor=true"]] {
-        for object in objects::read(&helm::template(set)?)? {
-            each_port(&object, &mut |port| {
-                seen += 1;
-                ensure!(port["protocol"] == "TCP", "{} {port}", object["metadata"]["name"]);
-                Ok(())
-            })?;
-        }
+    let set = ["local.enabled=true", "local.tlsSecret=tls", "monitoring.serviceMonitor=true"];
+    for object in objects::read(&helm::template(&set)?)? {
+        each_port(&object, &mut |port| {
+            seen += 1;
+            ensure!(port["protocol"] == "TCP", "{} {port}", object["metadata"]["name"]);
+            Ok(())
+        })?;
     }
     ensure!(seen >= 12, "only {seen} ports");
     Ok(())

@@ -1,3 +1,6 @@
-//! What goes wrong on a node by itself, and that all comes back by itself.
+//! What goes wrong on a node and in its cluster, and that all comes back by itself.
 
 pub(crate) mod agent;
+mod removed;
+
+pub(crate) use removed::{drained, removed_and_installed_again};

@@ -71,6 +71,16 @@ pub(crate) async fn upgraded(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `helm upgrade --wait` with more words.
+pub(crate) async fn upgraded_to(stage: &Stage, more: &[&str]) -> anyhow::Result<()> {
+    helm(stage, "upgrade", more).await.map(drop)
+}
+
+/// `helm install --wait` where all that it needs is there from before.
+pub(crate) async fn installed_again(stage: &Stage, more: &[&str]) -> anyhow::Result<()> {
+    helm(stage, "install", more).await.map(drop)
+}
+
 async fn helm(stage: &Stage, verb: &str, more: &[&str]) -> anyhow::Result<String> {
     let chart = project::root().join("manifests/chart");
     let chart = chart.to_str().context("a path that is not UTF-8")?;
