@@ -32,7 +32,7 @@ async fn the_agents_namespace_outlives_the_release_that_is_installed_again_at_on
 }
 
 #[tokio::test]
-async fn a_broken_image_keeps_nobody_from_removing_it_and_refuses_no_pod() -> anyhow::Result<()> {
+async fn a_broken_image_is_removed_like_any_other_and_refuses_no_pod() -> anyhow::Result<()> {
     let Alone { cluster, client, kubeconfig, .. } = &alone().await?;
     let required = cluster.namespace("broken", &[("podrole.io/injection", "required")]).await?;
     required.service_account("app", &[]).await?;

@@ -37,9 +37,9 @@ fn each_line_that_installs_the_chart_renders() -> anyhow::Result<()> {
 }
 
 /// A stranger copies the block and runs it: no registry has the image, so it is built and loaded first, and a missing one is
-/// told of in time, with the word that `kubectl get pods` shows.
+/// reported in time, with the word that `kubectl get pods` shows.
 #[test]
-fn the_block_for_kind_stands_alone() -> anyhow::Result<()> {
+fn the_block_for_kind_needs_nothing_else() -> anyhow::Result<()> {
     for page in PAGES {
         let text = fs::read_to_string(project::root().join(page)).context(page)?;
         let (_, after) = text.split_once("**kind**").context("no part for kind")?;
@@ -58,9 +58,9 @@ fn the_block_for_kind_stands_alone() -> anyhow::Result<()> {
             let found = rest.split_once(part);
             rest = found.with_context(|| format!("{page}: no {part:?} in {rest}"))?.1;
         }
-        let told = after.split("\n\n").find(|text| !text.trim().is_empty()).unwrap_or_default();
+        let text = after.split("\n\n").find(|text| !text.trim().is_empty()).unwrap_or_default();
         for word in ["ImagePullBackOff", "kubectl -n podrole get pods", "kind load"] {
-            ensure!(told.contains(word), "{page} does not say what {word} is about: {told}");
+            ensure!(text.contains(word), "{page} does not say what {word} is about: {text}");
         }
     }
     Ok(())

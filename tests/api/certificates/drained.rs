@@ -132,7 +132,7 @@ async fn replicas_on_two_nodes_are_evicted_one_by_one() {
     sleep(Duration::from_secs(5)).await;
     replicas.counted(1).await.unwrap();
     assert!(!replicas.is_evicted("b").await, "the last one that is ready");
-    assert!(replicas.is_evicted("c").await, "what is not ready serves nobody");
+    assert!(replicas.is_evicted("c").await, "what is not ready serves no review");
     // All are on the node that is left.
     replicas.runs("d", "two", true).await.unwrap();
     replicas.are_at(&[("b", "two", true), ("d", "two", true)]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The only node is drained, and the chart is removed with an image that nobody has, and installed again at once.
+//! The only node is drained, and the chart is removed with an image that no node has, and installed again at once.
 
 use anyhow::{Context as _, ensure};
 use tokio::time::Instant;

@@ -107,8 +107,8 @@ webhooks:
 {{- end }}
 
 {{/*
-Without a replica's successor a drain waits for ever. So the controller applies it only while replicas are on different nodes; and a
-replica that is not ready protects nobody.
+The controller applies it only while replicas are on different nodes: on a single node no successor could start while it is drained, and the
+drain would never end. A replica that is not ready serves no review, so it may always be evicted.
 */}}
 {{- define "podrole.disruptionBudget" -}}
 apiVersion: policy/v1
