@@ -1,6 +1,7 @@
 //! What goes wrong on a node and in its cluster, and that all comes back by itself.
 
 pub(crate) mod agent;
+pub(crate) mod local;
 mod removed;
 
 pub(crate) use removed::{drained, removed_and_installed_again};

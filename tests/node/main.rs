@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 21 } else { 20 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 22 } else { 21 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -84,6 +84,7 @@ async fn checks(stage: &Stage, report: &Report) {
     }
     // After `rotation`, whose pods ask all the time: this takes the agent away.
     report.run("startup-taint", Box::pin(startup_taint::startup_taint(stage))).await;
+    report.run("bad-days-local", Box::pin(bad_days::local::sandbox_killed(stage))).await;
     report.run("restart", Box::pin(restart::restart(stage))).await;
     report.run("bad-days-drain", Box::pin(bad_days::drained(stage))).await;
     report.run("bad-days-removal", Box::pin(bad_days::removed_and_installed_again(stage))).await;
