@@ -8,7 +8,7 @@
 //! ```
 //!
 //! AWS's tokens carry their session too, and encrypt it. This payload is readable: its owner knows what is in
-//! it, and whoever else gets hold of a token has worse things to read.
+//! it, and anyone else with the token and its secret key has the session itself.
 
 mod error;
 mod file;

@@ -125,7 +125,7 @@ async fn sessions_and_roles_outlive_the_sandbox() {
     let issued_there = replica.assume("app").await.unwrap();
     assert_eq!(second.caller(&issued_there).await, arn);
 
-    // One with another key knows none of them, and nobody can make his own of them.
+    // One with another key knows none of them, and parts of two sessions make no third.
     let foreign = start(folder.path(), "another-key");
     let unknown = Err("InvalidClientTokenId".to_owned());
     assert_eq!(foreign.caller(&before).await, unknown);

@@ -112,7 +112,7 @@ fn no_role_reads_secrets_but_its_own_or_everything_of_anything() -> anyhow::Resu
             }
         }
     }
-    ensure!(seen == 5, "{seen} roles");
+    ensure!(seen == 6, "{seen} roles");
     Ok(())
 }
 
