@@ -51,7 +51,7 @@ pub enum Refusal {
     #[error("the credentials are still being fetched from AWS; retry in a second")]
     StillFetching,
     /// The same, and the last call to AWS has shown why.
-    #[error("the credentials are still being fetched from AWS: {0}; retry in a few seconds")]
+    #[error("AWS is not available right now: {0}; retry in a few seconds")]
     Outage(EndpointError),
 }
 

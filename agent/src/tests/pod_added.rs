@@ -27,7 +27,7 @@ fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
         service_account: account.parse().unwrap(),
         provider,
         obstacles: Vec::new(),
-        created: Some(super::fixture::now()),
+        created: Some(podrole_runtime::clock::now()),
     }
 }
 

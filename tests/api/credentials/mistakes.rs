@@ -7,27 +7,27 @@ mod outages;
 mod page;
 mod stand_in;
 
-use podrole_tests::cluster::Cluster;
+use podrole_tests::{cluster::Cluster, namespace::TestNamespace};
 
 use super::{NODE, Stage, make_node};
 use crate::admission::warnings;
 
-/// What a person is told of a mistake.
+/// How a mistake is reported to a person.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub(super) mistake: String,
     /// Where.
     pub(super) place: String,
     pub(super) sentence: String,
 }
 
-pub(super) fn told(mistake: &str, place: &str, sentence: &str) -> Told {
+pub(super) fn reported(mistake: &str, place: &str, sentence: &str) -> Reported {
     let [mistake, place, sentence] = [mistake, place, sentence].map(str::to_owned);
-    Told { mistake, place, sentence }
+    Reported { mistake, place, sentence }
 }
 
 #[tokio::test]
-async fn the_page_of_mistakes_says_what_people_are_told() {
+async fn the_page_of_mistakes_says_what_is_reported() {
     let stage = Stage::start("m").await.unwrap();
     warnings::register(&stage.namespace, &stage._webhook).await;
     let cluster = Cluster::shared().await.unwrap();
@@ -42,13 +42,16 @@ async fn the_page_of_mistakes_says_what_people_are_told() {
         outages::all(&stage),
         events::all(&stage, &missed, &unlabelled),
     );
-    let mut all: Vec<Told> =
+    let mut all: Vec<Reported> =
         applied.into_iter().chain(answers).chain(outages).chain(events).collect();
-    for told in &mut all {
-        for namespace in [&stage.namespace, &missed, &unlabelled] {
-            told.sentence = told.sentence.replace(namespace.name(), "shop");
+    // The longest first: one name may begin another.
+    let mut names = [&stage.namespace, &missed, &unlabelled].map(TestNamespace::name);
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    for reported in &mut all {
+        for name in names {
+            reported.sentence = reported.sentence.replace(name, "shop");
         }
-        told.sentence = page::without_chance(&told.sentence);
+        reported.sentence = page::without_chance(&reported.sentence);
     }
     page::compare(&all);
 }

@@ -183,7 +183,7 @@ async fn a_pod_that_should_have_been_injected_is_reported_once() {
     for pod in &others {
         assert!(events_on(&labelled, pod).await.is_empty());
     }
-    // The namespace has no label: its owner is told which one.
+    // The namespace has no label: its owner is notified of it.
     let event = until("the Event", async || events_on(&plain, &others[0]).await.pop()).await;
     assert_eq!(event.reason.as_deref(), Some("NotOptedIn"));
     assert_eq!(agent.counts("podrole_agent_pods_not_injected_total").await, Some(2));

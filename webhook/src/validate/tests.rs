@@ -235,7 +235,7 @@ async fn a_change_that_running_pods_do_not_get_is_reported_with_how_to_restart()
 }
 
 #[tokio::test]
-async fn a_namespace_that_opts_in_later_is_told_of_its_running_pods() {
+async fn a_namespace_that_opts_in_later_is_notified_of_its_running_pods() {
     let object = |labels: &Value| json!({"metadata": {"name": "shop", "labels": labels}});
     for (old, new, warned) in [
         (json!(null), json!({"podrole.io/injection": "enabled"}), true),

@@ -4,7 +4,7 @@ use podrole_tests::{cluster::Cluster, namespace::plain_pod, trust, wait};
 use serde_json::json;
 use std::time::Duration;
 
-use super::{NODE, Stage, Told, outages::ANSWER, told};
+use super::{NODE, Reported, Stage, outages::ANSWER, reported};
 use crate::{
     daemons::{self, ACCOUNT, Daemon, REGION, sandbox_config},
     http,
@@ -38,7 +38,7 @@ fn arn(account: &str, name: &str) -> String {
     format!("arn:aws:iam::{account}:role/{name}")
 }
 
-pub(super) async fn all(stage: &Stage) -> Vec<Told> {
+pub(super) async fn all(stage: &Stage) -> Vec<Reported> {
     let mut all = roles(stage).await;
     all.extend(service_accounts(stage).await);
     all.extend(requests(stage).await);
@@ -49,7 +49,7 @@ fn message(body: &serde_json::Value) -> String {
     body["message"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn roles(stage: &Stage) -> Vec<Told> {
+async fn roles(stage: &Stage) -> Vec<Reported> {
     let (agent, _sandbox) = strict(stage).await;
     let mut all = Vec::new();
     for (mistake, name, role, status) in [
@@ -77,7 +77,7 @@ async fn roles(stage: &Stage) -> Vec<Told> {
         let pod = stage.pod(name, name).await.unwrap();
         let token = stage.namespace.bound_token(&pod, STS, 3600).await.unwrap();
         let body = until(&agent, &token, status).await;
-        all.push(told(mistake, ANSWER, &message(&body)));
+        all.push(reported(mistake, ANSWER, &message(&body)));
     }
     all
 }
@@ -87,7 +87,7 @@ async fn until(agent: &Daemon, token: &str, status: u16) -> serde_json::Value {
     answered.await.unwrap_or_else(|error| panic!("{error:#}\n{}", agent.log()))
 }
 
-async fn service_accounts(stage: &Stage) -> Vec<Told> {
+async fn service_accounts(stage: &Stage) -> Vec<Reported> {
     let mut all = Vec::new();
     let china = [
         ("eks.amazonaws.com/role-arn", "arn:aws-cn:iam::111122223333:role/app"),
@@ -97,12 +97,12 @@ async fn service_accounts(stage: &Stage) -> Vec<Told> {
     let pod = stage.pod("china", "china").await.unwrap();
     let token = stage.namespace.bound_token(&pod, STS, 3600).await.unwrap();
     let body = until(&stage.agent, &token, 400).await;
-    all.push(told("the role is in another partition", ANSWER, &message(&body)));
+    all.push(reported("the role is in another partition", ANSWER, &message(&body)));
     stage.namespace.service_account("no-role", &[]).await.unwrap();
     let pod = stage.pod("no-role", "no-role").await.unwrap();
     let token = stage.namespace.bound_token(&pod, STS, 3600).await.unwrap();
     let body = until(&stage.agent, &token, 404).await;
-    all.push(told("the ServiceAccount names no role", ANSWER, &message(&body)));
+    all.push(reported("the ServiceAccount names no role", ANSWER, &message(&body)));
 
     stage.service_account("gone", "container").await.unwrap();
     let pod = stage.pod("gone", "gone").await.unwrap();
@@ -113,10 +113,10 @@ async fn service_accounts(stage: &Stage) -> Vec<Told> {
     );
     api.delete("gone", &kube::api::DeleteParams::default()).await.unwrap();
     let body = until(&stage.agent, &token, 404).await;
-    all.push(told("the ServiceAccount was deleted", ANSWER, &message(&body)));
+    all.push(reported("the ServiceAccount was deleted", ANSWER, &message(&body)));
     stage.service_account("gone", "container").await.unwrap();
     let body = until(&stage.agent, &token, 403).await;
-    all.push(told("the ServiceAccount was created again", ANSWER, &message(&body)));
+    all.push(reported("the ServiceAccount was created again", ANSWER, &message(&body)));
 
     let cluster = Cluster::shared().await.unwrap();
     let list = stage.folder.path().join("associations.json");
@@ -129,11 +129,11 @@ async fn service_accounts(stage: &Stage) -> Vec<Told> {
     let pod = stage.namespace.pod(on_node("listed", "no-role")).await.unwrap();
     let token = stage.namespace.bound_token(&pod, "pods.eks.amazonaws.com", 3600).await.unwrap();
     let body = until(&agent, &token, 404).await;
-    all.push(told("assume-role, and no association", ANSWER, &message(&body)));
+    all.push(reported("assume-role, and no association", ANSWER, &message(&body)));
     let pod = stage.namespace.pod(on_node("annotated", "gone")).await.unwrap();
     let token = stage.namespace.bound_token(&pod, "pods.eks.amazonaws.com", 3600).await.unwrap();
     let body = until(&agent, &token, 404).await;
-    all.push(told("assume-role, and only an annotation", ANSWER, &message(&body)));
+    all.push(reported("assume-role, and only an annotation", ANSWER, &message(&body)));
     all
 }
 
@@ -144,7 +144,7 @@ fn on_node(name: &str, account: &str) -> serde_json::Value {
 }
 
 /// Mistakes in how the agent is asked.
-async fn requests(stage: &Stage) -> Vec<Told> {
+async fn requests(stage: &Stage) -> Vec<Reported> {
     let mut all = Vec::new();
     stage.service_account("asks", "container").await.unwrap();
     let pod = stage.pod("asks", "asks").await.unwrap();
@@ -161,13 +161,13 @@ async fn requests(stage: &Stage) -> Vec<Told> {
         ("no token is sent", &String::new(), 400),
     ] {
         let body = until(&stage.agent, token, status).await;
-        all.push(told(mistake, ANSWER, &message(&body)));
+        all.push(reported(mistake, ANSWER, &message(&body)));
     }
     let old = http::get_as(stage.agent.address, "/v1/credentials", "aws-sdk-go/1.44.0").await;
     let (status, body) = old.unwrap();
     assert_eq!(status, 400, "{body}");
     let body = serde_json::from_str(&body).unwrap();
-    all.push(told("the SDK is too old for the provider container", ANSWER, &message(&body)));
+    all.push(reported("the SDK is too old for the provider container", ANSWER, &message(&body)));
 
     // Through a proxy, which has an address of its own.
     for (name, address) in [("asks", "127.0.0.16"), ("asks-elsewhere", "127.0.0.17")] {
@@ -178,9 +178,9 @@ async fn requests(stage: &Stage) -> Vec<Told> {
     let asked = wait::found("the refusal", Duration::from_secs(10), async || {
         let (status, body) =
             http::credentials_from("127.0.0.18", stage.agent.address, &good).await?;
-        Ok((status == 403).then_some(body))
+        Ok((status == 403 && body["code"] == "PodNotServed").then_some(body))
     });
-    all.push(told(
+    all.push(reported(
         "a proxy is between the pod and the agent",
         ANSWER,
         &message(&asked.await.unwrap()),

@@ -14,7 +14,7 @@ use podrole_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{Stage, Told, told};
+use super::{Reported, Stage, reported};
 use crate::{
     admission::{
         self,
@@ -37,7 +37,7 @@ fn first(warnings: &str) -> String {
     text.unwrap_or(first).replace("\\\"", "\"").trim_start_matches("podrole: ").to_owned()
 }
 
-pub(super) async fn all(stage: &Stage) -> Vec<Told> {
+pub(super) async fn all(stage: &Stage) -> Vec<Reported> {
     let namespace = &stage.namespace;
     // The validating webhook is asked once the API server has heard of it.
     wait::until("the warnings", PATIENCE, async || {
@@ -58,7 +58,7 @@ fn service_account(annotations: &Value) -> Value {
         "metadata": {"name": "bad", "annotations": annotations}})
 }
 
-async fn service_accounts(namespace: &TestNamespace<'_>) -> Vec<Told> {
+async fn service_accounts(namespace: &TestNamespace<'_>) -> Vec<Reported> {
     let role = role();
     let mut all = Vec::new();
     for (mistake, annotations) in [
@@ -99,12 +99,12 @@ async fn service_accounts(namespace: &TestNamespace<'_>) -> Vec<Told> {
         let object = service_account(&annotations);
         let (status, warnings) = apply(namespace, "/api/v1", "serviceaccounts", &object).await;
         assert_eq!(status, 201, "{mistake}");
-        all.push(told(mistake, ON_SERVICE_ACCOUNT, &first(&warnings)));
+        all.push(reported(mistake, ON_SERVICE_ACCOUNT, &first(&warnings)));
     }
     namespace.service_account("later", &[]).await.unwrap();
     let path = format!("/api/v1/namespaces/{}/serviceaccounts/later", namespace.name());
     let warnings = change(namespace, &path, &json!({"annotations": {ROLE: role}})).await;
-    all.push(told(
+    all.push(reported(
         "the role is annotated after the pods exist",
         ON_SERVICE_ACCOUNT,
         &first(&warnings),
@@ -124,7 +124,7 @@ fn deployment(account: &str, metadata: &Value, container: &Value) -> Value {
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}})
 }
 
-async fn workloads(namespace: &TestNamespace<'_>) -> Vec<Told> {
+async fn workloads(namespace: &TestNamespace<'_>) -> Vec<Reported> {
     let role = role();
     let agents = [(ROLE, role.as_str()), ("podrole.io/credentials", "container")];
     namespace.service_account("web", &[(ROLE, &role)]).await.unwrap();
@@ -178,12 +178,12 @@ async fn workloads(namespace: &TestNamespace<'_>) -> Vec<Told> {
             anyhow::ensure!(status == 201, "{warnings}");
             Ok(Some(first(&warnings)).filter(|first| !first.is_empty()))
         });
-        all.push(told(mistake, ON_WORKLOAD, &warned.await.unwrap()));
+        all.push(reported(mistake, ON_WORKLOAD, &warned.await.unwrap()));
     }
     all
 }
 
-async fn namespaces(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Told> {
+async fn namespaces(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Reported> {
     let mut all = Vec::new();
     for (mistake, metadata) in [
         ("the label's name is misspelled", json!({"labels": {"podrole.io/inject": "enabled"}})),
@@ -198,9 +198,9 @@ async fn namespaces(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> V
             json!({"annotations": {"iam.amazonaws.com/permitted": ".*"}}),
         ),
     ] {
-        all.push(told(mistake, ON_NAMESPACE, &first(&label(namespace, &metadata).await)));
+        all.push(reported(mistake, ON_NAMESPACE, &first(&label(namespace, &metadata).await)));
     }
-    all.push(told(
+    all.push(reported(
         "the namespace is labelled after the pods exist",
         ON_NAMESPACE,
         &labelled_later(namespace, webhook).await,
@@ -220,7 +220,7 @@ async fn labelled_later(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) 
 }
 
 /// What keeps pods from being created: Kubernetes' own check, and podrole where it is required.
-async fn pods(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Told> {
+async fn pods(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Reported> {
     let required = [("podrole.io/injection", "required")];
     let strict = Cluster::shared().await.unwrap().namespace("m", &required).await.unwrap();
     admission::register(&strict, webhook).await.unwrap();
@@ -228,9 +228,9 @@ async fn pods(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Tol
     strict.service_account("name", &[(ROLE, "my-role")]).await.unwrap();
     let mut all = Vec::new();
     let missing = refused(namespace, plain_pod("pod", "missing")).await;
-    all.push(told("the ServiceAccount does not exist", ON_POD, &missing));
+    all.push(reported("the ServiceAccount does not exist", ON_POD, &missing));
     let name = refused(&strict, plain_pod("pod", "name")).await;
-    all.push(told("the role is a name, where injection is required", ON_POD, &name));
+    all.push(reported("the role is a name, where injection is required", ON_POD, &name));
     let permitted =
         json!({"annotations": {"podrole.io/permitted-roles": "arn:aws:iam::*:role/other"}});
     let api = Api::<Namespace>::all(strict.client());
@@ -240,7 +240,7 @@ async fn pods(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Tol
         Ok(Some(refused(&strict, plain_pod("pod", "probe")).await).filter(|it| !it.is_empty()))
     });
     let denied = denied.await.unwrap();
-    all.push(told(
+    all.push(reported(
         "the guard-rail does not permit the role, where injection is required",
         ON_POD,
         &denied,
@@ -251,9 +251,9 @@ async fn pods(namespace: &TestNamespace<'_>, webhook: &WebhookDaemon) -> Vec<Tol
         Ok(Some(first(&warnings)).filter(|first| !first.is_empty()))
     });
     let mistake = "the guard-rail does not permit the role";
-    all.push(told(mistake, ON_SERVICE_ACCOUNT, &warned.await.unwrap()));
-    for told in &mut all {
-        told.sentence = told.sentence.replace(strict.name(), namespace.name());
+    all.push(reported(mistake, ON_SERVICE_ACCOUNT, &warned.await.unwrap()));
+    for reported in &mut all {
+        reported.sentence = reported.sentence.replace(strict.name(), namespace.name());
     }
     all
 }

@@ -13,7 +13,7 @@ use podrole_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{super::said::events_on, NODE, Stage, Told, told};
+use super::{super::said::events_on, NODE, Reported, Stage, reported};
 use crate::daemons::role;
 
 const ROLE: &str = "eks.amazonaws.com/role-arn";
@@ -49,7 +49,7 @@ pub(super) async fn all(
     stage: &Stage,
     missed: &TestNamespace<'_>,
     unlabelled: &TestNamespace<'_>,
-) -> Vec<Told> {
+) -> Vec<Reported> {
     for namespace in [missed, unlabelled] {
         namespace.service_account("app", &[(ROLE, &role())]).await.unwrap();
     }
@@ -71,11 +71,11 @@ pub(super) async fn all(
         ),
     ] {
         let pod = make(missed, name, &spec).await;
-        all.push(told(mistake, "Event NotInjected", &until(missed, &pod, "NotInjected").await));
+        all.push(reported(mistake, "Event NotInjected", &until(missed, &pod, "NotInjected").await));
     }
     let pod = make(unlabelled, "unlabelled", &json!({})).await;
     let note = until(unlabelled, &pod, "NotOptedIn").await;
-    all.push(told("the namespace has no label", "Event NotOptedIn", &note));
+    all.push(reported("the namespace has no label", "Event NotOptedIn", &note));
     all.extend(secrets.await);
     all
 }
@@ -89,7 +89,7 @@ async fn wait_for_secret(stage: &Stage, name: &str, waiting: &Value) {
     api.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }
 
-async fn secrets(stage: &Stage) -> Vec<Told> {
+async fn secrets(stage: &Stage) -> Vec<Reported> {
     let files = ("secret.podrole.io/db", "/etc/db");
     let variables = ("secret.podrole.io/mq", r#"{"env": "MQ_"}"#);
     let missing =
@@ -109,10 +109,10 @@ async fn secrets(stage: &Stage) -> Vec<Told> {
         wait_for_secret(stage, name, &waiting).await;
         all.push((mistake, pod));
     }
-    let mut told_of = Vec::new();
+    let mut notes = Vec::new();
     for (mistake, pod) in all {
         let note = until(&stage.namespace, &pod, "WaitingForSecret").await;
-        told_of.push(told(mistake, "Event WaitingForSecret", &note));
+        notes.push(reported(mistake, "Event WaitingForSecret", &note));
     }
-    told_of
+    notes
 }

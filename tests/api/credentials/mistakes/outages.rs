@@ -7,7 +7,7 @@ use podrole_tests::{cluster::Cluster, python, wait};
 use tokio::net::TcpListener;
 
 use super::super::start::fails;
-use super::{NODE, Stage, Told, events::event, stand_in, told};
+use super::{NODE, Reported, Stage, events::event, reported, stand_in};
 use crate::{
     daemons::{self, Daemon},
     http,
@@ -34,7 +34,7 @@ async fn answer(agent: &Daemon, token: &str) -> String {
     .unwrap_or_else(|error| panic!("{error:#}\n{}", agent.log()))
 }
 
-pub(super) async fn all(stage: &Stage) -> Vec<Told> {
+pub(super) async fn all(stage: &Stage) -> Vec<Reported> {
     stage.service_account("away", "container").await.unwrap();
     let pod = stage.pod("away", "away").await.unwrap();
     let token = stage.namespace.bound_token(&pod, super::super::AUDIENCE, 3600).await.unwrap();
@@ -58,12 +58,12 @@ pub(super) async fn all(stage: &Stage) -> Vec<Told> {
         ("the node's clock is wrong", stand_in::sts(400, "RequestExpired", ahead).await),
     ] {
         let agent = agent(&url).await;
-        all.push(told(mistake, ANSWER, &answer(&agent, &token).await));
+        all.push(reported(mistake, ANSWER, &answer(&agent, &token).await));
         agents.push(agent);
     }
     let region = fails(&["--bind-hosts=127.0.0.1", "--port=0"]).await;
-    all.push(told("the agent has no region", "the agent's log when it starts", &region));
-    all.push(told("a container has no region", "the SDK, here boto3", &without_region().await));
+    all.push(reported("the agent has no region", "the agent's log when it starts", &region));
+    all.push(reported("a container has no region", "the SDK, here boto3", &without_region().await));
     all.push(lasting(stage, &pod, &agents[0], &token).await);
     all
 }
@@ -79,11 +79,11 @@ async fn without_region() -> String {
 }
 
 /// What is written on the pod after a minute.
-async fn lasting(stage: &Stage, pod: &Pod, agent: &Daemon, token: &str) -> Told {
+async fn lasting(stage: &Stage, pod: &Pod, agent: &Daemon, token: &str) -> Reported {
     let asked = wait::found("the Event", Duration::from_secs(90), async || {
         http::credentials(agent.address, token).await?;
         Ok(event(&stage.namespace, pod, "CredentialsUnavailable").await)
     });
     let note = asked.await.unwrap();
-    told("AWS cannot be reached for a minute", "Event CredentialsUnavailable", &note)
+    reported("AWS cannot be reached for a minute", "Event CredentialsUnavailable", &note)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 
 use podrole_tests::project;
 
-use super::Told;
+use super::Reported;
 
 const PAGE: &str = "docs/mistakes.md";
 const HEAD: &str = "| mistake | reported by | what it says | what to do |\n|---|---|---|---|\n";
@@ -29,14 +29,14 @@ pub(super) fn without_chance(sentence: &str) -> String {
 }
 
 /// The rows of the page, and what is written in their last cells.
-fn read(page: &str) -> (Vec<Told>, BTreeMap<String, String>) {
+fn read(page: &str) -> (Vec<Reported>, BTreeMap<String, String>) {
     let (mut rows, mut written) = (Vec::new(), BTreeMap::new());
     for line in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let [mistake, place, sentence, fix] = cells[..] else {
             panic!("not four cells: {line}");
         };
-        rows.push(super::told(mistake, place, unquoted(sentence)));
+        rows.push(super::reported(mistake, place, unquoted(sentence)));
         written.insert(mistake.to_owned(), fix.to_owned());
     }
     (rows, written)
@@ -49,10 +49,10 @@ fn unquoted(span: &str) -> &str {
     long.or_else(short).unwrap_or(span)
 }
 
-fn table(all: &[Told], written: &BTreeMap<String, String>) -> String {
+fn table(all: &[Reported], written: &BTreeMap<String, String>) -> String {
     let mut text = HEAD.to_owned();
-    for told in all {
-        let Told { mistake, place, sentence } = told;
+    for reported in all {
+        let Reported { mistake, place, sentence } = reported;
         let fix = written.get(mistake).map_or("?", String::as_str);
         let quoted = if sentence.contains('`') {
             format!("`` {sentence} ``")
@@ -65,7 +65,7 @@ fn table(all: &[Told], written: &BTreeMap<String, String>) -> String {
 }
 
 /// Compares the page with what was said, both ways.
-pub(super) fn compare(all: &[Told]) {
+pub(super) fn compare(all: &[Reported]) {
     let path = project::root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap_or_default();
     let (rows, written) = read(&page);
@@ -76,8 +76,8 @@ pub(super) fn compare(all: &[Told]) {
         fs::write(&path, format!("{before}{}{after}", table(all, &written))).unwrap();
         return;
     }
-    for (row, told) in rows.iter().zip(all) {
-        assert_eq!(row, told, "left: {PAGE}; right: what was said");
+    for (row, reported) in rows.iter().zip(all) {
+        assert_eq!(row, reported, "left: {PAGE}; right: what was said");
     }
     assert_eq!(rows.len(), all.len(), "{PAGE} has other rows");
     for (mistake, fix) in written {
