@@ -8,7 +8,11 @@ use std::{
 
 use podrole_node::health::READY;
 use podrole_runtime::health::Health;
-use tokio::{io::AsyncWriteExt as _, net::UnixListener, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::UnixListener,
+    time::{sleep, timeout},
+};
 
 /// Why there is no health socket.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,7 @@ pub enum HealthSocketError {
     },
 }
 
+const RETRY: Duration = Duration::from_millis(100);
 /// For a process that does not read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -39,7 +44,12 @@ pub fn serve(path: &Path, health: Health) -> Result<(), HealthSocketError> {
     let failed = |error| HealthSocketError::Bind { path: path.to_owned(), error };
     let socket = UnixListener::bind(path).map_err(failed)?;
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = socket.accept().await {
+        loop {
+            let Ok((mut stream, _)) = socket.accept().await else {
+                // Out of file descriptors, perhaps. A process that no longer answers is killed.
+                sleep(RETRY).await;
+                continue;
+            };
             let answer = answer(&health.pending());
             let _ = timeout(PATIENCE, stream.write_all(answer.as_bytes())).await;
         }

@@ -71,7 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if listening.origin == Origin::Predecessor {
         ready(&health, &shutdown).await;
     }
-    listening.offer(&args, holder)?;
+    listening.offer(&args, holder, &health)?;
     serve(listening, &agent, &shutdown, &mut running);
     running.join_all().await;
     Ok(())
@@ -92,9 +92,18 @@ async fn serve_admin(
     router: axum::Router,
     shutdown: CancellationToken,
 ) {
+    let mut seconds = 0;
     while server.is_none() && !shutdown.is_cancelled() {
         sleep(Duration::from_secs(1)).await;
-        server = Server::bind(address, Limits::admin()).await.ok();
+        seconds += 1;
+        match Server::bind(address, Limits::admin()).await {
+            Ok(bound) => server = Some(bound),
+            // A predecessor needs half a minute to end.
+            Err(error) if seconds % 60 == 0 => {
+                tracing::warn!(%error, "could not serve metrics and health; retrying");
+            }
+            Err(_) => {}
+        }
     }
     if let Some(server) = server {
         tracing::info!(address = %server.address(), "serving metrics and health");

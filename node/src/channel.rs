@@ -22,17 +22,20 @@ pub(crate) enum Request {
 }
 
 /// The parent's answer. Sockets come with it.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Reply {
     /// How often the parent has started an agent again.
     pub(crate) restarts: u64,
+    /// Whether a predecessor in another pod may accept connections from the same sockets: none of the agents of this
+    /// parent was ready yet.
+    pub(crate) shared: bool,
     /// The addresses that could not be bound.
     #[serde(default)]
     pub(crate) failed: Vec<Failure>,
 }
 
 /// Why an address could not be bound.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) address: SocketAddr,
     /// The kernel's error number, or `None` if the parent does not bind this address.

@@ -48,6 +48,9 @@ pub struct Kept {
     pub sockets: Vec<TcpListener>,
     /// How often the parent has started an agent again.
     pub restarts: u64,
+    /// Whether a predecessor in another pod may accept connections from the same sockets: no agent of this pod was ready
+    /// yet.
+    pub shared: bool,
 }
 
 /// What came of binding some addresses.
@@ -88,7 +91,7 @@ impl Parent {
     /// If the parent does not answer.
     pub fn take(&self) -> Result<Kept, ParentError> {
         let (reply, sockets) = self.ask(&Request::Take, &[])?;
-        Ok(Kept { sockets, restarts: reply.restarts })
+        Ok(Kept { sockets, restarts: reply.restarts, shared: reply.shared })
     }
 
     /// Gives the parent copies of these sockets, for the next agent.

@@ -3,31 +3,22 @@
 //! The kubelet starts a container that has ended again after a pause that doubles, up to five minutes. This program
 //! starts the agent again in milliseconds. If it ends itself, the kubelet's pause counts.
 
+mod child;
 mod held_sockets;
 mod restarts;
 mod watchdog;
 
 use std::{
-    ffi::OsString,
-    net::SocketAddr,
-    os::unix::process::ExitStatusExt as _,
-    path::PathBuf,
-    process::{ExitCode, ExitStatus},
-    sync::Arc,
-    time::Duration,
+    ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
 };
 
 use anyhow::Context as _;
 use podrole_runtime::shutdown;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    process::{Child, Command},
-    task::spawn_blocking,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::pair;
+use crate::{channel::Reply, sockets::MAX_SOCKETS};
+use child::Agent;
 use held_sockets::HeldSockets;
 use restarts::{Ended, Next, Restarts};
 use watchdog::Watchdog;
@@ -48,28 +39,34 @@ pub struct Supervised {
 /// # Errors
 /// If the program cannot be started.
 pub async fn run(supervised: Supervised) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        supervised.addresses.len() <= MAX_SOCKETS,
+        "--bind-hosts has more than {MAX_SOCKETS} addresses; give fewer"
+    );
     let shutdown = shutdown::on_signal().context("signals")?;
     let held = Arc::new(HeldSockets::new(supervised.addresses.clone()));
     let mut restarts = Restarts::default();
     loop {
         let (begun, watchdog) = (Instant::now(), Watchdog::default());
-        let mut child = start(&supervised, &held, restarts.count)?;
-        let watched = watch(&watchdog, supervised.health_socket.as_ref());
-        let ended = tokio::select! {
-            status = child.wait() => ended(status?),
-            () = watched => {
-                child.kill().await?;
-                Ended::Hung
+        let reply = Reply { restarts: restarts.count, ..Reply::default() };
+        let ended = match Agent::start(&supervised.command, &held, reply) {
+            Ok(agent) => match live(agent, &supervised, &held, &watchdog, &shutdown).await? {
+                Life::Ended(ended) => ended,
+                Life::Stopped(code) => return Ok(code),
+            },
+            Err(error) if restarts.count > 0 => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "could not start the agent");
+                Ended::NotStarted
             }
-            () = shutdown.cancelled() => {
-                held.close();
-                return end(child).await;
-            }
+            Err(error) => return Err(error),
         };
-        let lived = begun.elapsed();
-        match restarts.next(ended, lived, watchdog.was_ready()) {
+        if watchdog.was_ready() {
+            held.set_served();
+        }
+        match restarts.next(ended, begun.elapsed(), watchdog.was_ready()) {
             Next::Start(pause) => {
-                let (lived, reason) = (lived.as_secs(), reason(ended));
+                let (lived, reason) = (begun.elapsed().as_secs(), reason(ended));
                 let restarts = restarts.count;
                 tracing::error!(
                     reason,
@@ -95,18 +92,39 @@ pub async fn run(supervised: Supervised) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Starts an agent whose standard input is the channel.
-fn start(supervised: &Supervised, held: &Arc<HeldSockets>, restarts: u64) -> anyhow::Result<Child> {
-    let (program, flags) = supervised.command.split_first().context("no command to run")?;
-    let (ours, theirs) = pair().context("could not make a channel to the agent")?;
-    let mut command = Command::new(program);
-    command.args(flags).arg("--supervised").stdin(theirs).kill_on_drop(true);
-    let child = command.spawn();
-    let child = child.with_context(|| format!("could not start {}", program.display()))?;
-    let held = Arc::clone(held);
-    // Ends with the agent, which has the only other end.
-    spawn_blocking(move || held.serve(&ours, restarts));
-    Ok(child)
+/// How an agent's life went.
+enum Life {
+    Ended(Ended),
+    /// This program got SIGTERM, and ends with this code.
+    Stopped(ExitCode),
+}
+
+async fn live(
+    mut agent: Agent,
+    supervised: &Supervised,
+    held: &HeldSockets,
+    watchdog: &Watchdog,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Life> {
+    let watched = watch(watchdog, supervised.health_socket.as_ref());
+    let life = tokio::select! {
+        ended = agent.ended() => Life::Ended(ended?),
+        () = watched => {
+            agent.kill().await?;
+            Life::Ended(Ended::Hung)
+        }
+        () = shutdown.cancelled() => {
+            held.close();
+            Life::Stopped(match agent.terminate().await? {
+                Ended::Code(code) => code.into(),
+                // Before it listened for signals.
+                Ended::Signal(15) => ExitCode::SUCCESS,
+                Ended::Signal(_) | Ended::Hung | Ended::NotStarted => ExitCode::FAILURE,
+            })
+        }
+    };
+    agent.clean_up();
+    Ok(life)
 }
 
 async fn watch(watchdog: &Watchdog, health_socket: Option<&PathBuf>) {
@@ -114,18 +132,6 @@ async fn watch(watchdog: &Watchdog, health_socket: Option<&PathBuf>) {
         Some(path) => watchdog.watch(path).await,
         None => std::future::pending().await,
     }
-}
-
-/// Tells the agent to end, and waits for it.
-async fn end(mut child: Child) -> anyhow::Result<ExitCode> {
-    if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)) {
-        // It may have ended meanwhile.
-        let _ = kill_process(pid, Signal::TERM);
-    }
-    Ok(match ended(child.wait().await?) {
-        Ended::Code(code) => code.into(),
-        Ended::Signal(_) | Ended::Hung => ExitCode::FAILURE,
-    })
 }
 
 /// Whether the shutdown came before the pause was over.
@@ -136,18 +142,11 @@ async fn pause_or_shutdown(pause: Duration, shutdown: &CancellationToken) -> boo
     }
 }
 
-fn ended(status: ExitStatus) -> Ended {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ended::Code(code.try_into().unwrap_or(1)),
-        (None, signal) => Ended::Signal(signal.unwrap_or_default()),
-    }
-}
-
 fn reason(ended: Ended) -> String {
     match ended {
         Ended::Code(code) => format!("it exited with code {code}"),
-        Ended::Signal(9) => "it was killed by signal 9; if that was the kernel, for want of memory, raise the container's limit".to_owned(),
         Ended::Signal(signal) => format!("it was killed by signal {signal}"),
         Ended::Hung => "it did not answer for 10 s, and was killed".to_owned(),
+        Ended::NotStarted => "it could not be started".to_owned(),
     }
 }

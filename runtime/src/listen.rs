@@ -12,23 +12,24 @@ const BACKLOG: u32 = 4096;
 
 /// An address could not be bound. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address}: {source}{}", hint(.source))]
+#[error("could not listen on {address}: {cause}{}", hint(.cause))]
 pub struct BindError {
     address: SocketAddr,
-    source: io::Error,
+    /// Not a `source`: the text includes it.
+    cause: io::Error,
 }
 
 impl BindError {
     /// The kernel's error for this address.
     #[must_use]
-    pub fn new(address: SocketAddr, source: io::Error) -> Self {
-        Self { address, source }
+    pub fn new(address: SocketAddr, cause: io::Error) -> Self {
+        Self { address, cause }
     }
 
     /// The kind of the underlying error.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
+        self.cause.kind()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use podrole_identity::{Audience, ClusterIdError, Exchange, GrantRules};
+use podrole_node::sockets::MAX_SOCKETS;
 use podrole_runtime::logging::LogArgs;
 
 use super::{Args, KeysFrom, PodLiveness, QUIET};
@@ -40,6 +41,9 @@ pub enum ArgsError {
     /// There is no issuer to read keys from.
     #[error("--keys-from issuer needs at least one --issuer")]
     NoIssuer,
+    /// A parent process or a successor would not get all of them.
+    #[error("--bind-hosts has more than {MAX_SOCKETS} addresses; give fewer")]
+    TooManyHosts,
     /// A successor cannot be checked.
     #[error(
         "--handover needs --handover-token FILE, a projected token of the agent's ServiceAccount for the audience podrole.io/agent"
@@ -68,6 +72,9 @@ impl Args {
                 return Err(ArgsError::NoNodeName);
             }
             _ => {}
+        }
+        if self.bind_hosts.len() > MAX_SOCKETS {
+            return Err(ArgsError::TooManyHosts);
         }
         if self.keys_from == KeysFrom::Issuer && self.issuer.is_empty() {
             return Err(ArgsError::NoIssuer);

@@ -1,13 +1,15 @@
 //! The listening sockets: inherited from a predecessor, or bound.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr, TcpListener},
     time::Duration,
 };
 
 use podrole_node::parent::Parent;
 use podrole_runtime::{
-    health::Gate,
+    health::{Gate, Health},
+    listen::BindError,
     local_address::is_local,
     serve::{Limits, Server},
 };
@@ -29,6 +31,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
 /// How often the same reason is logged.
 const BETWEEN_ERRORS: Duration = Duration::from_secs(60);
+/// How long a busy address is tried again, if the process that has it may be an agent that its parent is replacing.
+const BUSY: Duration = Duration::from_secs(60);
 
 /// The listening servers.
 pub(super) struct Listening {
@@ -43,9 +47,9 @@ pub(super) struct Listening {
 pub(super) enum Origin {
     /// No other agent had bound the addresses.
     New,
-    /// From an agent that ended, by the parent process. A predecessor of that one may still run.
+    /// From an agent that was ready and ended, by the parent process. A predecessor of that one may still run.
     Kept,
-    /// From an agent that accepts connections from the same sockets.
+    /// From an agent that may accept connections from the same sockets now.
     Predecessor,
 }
 
@@ -59,16 +63,53 @@ pub(super) async fn bind(
     let parent = args.supervised.then(Parent::on_stdin).transpose()?;
     let kept = parent.as_ref().map(Parent::take).transpose()?;
     let restarts = kept.as_ref().map_or(0, |kept| kept.restarts);
-    let kept = kept.map(|kept| kept.sockets).unwrap_or_default();
-    let (mut theirs, origin) = if kept.is_empty() {
+    if let Some(kept) = kept
+        && !kept.sockets.is_empty()
+    {
+        let origin = if kept.shared { Origin::Predecessor } else { Origin::Kept };
+        let servers = serve_on(args, kept.sockets, origin, parent.as_ref(), limits).await?;
+        return Ok(Some(Listening { restarts, ..servers }));
+    }
+    let (begun, mut logged) = (Instant::now(), false);
+    loop {
         let theirs = tokio::select! {
             theirs = predecessors(args) => theirs,
             () = shutdown.cancelled() => return Ok(None),
         };
-        (theirs, Origin::Predecessor)
-    } else {
-        (kept, Origin::Kept)
-    };
+        let listening = serve_on(args, theirs, Origin::Predecessor, parent.as_ref(), limits).await;
+        match listening {
+            Err(error) if is_busy(&error) && args.handover.is_some() && begun.elapsed() < BUSY => {
+                if !logged {
+                    let error = error.to_string();
+                    tracing::error!(
+                        error,
+                        "could not bind an address; trying for a minute, because its process may be an agent that hands it over"
+                    );
+                }
+                logged = true;
+                tokio::select! {
+                    () = sleep(BETWEEN_REQUESTS) => {}
+                    () = shutdown.cancelled() => return Ok(None),
+                }
+            }
+            listening => return Ok(Some(Listening { restarts, ..listening? })),
+        }
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<BindError>();
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Serves on these sockets, which are from `origin`, and on new ones for the other addresses.
+async fn serve_on(
+    args: &Args,
+    mut theirs: Vec<TcpListener>,
+    origin: Origin,
+    parent: Option<&Parent>,
+    limits: Limits,
+) -> anyhow::Result<Listening> {
     let (mut servers, mut missing) = (Vec::new(), Vec::new());
     for host in &args.bind_hosts {
         let address = SocketAddr::new(*host, args.port);
@@ -78,16 +119,16 @@ pub(super) async fn bind(
         }
     }
     let origin = if servers.is_empty() { Origin::New } else { origin };
-    if let (Origin::Predecessor, Some(parent)) = (origin, &parent) {
+    if let (Origin::Predecessor, Some(parent)) = (origin, parent) {
         let copies: Result<Vec<_>, _> = servers.iter().map(Server::share).collect();
         parent.keep(&copies?)?;
     }
-    servers.extend(bind_new(parent.as_ref(), &missing, limits).await?);
+    servers.extend(bind_new(parent, &missing, limits).await?);
     anyhow::ensure!(
         !servers.is_empty(),
         "could not bind any address; set --bind-hosts to an address of this machine"
     );
-    Ok(Some(Listening { servers, origin, restarts }))
+    Ok(Listening { servers, origin, restarts: 0 })
 }
 
 /// Binds addresses that have no socket yet, or has the parent process do it, which has the right to use their port.
@@ -112,8 +153,9 @@ async fn bind_new(
         }
     }
     for (address, error) in failed {
-        // Its text includes the cause, which a chain would repeat.
-        anyhow::ensure!(address.is_ipv6(), "{error}");
+        if address.is_ipv4() {
+            return Err(error.into());
+        }
         tracing::warn!(%error, "could not bind an IPv6 address; serving the others");
     }
     Ok(servers)
@@ -165,13 +207,32 @@ impl Listening {
         self.servers.iter().map(Server::address).collect()
     }
 
-    /// Offers the sockets to the successors that `holder` accepts.
-    pub(super) fn offer(&self, args: &Args, holder: Option<Holder>) -> anyhow::Result<()> {
-        let Some((path, holder)) = args.handover.as_deref().zip(holder) else {
+    /// Offers the sockets to the successors that `holder` accepts. If a predecessor does so already, that goes on until
+    /// this agent is ready: only the one that serves the pods may have the path.
+    pub(super) fn offer(
+        &self,
+        args: &Args,
+        holder: Option<Holder>,
+        health: &Health,
+    ) -> anyhow::Result<()> {
+        let Some((path, holder)) = args.handover.clone().zip(holder) else {
             return Ok(());
         };
         let shared: Result<Vec<_>, _> = self.servers.iter().map(Server::share).collect();
-        Ok(handover::offer(path, holder, shared?)?)
+        let shared = shared?;
+        if self.origin != Origin::Predecessor || health.pending().is_empty() {
+            return Ok(handover::offer(&path, holder, shared)?);
+        }
+        let health = health.clone();
+        tokio::spawn(async move {
+            while !health.pending().is_empty() {
+                sleep(BETWEEN_LOOKS).await;
+            }
+            if let Err(error) = handover::offer(&path, holder, shared) {
+                tracing::error!(%error, "could not offer the sockets to a successor, which will wait for this agent's end");
+            }
+        });
+        Ok(())
     }
 }
 
@@ -196,7 +257,6 @@ pub(super) async fn watch(addresses: Vec<IpAddr>, there: Gate) {
 mod tests {
     use super::*;
     use clap::Parser as _;
-    use podrole_runtime::health::Health;
 
     #[tokio::test(start_paused = true)]
     async fn the_agent_is_unready_while_an_address_is_missing() {
@@ -245,6 +305,30 @@ mod tests {
         sleep(Duration::from_millis(200)).await;
         shutdown.cancel();
         assert!(stopped.await.unwrap(), "SIGTERM ends it");
+    }
+
+    /// The process that has it may be the parent of an agent that hung, and offers nothing until the next one runs.
+    #[tokio::test]
+    async fn a_busy_address_is_tried_again_if_an_agent_may_have_it() {
+        let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = busy.local_addr().unwrap();
+        let flags = ["podrole-agent", "--bind-hosts=127.0.0.1"].map(str::to_owned);
+        let port = format!("--port={}", address.port());
+        let alone = Args::try_parse_from(flags.iter().chain([&port])).unwrap();
+        let shutdown = CancellationToken::new();
+        let error = bind(&alone, &shutdown).await.err().unwrap().to_string();
+        assert!(error.contains("stop the process that uses this one"), "{error}");
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let handover =
+            [format!("--handover={}", file("h")), format!("--handover-token={}", file("t"))];
+        let args = Args::try_parse_from(flags.iter().chain([&port]).chain(&handover)).unwrap();
+        let bound = tokio::spawn(async move { bind(&args, &shutdown).await.unwrap().unwrap() });
+        sleep(Duration::from_millis(500)).await;
+        assert!(!bound.is_finished());
+        drop(busy);
+        assert_eq!(bound.await.unwrap().addresses(), [address]);
     }
 
     #[tokio::test]

@@ -18,30 +18,43 @@ use crate::{
 pub(super) struct HeldSockets {
     /// What an agent may have bound. One that was taken over must not get other ports of the host.
     allowed: Vec<SocketAddr>,
-    sockets: Mutex<Vec<TcpListener>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sockets: Vec<TcpListener>,
+    /// Whether they are a predecessor's too, who may still accept connections.
+    shared: bool,
 }
 
 impl HeldSockets {
     pub(super) fn new(allowed: Vec<SocketAddr>) -> Self {
-        Self { allowed, sockets: Mutex::default() }
+        Self { allowed, state: Mutex::default() }
     }
 
     /// Closes them: from now on connections are refused, unless another process listens too.
     pub(super) fn close(&self) {
-        self.lock().clear();
+        self.lock().sockets.clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<TcpListener>> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An agent was ready: if there is a predecessor, it will end.
+    pub(super) fn set_served(&self) {
+        self.lock().shared = false;
     }
 
-    /// Answers one agent until it ends. `restarts` says how many there were before it. Blocks; must be called in a runtime.
-    pub(super) fn serve(&self, channel: &OwnedFd, restarts: u64) {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one agent until the channel is shut down. `reply` says what is the same in all answers. Blocks; must be
+    /// called in a runtime.
+    pub(super) fn serve(&self, channel: &OwnedFd, reply: &Reply) {
         let mut buffer = vec![0; MAX_MESSAGE];
         while let Ok((bytes, sockets)) = sockets::receive(channel, &mut buffer) {
             let answered = serde_json::from_slice(&buffer[..bytes])
                 .map_err(io::Error::other)
-                .and_then(|request| self.answer(channel, request, sockets, restarts));
+                .and_then(|request| self.answer(channel, request, sockets, reply.clone()));
             if let Err(error) = answered {
                 tracing::warn!(%error, "could not answer the agent's request for sockets");
             }
@@ -53,31 +66,43 @@ impl HeldSockets {
         channel: &OwnedFd,
         request: Request,
         sockets: Vec<TcpListener>,
-        restarts: u64,
+        mut reply: Reply,
     ) -> io::Result<()> {
-        let mut held = self.lock();
-        let mut reply = Reply { restarts, ..Reply::default() };
         let send = match request {
-            Request::Take => held.as_slice(),
+            Request::Take => {
+                let state = self.lock();
+                reply.shared = state.shared;
+                copies(&state.sockets)?
+            }
             Request::Keep => {
-                *held = sockets;
-                &[]
+                let is_allowed =
+                    |it: &TcpListener| it.local_addr().is_ok_and(|it| self.is_allowed(it));
+                let sockets = sockets.into_iter().filter(is_allowed).collect();
+                *self.lock() = State { sockets, shared: true };
+                Vec::new()
             }
             Request::Bind(addresses) => {
                 let (bound, failed) = self.bind(&addresses);
                 reply.failed = failed;
-                let before = held.len();
-                held.extend(bound);
-                &held[before..]
+                let copies = copies(&bound)?;
+                self.lock().sockets.extend(bound);
+                copies
             }
         };
-        sockets::send(channel, &serde_json::to_vec(&reply)?, send)
+        // Without the lock: an agent that does not read must not keep this process from ending.
+        sockets::send(channel, &serde_json::to_vec(&reply)?, &send)
+    }
+
+    fn is_allowed(&self, address: SocketAddr) -> bool {
+        let allows =
+            |it: &SocketAddr| *it == address || (it.port() == 0 && it.ip() == address.ip());
+        self.allowed.iter().any(allows)
     }
 
     fn bind(&self, addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<Failure>) {
         let (mut bound, mut failed) = (Vec::new(), Vec::new());
         for &address in addresses {
-            if !self.allowed.contains(&address) {
+            if !self.is_allowed(address) {
                 failed.push(Failure { address, code: None });
                 continue;
             }
@@ -88,6 +113,10 @@ impl HeldSockets {
         }
         (bound, failed)
     }
+}
+
+fn copies(sockets: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
+    sockets.iter().map(TcpListener::try_clone).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +132,7 @@ mod tests {
         let (held, runtime) = (Arc::clone(held), tokio::runtime::Handle::current());
         thread::spawn(move || {
             let _entered = runtime.enter();
-            held.serve(&ours, restarts);
+            held.serve(&ours, &Reply { restarts, ..Reply::default() });
         });
         Parent::new(theirs).unwrap()
     }
@@ -134,11 +163,16 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn sockets_that_the_agent_took_over_are_kept_too() {
-        let held = Arc::new(HeldSockets::new(Vec::new()));
         let inherited = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = inherited.local_addr().unwrap();
-        agent(&held, 0).keep(&[inherited]).unwrap();
+        let held = Arc::new(HeldSockets::new(vec![address]));
+        let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+        agent(&held, 0).keep(&[inherited, foreign]).unwrap();
         let kept = agent(&held, 1).take().unwrap();
+        assert_eq!(kept.sockets.len(), 1, "only what it may bind");
+        assert!(kept.shared, "the predecessor serves");
+        held.set_served();
+        assert!(!agent(&held, 2).take().unwrap().shared);
         assert_eq!(kept.sockets[0].local_addr().unwrap(), address);
     }
 

@@ -20,6 +20,8 @@ pub(super) enum Ended {
     Signal(i32),
     /// Killed by this program, because it did not answer.
     Hung,
+    /// It could not be started, although an earlier one could.
+    NotStarted,
 }
 
 /// What to do next.
@@ -34,7 +36,7 @@ pub(super) enum Next {
 /// The agents so far.
 #[derive(Default)]
 pub(super) struct Restarts {
-    /// How many ended at once, one after the other.
+    /// How many ended at once or were never ready, one after the other.
     quick: u32,
     /// How many were started after the first.
     pub(super) count: u64,
@@ -49,7 +51,8 @@ impl Restarts {
             Ended::Code(code) if !ready => return Next::End(code),
             _ => {}
         }
-        self.quick = if lived < LONG { self.quick + 1 } else { 0 };
+        // One that never gets ready is no better, however long that takes, and may keep the next release from the port.
+        self.quick = if lived < LONG || !ready { self.quick + 1 } else { 0 };
         if self.quick > MAX_QUICK {
             return Next::End(1);
         }
@@ -73,7 +76,7 @@ mod tests {
             assert_eq!(next, Next::Start(Duration::from_millis(milliseconds)));
         }
         assert_eq!(restarts.count, 4);
-        let next = restarts.next(Ended::Hung, LONG, false);
+        let next = restarts.next(Ended::Hung, LONG, true);
         assert_eq!(next, Next::Start(FIRST_PAUSE), "it ran for long");
     }
 
@@ -82,7 +85,12 @@ mod tests {
         let mut restarts = Restarts::default();
         let mut waited = Duration::ZERO;
         let code = loop {
-            match restarts.next(Ended::Signal(11), Duration::ZERO, false) {
+            let (ended, lived) = if waited.is_zero() {
+                (Ended::Hung, LONG)
+            } else {
+                (Ended::NotStarted, Duration::ZERO)
+            };
+            match restarts.next(ended, lived, false) {
                 Next::Start(pause) => waited += pause,
                 Next::End(code) => break code,
             }

@@ -15,12 +15,12 @@ use crate::{
 
 const NAMESPACE: &str = "bad-days-agent";
 const ROLE: &[(&str, &str)] = &[
-    ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/bad-days"),
+    ("eks.amazonaws.com/role-arn", "arn:aws:iam::111122223333:role/bad-days-agent"),
     ("podrole.io/credentials", "container"),
 ];
-/// How the processes are found among those of the node.
+/// How the processes are found among those of the node. The brackets keep the shell that searches from finding itself.
 const AGENT: &str = "-x podrole-agent";
-const PARENT: &str = "-f podrole-node.*run.*--health-socket";
+const PARENT: &str = "-f '[p]odrole-node.*run.*--health-socket'";
 /// A kubelet alone took 1, 12, 21 and 42 s, because its pause grows.
 const KILLED: Duration = Duration::from_secs(1);
 /// A kubelet alone never noticed.
