@@ -2,14 +2,22 @@
 //! it syncs.
 //!
 //! ```text
-//!   ExternalSecret ─► operator ─► sandbox (who are you?) ─► moto (Secrets Manager)
+//!   ExternalSecret ─► operator ─► sandbox (who are you?) ─► moto (Secrets Manager, Parameter Store, ECR)
 //!          Secret  ◄─┘                                   application: secret.podrole.io/… mounts it
 //! ```
 
-use anyhow::{Context as _, ensure};
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use serde_json::Value;
+mod manifests;
+mod outcome;
+mod stores;
 
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use tokio::time::Instant;
+
+use self::{
+    manifests::role,
+    stores::{KEY, NAMESPACE as ENGINE},
+};
 use crate::{
     pods::{container, pod},
     report::Seen,
@@ -17,79 +25,71 @@ use crate::{
 };
 
 const OPERATOR: &str = include_str!("manifests/external-secrets.yaml");
-const STORES: &str = include_str!("manifests/stores.yaml");
-const STRANGER: &str = include_str!("manifests/stranger.yaml");
-const EXTERNAL: &str = include_str!("manifests/external-secret.yaml");
+/// Where the operator is.
+const OPERATORS: &str = "external-secrets";
 /// What lies in moto.
 const VALUE: &str = "correct horse";
+/// Puts the value of its second argument into moto, under the name of its first.
 const PUT: &str = r#"
-import boto3
-moto = boto3.client("secretsmanager", endpoint_url="http://moto.moto.svc:5000", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-moto.create_secret(Name="shop/password", SecretString="correct horse")
+import sys, boto3
+name, value = sys.argv[1:]
+def moto(service):
+    return boto3.client(service, endpoint_url="http://moto.moto.svc:5000", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+secrets = moto("secretsmanager")
+try:
+    secrets.create_secret(Name=name, SecretString=value)
+except secrets.exceptions.ResourceExistsException:
+    secrets.put_secret_value(SecretId=name, SecretString=value)
+moto("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 print("put", flush=True)
 "#;
+/// ServiceAccounts with the role that each is annotated with. The last is not the one that its role trusts.
+const SERVICE_ACCOUNTS: [(&str, &str, &str); 5] = [
+    (OPERATORS, "external-secrets", "engine"),
+    (OPERATORS, "platform", "engine-platform"),
+    (ENGINE, "reader", "engine-reader"),
+    (ENGINE, "tenant", "engine-tenant"),
+    (ENGINE, "stranger", "engine-reader"),
+];
 
 pub(crate) async fn synced(stage: &Stage) -> Seen {
     stage.images(&["eso"]).await?;
     crds(stage).await?;
-    stage.namespace("external-secrets", Some("enabled")).await?;
-    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
-    stage
-        .service_account(
-            "external-secrets",
-            "external-secrets",
-            &[("eks.amazonaws.com/role-arn", &role("engine"))],
-        )
-        .await?;
-    stage.until_injected("external-secrets", "external-secrets").await?;
-    stage.apply("operator", OPERATOR).await?;
-    let put = stage
-        .run_pod(
-            "moto",
-            pod("put", "default", &[container("put", "python", &["python3", "-c", PUT])]),
-            60,
-        )
-        .await?;
-    ensure!(put.logs["put"].contains("put"), "moto did not take the secret: {}", put.logs["put"]);
-    stage.rolled_out("external-secrets", "deployment/external-secrets").await?;
-
-    stage.namespace("engine", Some("enabled")).await?;
-    // The role of `reader` comes into being for `reader`: to `stranger` it says no.
-    stage
-        .service_account(
-            "engine",
-            "reader",
-            &[("eks.amazonaws.com/role-arn", &role("engine-reader"))],
-        )
-        .await?;
-    stage
-        .service_account(
-            "engine",
-            "stranger",
-            &[("eks.amazonaws.com/role-arn", &role("engine-reader"))],
-        )
-        .await?;
-    stage.service_account("engine", "app", &[("secret.podrole.io/from-pod", "/secrets")]).await?;
-    waiting_app(stage).await?;
-
-    stage.apply("stores", STORES).await?;
-    stage.apply("external", EXTERNAL).await?;
-    let mut seen = Vec::new();
-    for (secret, how) in [
-        ("from-pod", "no auth, through the agent"),
-        ("from-jwt", "serviceAccountRef, by web identity"),
-    ] {
-        let begun = tokio::time::Instant::now();
-        synced_secret(stage, secret).await?;
-        seen.push(format!("store with {how}: synced after {} s", begun.elapsed().as_secs()));
+    for namespace in [OPERATORS, ENGINE] {
+        stage.namespace(namespace, Some("enabled")).await?;
     }
-    stage.apply("stranger", STRANGER).await?;
-    seen.push(format!(
-        "store whose ServiceAccount the trust policy does not name: {}",
-        refusal(stage).await?
-    ));
+    for (namespace, name, of) in SERVICE_ACCOUNTS {
+        let annotation = ("eks.amazonaws.com/role-arn", &*role(of));
+        stage.service_account(namespace, name, &[annotation]).await?;
+    }
+    stage.until_injected(OPERATORS, "external-secrets").await?;
+    stage.apply("operator", OPERATOR).await?;
+    put(stage, "put", VALUE).await?;
+    stage.rolled_out(OPERATORS, "deployment/external-secrets").await?;
+
+    stage.service_account(ENGINE, "app", &[("secret.podrole.io/sm-pod", "/secrets")]).await?;
+    waiting_app(stage).await?;
+    let begun = Instant::now();
+    stage.apply("stores", &manifests::all()).await?;
+    let refusals = outcome::settled(stage, VALUE, 90).await?;
+    let took = begun.elapsed().as_secs();
+    outcome::signed_by_each(stage).await?;
+    let mut seen = vec![format!(
+        "{} of {} stores and generators that must sync had synced {took} s after they were made, each as its role",
+        stores::ROWS.len() - refusals.len(),
+        stores::ROWS.len() - refusals.len(),
+    )];
+    seen.extend(refusals);
     seen.push(mounted(stage).await?);
-    Ok(seen.join("; "))
+    Ok(seen.iter().map(|line| format!("\n    {line}")).collect())
+}
+
+async fn put(stage: &Stage, name: &str, value: &str) -> anyhow::Result<()> {
+    let command = ["python3", "-c", PUT, KEY, value];
+    let pod = pod(name, "default", &[container("put", "python", &command)]);
+    let said = stage.run_pod("moto", pod, 60).await?.logs.remove("put").unwrap_or_default();
+    ensure!(said.contains("put"), "moto did not take the secret: {said}");
+    Ok(())
 }
 
 /// The application, before there is anything to mount: the kubelet makes it wait.
@@ -97,7 +97,7 @@ async fn waiting_app(stage: &Stage) -> anyhow::Result<()> {
     let mut manifest =
         pod("app", "app", &[container("app", "busybox", &["cat", "/secrets/password"])]);
     manifest["spec"]["terminationGracePeriodSeconds"] = 0.into();
-    let stored: Pod = stage.create("engine", manifest).await?;
+    let stored: Pod = stage.create(ENGINE, manifest).await?;
     let volumes = stored.spec.and_then(|spec| spec.volumes).unwrap_or_default();
     ensure!(
         volumes.iter().any(|volume| volume.secret.is_some()),
@@ -105,79 +105,35 @@ async fn waiting_app(stage: &Stage) -> anyhow::Result<()> {
     );
     stage::until("the application to wait for its Secret", 60, async || {
         let events = stage
-            .kubectl(&["-n", "engine", "get", "events", "-o", "jsonpath={.items[*].message}"])
+            .kubectl(&["-n", ENGINE, "get", "events", "-o", "jsonpath={.items[*].message}"])
             .await?;
-        Ok(events.contains("from-pod"))
+        Ok(events.contains("sm-pod"))
     })
     .await
 }
 
 /// It starts when the Secret is there; the kubelet may take two minutes to look again.
 async fn mounted(stage: &Stage) -> anyhow::Result<String> {
-    let begun = tokio::time::Instant::now();
-    let api = stage.api::<Pod>("engine");
+    let begun = Instant::now();
+    let api = stage.api::<Pod>(ENGINE);
     stage::until("the application's end", 180, async || {
         Ok(api.get("app").await?.status.and_then(|status| status.phase).as_deref()
             == Some("Succeeded"))
     })
     .await?;
-    let read = stage.log("engine", "app", "app").await?;
+    let read = stage.log(ENGINE, "app", "app").await?;
     ensure!(read.trim() == VALUE, "the application read {read:?}");
     Ok(format!(
-        "an application that waited for the Secret mounted it {} s after it came",
+        "an application that waited for the Secret mounted it {} s after all had synced",
         begun.elapsed().as_secs()
     ))
-}
-
-async fn synced_secret(stage: &Stage, name: &str) -> anyhow::Result<()> {
-    let api = stage.api::<Secret>("engine");
-    let come = stage::until(&format!("Secret {name}"), 90, async || {
-        let data = api.get_opt(name).await?.and_then(|secret| secret.data).unwrap_or_default();
-        Ok(data.get("password").is_some_and(|bytes| bytes.0 == VALUE.as_bytes()))
-    })
-    .await;
-    if come.is_err() {
-        let status = stage.kubectl(&["-n", "engine", "get", "externalsecrets,secretstores", "-o", "jsonpath={range .items[*]}{.metadata.name}: {.status.conditions[*].message}{\"\\n\"}{end}"]).await?;
-        let events = stage.kubectl(&["-n", "engine", "get", "events"]).await?;
-        return come.with_context(|| format!("{status}\n{events}"));
-    }
-    Ok(())
-}
-
-/// What the person sees who asks why the third store does not work.
-async fn refusal(stage: &Stage) -> anyhow::Result<String> {
-    let said = std::cell::RefCell::new(String::new());
-    stage::until("the third store's refusal", 60, async || {
-        let events: Value = serde_json::from_str(
-            &stage.kubectl(&["-n", "engine", "get", "events", "-o", "json"]).await?,
-        )?;
-        let about = |event: &&Value| {
-            event["involvedObject"]["name"] == "stranger"
-                && event["message"].as_str().is_some_and(|message| message.contains("AccessDenied"))
-        };
-        let found = events["items"].as_array().and_then(|items| items.iter().find(about).cloned());
-        *said.borrow_mut() = found
-            .map(|event| event["message"].as_str().unwrap_or_default().to_owned())
-            .unwrap_or_default();
-        Ok(!said.borrow().is_empty())
-    })
-    .await?;
-    let said = said.into_inner();
-    Ok(said.split(": ").last().map(|end| end.chars().take(120).collect()).unwrap_or_default())
 }
 
 /// The operator's own CRDs, from the folder of its module.
 async fn crds(stage: &Stage) -> anyhow::Result<()> {
     let folder = format!("{}/crds", stage::outside("tests/eso/build", &[]).await?.trim());
     stage.kubectl(&["apply", "--server-side", "-f", &folder]).await?;
-    stage
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "crd/externalsecrets.external-secrets.io",
-            "crd/secretstores.external-secrets.io",
-            "--timeout=60s",
-        ])
-        .await?;
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
+    stage.kubectl(&wait).await.context("the operator's CRDs")?;
     Ok(())
 }

@@ -89,6 +89,9 @@ async fn helm(stage: &Stage, verb: &str, more: &[&str]) -> anyhow::Result<String
     for value in VALUES {
         words.extend(["--set", value]);
     }
+    let roles =
+        format!("local.config={}/tests/node/manifests/sandbox.yaml", project::root().display());
+    words.extend(["--set-file", &roles]);
     words.extend(more);
     stage.helm(&words).await
 }
