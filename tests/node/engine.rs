@@ -11,7 +11,8 @@ mod outcome;
 mod stores;
 
 use anyhow::{Context as _, ensure};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Api;
 use tokio::time::Instant;
 
 use self::{
@@ -27,8 +28,9 @@ use crate::{
 const OPERATOR: &str = include_str!("manifests/external-secrets.yaml");
 /// Where the operator is.
 const OPERATORS: &str = "external-secrets";
-/// What lies in moto.
+/// What lies in moto, and what lies there later.
 const VALUE: &str = "correct horse";
+const CHANGED: &str = "battery staple";
 /// Puts the value of its second argument into moto, under the name of its first.
 const PUT: &str = r#"
 import sys, boto3
@@ -82,6 +84,30 @@ pub(crate) async fn synced(stage: &Stage) -> Seen {
     seen.extend(refusals);
     seen.push(mounted(stage).await?);
     Ok(seen.iter().map(|line| format!("\n    {line}")).collect())
+}
+
+/// Puts another value where the stores look, which is what they must bring after this. Returns whether there is an operator.
+pub(crate) async fn put_another_value(stage: &Stage) -> anyhow::Result<bool> {
+    let namespaces = Api::<Namespace>::all(stage.client.clone());
+    let is_there = namespaces.get_opt(ENGINE).await?.is_some();
+    if is_there {
+        put(stage, "put-again", CHANGED).await?;
+    }
+    Ok(is_there)
+}
+
+/// Takes all Secrets away, so that every store and generator has to ask AWS again, and waits until they are back.
+pub(crate) async fn synced_again(stage: &Stage) -> Seen {
+    let begun = Instant::now();
+    let managed = "reconcile.external-secrets.io/managed=true";
+    stage.kubectl(&["-n", ENGINE, "delete", "secrets", "-l", managed]).await?;
+    let refusals = outcome::settled(stage, CHANGED, 45).await?;
+    Ok(format!(
+        "{} stores and generators of the sync engine synced again within {} s, the {} that AWS refuses have no Secret",
+        stores::ROWS.len() - refusals.len(),
+        begun.elapsed().as_secs(),
+        refusals.len()
+    ))
 }
 
 async fn put(stage: &Stage, name: &str, value: &str) -> anyhow::Result<()> {
