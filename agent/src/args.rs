@@ -6,7 +6,7 @@ mod print;
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum, builder::BoolishValueParser};
-use podrole_identity::{Audience, ServiceAccountRef, SessionNameTemplate};
+use podrole_identity::{Audience, InjectionDefault, ServiceAccountRef, SessionNameTemplate};
 use podrole_node::args::{HOSTS, PORT, read_host};
 use podrole_runtime::{config::PrintConfigArgs, grant_args::GrantArgs, logging::LogArgs};
 
@@ -165,6 +165,10 @@ pub struct Args {
     /// The name of sessions; placeholders: {pod.namespace}, {serviceaccount.name}, {pod.name}
     #[arg(long, default_value = "{pod.namespace}.{serviceaccount.name}", value_name = "TEMPLATE")]
     pub session_name: SessionNameTemplate,
+
+    /// Which namespaces the cluster injects, as the chart's injection.default; by it an Event says why a pod was not
+    #[arg(long, default_value_t, value_name = "labelled|all")]
+    pub injection_default: InjectionDefault,
 
     /// The logs
     #[command(flatten)]

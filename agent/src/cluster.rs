@@ -10,7 +10,7 @@ mod pods;
 use std::{path::Path, time::Duration};
 
 use kube::Client;
-use podrole_identity::{AnnotationRules, ServiceAccountRef};
+use podrole_identity::{AnnotationRules, InjectionDefault, ServiceAccountRef};
 use podrole_runtime::health::Health;
 use serde::Deserialize;
 use tokio::{sync::mpsc, time::timeout};
@@ -92,8 +92,12 @@ impl Cluster {
 
     /// Looks up namespaces at the API server; put a cache in front of it.
     #[must_use]
-    pub fn namespaces(&self, health: &Health) -> impl Lookup<String, NamespaceFacts> + use<> {
-        objects::LiveNamespaces::new(&self.client, health)
+    pub fn namespaces(
+        &self,
+        default: InjectionDefault,
+        health: &Health,
+    ) -> impl Lookup<String, NamespaceFacts> + use<> {
+        objects::LiveNamespaces::new(&self.client, default, health)
     }
 
     /// Writes notices as Events on their pods, until the channel closes.

@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use podrole_identity::ServiceAccountRef;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -62,6 +62,8 @@ use throttle::Throttle;
 const NEWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many refreshes run at once. Fetches that a request waits for are not limited.
 const CONCURRENT_REFRESHES: usize = 8;
+/// How long a failed call says what keeps the agent from AWS: an error is remembered for no longer.
+const OUTAGE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The cache. Clones are the same cache.
 #[derive(Clone)]
@@ -78,7 +80,7 @@ struct CacheInner {
     /// The failed fetches that the log has not shown.
     failures: LogLimit<ServiceAccountRef>,
     /// The last error of an endpoint, until a call to AWS succeeds.
-    outage: Mutex<Option<EndpointError>>,
+    outage: Mutex<Option<(Timestamp, EndpointError)>>,
     /// The entries that the refresher must check, and when.
     due: mpsc::UnboundedSender<Due>,
 }
@@ -206,9 +208,11 @@ impl CredentialCache {
         }
     }
 
-    /// What keeps the agent from AWS, as the last call has shown.
+    /// What keeps the agent from AWS, as the last call has shown within the last minute.
     pub(crate) fn outage(&self) -> Option<EndpointError> {
-        self.0.outage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let outage = self.0.outage.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_new = |at: Timestamp| self.0.clock.steady().duration_since(at) < OUTAGE;
+        outage.filter(|(at, _)| is_new(*at)).map(|(_, error)| error)
     }
 
     /// How many sessions are cached.

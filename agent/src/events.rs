@@ -149,9 +149,10 @@ impl Notices {
         if self.sent.contains_key(&key) {
             return;
         }
-        self.sent.insert(key, ());
-        // If the queue is full, the Event is dropped: the answer to the pod has the same message.
-        let _ = self.queue.try_send(notice());
+        // If the queue is full, the Event is dropped: the pod's next request, or a change of the pod, reports it again.
+        if self.queue.try_send(notice()).is_ok() {
+            self.sent.insert(key, ());
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which namespaces and pods take part in injection, by the label `podrole.io/injection`.
 
+use std::{fmt, str::FromStr};
+
 use crate::PermittedRoles;
 
 /// The label with which a namespace opts in and a pod opts out.
@@ -23,12 +25,59 @@ pub enum Injection {
     Required,
 }
 
+/// Which namespaces a cluster injects: the chart's `injection.default`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InjectionDefault {
+    /// Those that ask for it.
+    #[default]
+    Labelled,
+    /// All but those that opt out.
+    All,
+}
+
+/// The text is no [`InjectionDefault`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not labelled or all")]
+pub struct UnknownInjectionDefault(());
+
+impl InjectionDefault {
+    /// What a namespace with this label, or without it, asks for.
+    #[must_use]
+    pub fn of_namespace(self, label: Option<&str>) -> Option<Injection> {
+        // The value that opts a pod out opts a namespace out, too.
+        let disabled = label == Some(DISABLED);
+        let default = Some(Injection::Enabled).filter(|_| self == Self::All && !disabled);
+        Injection::of_namespace(label).or(default)
+    }
+}
+
+impl fmt::Display for InjectionDefault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Labelled => "labelled",
+            Self::All => "all",
+        })
+    }
+}
+
+impl FromStr for InjectionDefault {
+    type Err = UnknownInjectionDefault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownInjectionDefault> {
+        match text {
+            "labelled" => Ok(Self::Labelled),
+            "all" => Ok(Self::All),
+            _ => Err(UnknownInjectionDefault(())),
+        }
+    }
+}
+
 /// What is known of a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceFacts {
     /// The roles that its pods may get.
     pub permitted: PermittedRoles,
-    /// What its label asks for; `None` without the label and for other values.
+    /// What it asks for by its label, or without one by the cluster's default.
     pub injection: Option<Injection>,
     /// Whether it has no such label at all, so that it has not decided.
     pub is_unlabelled: bool,
@@ -56,6 +105,21 @@ pub fn pod_opts_out<'a>(label: impl Fn(&str) -> Option<&'a str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cluster_that_injects_all_namespaces_leaves_out_those_that_opt_out() {
+        let all: InjectionDefault = "all".parse().unwrap();
+        assert_eq!(
+            (all.to_string(), "most".parse::<InjectionDefault>().is_err()),
+            ("all".to_owned(), true)
+        );
+        for (label, enabled) in [(None, true), (Some("other"), true), (Some("disabled"), false)] {
+            let expected = enabled.then_some(Injection::Enabled);
+            assert_eq!(all.of_namespace(label), expected, "{label:?}");
+            assert_eq!(InjectionDefault::Labelled.of_namespace(label), None, "{label:?}");
+        }
+        assert_eq!(all.of_namespace(Some("required")), Some(Injection::Required));
+    }
 
     #[test]
     fn only_two_values_of_the_label_opt_a_namespace_in() {

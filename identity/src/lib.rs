@@ -76,7 +76,8 @@ pub use grant::{
 };
 pub use guard_rail::GuardRail;
 pub use injection::{
-    EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, NamespaceFacts, pod_opts_out,
+    EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, InjectionDefault,
+    NamespaceFacts, UnknownInjectionDefault, pod_opts_out,
 };
 pub use near_miss::{NearMiss, Place, near_misses};
 pub use opt_in::{

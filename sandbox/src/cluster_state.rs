@@ -17,14 +17,11 @@ mod bindings;
 mod error;
 mod object;
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout};
 
 pub(crate) use self::{bindings::Binding, error::ClusterStateError};
 use self::{
@@ -37,6 +34,10 @@ use crate::{SessionKey, discovery::api_server::ApiServer, random};
 const ATTEMPTS: usize = 5;
 /// The minimum time between two reads that sessions cause.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a request for a new role waits for the API server, and for the requests before it.
+const BIND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many roles one ServiceAccount may get: the ConfigMap has room for a thousand, which one pod could ask for.
+const MAX_ROLES_OF_ONE: usize = 50;
 
 /// The Secret and the ConfigMap.
 pub(crate) struct ClusterState {
@@ -48,7 +49,8 @@ pub(crate) struct ClusterState {
     manager: String,
     /// One change at a time; those of other processes are found by the object's version.
     changing: tokio::sync::Mutex<()>,
-    last_read: Mutex<Option<Instant>>,
+    /// When the bindings were last read because of a session.
+    last_read: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl ClusterState {
@@ -60,7 +62,7 @@ impl ClusterState {
         let owner = Owner::of(server.token()?.trim()).ok_or(ClusterStateError::Token)?;
         let manager = random::bytes::<8>().map_err(|_| ClusterStateError::NoRandom)?;
         let manager = format!("podrole-sandbox-{}", random::hex(&manager));
-        let (changing, last_read) = (tokio::sync::Mutex::default(), Mutex::default());
+        let (changing, last_read) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { server, name: name.to_owned(), owner, manager, changing, last_read })
     }
 
@@ -88,20 +90,25 @@ impl ClusterState {
     /// # Errors
     /// If the API server does not answer or refuses, or if the ConfigMap has another content.
     pub(crate) async fn bindings(&self) -> Result<Vec<Binding>, ClusterStateError> {
-        *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let object = self.read(Kind::ConfigMap).await?;
         Ok(self.parse(object.as_ref())?.into_list())
     }
 
-    /// All bindings that were saved. `None` if they were read a moment ago.
+    /// All bindings that were saved, at most a second apart. `None` if they were read while this call waited, so that the
+    /// caller has them already.
     ///
     /// # Errors
     /// As of `bindings`.
-    pub(crate) async fn bindings_if_due(&self) -> Option<Result<Vec<Binding>, ClusterStateError>> {
-        let last = *self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|last| last.elapsed() < MIN_INTERVAL) {
-            return None;
+    pub(crate) async fn bindings_in_turn(&self) -> Option<Result<Vec<Binding>, ClusterStateError>> {
+        let asked = Instant::now();
+        let mut last = self.last_read.lock().await;
+        if let Some(read) = *last {
+            if read >= asked {
+                return None;
+            }
+            sleep_until(read + MIN_INTERVAL).await;
         }
+        *last = Some(Instant::now());
         Some(self.bindings().await)
     }
 
@@ -110,10 +117,19 @@ impl ClusterState {
     /// # Errors
     /// As of `bindings`, and if the ConfigMap is full.
     pub(crate) async fn bind(&self, new: &Binding) -> Result<Vec<Binding>, ClusterStateError> {
+        // Requests for other roles wait meanwhile: for all of them together, not for each.
+        let saved = timeout(BIND_TIMEOUT, self.bind_after_others(new)).await;
+        saved.unwrap_or_else(|_| Err(self.busy(Kind::ConfigMap)))
+    }
+
+    async fn bind_after_others(&self, new: &Binding) -> Result<Vec<Binding>, ClusterStateError> {
         let _one = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let object = self.read(Kind::ConfigMap).await?;
             let mut bindings = self.parse(object.as_ref())?;
+            if bindings.roles_of(&new.service_account) >= MAX_ROLES_OF_ONE {
+                return Err(ClusterStateError::TooMany(new.service_account.to_string()));
+            }
             if !bindings.add(new) {
                 return Ok(bindings.into_list());
             }

@@ -83,10 +83,10 @@ async fn sts(
 async fn answer(sandbox: &Sandbox, call: &Call<'_>, now: Timestamp) -> XmlResponse {
     let mut prepared = Ok(());
     if let Ok(parameters) = Parameters::read(call) {
+        prefetch_role(sandbox, call, now).await;
         if iam::dispatch::is_called(&parameters) {
             return iam::dispatch::answer(sandbox, call, &parameters, now);
         }
-        prefetch_role(sandbox, call, now).await;
         prepared = prefetch(sandbox, &parameters, now).await;
     }
     sandbox.answer(call, prepared, now)

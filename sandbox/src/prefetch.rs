@@ -67,7 +67,7 @@ pub(crate) async fn prefetch_role(sandbox: &Sandbox, call: &Call<'_>, now: Times
     if sandbox.has_role(&role) {
         return;
     }
-    match kept.bindings_if_due().await {
+    match kept.bindings_in_turn().await {
         None => {}
         Some(Ok(saved)) => auto_roles::recall(sandbox, &saved, now),
         Some(Err(error)) => tracing::error!(

@@ -55,7 +55,7 @@ impl Agent {
     ) -> Result<Bytes, (Refusal, Option<String>)> {
         let verified = self.verifier.verify(token, self.clock.now());
         let verified = timeout_at(deadline, verified).await;
-        let verified = verified.map_err(|_| (self.too_slow(), None))?;
+        let verified = verified.map_err(|_| (Refusal::StillFetching, None))?;
         let verdict = verified.map_err(|error| (error.into(), None))?;
         let caller = &verdict.caller;
         let served = timeout_at(deadline, self.serve(&verdict, token, peer)).await;

@@ -18,7 +18,7 @@ use kube::{
     runtime::{watcher, watcher::Event},
 };
 use podrole_identity::{
-    AnnotationRules, INJECTION_LABEL, Injection, PERMITTED_ROLES_ANNOTATION, PermittedRoles,
+    AnnotationRules, INJECTION_LABEL, InjectionDefault, PERMITTED_ROLES_ANNOTATION, PermittedRoles,
     ServiceAccountRef,
 };
 use podrole_runtime::health::Health;
@@ -37,6 +37,7 @@ pub(super) struct LiveServiceAccounts {
 /// Looks up namespaces.
 pub(super) struct LiveNamespaces {
     api: Api<PartialObjectMeta<Namespace>>,
+    default: InjectionDefault,
     access: Access,
 }
 
@@ -64,22 +65,22 @@ impl LiveServiceAccounts {
 }
 
 impl LiveNamespaces {
-    pub(super) fn new(client: &Client, health: &Health) -> Self {
+    pub(super) fn new(client: &Client, default: InjectionDefault, health: &Health) -> Self {
         let access = Access::to("the right to get namespaces", health);
-        Self { api: Api::all(client.clone()), access }
+        Self { api: Api::all(client.clone()), default, access }
     }
 
     async fn look(&self, name: &str) -> LookupResult<NamespaceFacts> {
         let found = self.access.get(&self.api, name).await?;
-        Ok(found.map(|found| Arc::new(namespace(name, &found.metadata))))
+        Ok(found.map(|found| Arc::new(namespace(name, &found.metadata, self.default))))
     }
 }
 
-fn namespace(name: &str, metadata: &ObjectMeta) -> NamespaceFacts {
+fn namespace(name: &str, metadata: &ObjectMeta, default: InjectionDefault) -> NamespaceFacts {
     let annotation =
         metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
     let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
-    let injection = Injection::of_namespace(label.map(String::as_str));
+    let injection = default.of_namespace(label.map(String::as_str));
     let permitted = PermittedRoles::read(annotation.map(String::as_str));
     if let PermittedRoles::Malformed(error) = &permitted {
         tracing::warn!(
@@ -153,7 +154,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(metadata: Value) -> NamespaceFacts {
-        namespace("shop", &serde_json::from_value(metadata).unwrap())
+        namespace("shop", &serde_json::from_value(metadata).unwrap(), InjectionDefault::Labelled)
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl CredentialCache {
         let service_account = key.service_account.name();
         // Any answer of AWS's own ends an outage, a refusal too.
         let outage = outcome.as_ref().err().and_then(|error| error.endpoint()).cloned();
+        let outage = outage.map(|error| (self.0.clock.steady(), error));
         *self.0.outage.lock().unwrap_or_else(PoisonError::into_inner) = outage;
         match outcome {
             Ok(credentials) => {

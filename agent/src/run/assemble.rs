@@ -65,7 +65,8 @@ pub(super) async fn agent(
         None => Latest::from(AssociationList::default()),
     };
     let slots = WatchSlots::default();
-    let namespaces = Cached::new(cluster.namespaces(health), clock.clone(), slots.clone());
+    let namespaces = cluster.namespaces(args.injection_default, health);
+    let namespaces = Cached::new(namespaces, clock.clone(), slots.clone());
     let hosts: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
     let mut options = options(args, &cluster, namespaces, associations)?;
     options.socket_owner = socket_owner(args, addresses);

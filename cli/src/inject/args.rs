@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use podrole_identity::{
     AnnotationPrefix, AnnotationRules, Audience, CredentialProvider, EndpointUrl, GrantRules,
-    INJECTION_LABEL, Injection, PermittedEndpoints, SessionNameTemplate, pod_opts_out,
+    InjectionDefault, PermittedEndpoints, SessionNameTemplate,
 };
 use podrole_webhook::{EndpointArgs, Settings, SettingsError};
 
@@ -66,7 +66,7 @@ pub(crate) struct InjectArgs {
 
     /// Which namespaces the cluster injects, as the chart's injection.default: `labelled`, or `all`
     /// except those labelled `disabled`
-    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    #[arg(long, default_value_t, value_name = "labelled|all")]
     pub(super) injection_default: InjectionDefault,
 
     /// The audience of tokens of the provider web-identity, as the webhook's flag
@@ -88,24 +88,6 @@ pub(crate) struct InjectArgs {
     /// The endpoints that annotations may name, as the webhook's flags
     #[command(flatten)]
     endpoints: EndpointArgs,
-}
-
-/// Which namespaces a cluster injects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum InjectionDefault {
-    #[default]
-    Labelled,
-    All,
-}
-
-impl InjectionDefault {
-    /// What a namespace with this label, or without it, asks for.
-    pub(super) fn of_namespace(self, label: Option<&str>) -> Option<Injection> {
-        // The value that opts a pod out opts a namespace out, too.
-        let disabled = pod_opts_out(|name| label.filter(|_| name == INJECTION_LABEL));
-        let default = Some(Injection::Enabled).filter(|_| self == Self::All && !disabled);
-        Injection::of_namespace(label).or(default)
-    }
 }
 
 /// The format of a report.

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use json_patch::PatchOperation;
-use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Injection, InjectionDefault};
 use podrole_webhook::{
     DEFAULT_PATIENCE, LookupError, Outcome, Reason, Reviewed, ServiceAccounts, Webhook,
     mutate::{ContainerReport, ContainerResult},
@@ -10,7 +10,7 @@ use podrole_webhook::{
 };
 use serde_json::{Value, json};
 
-use super::{args::InjectionDefault, unreadable};
+use super::unreadable;
 use crate::manifests::{ManifestError, Manifests, Object, Workload};
 
 /// Why a pod is not decided whose ServiceAccount was answered in two ways.
@@ -97,17 +97,15 @@ impl State {
     }
 }
 
-impl InjectionDefault {
-    /// The state of a pod that would get a role in another namespace.
-    fn without_label(self, namespace: &str) -> State {
-        match self {
-            Self::All => State::Disabled(namespace.to_owned()),
-            Self::Labelled => State::NotOptedIn(format!(
-                "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
-                 kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}, or use \
-                 --injection-default=all if the chart's injection.default is all"
-            )),
-        }
+/// The state of a pod that would get a role in another namespace.
+fn without_label(default: InjectionDefault, namespace: &str) -> State {
+    match default {
+        InjectionDefault::All => State::Disabled(namespace.to_owned()),
+        InjectionDefault::Labelled => State::NotOptedIn(format!(
+            "Namespace {namespace} has no label {INJECTION_LABEL}={INJECTION_ENABLED}; \
+             kubectl label namespace {namespace} {INJECTION_LABEL}={INJECTION_ENABLED}, or use \
+             --injection-default=all if the chart's injection.default is all"
+        )),
     }
 }
 
@@ -175,7 +173,7 @@ impl ReviewedPod {
             reviewed.warnings.clear();
             if reviewed.needs_the_label() {
                 reviewed.containers.clear();
-                reviewed.state = default.without_label(namespace);
+                reviewed.state = without_label(default, namespace);
             }
             return Ok(reviewed);
         }

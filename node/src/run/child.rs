@@ -31,6 +31,9 @@ use crate::channel::{Reply, pair};
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an agent may take to end: the kubelet gives the container 30 s.
 const DRAIN: Duration = Duration::from_secs(25);
+/// How often, for a second in all, the processes that an agent leaves behind are killed.
+const ROUNDS: u32 = 50;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(20);
 
 /// A running agent.
 pub(super) struct Agent {
@@ -101,7 +104,25 @@ impl Agent {
 
 /// Ends the processes that lost their parent and became children of this one, the first of its container. `kubectl debug`
 /// starts processes that are none of its children.
+///
+/// Again and again, because a process that is killed leaves its own children to this one.
 fn kill_orphans() {
+    for _ in 0..ROUNDS {
+        kill_children();
+        // Nothing else waits for children now.
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+        thread::sleep(BETWEEN_ROUNDS);
+    }
+    tracing::error!("could not end all processes that the agent left behind; continuing");
+}
+
+fn kill_children() {
     let Ok(processes) = fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
         let pid = process.file_name().to_str().and_then(|name| name.parse().ok());
@@ -112,8 +133,6 @@ fn kill_orphans() {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-    // Nothing else waits for children now.
-    while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
 }
 
 /// The parent's number in `/proc/PID/stat`: the second field after the name, which may contain anything.

@@ -82,11 +82,15 @@ impl HeldSockets {
                 Vec::new()
             }
             Request::Bind(addresses) => {
-                let (bound, failed) = self.bind(&addresses);
-                reply.failed = failed;
-                let copies = copies(&bound)?;
-                self.lock().sockets.extend(bound);
-                copies
+                let mut state = self.lock();
+                let mut send = Vec::new();
+                for address in addresses {
+                    match self.bind(&mut state.sockets, address) {
+                        Ok(socket) => send.push(socket),
+                        Err(code) => reply.failed.push(Failure { address, code }),
+                    }
+                }
+                send
             }
         };
         // Without the lock: an agent that does not read must not keep this process from ending.
@@ -99,19 +103,26 @@ impl HeldSockets {
         self.allowed.iter().any(allows)
     }
 
-    fn bind(&self, addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<Failure>) {
-        let (mut bound, mut failed) = (Vec::new(), Vec::new());
-        for &address in addresses {
-            if !self.is_allowed(address) {
-                failed.push(Failure { address, code: None });
-                continue;
-            }
-            match listen(address) {
-                Ok(listener) => bound.push(listener),
-                Err(error) => failed.push(Failure { address, code: error.raw_os_error() }),
-            }
+    /// A copy of the held socket of this address, which is made if there is none; or the kernel's error number, or `None`
+    /// if the address is not allowed.
+    fn bind(
+        &self,
+        held: &mut Vec<TcpListener>,
+        address: SocketAddr,
+    ) -> Result<TcpListener, Option<i32>> {
+        if !self.is_allowed(address) {
+            return Err(None);
         }
-        (bound, failed)
+        let failed = |error: io::Error| Some(error.raw_os_error().unwrap_or_default());
+        // An agent asks again after another of its addresses could not be bound.
+        let known = held.iter().find(|it| it.local_addr().is_ok_and(|it| it == address));
+        if let Some(known) = known {
+            return known.try_clone().map_err(failed);
+        }
+        let socket = listen(address).map_err(failed)?;
+        let copy = socket.try_clone().map_err(failed)?;
+        held.push(socket);
+        Ok(copy)
     }
 }
 
@@ -180,9 +191,13 @@ mod tests {
     async fn other_addresses_are_refused_and_the_kernel_s_error_is_passed_on() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let (taken_at, other) = (taken.local_addr().unwrap(), free_address());
-        let held = Arc::new(HeldSockets::new(vec![taken_at]));
-        let bound = agent(&held, 0).bind(&[taken_at, other]).unwrap();
-        assert!(bound.sockets.is_empty());
+        let free = free_address();
+        let held = Arc::new(HeldSockets::new(vec![taken_at, free]));
+        let asking = agent(&held, 0);
+        let bound = asking.bind(&[free, taken_at, other]).unwrap();
+        assert_eq!(bound.sockets.len(), 1);
+        let again = asking.bind(&[free]).unwrap();
+        assert!(again.failed.is_empty() && again.sockets.len() == 1, "it asks again");
         let errors: Vec<_> = bound.failed.iter().map(|(_, error)| error.to_string()).collect();
         assert!(errors[0].contains("stop the process that uses this one"), "{errors:?}");
         assert!(errors[1].contains("podrole-node run` the same --bind-hosts"), "{errors:?}");

@@ -46,6 +46,11 @@ impl Bindings {
         is_new
     }
 
+    /// How many roles were made for the ServiceAccount.
+    pub(super) fn roles_of(&self, service_account: &ServiceAccountRef) -> usize {
+        self.0.iter().filter(|one| one.service_account == *service_account).count()
+    }
+
     pub(super) fn into_list(self) -> Vec<Binding> {
         self.0
     }
@@ -71,6 +76,7 @@ mod tests {
         assert!(!bindings.add(&binding("app", "shop/stranger")));
         assert!(!bindings.add(&binding("another/path/app", "shop/stranger")));
         assert!(bindings.add(&binding("other", "shop/stranger")));
+        assert_eq!(bindings.roles_of(&"shop/app".parse().unwrap()), 1);
         let read = Bindings::read(&bindings.write().unwrap()).unwrap().into_list();
         assert_eq!(read, [binding("app", "shop/app"), binding("other", "shop/stranger")]);
         assert!(Bindings::read(&Bindings::default().write().unwrap()).unwrap().0.is_empty());

@@ -23,6 +23,8 @@ pub(crate) enum ClusterStateError {
          roles into the configuration"
     )]
     Full(String),
+    #[error("{0} has 50 roles of --auto-roles; put further ones into the configuration")]
+    TooMany(String),
     #[error("the system's random number generator failed")]
     NoRandom,
 }

@@ -10,6 +10,7 @@
 {{- with .Values.tokenAudience }}
 --audience={{ . }}
 {{- end }}
+--injection-default={{ .Values.injection.default }}
 --verify-peer={{ .Values.agent.verifyPeer }}
 --rejected-tokens-per-second={{ int .Values.agent.rejectedTokensPerSecond }}
 {{- if .Values.agent.mountCgroups }}

@@ -7,9 +7,7 @@ and a forced upgrade would blank the roles. */}}
 {{/* The AWS accounts that the values name, as JSON. The sandbox reads those of local.config itself. */}}
 {{- define "podrole.localAccounts" -}}
 {{- $accounts := list }}
-{{- /* `helm upgrade --reuse-values` of an older release has none. */}}
-{{- $own := ternary (list "111122223333") .Values.local.accounts (kindIs "invalid" .Values.local.accounts) }}
-{{- range concat $own (compact (list .Values.composeRoleArn.accountId)) }}
+{{- range concat .Values.local.accounts (compact (list .Values.composeRoleArn.accountId)) }}
 {{- $accounts = append $accounts (ternary (toString .) (printf "%012d" (int64 .)) (kindIs "string" .)) }}
 {{- end }}
 {{- range .Values.associations }}
