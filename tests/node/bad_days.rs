@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod local;
+pub(crate) mod readme;
 mod removed;
 
 pub(crate) use removed::{drained, removed_and_installed_again};

@@ -112,11 +112,17 @@ async fn certificate(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Gives our image with the CLI the name of the example's.
+pub(crate) async fn tag_cli(stage: &Stage) -> anyhow::Result<()> {
+    let tag = ["-n", "k8s.io", "image", "tag", "--force", "docker.io/local/python:test", CLI];
+    stage.cluster("exec", &[&["ctr"], &tag[..]].concat()).await?;
+    Ok(())
+}
+
 /// `kubectl apply -f examples/`: the example's pod says within a minute which role it has.
 pub(crate) async fn examples(stage: &Stage) -> Seen {
     let begun = tokio::time::Instant::now();
-    let tag = ["-n", "k8s.io", "image", "tag", "--force", "docker.io/local/python:test", CLI];
-    stage.cluster("exec", &[&["ctr"], &tag[..]].concat()).await?;
+    tag_cli(stage).await?;
     let folder = project::root().join("examples");
     let apply = async || stage.kubectl(&["apply", "-f", folder.to_str().unwrap_or_default()]).await;
     if apply().await.is_err() {

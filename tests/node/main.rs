@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 22 } else { 21 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 23 } else { 21 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -72,7 +72,6 @@ async fn checks(stage: &Stage, report: &Report) {
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
-    report.run("bad-days-agent", Box::pin(bad_days::agent::agent(stage))).await;
     report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
     report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {
@@ -82,12 +81,16 @@ async fn checks(stage: &Stage, report: &Report) {
         }
         report.run("rotation", Box::pin(rotation::rewritten(stage))).await;
     }
-    // After `rotation`, whose pods ask all the time: this takes the agent away.
+    // After `rotation`, whose pods ask all the time: these take the agent away.
+    report.run("bad-days-agent", Box::pin(bad_days::agent::agent(stage))).await;
     report.run("startup-taint", Box::pin(startup_taint::startup_taint(stage))).await;
     report.run("bad-days-local", Box::pin(bad_days::local::sandbox_killed(stage))).await;
     report.run("restart", Box::pin(restart::restart(stage))).await;
     report.run("bad-days-drain", Box::pin(bad_days::drained(stage))).await;
     report.run("bad-days-removal", Box::pin(bad_days::removed_and_installed_again(stage))).await;
     report.run("uninstall", Box::pin(install::uninstalled(stage))).await;
+    if std::env::var_os("PODROLE_TEST_ALL").is_some() {
+        report.run("bad-days-readme", Box::pin(bad_days::readme::followed(stage))).await;
+    }
     report.run("plain", Box::pin(install::plain(stage))).await;
 }

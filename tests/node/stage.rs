@@ -90,6 +90,11 @@ impl Stage {
     pub(crate) async fn helm(&self, words: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(&self.helm);
         command.arg("--kubeconfig").arg(self.state.join("kubeconfig")).args(words);
+        self.set_helm_folders(&mut command);
+        output(command).await
+    }
+
+    fn set_helm_folders(&self, command: &mut Command) {
         for (name, folder) in [
             ("HELM_CACHE_HOME", "helm-cache"),
             ("HELM_CONFIG_HOME", "helm-config"),
@@ -97,6 +102,18 @@ impl Stage {
         ] {
             command.env(name, self.state.join(folder));
         }
+    }
+
+    /// Runs a line as a person would, in the repository, with `helm` and `kubectl` on the PATH, for so many seconds.
+    pub(crate) async fn shell(&self, line: &str, seconds: u64) -> anyhow::Result<String> {
+        let helm = Path::new(&self.helm).parent().context("helm has no folder")?.to_owned();
+        let before = env::var_os("PATH").unwrap_or_default();
+        let folders = [helm, folder_of_binaries()?].into_iter().chain(env::split_paths(&before));
+        let mut command = Command::new("timeout");
+        command.arg(seconds.to_string()).args(["sh", "-c", line]).current_dir(project::root());
+        command.env("PATH", env::join_paths(folders)?);
+        command.env("KUBECONFIG", self.state.join("kubeconfig"));
+        self.set_helm_folders(&mut command);
         output(command).await
     }
 
