@@ -29,6 +29,7 @@ async fn strict(stage: &Stage) -> (Daemon, Daemon) {
         "oidcProviders": [{"url": issuer, "clientIds": ["other"], "jwks": jwks}],
         "roles": {"client": {"arn": arn(OTHER_ACCOUNT, "client"), "trustPolicy": foreign}},
     });
+    config["accounts"]["777788889999"] = json!({});
     let sandbox = daemons::sandbox_of(&config).await.unwrap();
     let agent = daemons::agent(cluster, &sandbox, NODE).await.unwrap();
     (agent, sandbox)
@@ -60,6 +61,12 @@ async fn roles(stage: &Stage) -> Vec<Reported> {
             "the role's account has no OIDC provider for the issuer",
             "issuer",
             arn("777788889999", "app"),
+            400,
+        ),
+        (
+            "the sandbox of local mode does not have the role's account",
+            "account",
+            arn("666677778888", "app"),
             400,
         ),
         (
