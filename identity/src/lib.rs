@@ -93,6 +93,7 @@ pub use permitted_secrets::{
 };
 pub use provider::{
     CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume, UnknownCredentialProvider,
+    path_components,
 };
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,

@@ -70,7 +70,7 @@ impl TokenVolume {
     /// Whether a mount at `path` is where containers mount this volume, as the kubelet compares paths.
     #[must_use]
     pub fn is_mounted_at(&self, path: &str) -> bool {
-        components(path).eq(components(&self.mount_path))
+        path_components(path).eq(path_components(&self.mount_path))
     }
 
     /// The token's whole path, with doubled and trailing slashes removed.
@@ -85,7 +85,7 @@ impl TokenVolume {
 }
 
 /// A path's components. `/a//b/` and `/a/b` have the same, as for the kubelet.
-fn components(path: &str) -> impl Iterator<Item = &str> {
+pub fn path_components(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use podrole_identity::{
     CredentialProvider, DEFAULT_CLUSTER_DOMAIN, EndpointUrl, SECRET_VOLUME_PREFIX, TokenVolume,
-    variable as names,
+    path_components, variable as names,
 };
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use super::{
     container::{self, ContainerPlan},
     desired::{DesiredIdentity, Group},
     expression::{Expression, expanded},
-    operations::{ContainerPatch, parts},
+    operations::ContainerPatch,
 };
 use crate::{
     Outcome, Reason,
@@ -118,7 +118,7 @@ fn identity(pod: &PodView, container: &Container) -> Option<DesiredIdentity> {
 fn token(pod: &PodView, container: &Container, file: &str) -> Option<(TokenVolume, String)> {
     let file = file.strip_prefix("C:").unwrap_or(file).replace('\\', "/");
     let (folder, file) = file.rsplit_once('/')?;
-    let here = |path: &str| parts(path).eq(parts(folder));
+    let here = |path: &str| path_components(path).eq(path_components(folder));
     let mut mounts = container.volume_mounts.iter().filter(|mount| mount.is_whole());
     let mount = mounts.find(|mount| here(&mount.mount_path))?;
     let audience = pod.volume(&mount.name)?.token_audience(file)?.to_owned();
@@ -141,7 +141,8 @@ fn add_secrets(donor: &Container, patch: &mut ContainerPatch<'_>) {
     for mount in mounts.filter(|mount| mount.name.starts_with(SECRET_VOLUME_PREFIX)) {
         let path = &mount.mount_path;
         let taken = patch.mounted().any(|(other, _)| {
-            let (own, other): (Vec<_>, Vec<_>) = (parts(path).collect(), parts(other).collect());
+            let (own, other): (Vec<_>, Vec<_>) =
+                (path_components(path).collect(), path_components(other).collect());
             own.starts_with(&other) || other.starts_with(&own)
         });
         if !taken {

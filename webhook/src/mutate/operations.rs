@@ -116,11 +116,6 @@ impl<'a> ContainerPatch<'a> {
     }
 }
 
-/// A path's components. `/a//b/` and `/a/b` have the same, as for the kubelet.
-pub(super) fn parts(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|part| !part.is_empty() && *part != ".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

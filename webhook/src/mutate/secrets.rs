@@ -8,10 +8,12 @@ mod volume;
 use std::collections::BTreeMap;
 
 use json_patch::PatchOperation;
-use podrole_identity::{DesiredSecret, PodAnnotations, SECRET_VOLUME_PREFIX, Secrets};
+use podrole_identity::{
+    DesiredSecret, PodAnnotations, SECRET_VOLUME_PREFIX, Secrets, path_components,
+};
 use serde_json::json;
 
-use super::operations::{Array, ContainerPatch, parts};
+use super::operations::{Array, ContainerPatch};
 use crate::{binding::Binding, pod::PodView};
 use error::SecretError;
 use placeholders::{Placeholders, SubPath};
@@ -159,9 +161,9 @@ fn add_variables(desired: &DesiredSecret, patch: &mut ContainerPatch<'_>) {
 /// runtime could not create the mount point in it and the container would not start.
 fn add_mount(files: &Files, patch: &mut ContainerPatch<'_>) -> Result<(), SecretError> {
     let Files { volume, mount_path, sub_path } = files;
-    let own: Vec<&str> = parts(mount_path).collect();
+    let own: Vec<&str> = path_components(mount_path).collect();
     for (path, mounted) in patch.mounted() {
-        let other: Vec<&str> = parts(path).collect();
+        let other: Vec<&str> = path_components(path).collect();
         if own == other && mounted == volume.name() {
             return Ok(());
         }
