@@ -162,7 +162,8 @@ mod tests {
     #[tokio::test]
     async fn an_agent_that_leaves_a_process_behind_is_cleaned_up() {
         let held = Arc::new(HeldSockets::new(Vec::new()));
-        let script = "sleep 60 <&0 >/dev/null 2>&1 & exit 3";
+        // A shell gives its background processes /dev/null as standard input, so the channel has another number.
+        let script = "exec 3<&0; sleep 60 >/dev/null 2>&1 & exit 3";
         let command = ["sh", "-c", script].map(OsString::from);
         let mut agent = Agent::start(&command, &held, Reply::default()).unwrap();
         assert_eq!(agent.ended().await.unwrap(), Ended::Code(3));
