@@ -25,9 +25,14 @@ same answer.
 {{- with .Values.composeRoleArn.accountId }}
 --compose-role-arn
 {{- /* --set makes a number of it, which loses the zeros in front. */}}
---aws-account-id={{ if kindIs "string" . }}{{ . }}{{ else }}{{ printf "%012d" (int64 .) }}{{ end }}
+--aws-account-id={{ include "podrole.accountId" . }}
 {{- with $.Values.composeRoleArn.partition }}
 --aws-partition={{ . }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* An AWS account's id, which YAML may have read as a number without its first zeros. */}}
+{{- define "podrole.accountId" -}}
+{{ ternary (toString .) (printf "%012d" (int64 .)) (kindIs "string" .) }}
 {{- end }}

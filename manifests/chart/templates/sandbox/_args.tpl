@@ -8,7 +8,7 @@ and a forced upgrade would blank the roles. */}}
 {{- define "podrole.localAccounts" -}}
 {{- $accounts := list }}
 {{- range concat .Values.local.accounts (compact (list .Values.composeRoleArn.accountId)) }}
-{{- $accounts = append $accounts (ternary (toString .) (printf "%012d" (int64 .)) (kindIs "string" .)) }}
+{{- $accounts = append $accounts (include "podrole.accountId" .) }}
 {{- end }}
 {{- range .Values.associations }}
 {{- range compact (list .roleArn .targetRoleArn) }}
