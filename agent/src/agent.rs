@@ -3,6 +3,7 @@
 
 mod attempt;
 mod pod_added;
+mod pod_sessions;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -26,13 +27,15 @@ use crate::{
     refusal::Refusal,
     refusal_limit::RefusalLimit,
     resolve::{
-        self, Decision, LookupError, NamespaceFacts, RequestFacts, ResolveError,
+        self, Associations, Decision, LookupError, NamespaceFacts, RequestFacts, ResolveError,
         ServiceAccountFacts, ServiceAccounts,
     },
     token::Caller,
     verify::{Verdict, Verifier},
 };
 use axum::body::Bytes;
+use pod_sessions::PodSessions;
+use podrole_identity::Exchange;
 
 /// The agent. Its tasks end when the last [`Arc`] of it is dropped.
 pub struct Agent {
@@ -50,6 +53,7 @@ pub struct Agent {
     holds: Holds,
     /// By pod UID.
     foreign_peers: LogLimit<String>,
+    pod_sessions: PodSessions,
 }
 
 impl Agent {
@@ -81,6 +85,7 @@ impl Agent {
             metrics,
             clock,
             foreign_peers: LogLimit::new(),
+            pod_sessions: PodSessions::default(),
         })
     }
 
@@ -113,14 +118,19 @@ impl Agent {
         let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
         let pod = pod?;
         let is_repeatable_peer = self.check_peer(caller, pod.as_ref(), peer).await?;
-        let (decision, namespace, version) = decided?;
+        let (decision, namespace, version) =
+            decided.map_err(|error| self.not_served(caller, error))?;
+        let fresh_until = fresh_until.map(|until| self.until_revoked(until, &decision, now));
         let key = self.cache_key(caller, decision);
         let request = CredentialRequest { token, caller, version };
         let served = self.cache.get(&key, request).await;
         let served = served.map_err(|error| {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
-        resolve::check_permitted(&served.credentials.role, caller, &namespace, &key.session)?;
+        self.forget_other_session(caller, &served);
+        let guardrails = self.options.guardrails.current().ok_or(ResolveError::NoObjects)?;
+        let limits = (&*namespace, &*guardrails);
+        resolve::check_permitted(&served.credentials.role, caller, limits, &key.session)?;
         let peer = peer.map(|peer| peer.ip());
         audit::issued(caller, peer, &served);
         let body = served.credentials.body.clone();
@@ -145,20 +155,37 @@ impl Agent {
     /// changes.
     fn input_versions(&self, keys: u64) -> Option<InputVersions> {
         let pods = self.liveness.changes()?;
-        Some(InputVersions { pods, associations: self.options.associations.changes(), keys })
+        let (list, objects) = (self.options.list.changes(), self.object_changes());
+        Some(InputVersions { pods, list, objects, keys })
     }
 
-    /// Until when the caller's ServiceAccount and namespace are not looked up again, by [`Clock::steady`], or `None` if
+    /// How often a pattern or a guard-rail changed. Each only grows, so their sum shows every change.
+    fn object_changes(&self) -> u64 {
+        self.options.patterns.changes() + self.options.guardrails.changes()
+    }
+
+    /// Until when the caller's ServiceAccount, association and namespace are not looked up again, by [`Clock::steady`], or `None` if
     /// each request looks them up.
     fn lookups_fresh_until(&self, caller: &Caller) -> Option<jiff::Timestamp> {
         let service_account = &caller.service_account;
         let namespace = service_account.namespace().to_owned();
         let known = self.service_accounts.fresh_until(service_account)?;
-        Some(known.min(self.options.namespaces.fresh_until(&namespace)?))
+        let known = known.min(self.options.namespaces.fresh_until(&namespace)?);
+        match self.associations() {
+            Some(associations) => Some(known.min(associations.fresh_until(service_account)?)),
+            None => Some(known),
+        }
+    }
+
+    /// Where associations are looked up. With `eks-auth` they decide nothing here: EKS does.
+    fn associations(&self) -> Option<&Arc<Associations>> {
+        let is_eks = self.exchange.kind() == Exchange::EksAuth;
+        self.options.associations.as_ref().filter(|_| !is_eks)
     }
 
     /// Forgets what is cached for a pod that ended.
     pub fn pod_gone(&self, uid: &str) {
+        self.pod_sessions.forget(uid);
         self.cache.pod_gone(uid);
     }
 
@@ -251,20 +278,35 @@ impl Agent {
     ) -> Result<(Decision, Arc<NamespaceFacts>, u64), ResolveError> {
         let service_account = &caller.service_account;
         let name = service_account.namespace().to_owned();
-        let (facts, namespace) =
-            tokio::join!(self.service_account(caller), self.options.namespaces.find(&name));
-        let (facts, namespace) = (facts?, namespace?);
+        // Counted before they are read, so that a change meanwhile outdates what is remembered.
+        let object_changes = self.object_changes();
+        let association = async {
+            match self.associations() {
+                Some(associations) => associations.find(service_account).await,
+                None => Ok(None),
+            }
+        };
+        let (facts, namespace, association) = tokio::join!(
+            self.service_account(caller),
+            self.options.namespaces.find(&name),
+            association
+        );
+        let (facts, namespace, association) = (facts?, namespace?, association?);
         let namespace = namespace.ok_or(ResolveError::NoNamespace(name))?;
-        let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
+        let list = self.options.list.current().ok_or(ResolveError::NoList)?;
+        let patterns = self.options.patterns.current().ok_or(ResolveError::NoObjects)?;
+        let guardrails = self.options.guardrails.current().ok_or(ResolveError::NoObjects)?;
         let request = RequestFacts {
             caller,
             service_account: facts.as_deref(),
-            association: list.find(service_account),
+            association: association.as_deref(),
+            listed: list.find(service_account),
+            patterns: &patterns,
+            guardrails: &guardrails,
             namespace: &namespace,
         };
         let decision = resolve::decide(&request, &self.options.sessions)?;
-        let state = facts.as_ref().map(|facts| facts.version.as_str()).unwrap_or_default();
-        let version = resolve::version(&list, service_account, state);
+        let version = resolve::version(&request, object_changes);
         Ok((decision, namespace, version))
     }
 
@@ -292,6 +334,7 @@ impl Agent {
             service_account_uid: caller.service_account_uid.clone(),
             audiences: caller.audiences.clone(),
             pod_uid: decision.per_pod.then(|| caller.pod_uid.clone()),
+            not_before: decision.not_before.filter(|time| *time <= self.clock.now()),
         }
     }
 }

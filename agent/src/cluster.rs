@@ -1,24 +1,33 @@
 //! The Kubernetes API. Only this file and those under it name its client.
 
 mod access;
+mod associations;
 mod connect;
 mod events;
-mod objects;
+mod named;
 mod one_line;
 mod pods;
 
 use std::{path::Path, time::Duration};
 
 use kube::Client;
-use podrole_identity::{AnnotationRules, InjectionDefault, ServiceAccountRef};
-use podrole_runtime::health::Health;
+use podrole_identity::{
+    AnnotationRules, Guardrails, InjectionDefault, Kind, Patterns, ServiceAccountRef,
+};
+use podrole_runtime::{
+    health::{Gate, Health},
+    latest::Latest,
+    objects::{self, Following},
+};
+use prometheus_client::metrics::gauge::Gauge;
 use serde::Deserialize;
 use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     events::Notice,
-    resolve::{Lookup, NamespaceFacts, ServiceAccountFacts},
+    resolve::{AssociationFacts, Lookup, NamespaceFacts, ServiceAccountFacts},
 };
 pub use connect::ConnectError;
 use one_line::one_line;
@@ -87,7 +96,7 @@ impl Cluster {
         rules: AnnotationRules,
         health: &Health,
     ) -> impl Lookup<ServiceAccountRef, ServiceAccountFacts> + use<> {
-        objects::LiveServiceAccounts::new(&self.client, rules, health)
+        named::LiveServiceAccounts::new(&self.client, rules, health)
     }
 
     /// Looks up namespaces at the API server; put a cache in front of it.
@@ -97,7 +106,44 @@ impl Cluster {
         default: InjectionDefault,
         health: &Health,
     ) -> impl Lookup<String, NamespaceFacts> + use<> {
-        objects::LiveNamespaces::new(&self.client, default, health)
+        named::LiveNamespaces::new(&self.client, default, health)
+    }
+
+    /// Looks up associations at the API server; put a cache in front of it.
+    #[must_use]
+    pub fn associations(
+        &self,
+        health: &Health,
+    ) -> impl Lookup<ServiceAccountRef, AssociationFacts> + use<> {
+        associations::LiveAssociations::new(&self.client, health)
+    }
+
+    /// Follows all patterns, until `shutdown`.
+    #[must_use]
+    pub fn patterns(
+        &self,
+        errors: Gauge,
+        health: &Health,
+        shutdown: &CancellationToken,
+    ) -> Latest<Patterns> {
+        let first_list = health.gate("the first list of PodIdentityPatterns");
+        objects::patterns(self.following(Kind::Pattern, errors, first_list), shutdown.clone())
+    }
+
+    /// Follows all guard-rails, until `shutdown`.
+    #[must_use]
+    pub fn guardrails(
+        &self,
+        errors: Gauge,
+        health: &Health,
+        shutdown: &CancellationToken,
+    ) -> Latest<Guardrails> {
+        let first_list = health.gate("the first list of PodIdentityGuardrails");
+        objects::guardrails(self.following(Kind::Guardrail, errors, first_list), shutdown.clone())
+    }
+
+    fn following(&self, kind: Kind, errors: Gauge, first_list: Gate) -> Following {
+        Following { client: self.client.clone(), kind, errors, first_list }
     }
 
     /// Writes notices as Events on their pods, until the channel closes.

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use podrole_identity::{
-    AnnotationPrefix, AssociationList, Exchange, GrantRules, Partition, SessionNameTemplate,
+    AnnotationPrefix, AssociationList, Exchange, GrantRules, Guardrails, Partition, Patterns,
+    SessionNameTemplate,
 };
 use podrole_runtime::latest::Latest;
 
@@ -18,7 +19,7 @@ use crate::{
     node::Liveness,
     peer::{PeerCheck, VerifyPeer},
     refusal_limit::{REJECTED_TOKENS, RefusalLimit},
-    resolve::{Namespaces, ServiceAccounts, Sessions, Unguarded},
+    resolve::{Associations, Namespaces, ServiceAccounts, Sessions, Unguarded},
     socket_owner::SocketOwner,
     token::Rules,
 };
@@ -50,8 +51,14 @@ pub struct AgentConfig {
 
 /// Associations, guard-rails, session names and limits.
 pub struct AgentOptions {
-    /// Roles of ServiceAccounts besides those in their annotations.
-    pub associations: Latest<AssociationList>,
+    /// The association list.
+    pub list: Latest<AssociationList>,
+    /// Where PodIdentityAssociations are looked up; `None` if the cluster's own kinds are not followed.
+    pub associations: Option<Arc<Associations>>,
+    /// The cluster's patterns.
+    pub patterns: Latest<Patterns>,
+    /// The cluster's guard-rails.
+    pub guardrails: Latest<Guardrails>,
     /// Where namespaces, and with them guard-rails, are looked up.
     pub namespaces: Arc<Namespaces>,
     /// How sessions are made.
@@ -79,7 +86,10 @@ impl AgentOptions {
     pub fn standalone(exchange: Exchange, rules: &Rules) -> Self {
         let audience = rules.audiences.first().cloned().unwrap_or_else(|| exchange.audience());
         Self {
-            associations: Latest::from(AssociationList::default()),
+            list: Latest::from(AssociationList::default()),
+            associations: None,
+            patterns: Latest::from(Patterns::default()),
+            guardrails: Latest::from(Guardrails::default()),
             namespaces: Arc::new(Unguarded::default()),
             sessions: Sessions {
                 rules: GrantRules {

@@ -243,6 +243,16 @@ impl CredentialCache {
         }
     }
 
+    /// The pod has another session now; the entry is forgotten if no other pod uses it.
+    pub fn leave(&self, key: &CacheKey, pod_uid: &str) {
+        if let Some(entry) = self.0.entries.get(key)
+            && entry.lock().is_used_by(pod_uid)
+            && entry.change(|state| state.remove_user(pod_uid))
+        {
+            self.remove(&entry);
+        }
+    }
+
     /// When each ServiceAccount's next session expires, the soonest first; at most `most` of them.
     #[must_use]
     pub fn expiries(&self, most: usize) -> Vec<(ServiceAccountRef, Timestamp)> {

@@ -3,7 +3,7 @@
 //! The answer to a request is remembered by the token's hash, together with the versions of all
 //! that it was decided from. While no version has changed, verifying the token and resolving its
 //! role again would give the same answer, so one look at this memory replaces both. What changes
-//! without a version (a ServiceAccount, a namespace) limits the answer's life instead.
+//! without a version (a ServiceAccount, an association, a namespace) limits the answer's life instead.
 
 use std::{
     net::IpAddr,
@@ -49,7 +49,9 @@ pub(crate) struct InputVersions {
     /// Of this node's pods.
     pub(crate) pods: u64,
     /// Of the association list.
-    pub(crate) associations: u64,
+    pub(crate) list: u64,
+    /// Of patterns and guard-rails.
+    pub(crate) objects: u64,
     /// Of the cluster's signing keys: how often one was withdrawn.
     pub(crate) keys: u64,
 }
@@ -57,7 +59,10 @@ pub(crate) struct InputVersions {
 impl InputVersions {
     /// Whether a decision from these inputs would be the same with the inputs at `now`.
     fn is_current(&self, now: &Self) -> bool {
-        self.pods == now.pods && self.associations == now.associations && self.keys == now.keys
+        self.pods == now.pods
+            && self.list == now.list
+            && self.objects == now.objects
+            && self.keys == now.keys
     }
 }
 

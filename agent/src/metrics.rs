@@ -25,6 +25,14 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+/// A source of roles that is followed whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    ListFile,
+    Patterns,
+    Guardrails,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SourceLabels {
     source: &'static str,
@@ -174,9 +182,14 @@ impl Metrics {
         self.pods_not_injected.inc();
     }
 
-    /// The gauge of the association list's errors, for the part that follows the list.
-    pub(crate) fn list_errors(&self) -> Gauge {
-        self.source_errors.get_or_create_owned(&SourceLabels { source: "list_file" })
+    /// The gauge of a source's errors, for the part that follows it.
+    pub(crate) fn source_errors(&self, source: Source) -> Gauge {
+        let source = match source {
+            Source::ListFile => "list_file",
+            Source::Patterns => "patterns",
+            Source::Guardrails => "guardrails",
+        };
+        self.source_errors.get_or_create_owned(&SourceLabels { source })
     }
 
     pub(crate) fn cache_size(&self, entries: usize, bytes: usize) {

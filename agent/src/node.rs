@@ -51,6 +51,12 @@ pub trait Pods: Send + Sync + 'static {
         false
     }
 
+    /// Whether a pod was first seen within the last seconds, so that what was applied with it may not have arrived. By a
+    /// clock that does not jump; not so for pods that were there before the agent.
+    fn is_new(&self, _: &str) -> bool {
+        false
+    }
+
     /// Whether new pods become known by themselves: then a token's own word for its pod is not needed, and not taken.
     fn in_order(&self) -> bool {
         true
@@ -136,6 +142,12 @@ impl NodePods {
     #[must_use]
     pub fn is_known(&self, uid: &str) -> bool {
         self.pods.is_known(uid)
+    }
+
+    /// Whether a pod was first seen within the last seconds.
+    #[must_use]
+    pub fn is_new(&self, uid: &str) -> bool {
+        self.pods.is_new(uid)
     }
 }
 

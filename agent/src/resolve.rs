@@ -1,9 +1,10 @@
 //! The session that a caller's pod may have, decided from the current state of the cluster.
 //!
 //! ```text
-//!   association list ──┐
+//!   association, list ─┐
+//!   patterns ──────────┤
 //!   annotations ───────┼─► decide ─► the session to request from AWS, or why there is none
-//!   namespace ─────────┘
+//!   namespace, rails ──┘
 //! ```
 
 mod cached;
@@ -15,14 +16,15 @@ mod session;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use podrole_identity::{AssociationList, POD_IDENTITY_AUDIENCE, ServiceAccountRef};
+use podrole_identity::POD_IDENTITY_AUDIENCE;
 
 use crate::token::Caller;
 pub use cached::{Cached, WatchSlots};
 pub use error::ResolveError;
-pub use facts::ServiceAccountFacts;
+pub use facts::{AssociationFacts, ServiceAccountFacts};
 pub use lookup::{
-    Lookup, LookupMap, LookupResult, Namespaces, ServiceAccountMap, ServiceAccounts, Unguarded,
+    AssociationMap, Associations, Lookup, LookupMap, LookupResult, Namespaces, ServiceAccountMap,
+    ServiceAccounts, Unguarded,
 };
 pub use lookup_error::LookupError;
 pub use podrole_identity::NamespaceFacts;
@@ -63,16 +65,15 @@ fn check_service_account<'a>(
 }
 
 /// A hash of everything known about a ServiceAccount. The negative cache drops an error as soon as
-/// the hash changes, so that a fix takes effect with the next request.
+/// the hash changes, so that a fix takes effect with the next request. `objects` counts the changes of
+/// patterns and guard-rails.
 #[must_use]
-pub(crate) fn version(
-    list: &AssociationList,
-    service_account: &ServiceAccountRef,
-    version: &str,
-) -> u64 {
+pub(crate) fn version(request: &RequestFacts<'_>, objects: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    version.hash(&mut hasher);
-    list.find(service_account).hash(&mut hasher);
+    request.service_account.map(|facts| &facts.version).hash(&mut hasher);
+    request.association.map(|facts| &facts.version).hash(&mut hasher);
+    request.listed.hash(&mut hasher);
+    objects.hash(&mut hasher);
     hasher.finish()
 }
 

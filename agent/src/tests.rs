@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole, and what tests share.
 
+mod associations;
 mod clock_skew;
 mod fast_path;
 pub(crate) mod fixture;

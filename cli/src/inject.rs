@@ -10,7 +10,11 @@ mod unreadable;
 
 use std::process::ExitCode;
 
-use podrole_webhook::{InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster};
+use podrole_identity::{Guardrails, Kind, Patterns, RawObject};
+use podrole_runtime::latest::Latest;
+use podrole_webhook::{
+    InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster, sources::ConfiguredSources,
+};
 
 use crate::manifests::Manifests;
 pub(crate) use args::InjectArgs;
@@ -42,12 +46,15 @@ async fn inject(args: &InjectArgs) -> anyhow::Result<Printed> {
     let manifests = Manifests::read(sources, &args.sources.namespace);
     let settings = args.settings()?;
     let Some(kubeconfig) = &args.kubeconfig else {
-        let service_accounts = from_files(&manifests, &settings);
-        return output(args, &manifests, &webhook(service_accounts, settings)).await;
+        let webhook = webhook(from_files(&manifests, &settings), settings);
+        let webhook = webhook.with_sources(selecting(&manifests));
+        return output(args, &manifests, &webhook).await;
     };
     let client = cluster::connect(Some(kubeconfig), None).await?;
+    let sources = cluster::selecting(&client).await?;
     let service_accounts = cluster::ask(client, settings.annotations.clone());
-    output(args, &manifests, &webhook(service_accounts, settings)).await
+    let webhook = webhook(service_accounts, settings).with_sources(sources);
+    output(args, &manifests, &webhook).await
 }
 
 fn webhook<S: ServiceAccounts>(service_accounts: S, settings: Settings) -> Webhook<S> {
@@ -59,9 +66,24 @@ fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     let all = all
         .map(|(name, annotations)| (name.clone(), settings.annotations.read(annotations.clone())));
     let all: InMemory = all.collect();
-    manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
-        all.with_guard_rail(namespace, guard_rail.clone())
-    })
+    let all = manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
+        all.with_namespace(namespace, guard_rail.clone())
+    });
+    let associations = manifests.objects.iter().filter(|((kind, _), _)| *kind == Kind::Association);
+    associations.fold(all, |all, ((_, name), spec)| all.with_association(name, spec))
+}
+
+/// The patterns and guard-rails of the files.
+fn selecting(manifests: &Manifests) -> ConfiguredSources {
+    let of = |wanted: Kind| {
+        let objects = manifests.objects.iter().filter(move |((kind, _), _)| *kind == wanted);
+        objects.map(|((_, name), spec)| RawObject { name, created: None, spec })
+    };
+    ConfiguredSources {
+        patterns: Some(Latest::from(Patterns::read(of(Kind::Pattern)))),
+        guardrails: Some(Latest::from(Guardrails::read(of(Kind::Guardrail)))),
+        ..ConfiguredSources::default()
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ mod workload;
 
 use std::collections::BTreeMap;
 
-use podrole_identity::{Annotations, GuardRail, ServiceAccountRef};
+use podrole_identity::{
+    API_GROUP, Annotations, InjectionDefault, Kind, NamespaceFacts, ServiceAccountRef,
+};
 use serde_json::Value;
 
 use crate::yaml;
@@ -29,9 +31,11 @@ pub(crate) struct Manifests {
     /// The labels of each Namespace.
     pub(crate) namespaces: BTreeMap<String, Annotations>,
     /// The guard-rail of each Namespace.
-    pub(crate) guard_rails: BTreeMap<String, GuardRail>,
+    pub(crate) guard_rails: BTreeMap<String, NamespaceFacts>,
     /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
+    /// The spec of each object of podrole's own kinds, by kind and name.
+    pub(crate) objects: BTreeMap<(Kind, String), Value>,
     /// The place of each Namespace and ServiceAccount, by kind and name as they are shown.
     places: BTreeMap<String, String>,
     /// The place of the error in each Namespace and ServiceAccount that cannot be read, by kind and
@@ -153,8 +157,9 @@ impl Manifests {
         match (object.group.as_str(), object.kind.as_str()) {
             ("", "Namespace") => {
                 let annotations = object.strings("/metadata/annotations")?;
-                let guard_rail = GuardRail::read(|key| annotations.get(key).map(String::as_str));
                 let labels = object.strings("/metadata/labels")?;
+                let default = InjectionDefault::Labelled;
+                let guard_rail = NamespaceFacts::read(labels.clone(), &annotations, default);
                 self.guard_rails.insert(object.name.clone(), guard_rail);
                 self.namespaces.insert(object.name.clone(), labels);
                 self.check(object);
@@ -163,6 +168,13 @@ impl Manifests {
                 let service_account = object.service_account(&object.name)?;
                 let annotations = object.strings("/metadata/annotations")?;
                 self.service_accounts.insert(service_account, annotations);
+                self.check(object);
+            }
+            (API_GROUP, kind) if Kind::of(kind).is_some() => {
+                let spec = object.value.get("spec").cloned().unwrap_or_default();
+                if let Some(kind) = Kind::of(kind) {
+                    self.objects.insert((kind, object.name.clone()), spec);
+                }
                 self.check(object);
             }
             _ => match object.template() {

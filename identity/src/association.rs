@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
     ArnError, MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, RoleArn, ServiceAccountError,
-    ServiceAccountRef, SessionName, SessionNameError,
+    ServiceAccountRef, SessionNameTemplate, SessionNameTemplateError,
 };
 
 /// The role of one ServiceAccount, with the fields of EKS's API.
@@ -26,8 +27,13 @@ pub struct Association {
     pub policy: Option<String>,
     /// The session's duration in seconds, 900 to 43200.
     pub duration_seconds: Option<u32>,
-    /// The session name, if the association sets one.
-    pub session_name: Option<SessionName>,
+    /// The session name, if the association sets one. What it expands to is cut to 64 characters.
+    pub session_name: Option<SessionNameTemplate>,
+    /// Whether session tags name the pod; `None` leaves it to the exchange. Without them, pods of a
+    /// ServiceAccount share a session on each node.
+    pub pod_tags: Option<bool>,
+    /// Sessions that were obtained before this time are not served.
+    pub not_before: Option<Timestamp>,
 }
 
 /// A file in EKS's format: `{"identities":[{"namespace","serviceAccount", ...}]}`.
@@ -91,7 +97,7 @@ pub enum AssociationError {
     ExternalId,
     /// The session name is not valid.
     #[error("sessionName: {0}")]
-    SessionName(#[from] SessionNameError),
+    SessionName(#[from] SessionNameTemplateError),
 }
 
 #[derive(Deserialize)]
@@ -156,7 +162,8 @@ impl RawAssociation {
         if !self.external_id.as_deref().is_none_or(is_external_id) {
             return Err(AssociationError::ExternalId);
         }
-        let session_name = self.session_name.map(|name| name.parse()).transpose();
+        let session_name = self.session_name.as_deref();
+        let session_name = session_name.map(SessionNameTemplate::read_legal).transpose();
         Ok(Association {
             service_account: ServiceAccountRef::new(&self.namespace, &self.service_account)?,
             role: role(self.role_arn, "roleArn")?,
@@ -166,12 +173,14 @@ impl RawAssociation {
             policy: self.policy,
             duration_seconds: self.duration_seconds,
             session_name: session_name?,
+            pod_tags: None,
+            not_before: None,
         })
     }
 }
 
 /// Source: the pattern and the bounds of STS's ExternalId.
-fn is_external_id(text: &str) -> bool {
+pub(crate) fn is_external_id(text: &str) -> bool {
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
     (2..=1224).contains(&text.len()) && text.bytes().all(is_legal)
 }

@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::PermittedRoles;
-
 /// The label with which a namespace opts in and a pod opts out.
 pub const INJECTION_LABEL: &str = "podrole.io/injection";
 /// The label's value on a namespace whose pods are injected.
@@ -70,17 +68,6 @@ impl FromStr for InjectionDefault {
             _ => Err(UnknownInjectionDefault(())),
         }
     }
-}
-
-/// What is known of a namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceFacts {
-    /// The roles that its pods may get.
-    pub permitted: PermittedRoles,
-    /// What it asks for by its label, or without one by the cluster's default.
-    pub injection: Option<Injection>,
-    /// Whether it has no such label at all, so that it has not decided.
-    pub is_unlabelled: bool,
 }
 
 impl Injection {

@@ -28,9 +28,10 @@ mod expiration;
 pub mod fuzzing;
 mod glob;
 mod grant;
-mod guard_rail;
 mod injection;
+mod kinds;
 mod misspelled;
+mod namespace_facts;
 mod near_miss;
 mod opt_in;
 mod partition;
@@ -46,6 +47,9 @@ mod service_account;
 mod session_duration;
 mod session_name;
 pub mod variable;
+
+/// An object's labels, by key.
+pub type Labels = std::collections::BTreeMap<String, String>;
 
 pub use annotation::{
     AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
@@ -71,14 +75,18 @@ pub use expiration::{
     TokenExpiration, TokenExpirationError,
 };
 pub use grant::{
-    Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, RoleStep, Source,
-    SourceOutcome, Sources, explain, grant,
+    Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, NotPermittedBy,
+    RoleStep, SessionTags, Source, SourceOutcome, Sources, explain, grant, injected_provider,
 };
-pub use guard_rail::GuardRail;
 pub use injection::{
     EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, InjectionDefault,
-    NamespaceFacts, UnknownInjectionDefault, pod_opts_out,
+    UnknownInjectionDefault, pod_opts_out,
 };
+pub use kinds::{
+    API_GROUP, API_VERSION, Guardrail, Guardrails, Kind, MAX_SELECTING_OBJECTS, Pattern, Patterns,
+    RawObject, Unreadable,
+};
+pub use namespace_facts::{CREDENTIALS_LABEL, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};
 pub use opt_in::{
     DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,

@@ -62,7 +62,7 @@ impl PermittedRoles {
 impl RolePattern {
     /// A pattern must have the six parts of a role's ARN. Because `*` does not match `:`, one with
     /// fewer could never match, and its author would not notice.
-    fn read(text: &str) -> Result<Self, ArnError> {
+    pub(crate) fn read(text: &str) -> Result<Self, ArnError> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let &["arn", _, service, region, _, resource] = parts.as_slice() else {
             return Err(ArnError::NotAnArn);
@@ -79,7 +79,7 @@ impl RolePattern {
         Ok(Self(text.to_owned()))
     }
 
-    fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         matches(self.0.as_bytes(), text.as_bytes())
     }
 }

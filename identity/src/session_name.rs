@@ -16,7 +16,7 @@ pub struct SessionName(String);
 pub struct SessionNameError(());
 
 /// A session name with placeholders: `{pod.namespace}`, `{serviceaccount.name}`, `{pod.name}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionNameTemplate(String);
 
 /// Why a text is not a template of session names.
@@ -35,6 +35,9 @@ pub enum SessionNameTemplateError {
          {{serviceaccount.name}}"
     )]
     Placeholder(String),
+    /// It has characters that STS does not allow, or too few or too many.
+    #[error("a session name is 2 to 256 characters of A-Z a-z 0-9 _ + = , . @ - and placeholders")]
+    Characters,
 }
 
 impl SessionName {
@@ -93,6 +96,18 @@ impl FromStr for SessionNameTemplate {
 }
 
 impl SessionNameTemplate {
+    /// Reads a template of an association, in which characters that STS does not allow are an error:
+    /// its author chose the name for CloudTrail, and would not find a changed one there.
+    ///
+    /// # Errors
+    /// Also if it is no template.
+    pub fn read_legal(text: &str) -> Result<Self, SessionNameTemplateError> {
+        let template: Self = text.parse()?;
+        let is_legal = |c: char| is_legal(c) || "{}".contains(c);
+        let legal = (2..=256).contains(&text.len()) && text.chars().all(is_legal);
+        legal.then_some(template).ok_or(SessionNameTemplateError::Characters)
+    }
+
     /// Whether two pods of one ServiceAccount get different names.
     #[must_use]
     pub fn mentions_the_pod(&self) -> bool {

@@ -31,6 +31,11 @@ pub struct GrantArgs {
     #[arg(long, value_name = "FILE")]
     pub associations: Option<PathBuf>,
 
+    /// Follow the cluster's PodIdentityAssociations, PodIdentityPatterns and PodIdentityGuardrails;
+    /// their CRDs must be installed
+    #[arg(long)]
+    pub association_objects: bool,
+
     /// With the exchange assume-role, let annotations name roles in namespaces that have a
     /// guard-rail
     #[arg(long)]

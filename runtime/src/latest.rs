@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
 
 /// The newest value, shared between one writer and many readers; none until the first. Clones are
 /// the same value.
@@ -19,6 +20,7 @@ pub struct Latest<T>(Arc<Inner<T>>);
 struct Inner<T> {
     current: ArcSwapOption<T>,
     changes: AtomicU64,
+    changed: watch::Sender<()>,
 }
 
 impl<T> Clone for Latest<T> {
@@ -30,7 +32,7 @@ impl<T> Clone for Latest<T> {
 impl<T> Default for Latest<T> {
     fn default() -> Self {
         let (current, changes) = (ArcSwapOption::empty(), AtomicU64::new(0));
-        Self(Arc::new(Inner { current, changes }))
+        Self(Arc::new(Inner { current, changes, changed: watch::Sender::default() }))
     }
 }
 
@@ -56,9 +58,16 @@ impl<T> Latest<T> {
         self.0.changes.load(Acquire)
     }
 
+    /// Resolves at each change from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
     /// Replaces the value.
     pub fn set(&self, value: T) {
         self.0.current.store(Some(Arc::new(value)));
         self.0.changes.fetch_add(1, Release);
+        self.0.changed.send_replace(());
     }
 }

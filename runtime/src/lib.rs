@@ -31,6 +31,8 @@ pub mod listen;
 pub mod local_address;
 pub mod logging;
 pub mod memory;
+#[cfg(feature = "objects")]
+pub mod objects;
 pub mod open_files;
 #[cfg(feature = "server")]
 pub mod serve;

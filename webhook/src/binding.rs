@@ -1,11 +1,11 @@
 //! A pod's ServiceAccount, and the AWS role that its pods get.
 
 use podrole_identity::{
-    CredentialProvider, Denial, Facts, Grant, GuardRail, NamespaceFacts, PermittedSecrets, RoleArn,
-    RoleEntry, ServiceAccountAnnotations, ServiceAccountRef, Source, grant,
+    CredentialProvider, Denial, Grant, NamespaceFacts, PermittedSecrets, RoleArn, RoleEntry,
+    ServiceAccountAnnotations, ServiceAccountRef, Source, grant, injected_provider,
 };
 
-use crate::{Settings, sources::Snapshot};
+use crate::{ServiceAccount, Settings, sources::Snapshot};
 
 /// All that is known of a pod's ServiceAccount when the pod is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Binding {
     pub service_account: ServiceAccountRef,
     /// The role of its pods; `Ok(None)` if no source names the ServiceAccount.
     pub grant: Result<Option<Grant>, Denial>,
+    /// The provider of the containers; `None` if nothing is injected.
+    pub provider: Option<CredentialProvider>,
     /// What else its annotations say, completed by the ConfigMap's entry if that decides.
     pub annotations: ServiceAccountAnnotations,
     /// The Secrets that annotations, also the pod's own, may add.
@@ -25,18 +27,18 @@ impl Binding {
     /// from them and becomes a problem.
     pub(crate) fn new(
         service_account: &ServiceAccountRef,
-        mut annotations: ServiceAccountAnnotations,
+        mut found: ServiceAccount,
         snapshot: &Snapshot,
-        guard_rail: GuardRail,
+        namespace: &NamespaceFacts,
         settings: &Settings,
     ) -> Self {
+        let annotations = &mut found.annotations;
         let endpoint = annotations.opt_in.restrict_endpoint(&settings.permitted_endpoints);
         annotations.problems.extend(endpoint);
-        let sources = snapshot.sources(service_account, &annotations);
-        let GuardRail { roles, secrets } = guard_rail;
-        let namespace = &NamespaceFacts { permitted: roles, ..NamespaceFacts::default() };
-        let facts = Facts { service_account, sources, namespace, provider: None };
+        let facts = snapshot.facts(service_account, &found, namespace);
         let grant = grant(&facts, &settings.rules);
+        let provider = injected_provider(&grant, namespace);
+        let mut annotations = found.annotations;
         if let Ok(Some(grant)) = &grant {
             let idle = annotations.idle_session_duration(grant.provider, settings.rules.exchange);
             annotations.problems.extend(idle);
@@ -52,17 +54,9 @@ impl Binding {
         Self {
             service_account: service_account.clone(),
             grant,
+            provider,
             annotations,
-            permitted_secrets: secrets,
-        }
-    }
-
-    /// The provider of the containers; `None` if no source names the ServiceAccount.
-    #[must_use]
-    pub fn provider(&self) -> Option<CredentialProvider> {
-        match &self.grant {
-            Ok(grant) => grant.as_ref().map(|grant| grant.provider),
-            Err(denial) => Some(denial.provider),
+            permitted_secrets: namespace.secrets.clone(),
         }
     }
 
@@ -77,7 +71,7 @@ impl Binding {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let annotations = &self.annotations;
-        self.grant == Ok(None) && annotations.secrets.is_empty() && annotations.problems.is_empty()
+        self.provider.is_none() && annotations.secrets.is_empty() && annotations.problems.is_empty()
     }
 }
 

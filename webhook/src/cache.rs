@@ -6,16 +6,16 @@
 //! for [`LIVE_ANSWER_LIFE`].
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::ServiceAccountRef;
 use tokio::{sync::watch, time::Instant};
 
-use crate::mutex::lock;
+use crate::{ServiceAccount, mutex::lock};
 
 /// How long a live read's answer is valid. It covers the time that a watch lags behind; a
 /// ReplicaSet's pods within it share one read.
@@ -24,12 +24,12 @@ const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
 /// exist. Any number of names can be made up.
 const MAX_MISSING: usize = 4096;
 
-/// A ServiceAccount's annotations at one resourceVersion.
+/// A ServiceAccount at one resourceVersion.
 #[derive(Clone, Debug)]
-pub(crate) struct VersionedAnnotations {
+pub(crate) struct VersionedServiceAccount {
     /// The resourceVersion; 0 if the object has none, which is older than any other.
     pub(crate) version: u64,
-    pub(crate) annotations: Arc<ServiceAccountAnnotations>,
+    pub(crate) found: Arc<ServiceAccount>,
 }
 
 /// What the cache knows of a ServiceAccount.
@@ -39,17 +39,19 @@ pub(crate) enum CacheAnswer {
     Unsynced,
     /// Its annotations are known and need no live read; `None` if a live read has just found that
     /// it does not exist.
-    Known(Option<Arc<ServiceAccountAnnotations>>),
+    Known(Option<Arc<ServiceAccount>>),
     /// It exists and names no role, as far as the watch has reported; its other annotations.
-    NoRole(Arc<ServiceAccountAnnotations>),
+    NoRole(Arc<ServiceAccount>),
     /// The watch has not reported it.
     Unknown,
 }
 
 #[derive(Debug, Default)]
 struct WatchedServiceAccounts {
+    /// The labels that are kept of each.
+    label_keys: BTreeSet<String>,
     /// Those with annotations that matter.
-    annotated: HashMap<ServiceAccountRef, VersionedAnnotations>,
+    annotated: HashMap<ServiceAccountRef, VersionedServiceAccount>,
     /// Hashes of the others. The hasher's key is random per process, so that a tenant cannot craft
     /// two names with the same hash.
     plain: HashSet<u64>,
@@ -59,7 +61,7 @@ struct WatchedServiceAccounts {
 struct LiveAnswer {
     at: Instant,
     version: u64,
-    annotations: Option<Arc<ServiceAccountAnnotations>>,
+    found: Option<Arc<ServiceAccount>>,
 }
 
 /// The cache without its lock. Pure: the time is an argument.
@@ -77,6 +79,8 @@ pub(crate) struct Cache {
 pub(crate) struct SharedCache {
     cache: Arc<Mutex<Cache>>,
     changed: Arc<watch::Sender<()>>,
+    /// The labels that patterns select by.
+    label_keys: Arc<watch::Sender<BTreeSet<String>>>,
 }
 
 impl SharedCache {
@@ -89,9 +93,24 @@ impl SharedCache {
     /// Records what live reads found. Nothing is woken: each waiting look-up gets its own answer.
     pub(crate) fn record_live(
         &self,
-        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedAnnotations>)>,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedServiceAccount>)>,
     ) {
         lock(&self.cache).record_live(answers, Instant::now());
+    }
+
+    /// Patterns select by these labels from now on. A look-up does not use what was listed without
+    /// them.
+    pub(crate) fn want_labels(&self, keys: BTreeSet<String>) {
+        self.label_keys.send_if_modified(|wanted| {
+            let changed = *wanted != keys;
+            *wanted = keys;
+            changed
+        });
+    }
+
+    /// The labels that patterns select by.
+    pub(crate) fn label_keys(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.label_keys.subscribe()
     }
 
     /// Resolves at each change from now on.
@@ -100,20 +119,30 @@ impl SharedCache {
     }
 
     pub(crate) fn get(&self, service_account: &ServiceAccountRef) -> CacheAnswer {
-        lock(&self.cache).get(service_account, Instant::now())
+        let wanted = self.label_keys.borrow();
+        lock(&self.cache).get(service_account, &wanted, Instant::now())
     }
 }
 
 impl Cache {
-    pub(crate) fn get(&self, service_account: &ServiceAccountRef, now: Instant) -> CacheAnswer {
+    /// `wanted` are the labels that decide.
+    pub(crate) fn get(
+        &self,
+        service_account: &ServiceAccountRef,
+        wanted: &BTreeSet<String>,
+        now: Instant,
+    ) -> CacheAnswer {
         let Some(watched) = &self.watched else {
             return CacheAnswer::Unsynced;
         };
         if let Some(answer) = self.live.get(service_account).filter(|it| it.is_fresh(now)) {
-            return CacheAnswer::Known(answer.annotations.clone());
+            return CacheAnswer::Known(answer.found.clone());
+        }
+        if !wanted.is_subset(&watched.label_keys) {
+            return CacheAnswer::Unknown;
         }
         let annotated = watched.annotated.get(service_account);
-        match annotated.map(|found| Arc::clone(&found.annotations)) {
+        match annotated.map(|found| Arc::clone(&found.found)) {
             Some(annotations) if annotations.names_role() => CacheAnswer::Known(Some(annotations)),
             Some(annotations) => CacheAnswer::NoRole(annotations),
             None if watched.plain.contains(&self.key.hash_one(service_account)) => {
@@ -131,8 +160,8 @@ impl Cache {
     }
 
     /// A list begins.
-    pub(crate) fn begin_list(&mut self) {
-        self.listing = Some(WatchedServiceAccounts::default());
+    pub(crate) fn begin_list(&mut self, label_keys: BTreeSet<String>) {
+        self.listing = Some(WatchedServiceAccounts { label_keys, ..Default::default() });
     }
 
     /// The list is complete and replaces the previous one.
@@ -146,7 +175,7 @@ impl Cache {
     pub(crate) fn list(
         &mut self,
         service_account: ServiceAccountRef,
-        found: &VersionedAnnotations,
+        found: &VersionedServiceAccount,
     ) {
         let hash = self.key.hash_one(&service_account);
         self.listing.get_or_insert_default().put(service_account, hash, found);
@@ -156,7 +185,7 @@ impl Cache {
     pub(crate) fn apply(
         &mut self,
         service_account: ServiceAccountRef,
-        found: &VersionedAnnotations,
+        found: &VersionedServiceAccount,
     ) {
         self.forget_older_answer(&service_account, found.version);
         let hash = self.key.hash_one(&service_account);
@@ -175,7 +204,7 @@ impl Cache {
     /// Records what live reads found; expired answers are dropped on the way.
     pub(crate) fn record_live(
         &mut self,
-        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedAnnotations>)>,
+        answers: impl IntoIterator<Item = (ServiceAccountRef, Option<VersionedServiceAccount>)>,
         at: Instant,
     ) {
         self.live.retain(|_, answer| answer.is_fresh(at));
@@ -185,8 +214,8 @@ impl Cache {
                 || self.live.len() < MAX_MISSING
                 || self.live.contains_key(&service_account);
             if has_room && !self.watched_is_newer(&service_account, version) {
-                let annotations = found.map(|found| found.annotations);
-                self.live.insert(service_account, LiveAnswer { at, version, annotations });
+                let found = found.map(|found| found.found);
+                self.live.insert(service_account, LiveAnswer { at, version, found });
             }
         }
     }
@@ -209,8 +238,13 @@ impl Cache {
 }
 
 impl WatchedServiceAccounts {
-    fn put(&mut self, service_account: ServiceAccountRef, hash: u64, found: &VersionedAnnotations) {
-        if found.annotations.is_empty() {
+    fn put(
+        &mut self,
+        service_account: ServiceAccountRef,
+        hash: u64,
+        found: &VersionedServiceAccount,
+    ) {
+        if found.found.is_empty() {
             self.annotated.remove(&service_account);
             self.plain.insert(hash);
         } else {

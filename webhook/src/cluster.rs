@@ -13,9 +13,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 pub use kube::Client;
 use podrole_identity::{
-    AnnotationRules, GuardRail, RoleMap, ServiceAccountAnnotations, ServiceAccountRef,
+    AnnotationRules, Guardrails, Kind, NamespaceFacts, Patterns, RoleMap, ServiceAccountRef,
 };
-use podrole_runtime::{health::Gate, latest::Latest};
+use podrole_runtime::{health::Gate, latest::Latest, objects};
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
@@ -24,10 +24,13 @@ use live::LiveCluster;
 pub(crate) use registrations::{ListError, registered};
 
 use crate::{
-    LookupError, Metrics, ServiceAccounts,
+    FoundAssociation, LookupError, Metrics, ServiceAccount, ServiceAccounts,
+    associations::{AssociationCache, AssociationLookup},
     cache::SharedCache,
     lookup::Lookup,
-    namespaces::{GuardRails, NamespaceCache},
+    metrics::Source,
+    namespaces::{NamespaceCache, Namespaces},
+    sources::ConfiguredSources,
 };
 
 /// Gates that open once a watch's first list is complete.
@@ -36,28 +39,42 @@ use crate::{
 pub struct Listed {
     pub service_accounts: Gate,
     pub namespaces: Gate,
+    /// `None` if associations are not followed.
+    pub associations: Option<Gate>,
 }
 
-/// Watches the cluster's ServiceAccounts and Namespaces until `shutdown`, and returns the look-ups
-/// that they answer. `listed` opens with the first lists.
+/// Watches the cluster's ServiceAccounts, Namespaces and associations until `shutdown`, and returns
+/// the look-ups that they answer. `listed` opens with the first lists. `patterns` say which labels of
+/// ServiceAccounts are kept.
 pub fn watch(
     client: Client,
     reading: AnnotationRules,
     metrics: Metrics,
     listed: Listed,
+    patterns: Option<Latest<Patterns>>,
     shutdown: CancellationToken,
 ) -> impl ServiceAccounts {
     let (cache, namespaces) = (SharedCache::default(), NamespaceCache::default());
+    let associations = listed.associations.as_ref().map(|_| AssociationCache::default());
     let watching = {
-        let (cache, namespaces) = (cache.clone(), namespaces.clone());
+        let (cache, namespaces, associations) =
+            (cache.clone(), namespaces.clone(), associations.clone());
         let (client, reading, metrics) = (client.clone(), reading.clone(), metrics.clone());
         async move {
             let complete = || listed.service_accounts.open();
             let service_accounts =
                 follow::service_accounts(client.clone(), &cache, &reading, &metrics, complete);
             let complete = || listed.namespaces.open();
-            let namespaces = follow::namespaces(client, &namespaces, &metrics, complete);
-            tokio::join!(service_accounts, namespaces)
+            let namespaces = follow::namespaces(client.clone(), &namespaces, &metrics, complete);
+            let associations = async {
+                let followed = associations.as_ref().zip(listed.associations);
+                let Some((associations, first_list)) = followed else { return };
+                let errors = metrics.source_errors_gauge(Source::Associations);
+                let kind = Kind::Association;
+                let following = objects::Following { client, kind, errors, first_list };
+                follow::associations(following, associations, &metrics).await;
+            };
+            tokio::join!(service_accounts, namespaces, associations, want_labels(&cache, patterns))
         }
     };
     tokio::spawn(async move {
@@ -68,8 +85,24 @@ pub fn watch(
     });
     let live = LiveCluster::new(client, reading);
     WatchedCluster {
+        associations: associations
+            .map(|cache| AssociationLookup::new(cache, live.clone(), metrics.clone())),
         lookup: Lookup::new(cache, namespaces.clone(), live.clone(), metrics),
-        guard_rails: GuardRails::new(namespaces, live),
+        guard_rails: Namespaces::new(namespaces, live),
+    }
+}
+
+/// Keeps the labels that the newest patterns select by.
+async fn want_labels(cache: &SharedCache, patterns: Option<Latest<Patterns>>) {
+    let Some(patterns) = patterns else { return };
+    let mut changes = patterns.subscribe();
+    loop {
+        if let Some(patterns) = patterns.current() {
+            cache.want_labels(patterns.label_keys());
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -101,9 +134,24 @@ pub fn ask(client: Client, reading: AnnotationRules) -> impl ServiceAccounts {
     LiveCluster::new(client, reading)
 }
 
+/// Lists patterns and guard-rails once, for a command that ends. Without their CRDs there are none.
+///
+/// # Errors
+/// If they cannot be listed.
+pub async fn selecting(client: &Client) -> anyhow::Result<ConfiguredSources> {
+    let patterns = objects::list(client.clone(), Kind::Pattern).await?;
+    let guardrails = objects::list(client.clone(), Kind::Guardrail).await?;
+    Ok(ConfiguredSources {
+        patterns: Some(Latest::from(Patterns::read(objects::raw(&patterns)))),
+        guardrails: Some(Latest::from(Guardrails::read(objects::raw(&guardrails)))),
+        ..ConfiguredSources::default()
+    })
+}
+
 struct WatchedCluster {
+    associations: Option<AssociationLookup<LiveCluster>>,
     lookup: Lookup<LiveCluster>,
-    guard_rails: GuardRails<LiveCluster>,
+    guard_rails: Namespaces<LiveCluster>,
 }
 
 impl ServiceAccounts for WatchedCluster {
@@ -111,16 +159,28 @@ impl ServiceAccounts for WatchedCluster {
         &self,
         service_account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         let found = self.lookup.find(service_account, patience).await?;
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    async fn guard_rail(
+    async fn association(
+        &self,
+        service_account: &ServiceAccountRef,
+        confirm: bool,
+        patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        match &self.associations {
+            Some(associations) => associations.find(service_account, confirm, patience).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn namespace_facts(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
+    ) -> Result<Arc<NamespaceFacts>, LookupError> {
         self.guard_rails.find(namespace, patience).await
     }
 }

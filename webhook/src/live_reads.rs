@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     LookupError, Metrics,
-    cache::{SharedCache, VersionedAnnotations},
+    cache::{SharedCache, VersionedServiceAccount},
     metrics::LiveRead,
     mutex::lock,
     namespaces::NamespaceCache,
@@ -35,10 +35,11 @@ const MAX_SINGLE_READS: usize = 8;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(25);
 
 /// A ServiceAccount as it is now; `Ok(None)` if it does not exist.
-pub(crate) type ReadResult = Result<Option<VersionedAnnotations>, LookupError>;
+pub(crate) type ReadResult = Result<Option<VersionedServiceAccount>, LookupError>;
 
 /// Every ServiceAccount of a namespace.
-pub(crate) type ListResult = Result<HashMap<ServiceAccountRef, VersionedAnnotations>, LookupError>;
+pub(crate) type ListResult =
+    Result<HashMap<ServiceAccountRef, VersionedServiceAccount>, LookupError>;
 
 /// Asks the API server itself, never a cache of it.
 pub(crate) trait LiveServiceAccounts: Send + Sync + 'static {
@@ -229,7 +230,7 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
     /// that was missing when the list began may have been added since.
     fn answer(&self, waiters: Vec<Waiter>, listed: &ListResult) {
         if let Ok(listed) = listed {
-            let with_role = listed.iter().filter(|(_, found)| found.annotations.names_role());
+            let with_role = listed.iter().filter(|(_, found)| found.found.names_role());
             let with_role = with_role.map(|(key, found)| (key.clone(), Some(found.clone())));
             let awaited = waiters.iter();
             let awaited = awaited.map(|(key, _)| (key.clone(), listed.get(key).cloned()));

@@ -3,11 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use podrole_identity::{ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::ServiceAccountRef;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    LookupError, Metrics,
+    LookupError, Metrics, ServiceAccount,
     cache::{CacheAnswer, SharedCache},
     live_reads::{LiveReads, LiveServiceAccounts},
     namespaces::NamespaceCache,
@@ -21,7 +21,7 @@ pub(crate) struct Lookup<L> {
     fetches: Singleflight<ServiceAccountRef, FetchResult>,
 }
 
-type LookupResult = Result<Option<Arc<ServiceAccountAnnotations>>, LookupError>;
+type LookupResult = Result<Option<Arc<ServiceAccount>>, LookupError>;
 
 /// What a fetch returns; `None` if the rate limit did not allow it.
 type FetchResult = Option<LookupResult>;
@@ -75,7 +75,7 @@ impl<L: LiveServiceAccounts> Lookup<L> {
             let (reads, service_account) = (self.reads.clone(), service_account.clone());
             async move {
                 let result = reads.read(&service_account, patience).await?;
-                Some(result.map(|found| found.map(|found| found.annotations)))
+                Some(result.map(|found| found.map(|found| found.found)))
             }
         });
         loop {

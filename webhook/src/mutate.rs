@@ -46,7 +46,7 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
     // A denied pod of the provider `container` is injected all the same: its SDK then gets the
     // agent's sentence instead of the node's role from the metadata service, and once the cause is
     // corrected it gets credentials without a restart.
-    let desired = binding.provider().map(|provider| {
+    let desired = binding.provider.map(|provider| {
         DesiredIdentity::new(pod, &annotations, (binding, provider), settings, jitter)
     });
     let secrets = secrets::desired(&annotations, binding);

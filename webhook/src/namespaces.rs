@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use podrole_identity::GuardRail;
+use podrole_identity::NamespaceFacts;
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -24,10 +24,10 @@ const READS: Rate = Rate { per_second: 20, burst: 40 };
 /// Asks the API server itself for a namespace, never a cache of it.
 pub(crate) trait LiveNamespaces: Send + Sync + 'static {
     /// What a namespace permits now; `Ok(None)` if it does not exist.
-    fn guard_rail(
+    fn namespace_facts(
         &self,
         namespace: &str,
-    ) -> impl Future<Output = Result<Option<GuardRail>, LookupError>> + Send;
+    ) -> impl Future<Output = Result<Option<NamespaceFacts>, LookupError>> + Send;
 }
 
 /// The namespaces that the watch or a live read has reported. Clones are the same cache.
@@ -36,9 +36,9 @@ pub(crate) struct NamespaceCache(Arc<Mutex<NamespaceLists>>);
 
 #[derive(Debug, Default)]
 struct NamespaceLists {
-    guard_rails: HashMap<String, GuardRail>,
+    guard_rails: HashMap<String, Arc<NamespaceFacts>>,
     /// A list that is being read; the previous one answers until it is complete.
-    listing: HashMap<String, GuardRail>,
+    listing: HashMap<String, Arc<NamespaceFacts>>,
 }
 
 impl NamespaceCache {
@@ -46,8 +46,8 @@ impl NamespaceCache {
         lock(&self.0).listing.clear();
     }
 
-    pub(crate) fn list(&self, namespace: String, guard_rail: GuardRail) {
-        lock(&self.0).listing.insert(namespace, guard_rail);
+    pub(crate) fn list(&self, namespace: String, guard_rail: NamespaceFacts) {
+        lock(&self.0).listing.insert(namespace, Arc::new(guard_rail));
     }
 
     pub(crate) fn end_list(&self) {
@@ -55,8 +55,8 @@ impl NamespaceCache {
         lists.guard_rails = std::mem::take(&mut lists.listing);
     }
 
-    pub(crate) fn put(&self, namespace: String, guard_rail: GuardRail) {
-        lock(&self.0).guard_rails.insert(namespace, guard_rail);
+    pub(crate) fn put(&self, namespace: String, guard_rail: NamespaceFacts) {
+        lock(&self.0).guard_rails.insert(namespace, Arc::new(guard_rail));
     }
 
     pub(crate) fn remove(&self, namespace: &str) {
@@ -72,20 +72,20 @@ impl NamespaceCache {
         lock(&self.0).guard_rails.contains_key(namespace)
     }
 
-    fn get(&self, namespace: &str) -> Option<GuardRail> {
+    fn get(&self, namespace: &str) -> Option<Arc<NamespaceFacts>> {
         lock(&self.0).guard_rails.get(namespace).cloned()
     }
 }
 
 /// Guard-rails from the cache, with live reads of namespaces that it does not have.
-pub(crate) struct GuardRails<L> {
+pub(crate) struct Namespaces<L> {
     cache: NamespaceCache,
     live: Arc<L>,
     rate_limit: Arc<Mutex<RateLimit>>,
-    fetches: Singleflight<String, Result<GuardRail, LookupError>>,
+    fetches: Singleflight<String, Result<Arc<NamespaceFacts>, LookupError>>,
 }
 
-impl<L: LiveNamespaces> GuardRails<L> {
+impl<L: LiveNamespaces> Namespaces<L> {
     pub(crate) fn new(cache: NamespaceCache, live: L) -> Self {
         let rate_limit = Arc::new(Mutex::new(RateLimit::new(READS, Instant::now())));
         Self { cache, live: Arc::new(live), rate_limit, fetches: Singleflight::default() }
@@ -99,7 +99,7 @@ impl<L: LiveNamespaces> GuardRails<L> {
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
+    ) -> Result<Arc<NamespaceFacts>, LookupError> {
         if let Some(guard_rail) = self.cache.get(namespace) {
             return Ok(guard_rail);
         }
@@ -110,10 +110,10 @@ impl<L: LiveNamespaces> GuardRails<L> {
                 if !lock(&rate_limit).take(Instant::now()) {
                     return Err(LookupError::Busy);
                 }
-                let read = live.guard_rail(&namespace).await?;
+                let read = live.namespace_facts(&namespace).await?;
                 let guard_rail = read.ok_or(LookupError::Namespace)?;
                 cache.put(namespace, guard_rail.clone());
-                Ok(guard_rail)
+                Ok(Arc::new(guard_rail))
             }
         });
         let result = timeout(patience, in_flight.wait_for(Option::is_some)).await;
@@ -130,15 +130,18 @@ mod tests {
 
     use super::*;
 
-    fn no_role() -> GuardRail {
-        GuardRail { roles: PermittedRoles::Only(Vec::new()), ..GuardRail::default() }
+    fn no_role() -> NamespaceFacts {
+        NamespaceFacts { permitted: PermittedRoles::Only(Vec::new()), ..NamespaceFacts::default() }
     }
 
     /// Has the namespace `shop`, which permits no role, and counts reads.
     struct FakeNamespaces(Arc<AtomicUsize>);
 
     impl LiveNamespaces for FakeNamespaces {
-        async fn guard_rail(&self, namespace: &str) -> Result<Option<GuardRail>, LookupError> {
+        async fn namespace_facts(
+            &self,
+            namespace: &str,
+        ) -> Result<Option<NamespaceFacts>, LookupError> {
             self.0.fetch_add(1, SeqCst);
             tokio::task::yield_now().await;
             Ok((namespace == "shop").then(no_role))
@@ -150,10 +153,10 @@ mod tests {
     #[tokio::test]
     async fn an_unreported_namespace_is_read_once_and_a_missing_one_is_an_error() {
         let reads = Arc::<AtomicUsize>::default();
-        let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
+        let rails = Namespaces::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
         let all = (0..300).map(|_| rails.find("shop", LONG));
         for found in futures::future::join_all(all).await {
-            assert_eq!(found, Ok(no_role()));
+            assert_eq!(found, Ok(Arc::new(no_role())));
         }
         assert_eq!(reads.load(SeqCst), 1);
         assert_eq!(rails.find("nowhere", LONG).await, Err(LookupError::Namespace));
@@ -162,20 +165,20 @@ mod tests {
     #[tokio::test]
     async fn the_watch_adds_and_removes_guard_rails() {
         let (cache, reads) = (NamespaceCache::default(), Arc::<AtomicUsize>::default());
-        let rails = GuardRails::new(cache.clone(), FakeNamespaces(Arc::clone(&reads)));
+        let rails = Namespaces::new(cache.clone(), FakeNamespaces(Arc::clone(&reads)));
         cache.begin_list();
-        cache.list("shop".to_owned(), GuardRail::default());
+        cache.list("shop".to_owned(), NamespaceFacts::default());
         cache.end_list();
-        assert_eq!(rails.find("shop", LONG).await, Ok(GuardRail::default()));
+        assert_eq!(rails.find("shop", LONG).await, Ok(Arc::default()));
         assert_eq!(reads.load(SeqCst), 0);
         cache.remove("shop");
-        assert_eq!(rails.find("shop", LONG).await, Ok(no_role()));
+        assert_eq!(rails.find("shop", LONG).await, Ok(Arc::new(no_role())));
     }
 
     #[tokio::test]
     async fn unknown_namespaces_are_read_within_the_rate_limit() {
         let reads = Arc::<AtomicUsize>::default();
-        let rails = GuardRails::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
+        let rails = Namespaces::new(NamespaceCache::default(), FakeNamespaces(Arc::clone(&reads)));
         let mut busy = 0;
         for index in 0..60 {
             let result = rails.find(&format!("n-{index}"), LONG).await;

@@ -10,11 +10,11 @@ use axum::{
     response::Response,
 };
 use podrole_certs::PathSegment;
-use podrole_identity::AnnotationRules;
+use podrole_identity::{AnnotationRules, Kind};
 use podrole_runtime::{
     admin, association_list, build,
     health::{Gate, Health},
-    logging, memory, open_files,
+    logging, memory, objects, open_files,
     serve::{Limits, Server},
     shutdown,
 };
@@ -54,6 +54,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let listed = cluster::Listed {
         service_accounts: health.gate("the first list of ServiceAccounts"),
         namespaces: health.gate("the first list of Namespaces"),
+        associations: args
+            .grant
+            .association_objects
+            .then(|| health.gate("the first list of PodIdentityAssociations")),
     };
     let certified = health.gate("the serving certificate");
     let settled = health.gate("the end of the shutdown");
@@ -74,8 +78,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let reading = settings.annotations.clone();
     let sources = sources(&args, &client, &reading, &health, &metrics, &stop).await;
+    let patterns = sources.patterns.clone();
     let service_accounts =
-        cluster::watch(client.clone(), reading, metrics.clone(), listed, stop.clone());
+        cluster::watch(client.clone(), reading, metrics.clone(), listed, patterns, stop.clone());
     let (own, monitor_metrics) = (args.certificates.webhook_configuration.clone(), metrics.clone());
     let webhook = Arc::new(Webhook::new(service_accounts, settings, metrics).with_sources(sources));
 
@@ -156,7 +161,21 @@ async fn sources(
         let namespace = args.config_map_namespace.as_ref().unwrap_or(&args.namespace);
         cluster::watch_config_map(client, namespace, reading, metrics, listed, stop.clone())
     });
-    ConfiguredSources { associations, config_map }
+    let following = |kind, source| objects::Following {
+        client: client.clone(),
+        kind,
+        errors: metrics.source_errors_gauge(source),
+        first_list: health.gate(match kind {
+            Kind::Guardrail => "the first list of PodIdentityGuardrails",
+            _ => "the first list of PodIdentityPatterns",
+        }),
+    };
+    let with_objects = args.grant.association_objects;
+    let patterns = with_objects
+        .then(|| objects::patterns(following(Kind::Pattern, Source::Patterns), stop.clone()));
+    let guardrails = with_objects
+        .then(|| objects::guardrails(following(Kind::Guardrail, Source::Guardrails), stop.clone()));
+    ConfiguredSources { associations, config_map, patterns, guardrails }
 }
 
 async fn bind(args: &Args, port: u16, limits: Limits) -> anyhow::Result<Server> {

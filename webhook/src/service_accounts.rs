@@ -1,13 +1,43 @@
 //! Where ServiceAccounts and their namespaces are looked up: in the cluster, or in a map for the
 //! CLI and tests.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use podrole_identity::{GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
+use crate::FoundAssociation;
+use podrole_identity::{
+    Association, Labels, NamespaceFacts, ServiceAccountAnnotations, ServiceAccountRef, Unreadable,
+};
+
+/// A ServiceAccount, as far as it decides anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// What its annotations say.
+    pub annotations: ServiceAccountAnnotations,
+    /// Its labels, as far as a pattern selects by them.
+    pub labels: Labels,
+}
+
+impl ServiceAccount {
+    /// Whether it names a role, usable or not.
+    pub(crate) fn names_role(&self) -> bool {
+        self.annotations.names_role()
+    }
+
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.annotations.is_empty() && self.labels.is_empty()
+    }
+}
+
+impl From<ServiceAccountAnnotations> for ServiceAccount {
+    fn from(annotations: ServiceAccountAnnotations) -> Self {
+        Self { annotations, labels: Labels::new() }
+    }
+}
 
 /// Looks up ServiceAccounts and namespaces.
 pub trait ServiceAccounts: Send + Sync + 'static {
-    /// Returns a ServiceAccount's annotations, or `None` if it does not exist, within `patience`.
+    /// Returns a ServiceAccount, or `None` if it does not exist, within `patience`.
     ///
     /// # Errors
     /// If the ServiceAccount could not be read. An error must never be taken for "no role": the
@@ -16,17 +46,31 @@ pub trait ServiceAccounts: Send + Sync + 'static {
         &self,
         service_account: &ServiceAccountRef,
         patience: Duration,
-    ) -> impl Future<Output = Result<Option<ServiceAccountAnnotations>, LookupError>> + Send;
+    ) -> impl Future<Output = Result<Option<ServiceAccount>, LookupError>> + Send;
+
+    /// Returns a ServiceAccount's PodIdentityAssociation, within `patience`. `confirm` says whether
+    /// its absence decides.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    fn association(
+        &self,
+        _service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> impl Future<Output = Result<FoundAssociation, LookupError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Returns what a namespace permits its pods, within `patience`.
     ///
     /// # Errors
     /// If the namespace could not be read. An error must never be taken for "everything".
-    fn guard_rail(
+    fn namespace_facts(
         &self,
         namespace: &str,
         patience: Duration,
-    ) -> impl Future<Output = Result<GuardRail, LookupError>> + Send;
+    ) -> impl Future<Output = Result<Arc<NamespaceFacts>, LookupError>> + Send;
 }
 
 /// Why a ServiceAccount or a namespace could not be looked up. The cause is in the cluster or in
@@ -42,6 +86,11 @@ pub enum LookupError {
     /// The API server answered with an error, or not at all.
     #[error("could not read the ServiceAccount from the API server; see podrole-webhook's log")]
     Failed,
+    /// The API server answered with an error to the read of an association, or not at all.
+    #[error(
+        "could not read the PodIdentityAssociation from the API server; see podrole-webhook's log"
+    )]
+    Association,
     /// The API server did not answer in time.
     #[error("the API server took too long to return the ServiceAccount; retry in a few seconds")]
     TooSlow,
@@ -56,15 +105,23 @@ pub enum LookupError {
 /// A fixed set of ServiceAccounts.
 #[derive(Clone, Debug, Default)]
 pub struct InMemory {
-    service_accounts: HashMap<ServiceAccountRef, ServiceAccountAnnotations>,
-    guard_rails: HashMap<String, GuardRail>,
+    service_accounts: HashMap<ServiceAccountRef, ServiceAccount>,
+    guard_rails: HashMap<String, Arc<NamespaceFacts>>,
+    associations: HashMap<String, Result<Association, Unreadable>>,
 }
 
 impl InMemory {
+    /// Adds a PodIdentityAssociation by name.
+    #[must_use]
+    pub fn with_association(mut self, name: &str, spec: &serde_json::Value) -> Self {
+        self.associations.insert(name.to_owned(), Association::read_object(name, spec));
+        self
+    }
+
     /// Adds a namespace's guard-rail. Other namespaces permit everything.
     #[must_use]
-    pub fn with_guard_rail(mut self, namespace: &str, guard_rail: GuardRail) -> Self {
-        self.guard_rails.insert(namespace.to_owned(), guard_rail);
+    pub fn with_namespace(mut self, namespace: &str, guard_rail: NamespaceFacts) -> Self {
+        self.guard_rails.insert(namespace.to_owned(), Arc::new(guard_rail));
         self
     }
 }
@@ -75,8 +132,12 @@ impl FromIterator<(ServiceAccountRef, ServiceAccountAnnotations)> for InMemory {
         I: IntoIterator<Item = (ServiceAccountRef, ServiceAccountAnnotations)>,
     {
         Self {
-            service_accounts: service_accounts.into_iter().collect(),
+            service_accounts: service_accounts
+                .into_iter()
+                .map(|(name, annotations)| (name, annotations.into()))
+                .collect(),
             guard_rails: HashMap::new(),
+            associations: HashMap::new(),
         }
     }
 }
@@ -86,15 +147,24 @@ impl ServiceAccounts for InMemory {
         &self,
         service_account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         Ok(self.service_accounts.get(service_account).cloned())
     }
 
-    async fn guard_rail(
+    async fn association(
+        &self,
+        service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        Ok(self.associations.get(&Association::object_name(service_account)).cloned())
+    }
+
+    async fn namespace_facts(
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
+    ) -> Result<Arc<NamespaceFacts>, LookupError> {
         Ok(self.guard_rails.get(namespace).cloned().unwrap_or_default())
     }
 }

@@ -16,7 +16,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    Outcome, Reason, ServiceAccounts, Settings, Webhook,
+    Outcome, Reason, ServiceAccount, ServiceAccounts, Settings, Webhook,
     mutate::{denied_secrets, mutate},
     pod::{PodHead, PodView},
     review::Request,
@@ -103,17 +103,18 @@ async fn service_account<S: ServiceAccounts>(
         return Vec::new();
     };
     let annotations = settings.annotations.read(annotations);
+    let labels = texts(object, "labels").unwrap_or_default();
+    let found = |annotations| ServiceAccount { annotations, labels: labels.clone() };
     let mut warnings = Vec::new();
     let mut problems = annotations.problems.clone();
     let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
-    match webhook.bind_annotated(&service_account, annotations, false, patience).await {
+    match webhook.bind_found(&service_account, found(annotations), patience).await {
         Ok(binding) => {
             warnings.extend(denied_secrets(&binding));
             let before = old.and_then(|old| texts(old, "annotations"));
             if let Some(before) = before {
                 let before = settings.annotations.read(before);
-                let before =
-                    webhook.bind_annotated(&service_account, before, false, patience).await;
+                let before = webhook.bind_found(&service_account, found(before), patience).await;
                 warnings.extend(
                     before.ok().and_then(|it| restart::of_service_account(&it, &binding, settings)),
                 );
@@ -152,7 +153,7 @@ async fn workload<S: ServiceAccounts>(
     let settings = webhook.settings();
     let mut warnings = Vec::new();
     if !head.opted_out()
-        && let Ok(binding) = webhook.bind(&service_account, head.asks_for_secrets(), patience).await
+        && let Ok(binding) = webhook.bind(&service_account, patience).await
     {
         warnings.extend(mutate(&view, &binding, settings, 0).warnings());
     }

@@ -5,10 +5,10 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{GuardRail, Injection, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{Injection, ServiceAccountRef};
 
 use crate::{
-    LookupError, Metrics, Outcome, Reason, ServiceAccounts, Settings,
+    LookupError, Metrics, Outcome, Reason, ServiceAccount, ServiceAccounts, Settings,
     binding::Binding,
     mutate::{ContainerReport, explain, mutate},
     pod::{PodHead, PodView},
@@ -100,7 +100,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         patience: Duration,
     ) -> Decision {
         let asks_for_secrets = pod.head.asks_for_secrets();
-        let binding = match self.bind(&service_account, asks_for_secrets, patience).await {
+        let binding = match self.bind(&service_account, patience).await {
             Ok(binding) => binding,
             Err(error) => return Decision::about(service_account, unknown(error)),
         };
@@ -121,7 +121,7 @@ impl<S: ServiceAccounts> Webhook<S> {
         };
         let outcome = outcome.warn_last(near_misses);
         let denial = denial.map(|denial| denial.reason.name());
-        let audit = Audit { provider: binding.provider(), role: binding.role().cloned(), denial };
+        let audit = Audit { provider: binding.provider, role: binding.role().cloned(), denial };
         Decision { outcome, audit, service_account: Some(service_account) }
     }
 
@@ -136,52 +136,49 @@ impl<S: ServiceAccounts> Webhook<S> {
         pod: &str,
         patience: Duration,
     ) -> Result<Vec<ContainerReport>, LookupError> {
-        let binding = self.bind(service_account, false, patience).await?;
+        let binding = self.bind(service_account, patience).await?;
         let view = PodView::read(pod).ok();
         Ok(view.map(|view| explain(&view, &binding, &self.settings)).unwrap_or_default())
     }
 
-    /// The role of a ServiceAccount's pods. `asks_for_secrets` says whether the pod's own annotations
-    /// ask for Secrets, which its namespace must permit.
+    /// The role of a ServiceAccount's pods.
     ///
     /// # Errors
     /// If something that could change the decision is not known.
     pub(crate) async fn bind(
         &self,
         service_account: &ServiceAccountRef,
-        asks_for_secrets: bool,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
         let found = self.service_accounts.find(service_account, patience).await?;
         // Both look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_annotated(service_account, found.unwrap_or_default(), asks_for_secrets, left)
-            .await
+        self.bind_found(service_account, found.unwrap_or_default(), left).await
     }
 
-    /// The same for annotations that are known already.
+    /// The same for a ServiceAccount that is known already.
     ///
     /// # Errors
     /// As [`Self::bind`].
-    pub(crate) async fn bind_annotated(
+    pub(crate) async fn bind_found(
         &self,
         service_account: &ServiceAccountRef,
-        annotations: ServiceAccountAnnotations,
-        asks_for_secrets: bool,
+        found: ServiceAccount,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
-        let snapshot = self.sources.snapshot(service_account, &annotations)?;
-        // Most pods have no role and no Secrets: the guard-rail of their namespace is not looked up.
-        let guarded = asks_for_secrets
-            || !annotations.secrets.is_empty()
-            || snapshot.sources(service_account, &annotations).name_it();
-        let guard_rail = if guarded {
-            self.service_accounts.guard_rail(service_account.namespace(), patience).await?
-        } else {
-            GuardRail::default()
-        };
-        Ok(Binding::new(service_account, annotations, &snapshot, guard_rail, &self.settings))
+        let begun = tokio::time::Instant::now();
+        let mut snapshot = self.sources.snapshot()?;
+        // An association outranks each other source, but only if nothing else names the
+        // ServiceAccount its absence is confirmed: the agent decides by what is true then.
+        let confirm = !found.names_role() && snapshot.listed(service_account).is_none();
+        let association = self.service_accounts.association(service_account, confirm, patience);
+        snapshot.association = association.await?;
+        let left = patience.saturating_sub(begun.elapsed());
+        let namespace = service_account.namespace();
+        let namespace = self.service_accounts.namespace_facts(namespace, left).await?;
+        self.sources.add_config_map(&mut snapshot, service_account, &found, &namespace)?;
+        Ok(Binding::new(service_account, found, &snapshot, &namespace, &self.settings))
     }
 }
 

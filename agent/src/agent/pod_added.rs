@@ -97,9 +97,22 @@ impl Agent {
         let Some(facts) = self.service_accounts.find(service_account).await? else {
             return Ok(());
         };
-        let list = self.options.associations.current().ok_or(ResolveError::NoList)?;
-        let sources = facts.sources(list.find(service_account));
-        let known = Facts { service_account, sources, namespace: &namespace, provider: None };
+        let association = match &self.options.associations {
+            Some(associations) => associations.find(service_account).await?,
+            None => None,
+        };
+        let list = self.options.list.current().ok_or(ResolveError::NoList)?;
+        let patterns = self.options.patterns.current().ok_or(ResolveError::NoObjects)?;
+        let guardrails = self.options.guardrails.current().ok_or(ResolveError::NoObjects)?;
+        let known = Facts {
+            service_account,
+            labels: &facts.labels,
+            sources: facts.sources(association.as_deref(), list.find(service_account)),
+            patterns: &patterns,
+            guardrails: &guardrails,
+            namespace: &namespace,
+            provider: None,
+        };
         let Some(provider) = missing_provider(&known, &self.options.sessions.rules) else {
             return Ok(());
         };

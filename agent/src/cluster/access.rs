@@ -71,7 +71,10 @@ impl Access {
 
     /// Makes a request, and makes it again until it is not refused: nothing else may ask for long, and the agent is to be
     /// ready as soon as it has its right back.
-    async fn ask<T, F>(&self, request: impl Fn() -> F + Send + 'static) -> Result<T, LookupError>
+    pub(super) async fn ask<T, F>(
+        &self,
+        request: impl Fn() -> F + Send + 'static,
+    ) -> Result<T, LookupError>
     where
         T: Send,
         F: Future<Output = Result<T, kube::Error>> + Send,

@@ -3,6 +3,7 @@
 mod added;
 mod ended;
 mod facts;
+mod first_seen;
 mod live;
 mod relist;
 mod running;
@@ -47,6 +48,7 @@ use crate::{
 };
 use ended::EndedPods;
 use facts::{facts, strip};
+use first_seen::FirstSeen;
 use live::{LivePods, PodRef};
 use relist::relisting;
 use running::{RunningPods, uid};
@@ -76,6 +78,7 @@ struct WatchedPods {
     live: Cached<LivePods, PodRef, PodFacts>,
     changes: Arc<AtomicU64>,
     in_order: Arc<AtomicBool>,
+    first_seen: FirstSeen,
 }
 
 /// What becomes of the watch's events.
@@ -87,6 +90,7 @@ struct Events {
     gone: mpsc::UnboundedSender<String>,
     changes: Arc<AtomicU64>,
     in_order: Arc<AtomicBool>,
+    first_seen: FirstSeen,
     access: Access,
 }
 
@@ -116,6 +120,7 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
         };
         watcher(api.clone(), config.clone()).default_backoff().modify(look).boxed()
     };
+    let first_seen = FirstSeen::new(clock.clone());
     let (ended, changes, in_order) = (EndedPods::default(), Arc::default(), Arc::default());
     let mut events = Events {
         running: RunningPods::default(),
@@ -125,6 +130,7 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
         gone,
         changes: Arc::clone(&changes),
         in_order: Arc::clone(&in_order),
+        first_seen: first_seen.clone(),
         access: Access::to("the right to list and watch pods", health),
     };
     let pods = relisting(begin, QUIET, MORE_QUIET, QUIET_AFTER_ERROR);
@@ -142,7 +148,7 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
     let live = LivePods { client: client.clone(), access };
     // What a look-up has shown of a pod says nothing of it later, because nothing would report its end.
     let live = Cached::without_last_known(live, clock.clone());
-    let pods = Arc::new(WatchedPods { store, ended, live, changes, in_order });
+    let pods = Arc::new(WatchedPods { store, ended, live, changes, in_order, first_seen });
     NodesPods { pods, added: added_pods, gone: gone_pods }
 }
 
@@ -150,12 +156,14 @@ impl Events {
     fn apply(&mut self, event: watcher::Result<Event<Pod>>) {
         match event {
             Ok(event) => {
+                self.first_seen.note(&event);
                 for pod in self.running.apply(&event) {
                     if pod.is_certain {
                         self.ended.insert(&pod.uid);
                     }
                     self.reported.forget(&pod.uid);
                     self.waiting.forget(&pod.uid);
+                    self.first_seen.forget(&pod.uid);
                     drop(self.gone.send(pod.uid));
                 }
                 if !matches!(event, Event::Init | Event::InitApply(_)) {
@@ -238,6 +246,11 @@ impl Pods for WatchedPods {
 
     fn is_known(&self, uid: &str) -> bool {
         self.store.state().iter().any(|pod| running::uid(pod) == uid)
+    }
+
+    fn is_new(&self, uid: &str) -> bool {
+        // A pod that the watch has not shown is newer than all that it has shown, if it is in order.
+        self.first_seen.is_new(uid).unwrap_or_else(|| self.in_order())
     }
 
     fn in_order(&self) -> bool {

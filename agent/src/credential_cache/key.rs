@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use podrole_identity::{Exchange, ServiceAccountRef};
 
 use crate::exchange::{RoleStep, SessionRequest, Tag};
@@ -33,6 +34,8 @@ pub struct CacheKey {
     pub audiences: Vec<String>,
     /// The pod's UID, if each pod has a session of its own.
     pub pod_uid: Option<String>,
+    /// The time before which sessions are not served, once it has come: a new one is another session.
+    pub not_before: Option<Timestamp>,
 }
 
 impl CacheKey {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     credentials::CachedCredentials,
     entry::{Entry, EntrySnapshot},
+    key::CacheKey,
 };
 
 /// Credentials for a request.
@@ -38,6 +39,11 @@ impl Served {
 
     pub(super) fn with_snapshot(self, snapshot: EntrySnapshot) -> Self {
         Self { snapshot: Some(snapshot), ..self }
+    }
+
+    /// The session.
+    pub(crate) fn key(&self) -> &Arc<CacheKey> {
+        &self.entry.key
     }
 
     /// Whether the pod receives these credentials for the first time. Asking counts as receiving.

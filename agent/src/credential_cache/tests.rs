@@ -149,6 +149,7 @@ fn key() -> CacheKey {
         service_account_uid: caller.service_account_uid,
         audiences: caller.audiences,
         pod_uid: None,
+        not_before: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! A pod when it is first seen on the node, and whether it has a credential provider.
 
 use jiff::{SignedDuration, Timestamp};
-use podrole_identity::{CredentialProvider, Facts, GrantRules, ServiceAccountRef, grant};
+use podrole_identity::{
+    CredentialProvider, Facts, GrantRules, ServiceAccountRef, grant, injected_provider,
+};
 
 use super::{obstacle::Obstacle, waiting_pod::WaitingPod};
 
@@ -63,11 +65,10 @@ pub fn missing_provider(facts: &Facts<'_>, rules: &GrantRules) -> Option<Credent
     // The owner chose among the containers, and may have chosen none of this pod's.
     let chosen =
         !annotations.skip_containers.is_empty() || !annotations.include_containers.is_empty();
-    let injected = match grant(facts, rules) {
-        Ok(grant) => grant.map(|grant| grant.provider),
-        Err(denial) => Some(denial.provider).filter(|it| *it == CredentialProvider::Container),
-    };
-    injected.filter(|_| !chosen)
+    let granted = grant(facts, rules);
+    let provider = injected_provider(&granted, facts.namespace);
+    let injected = granted.is_ok() || provider == Some(CredentialProvider::Container);
+    provider.filter(|_| injected && !chosen)
 }
 
 #[cfg(test)]
@@ -75,7 +76,8 @@ mod tests {
     use super::*;
     use crate::tests::fixture::at;
     use podrole_identity::{
-        AnnotationRules, AssociationList, Injection, NamespaceFacts, PermittedRoles, Sources,
+        AnnotationRules, AssociationList, Guardrails, Injection, Labels, NamespaceFacts, Patterns,
+        PermittedRoles, Sources,
     };
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -111,8 +113,15 @@ mod tests {
                 role_map: None,
             };
             let namespace = &self.namespace;
-            let facts =
-                Facts { service_account: &service_account, sources, namespace, provider: None };
+            let facts = Facts {
+                service_account: &service_account,
+                labels: &Labels::new(),
+                sources,
+                patterns: Patterns::none(),
+                guardrails: Guardrails::none(),
+                namespace,
+                provider: None,
+            };
             missing_provider(&facts, &GrantRules::default()).is_some()
         }
     }

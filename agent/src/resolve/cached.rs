@@ -231,7 +231,7 @@ where
 
     /// Watches the name if it is read often and one more may be watched.
     async fn watch_if_hot(&self, name: &K, entry: &Entry<V>, follower: u64) {
-        let hot = entry.lock().is_hot(self.clock.steady());
+        let hot = entry.lock().is_hot(self.live.watches_missing(), self.clock.steady());
         if hot && let Ok(_slot) = self.slots.0.try_acquire() {
             // Boxed: a name in use has a task of this size, and few are watched.
             Box::pin(self.watch(name, entry, follower)).await;

@@ -18,6 +18,11 @@ pub enum ResolveError {
         /// The annotation that names roles.
         annotation: String,
     },
+    /// The same of a pod that has just started: an association may be on its way.
+    #[error(
+        "{0}; podrole looks again for some seconds, because what is applied together arrives in any order"
+    )]
+    NotYet(Box<ResolveError>),
     /// A source names it, and the role cannot be used.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -51,36 +56,54 @@ pub enum ResolveError {
     /// The API server does not know the namespace yet.
     #[error("the API server does not know the namespace {0} yet; retry in a few seconds")]
     NoNamespace(String),
+    /// Patterns and guard-rails were not read yet.
+    #[error("podrole has not finished loading patterns and guard-rails; retry in a few seconds")]
+    NoObjects,
     /// The association list was not read yet.
     #[error("the association list could not be read yet; see the agent's log on this node")]
     NoList,
 }
 
 fn no_role(service_account: &ServiceAccountRef, exchange: Exchange, annotation: &str) -> String {
+    let (namespace, name) = (service_account.namespace(), service_account.name());
     match exchange {
         Exchange::AssumeRole => format!(
             "ServiceAccount {service_account} has no association with a role; ask the cluster's \
-             administrator to add one to the association list"
+             administrator to create a PodIdentityAssociation named {namespace}.{name}"
         ),
         Exchange::WebIdentity | Exchange::EksAuth => format!(
-            "ServiceAccount {service_account} names no role; annotate it with {annotation}, or give \
-             it an entry with roleArn in the association list"
+            "ServiceAccount {service_account} names no role; annotate it with {annotation}, or create \
+             a PodIdentityAssociation named {namespace}.{name}"
         ),
     }
 }
 
 impl ResolveError {
+    /// Whether no source names the ServiceAccount, as far as is known now.
+    pub(crate) fn is_without_role(&self) -> bool {
+        match self {
+            Self::NoRole { .. } => true,
+            Self::Denied(denial) => denial.reason == DenialReason::NoAssociation,
+            _ => false,
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => 503,
+            Self::Lookup(_)
+            | Self::NoNamespace(_)
+            | Self::NoList
+            | Self::NoObjects
+            | Self::NotYet(_) => 503,
             Self::ReplacedServiceAccount(_) => 403,
             Self::NoRole { .. } | Self::NoServiceAccount(_) => 404,
             Self::Audience { .. } | Self::PodIdentityToken => 400,
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => 404,
                 DenialReason::NotPermitted { .. } => 403,
+                DenialReason::Unreadable(_) => 503,
                 _ => 400,
             },
         }
@@ -90,13 +113,18 @@ impl ResolveError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => "TryAgain",
+            Self::Lookup(_)
+            | Self::NoNamespace(_)
+            | Self::NoList
+            | Self::NoObjects
+            | Self::NotYet(_) => "TryAgain",
             Self::ReplacedServiceAccount(_) => "ServiceAccountReplaced",
             Self::NoRole { .. } | Self::NoServiceAccount(_) => "NoRole",
             Self::Audience { .. } | Self::PodIdentityToken => "InvalidToken",
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NoAssociation => "NoRole",
                 DenialReason::NotPermitted { .. } => "RoleNotPermitted",
+                DenialReason::Unreadable(_) => "TryAgain",
                 DenialReason::PolicyNotEnforceable => "PolicyNotEnforceable",
                 _ => "InvalidRole",
             },
@@ -107,7 +135,11 @@ impl ResolveError {
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Lookup(_) | Self::NoNamespace(_) | Self::NoList => "cluster",
+            Self::Lookup(_)
+            | Self::NoNamespace(_)
+            | Self::NoList
+            | Self::NoObjects
+            | Self::NotYet(_) => "cluster",
             Self::Denied(denial) => match denial.reason {
                 DenialReason::NotPermitted { .. } => "guard_rail",
                 DenialReason::BadRole(_) | DenialReason::WrongPartition { .. } => "service_account",

@@ -1,6 +1,6 @@
-//! What a look-up of a ServiceAccount returns.
+//! What look-ups return.
 
-use podrole_identity::{Association, ServiceAccountAnnotations, Sources};
+use podrole_identity::{Association, Labels, ServiceAccountAnnotations, Sources, Unreadable};
 
 /// What is known about a ServiceAccount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,14 +9,30 @@ pub struct ServiceAccountFacts {
     pub uid: String,
     /// Its annotations.
     pub annotations: ServiceAccountAnnotations,
+    /// Its labels, which patterns may select by.
+    pub labels: Labels,
     /// Its `resourceVersion`, which each change replaces.
+    pub version: String,
+}
+
+/// A PodIdentityAssociation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssociationFacts {
+    /// What it says, or why that cannot be read.
+    pub association: Result<Association, Unreadable>,
+    /// Its `resourceVersion`.
     pub version: String,
 }
 
 impl ServiceAccountFacts {
     /// What the sources that an agent reads say about the ServiceAccount. `listed` is its entry in
     /// the association list; agents do not read the ConfigMap.
-    pub(crate) fn sources<'a>(&'a self, listed: Option<&'a Association>) -> Sources<'a> {
-        Sources { association: None, listed, annotations: &self.annotations, role_map: None }
+    pub(crate) fn sources<'a>(
+        &'a self,
+        association: Option<&'a AssociationFacts>,
+        listed: Option<&'a Association>,
+    ) -> Sources<'a> {
+        let association = association.map(|facts| facts.association.as_ref());
+        Sources { association, listed, annotations: &self.annotations, role_map: None }
     }
 }

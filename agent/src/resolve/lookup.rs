@@ -13,7 +13,7 @@ use futures::{
 use jiff::Timestamp;
 use podrole_identity::ServiceAccountRef;
 
-use super::{LookupError, NamespaceFacts, ServiceAccountFacts};
+use super::{AssociationFacts, LookupError, NamespaceFacts, ServiceAccountFacts};
 
 /// The result of a look-up; `None` if the object does not exist.
 pub type LookupResult<V> = Result<Option<Arc<V>>, LookupError>;
@@ -41,12 +41,20 @@ pub trait Lookup<K, V>: Send + Sync + 'static {
     fn watch(&self, _: &K) -> Option<BoxStream<'static, Result<(), LookupError>>> {
         None
     }
+
+    /// Whether names that do not exist are watched too.
+    fn watches_missing(&self) -> bool {
+        false
+    }
 }
 
 /// Where ServiceAccounts are looked up.
 pub type ServiceAccounts = dyn Lookup<ServiceAccountRef, ServiceAccountFacts>;
 /// Where namespaces are looked up.
 pub type Namespaces = dyn Lookup<String, NamespaceFacts>;
+
+/// Where associations are looked up.
+pub type Associations = dyn Lookup<ServiceAccountRef, AssociationFacts>;
 
 /// Looks up values in a map, for demos and tests. Clones share the map.
 pub struct LookupMap<K, V>(Arc<Mutex<HashMap<K, Arc<V>>>>);
@@ -90,6 +98,9 @@ where
         ready(Ok(map.get(name).cloned())).boxed()
     }
 }
+
+/// Looks up associations in a map.
+pub type AssociationMap = LookupMap<ServiceAccountRef, AssociationFacts>;
 
 /// Says of each namespace that it exists and has no guard-rail, for demos and tests.
 #[derive(Default)]

@@ -1,11 +1,13 @@
 //! The session for a caller whose ServiceAccount was checked. Pure.
 
+use jiff::Timestamp;
 use podrole_identity::{
     AnnotationPrefix, Association, Audience, CredentialProvider, Denial, Exchange, Facts,
-    GrantRules, NamespaceFacts, RoleArn, SessionNameTemplate, grant,
+    GrantRules, Guardrails, NamespaceFacts, Patterns, RoleArn, SessionNameTemplate, SessionTags,
+    grant,
 };
 
-use super::{ResolveError, ServiceAccountFacts};
+use super::{AssociationFacts, ResolveError, ServiceAccountFacts};
 use crate::{
     exchange::{SessionRequest, Tag},
     token::Caller,
@@ -17,8 +19,14 @@ pub struct RequestFacts<'a> {
     pub caller: &'a Caller,
     /// The caller's ServiceAccount; `None` if it does not exist.
     pub service_account: Option<&'a ServiceAccountFacts>,
+    /// Its PodIdentityAssociation.
+    pub association: Option<&'a AssociationFacts>,
     /// Its entry in the association list.
-    pub association: Option<&'a Association>,
+    pub listed: Option<&'a Association>,
+    /// All patterns.
+    pub patterns: &'a Patterns,
+    /// All guard-rails.
+    pub guardrails: &'a Guardrails,
     /// Its namespace.
     pub namespace: &'a NamespaceFacts,
 }
@@ -43,6 +51,8 @@ pub struct Decision {
     pub session: SessionRequest,
     /// Whether each pod of the ServiceAccount needs a session of its own.
     pub per_pod: bool,
+    /// Sessions that were obtained before this time are not served.
+    pub not_before: Option<Timestamp>,
 }
 
 pub(super) fn session(
@@ -52,26 +62,37 @@ pub(super) fn session(
 ) -> Result<Decision, ResolveError> {
     let (caller, rules) = (request.caller, &sessions.rules);
     let service_account = &caller.service_account;
-    let sources = facts.sources(request.association);
+    let sources = facts.sources(request.association, request.listed);
     // The request itself shows that the pod uses the provider `container`.
     let provider = Some(CredentialProvider::Container);
-    let grant_facts = Facts { service_account, sources, namespace: request.namespace, provider };
+    let grant_facts = Facts {
+        service_account,
+        labels: &facts.labels,
+        sources,
+        patterns: request.patterns,
+        guardrails: request.guardrails,
+        namespace: request.namespace,
+        provider,
+    };
     let grant = grant(&grant_facts, rules)?.ok_or_else(|| ResolveError::NoRole {
         service_account: service_account.clone(),
         exchange: rules.exchange,
         annotation: sessions.annotation_prefix.key("role-arn"),
     })?;
-    let named_for_pod = grant.session_name.is_none() && sessions.session_name.mentions_the_pod();
-    let session_name = grant
-        .session_name
-        .unwrap_or_else(|| sessions.session_name.expand(service_account, &caller.pod_name));
-    let tags = if grant.session_tags { tags(caller, rules) } else { Vec::new() };
-    let per_pod = rules.exchange == Exchange::EksAuth || !tags.is_empty() || named_for_pod;
-    Ok(Decision { session: SessionRequest { session_name, steps: grant.steps, tags }, per_pod })
+    let template = grant.session_name.as_ref().unwrap_or(&sessions.session_name);
+    let session_name = template.expand(service_account, &caller.pod_name);
+    let tags = tags(caller, rules, grant.session_tags);
+    let names_pod = template.mentions_the_pod() || tags.len() > TAGS_WITHOUT_POD;
+    let session = SessionRequest { session_name, steps: grant.steps, tags };
+    let per_pod = rules.exchange == Exchange::EksAuth || names_pod;
+    Ok(Decision { session, per_pod, not_before: grant.not_before })
 }
 
-/// The six session tags of EKS Pod Identity.
-fn tags(caller: &Caller, rules: &GrantRules) -> Vec<Tag> {
+/// How many of EKS's tags do not name the pod.
+const TAGS_WITHOUT_POD: usize = 4;
+
+/// The six session tags of EKS Pod Identity, or those four that do not name the pod.
+fn tags(caller: &Caller, rules: &GrantRules, which: SessionTags) -> Vec<Tag> {
     let Some(cluster) = &rules.cluster else {
         return Vec::new();
     };
@@ -84,7 +105,13 @@ fn tags(caller: &Caller, rules: &GrantRules) -> Vec<Tag> {
         ("kubernetes-pod-name", &caller.pod_name),
         ("kubernetes-pod-uid", &caller.pod_uid),
     ];
-    tags.map(|(key, value)| Tag { key, value: value.to_owned() }).to_vec()
+    let count = match which {
+        SessionTags::Off => 0,
+        SessionTags::ServiceAccount => TAGS_WITHOUT_POD,
+        SessionTags::Pod => tags.len(),
+    };
+    let tags = tags.into_iter().take(count);
+    tags.map(|(key, value)| Tag { key, value: value.to_owned() }).collect()
 }
 
 /// Checks the guard-rail for the role that AWS says the credentials are of, if EKS chose it.
@@ -94,7 +121,7 @@ fn tags(caller: &Caller, rules: &GrantRules) -> Vec<Tag> {
 pub fn check_permitted(
     role: &RoleArn,
     caller: &Caller,
-    namespace: &NamespaceFacts,
+    (namespace, guardrails): (&NamespaceFacts, &Guardrails),
     session: &SessionRequest,
 ) -> Result<(), ResolveError> {
     // A role that we requested by name was checked by its whole ARN. What AWS returns lacks the
@@ -102,5 +129,5 @@ pub fn check_permitted(
     if !session.steps.is_empty() {
         return Ok(());
     }
-    Ok(Denial::check_permitted(&caller.service_account, role, namespace)?)
+    Ok(Denial::check_permitted(&caller.service_account, role, namespace, guardrails)?)
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use podrole_identity::{
     AnnotationPrefix, Association, AssociationList, ClusterId, Denial, Exchange, GrantRules,
-    Partition, PermittedRoles, RoleArn, ServiceAccountAnnotations,
+    Guardrails, Partition, Patterns, PermittedRoles, RoleArn, ServiceAccountAnnotations,
 };
 
 mod denied;
@@ -66,7 +66,10 @@ fn by_association(
     let request = RequestFacts {
         caller: &caller,
         service_account: Some(&facts),
-        association: Some(association),
+        association: None,
+        listed: Some(association),
+        patterns: Patterns::none(),
+        guardrails: Guardrails::none(),
         namespace: &namespace,
     };
     decide(&request, sessions)
@@ -84,6 +87,9 @@ fn by_annotation(
             caller: &caller,
             service_account: Some(facts),
             association: None,
+            listed: None,
+            patterns: Patterns::none(),
+            guardrails: Guardrails::none(),
             namespace,
         },
         sessions,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use podrole_identity::{AssociationList, Exchange};
+use podrole_identity::{AssociationList, Exchange, Guardrails, Patterns};
 use podrole_runtime::{
     association_list,
     health::{Gate, Health},
@@ -27,7 +27,7 @@ use crate::{
     hosts::Hosts,
     http_client::HttpClients,
     keys::{JwksCache, KeySource, KeysFile},
-    metrics::Metrics,
+    metrics::{Metrics, Source},
     node::Liveness,
     peer::PeerCheck,
     refusal_limit::RefusalLimit,
@@ -57,10 +57,16 @@ pub(super) async fn agent(
         Some((pods, node)) => Liveness::on(Arc::clone(&pods.pods), node),
         None => Liveness::off(),
     };
-    let associations = match args.grant.associations.clone() {
+    let list = match args.grant.associations.clone() {
         Some(file) => {
             let read = health.gate("the association list");
-            association_list::follow(file, metrics.list_errors(), read, shutdown.clone()).await
+            association_list::follow(
+                file,
+                metrics.source_errors(Source::ListFile),
+                read,
+                shutdown.clone(),
+            )
+            .await
         }
         None => Latest::from(AssociationList::default()),
     };
@@ -68,7 +74,15 @@ pub(super) async fn agent(
     let namespaces = cluster.namespaces(args.injection_default, health);
     let namespaces = Cached::new(namespaces, clock.clone(), slots.clone());
     let hosts: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
-    let mut options = options(args, &cluster, namespaces, associations)?;
+    let mut options = options(args, &cluster, namespaces, list)?;
+    if args.grant.association_objects {
+        let live = Cached::new(cluster.associations(health), clock.clone(), slots.clone());
+        options.associations = Some(Arc::new(live));
+        options.patterns =
+            cluster.patterns(metrics.source_errors(Source::Patterns), health, shutdown);
+        options.guardrails =
+            cluster.guardrails(metrics.source_errors(Source::Guardrails), health, shutdown);
+    }
     options.socket_owner = socket_owner(args, addresses);
     let rules = args.grant.annotation_rules(Some(args.region()?));
     let service_accounts = cluster.service_accounts(rules, health);
@@ -210,12 +224,15 @@ fn options(
     args: &Args,
     cluster: &Cluster,
     namespaces: impl Lookup<String, NamespaceFacts>,
-    associations: Latest<AssociationList>,
+    list: Latest<AssociationList>,
 ) -> anyhow::Result<AgentOptions> {
     let (notices, events) = Notices::new();
     cluster.write_events(args.node_name.as_deref().unwrap_or("podrole-agent"), events);
     Ok(AgentOptions {
-        associations,
+        list,
+        associations: None,
+        patterns: Latest::from(Patterns::default()),
+        guardrails: Latest::from(Guardrails::default()),
         namespaces: Arc::new(namespaces),
         sessions: sessions(args)?,
         peers: PeerCheck {

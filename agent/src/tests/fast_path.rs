@@ -105,7 +105,7 @@ impl Setup {
         let associations = Latest::from(AssociationList::read(&list.to_string()).unwrap());
         let mut options = AgentOptions::standalone(Exchange::WebIdentity, &rules());
         options.sessions.session_name = "{serviceaccount.name}".parse().unwrap();
-        options.associations = associations.clone();
+        options.list = associations.clone();
         options.namespaces =
             Arc::new(Cached::new(namespaces.clone(), clock.clone(), WatchSlots::default()));
         options.peers = PeerCheck { mode: VerifyPeer::Warn, ..PeerCheck::default() };

@@ -85,6 +85,7 @@ async fn a_pod_without_a_provider_is_reported_once() {
         permitted: PermittedRoles::read(permitted),
         injection,
         is_unlabelled: false,
+        ..NamespaceFacts::default()
     };
     let enabled = Some(Injection::Enabled);
     for (injection, permitted) in [(None, None), (enabled, Some(""))] {

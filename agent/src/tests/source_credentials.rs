@@ -63,7 +63,7 @@ pub(super) async fn assume_role(fields: Value) -> (World, Health) {
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
     let world = world_with(exchange, pod_identity_rules(), |options| {
-        options.associations = list(&fields);
+        options.list = list(&fields);
         options.sessions.rules.cluster = Some(ClusterId::new("shop-1", CLUSTER).unwrap());
         options.sessions.rules.session_tags = true;
     });
@@ -128,7 +128,7 @@ async fn if_the_target_role_refuses_the_first_roles_credentials_are_not_served()
         Arc::new(WebIdentity::at(&endpoint(sts.url()), &HttpClients::default())) as _
     };
     let fields = json!({"targetRoleArn": TARGET, "externalId": "the-id"});
-    let web_world = world_with(web, rules(), |options| options.associations = list(&fields)).await;
+    let web_world = world_with(web, rules(), |options| options.list = list(&fields)).await;
     for (world, token) in [(&own_world, pods_token(&own_world)), (&web_world, web_world.token())] {
         world.sts.fails_at("role%2Ftarget", 403, "AccessDenied");
         let (status, body) = world.ask(&token).await;
@@ -184,7 +184,7 @@ async fn a_changed_association_forgets_remembered_errors() {
         Arc::new(exchange) as Arc<dyn ExchangeClient>
     };
     let shared = associations.clone();
-    let world = world_with(exchange, pod_identity_rules(), |options| options.associations = shared);
+    let world = world_with(exchange, pod_identity_rules(), |options| options.list = shared);
     let world = world.await;
     world.sts.fails_with(403, "AccessDenied");
     let token = pods_token(&world);

@@ -8,10 +8,10 @@ use std::{
 
 use podrole_agent::resolve::{ServiceAccountFacts, ServiceAccountMap};
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Audience, CredentialProvider, GuardRail, RoleArn,
+    AnnotationPrefix, Annotations, Audience, CredentialProvider, NamespaceFacts, RoleArn,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
-use podrole_webhook::{LookupError, ServiceAccounts};
+use podrole_webhook::{LookupError, ServiceAccount, ServiceAccounts};
 
 use super::Failure;
 
@@ -114,15 +114,15 @@ impl ServiceAccounts for DemoServiceAccounts {
         &self,
         service_account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
-        Ok(self.annotations(service_account).map(|annotations| read(&annotations)))
+    ) -> Result<Option<ServiceAccount>, LookupError> {
+        Ok(self.annotations(service_account).map(|annotations| read(&annotations).into()))
     }
 
-    async fn guard_rail(
+    async fn namespace_facts(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
-        Ok(GuardRail::default())
+    ) -> Result<Arc<NamespaceFacts>, LookupError> {
+        Ok(Arc::default())
     }
 }

@@ -9,8 +9,8 @@ use podrole_agent::{
 };
 use podrole_identity::{
     AnnotationPrefix, AnnotationRules, Annotations, AssociationList, CredentialProvider, Denial,
-    Exchange, Facts, GrantRules, GuardRail, Injection, NamespaceFacts, Partition, PermittedRoles,
-    RoleStep, ServiceAccountRef, Sources, grant,
+    Exchange, Facts, GrantRules, Guardrails, Injection, Labels, NamespaceFacts, Partition,
+    Patterns, PermittedRoles, RoleStep, ServiceAccountRef, Sources, grant,
 };
 use podrole_runtime::latest::Latest;
 use podrole_webhook::{
@@ -65,15 +65,19 @@ impl World {
         let annotations = self.annotation_rules.read(self.annotations.clone());
         let accounts: InMemory = [(Self::service_account(), annotations)].into_iter().collect();
         let roles = PermittedRoles::read(self.permitted.as_deref());
-        let accounts =
-            accounts.with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() });
+        let accounts = accounts.with_namespace(
+            "shop",
+            NamespaceFacts { permitted: roles, ..NamespaceFacts::default() },
+        );
         let settings = Settings {
             annotations: self.annotation_rules.clone(),
             rules: self.rules.clone(),
             ..Settings::default()
         };
-        let sources =
-            ConfiguredSources { associations: Some(Latest::from(self.list())), config_map: None };
+        let sources = ConfiguredSources {
+            associations: Some(Latest::from(self.list())),
+            ..ConfiguredSources::default()
+        };
         let webhook = Webhook::new(accounts, settings, Metrics::default()).with_sources(sources);
         let pod = json!({"metadata": {"name": "app-1"}, "spec": {
             "serviceAccountName": "app", "containers": [{"name": "web"}]}});
@@ -117,7 +121,10 @@ impl World {
         };
         let facts = Facts {
             service_account: &service_account,
+            labels: &Labels::new(),
             sources,
+            patterns: Patterns::none(),
+            guardrails: Guardrails::none(),
             namespace: &namespace,
             provider: None,
         };
@@ -177,6 +184,7 @@ impl World {
             uid: "uid".to_owned(),
             annotations: self.annotation_rules.read(self.annotations.clone()),
             version: String::new(),
+            labels: Labels::new(),
         };
         let list = self.list();
         let namespace = NamespaceFacts {
@@ -187,7 +195,10 @@ impl World {
         let request = RequestFacts {
             caller: &caller,
             service_account: Some(&service_account),
-            association: list.find(&caller.service_account),
+            association: None,
+            listed: list.find(&caller.service_account),
+            patterns: Patterns::none(),
+            guardrails: Guardrails::none(),
             namespace: &namespace,
         };
         let sessions = Sessions {

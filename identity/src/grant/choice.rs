@@ -1,28 +1,38 @@
 //! Which source decides.
 
+use std::{borrow::Cow, sync::Arc};
+
 use super::{Facts, GrantRules, Source};
-use crate::{Association, CredentialProvider, Exchange, Problem, RoleArn, RoleEntryError};
+use crate::{
+    Association, AssociationError, CredentialProvider, Exchange, Pattern, Problem, RoleArn,
+    RoleEntryError, Unreadable,
+};
 
 /// The source that decides, and what it says.
 pub(super) struct Choice<'a> {
     pub(super) source: Source,
+    /// The pattern, if one decides.
+    pub(super) pattern: Option<Arc<str>>,
     pub(super) provider: CredentialProvider,
     pub(super) role: NamedRole<'a>,
 }
 
 pub(super) enum NamedRole<'a> {
-    Association(&'a Association, &'a RoleArn),
+    Association(Cow<'a, Association>, RoleArn),
+    /// What the placeholders of the pattern expand to cannot be used.
+    BadPattern(AssociationError),
+    Unreadable(&'a Unreadable),
     Annotation(Result<&'a RoleArn, &'a Problem>),
     ConfigMap(Result<&'a RoleArn, &'a RoleEntryError>),
     /// EKS chooses one.
     Eks,
 }
 
-impl<'a> Choice<'a> {
-    pub(super) fn association(&self) -> Option<&'a Association> {
-        match self.role {
+impl Choice<'_> {
+    pub(super) fn association(&self) -> Option<&Association> {
+        match &self.role {
             NamedRole::Association(association, _) => Some(association),
-            NamedRole::Annotation(_) | NamedRole::ConfigMap(_) | NamedRole::Eks => None,
+            _ => None,
         }
     }
 }
@@ -31,9 +41,26 @@ impl<'a> Choice<'a> {
 pub(super) fn choose<'a>(facts: &Facts<'a>, rules: &GrantRules) -> Option<Choice<'a>> {
     let sources = &facts.sources;
     let fixed = facts.provider.or(sources.fixed_provider());
-    if let Some((source, association, role)) = sources.associated() {
-        let provider = fixed.unwrap_or(CredentialProvider::Container);
-        return Some(Choice { source, provider, role: NamedRole::Association(association, role) });
+    let container = fixed.unwrap_or(CredentialProvider::Container);
+    let chosen = |source, provider, role| Choice { source, pattern: None, provider, role };
+    match sources.association {
+        Some(Err(unreadable)) => {
+            return Some(chosen(Source::Association, container, NamedRole::Unreadable(unreadable)));
+        }
+        Some(Ok(association)) => {
+            if let Some(role) = with_role(association) {
+                return Some(chosen(Source::Association, container, role));
+            }
+        }
+        None => {}
+    }
+    if let Some(role) = sources.listed.and_then(with_role) {
+        return Some(chosen(Source::ListFile, container, role));
+    }
+    if let Some(pattern) = pattern(facts) {
+        let role = patterned(pattern, facts);
+        let name = Some(pattern.name().into());
+        return Some(Choice { pattern: name, ..chosen(Source::Pattern, container, role) });
     }
     let annotations = sources.annotations;
     let annotated = match (&annotations.bad_role, &annotations.role) {
@@ -41,20 +68,39 @@ pub(super) fn choose<'a>(facts: &Facts<'a>, rules: &GrantRules) -> Option<Choice
         (None, role) => role.as_ref().map(Ok),
     };
     if let Some(role) = annotated {
-        let chosen = fixed.or(annotations.credentials);
-        let provider = chosen.unwrap_or(rules.default_provider);
-        let role = NamedRole::Annotation(role);
-        return Some(Choice { source: Source::Annotation, provider, role });
+        let provider = fixed.or(annotations.credentials).unwrap_or(rules.default_provider);
+        return Some(chosen(Source::Annotation, provider, NamedRole::Annotation(role)));
     }
     if let Some(entry) = sources.role_map.filter(|_| config_map_counts(facts)) {
-        let provider = CredentialProvider::WebIdentity;
         let role = NamedRole::ConfigMap(entry.map(|entry| &entry.role));
-        return Some(Choice { source: Source::ConfigMap, provider, role });
+        return Some(chosen(Source::ConfigMap, CredentialProvider::WebIdentity, role));
     }
     // An entry without a role, or a request at the agent, is enough for EKS to decide.
     let provider = fixed.filter(|_| rules.exchange == Exchange::EksAuth)?;
     let source = if sources.listed.is_some() { Source::ListFile } else { Source::Eks };
-    Some(Choice { source, provider, role: NamedRole::Eks })
+    Some(chosen(source, provider, NamedRole::Eks))
+}
+
+fn with_role(association: &Association) -> Option<NamedRole<'_>> {
+    let role = association.role.clone()?;
+    Some(NamedRole::Association(Cow::Borrowed(association), role))
+}
+
+/// The pattern that is for the ServiceAccount.
+pub(super) fn pattern<'a>(facts: &Facts<'a>) -> Option<&'a Pattern> {
+    facts.patterns.find(facts.service_account, facts.labels, &facts.namespace.labels)
+}
+
+fn patterned<'a>(pattern: &'a Pattern, facts: &Facts<'a>) -> NamedRole<'a> {
+    match pattern.association(facts.service_account) {
+        Err(unreadable) => NamedRole::Unreadable(unreadable),
+        Ok(Err(error)) => NamedRole::BadPattern(error),
+        Ok(Ok(association)) => match association.role.clone() {
+            Some(role) => NamedRole::Association(Cow::Owned(association), role),
+            // A pattern always has a role.
+            None => NamedRole::BadPattern(AssociationError::NoRole("roleARN")),
+        },
+    }
 }
 
 /// The ConfigMap grants web identity alone: agents do not read it, so with the provider

@@ -1,11 +1,11 @@
 //! Why a role that a source names cannot be used, in a sentence with the fix.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use super::{DenialReason, Source, roles};
+use super::{DenialReason, NotPermittedBy, Source, roles};
 use crate::{
-    CredentialProvider, Exchange, NamespaceFacts, PERMITTED_ROLES_ANNOTATION, ROLE_MAP_NAME,
-    RoleArn, ServiceAccountRef,
+    CredentialProvider, Exchange, Guardrails, NamespaceFacts, PERMITTED_ROLES_ANNOTATION,
+    ROLE_MAP_NAME, RoleArn, ServiceAccountRef,
 };
 
 /// How long a warning may be: the API server cuts longer ones, kubectl shows one on one line.
@@ -19,6 +19,8 @@ pub struct Denial {
     pub service_account: ServiceAccountRef,
     /// The source that names the role.
     pub source: Source,
+    /// The name of the pattern, if one names the role.
+    pub pattern: Option<Arc<str>>,
     /// The provider that its pods would use.
     pub provider: CredentialProvider,
     /// Why.
@@ -35,13 +37,24 @@ impl Denial {
         service_account: &ServiceAccountRef,
         role: &RoleArn,
         namespace: &NamespaceFacts,
+        guardrails: &Guardrails,
     ) -> Result<(), Self> {
-        roles::check_permitted(role, &namespace.permitted).map_err(|reason| Self {
+        let checked = roles::check_permitted(role, service_account, namespace, guardrails);
+        checked.map_err(|reason| Self {
             service_account: service_account.clone(),
             source: Source::Eks,
+            pattern: None,
             provider: CredentialProvider::Container,
             reason,
         })
+    }
+
+    /// What names the role.
+    fn origin(&self) -> String {
+        match &self.pattern {
+            Some(pattern) => format!("PodIdentityPattern {pattern}"),
+            None => format!("association of {}", self.service_account),
+        }
     }
 
     /// The denial in at most 120 characters, for admission warnings.
@@ -71,10 +84,23 @@ impl Denial {
                 "the role is in partition {} and podrole calls AWS in {partition}; name a role of {partition}",
                 role.partition()
             ),
-            DenialReason::NotPermitted { malformed: Some(error), .. } => error.to_string(),
-            DenialReason::NotPermitted { role, malformed: None } => {
-                format!("{PERMITTED_ROLES_ANNOTATION} of the namespace does not permit {role}")
+            DenialReason::BadPattern(error) => {
+                let pattern = self.pattern.as_deref().unwrap_or_default();
+                format!("PodIdentityPattern {pattern}: {error}")
             }
+            DenialReason::Unreadable(unreadable) => {
+                let (kind, name) = (unreadable.kind, &unreadable.name);
+                format!("{kind} {name} cannot be read by this version of podrole")
+            }
+            DenialReason::NotPermitted { role, by } => match by {
+                NotPermittedBy::Malformed(error) => error.to_string(),
+                NotPermittedBy::Annotation => {
+                    format!("{PERMITTED_ROLES_ANNOTATION} of the namespace does not permit {role}")
+                }
+                NotPermittedBy::Guardrails(_) => {
+                    format!("no PodIdentityGuardrail of the namespace permits {role}")
+                }
+            },
         };
         shorten(text)
     }
@@ -90,7 +116,7 @@ fn shorten(text: String) -> String {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let service_account = &self.service_account;
+        let (service_account, origin) = (&self.service_account, self.origin());
         match &self.reason {
             DenialReason::NoAssociation => write!(
                 f,
@@ -112,7 +138,7 @@ impl fmt::Display for Denial {
             ),
             DenialReason::PolicyNotEnforceable => write!(
                 f,
-                "the association of {service_account} has a policy, which the exchange {} cannot \
+                "the {origin} has a policy, which the exchange {} cannot \
                  enforce because the pod can call STS itself without it; remove the policy, or use \
                  the exchange {}",
                 Exchange::WebIdentity,
@@ -120,17 +146,17 @@ impl fmt::Display for Denial {
             ),
             DenialReason::PolicyWithTags => write!(
                 f,
-                "the association of {service_account} has a policy together with session tags, \
+                "the {origin} has a policy together with session tags, \
                  which EKS does not allow; set disableSessionTags: true in it"
             ),
             DenialReason::MalformedPolicy => write!(
                 f,
-                "the policy in the association of {service_account} is not a JSON object; correct \
+                "the policy in the {origin} is not a JSON object; correct \
                  it"
             ),
             DenialReason::NoExternalId => write!(
                 f,
-                "the association of {service_account} has a targetRoleArn and no externalId, and \
+                "the {origin} has a targetRoleArn and no externalId, and \
                  podrole does not know the cluster's ARN to make one; set externalId, or start \
                  webhook and agent with --cluster-name and --cluster-arn"
             ),
@@ -140,18 +166,36 @@ impl fmt::Display for Denial {
                  {partition}; name a role of the partition {partition}",
                 role.partition()
             ),
-            DenialReason::NotPermitted { role, malformed } => {
+            DenialReason::BadPattern(error) => write!(
+                f,
+                "the {origin} gives {service_account} no usable role ({error}); correct it, or give the \
+                 ServiceAccount an association of its own",
+            ),
+            DenialReason::Unreadable(unreadable) => unreadable.fmt(f),
+            DenialReason::NotPermitted { role, by } => {
                 let namespace = service_account.namespace();
                 write!(f, "namespace {namespace} does not permit {role}; ")?;
-                match malformed {
-                    Some(error) => write!(f, "correct its annotation {error}"),
-                    None => {
+                match by {
+                    NotPermittedBy::Malformed(error) => write!(f, "correct its annotation {error}"),
+                    NotPermittedBy::Annotation => {
                         write!(f, "add the role to its annotation {PERMITTED_ROLES_ANNOTATION}")
                     }
+                    NotPermittedBy::Guardrails(names) => write!(
+                        f,
+                        "add the role to permittedRoles of a PodIdentityGuardrail that selects the \
+                         namespace ({})",
+                        some_of(names)
+                    ),
                 }
             }
         }
     }
+}
+
+/// The first three names; there may be two hundred.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > 3 { format!("{shown}, ...") } else { shown }
 }
 
 impl std::error::Error for Denial {}

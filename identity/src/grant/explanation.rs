@@ -2,7 +2,7 @@
 
 use super::{
     Denial, Facts, Grant, GrantRules, Source,
-    choice::{choose, config_map_counts},
+    choice::{choose, config_map_counts, pattern},
     grant,
 };
 
@@ -60,8 +60,9 @@ pub fn explain(facts: &Facts<'_>, rules: &GrantRules) -> Explanation {
         true => SourceOutcome::Outranked,
     };
     let mut considered = vec![
-        (Source::Association, of_association(sources.association, Source::Association)),
+        (Source::Association, of_role(sources.association.is_some(), Source::Association)),
         (Source::ListFile, of_association(sources.listed, Source::ListFile)),
+        (Source::Pattern, of_role(pattern(facts).is_some(), Source::Pattern)),
         (Source::Annotation, of_role(sources.annotations.names_role(), Source::Annotation)),
         (Source::ConfigMap, of_role(sources.role_map.is_some(), Source::ConfigMap)),
     ];

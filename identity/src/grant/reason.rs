@@ -1,6 +1,8 @@
 //! Why a role cannot be used, for programs.
 
-use crate::{Partition, PermittedRolesError, Problem, RoleArn, RoleEntryError};
+use crate::{
+    AssociationError, Partition, PermittedRolesError, Problem, RoleArn, RoleEntryError, Unreadable,
+};
 
 /// Why a role cannot be used. The first that applies, in this order, is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,10 @@ pub enum DenialReason {
     BadRole(Box<Problem>),
     /// The ConfigMap's entry cannot be used.
     BadEntry(RoleEntryError),
+    /// What the placeholders of a pattern expand to cannot be used.
+    BadPattern(AssociationError),
+    /// An object cannot be read whole, so what it grants or permits is not known.
+    Unreadable(Unreadable),
     /// With `web-identity` a pod can call STS itself, without the session policy.
     PolicyNotEnforceable,
     /// EKS allows a session policy only without session tags.
@@ -27,13 +33,24 @@ pub enum DenialReason {
         /// The partition that the agent calls.
         partition: Partition,
     },
-    /// The namespace's guard-rail does not permit the role.
+    /// The namespace does not permit the role.
     NotPermitted {
         /// The role.
         role: RoleArn,
-        /// Set if the guard-rail cannot be read and therefore permits no role.
-        malformed: Option<Box<PermittedRolesError>>,
+        /// What does not permit it.
+        by: NotPermittedBy,
     },
+}
+
+/// What does not permit a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotPermittedBy {
+    /// The namespace's annotation.
+    Annotation,
+    /// The namespace's annotation, which cannot be read and therefore permits no role.
+    Malformed(Box<PermittedRolesError>),
+    /// These guard-rails, which select the namespace.
+    Guardrails(Vec<String>),
 }
 
 impl DenialReason {
@@ -42,7 +59,8 @@ impl DenialReason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoAssociation => "NoAssociation",
-            Self::BadRole(_) | Self::BadEntry(_) => "BadRole",
+            Self::BadRole(_) | Self::BadEntry(_) | Self::BadPattern(_) => "BadRole",
+            Self::Unreadable(_) => "UnreadableObject",
             Self::PolicyNotEnforceable => "PolicyNotEnforceable",
             Self::PolicyWithTags => "PolicyWithTags",
             Self::MalformedPolicy => "MalformedPolicy",
@@ -57,7 +75,8 @@ impl DenialReason {
     pub fn label(&self) -> &'static str {
         match self {
             Self::NoAssociation => "no_association",
-            Self::BadRole(_) | Self::BadEntry(_) => "bad_role",
+            Self::BadRole(_) | Self::BadEntry(_) | Self::BadPattern(_) => "bad_role",
+            Self::Unreadable(_) => "unreadable_object",
             Self::PolicyNotEnforceable => "policy_not_enforceable",
             Self::PolicyWithTags => "policy_with_tags",
             Self::MalformedPolicy => "malformed_policy",

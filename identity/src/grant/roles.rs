@@ -3,10 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::{
-    DenialReason, Facts, GrantRules, RoleStep,
+    DenialReason, Facts, GrantRules, NotPermittedBy, RoleStep, SessionTags,
     choice::{Choice, NamedRole},
 };
-use crate::{Association, CredentialProvider, Exchange, PermittedRoles, RoleArn, SessionDuration};
+use crate::{
+    Association, CredentialProvider, Exchange, NamespaceFacts, PermittedRoles, RoleArn,
+    ServiceAccountRef, SessionDuration,
+    kinds::{GuardrailVerdict, Guardrails},
+};
 
 /// AWS limits a session that was obtained with another session (role chaining) to one hour. Like
 /// EKS, podrole asks for a minute less, so that rounding on AWS's side cannot make it an error.
@@ -17,13 +21,17 @@ pub(super) fn steps(
     facts: &Facts<'_>,
     rules: &GrantRules,
 ) -> Result<Vec<RoleStep>, DenialReason> {
-    let steps = match choice.role {
+    let steps = match &choice.role {
         NamedRole::Association(association, role) => {
             associated(association, role, choice, (facts, rules))?
         }
+        NamedRole::BadPattern(error) => return Err(DenialReason::BadPattern(error.clone())),
+        NamedRole::Unreadable(unreadable) => {
+            return Err(DenialReason::Unreadable((*unreadable).clone()));
+        }
         NamedRole::Annotation(role) => vec![RoleStep {
             duration_seconds: duration(choice, facts),
-            ..step(annotated(role, choice, facts, rules)?)
+            ..step(annotated(*role, choice, facts, rules)?)
         }],
         NamedRole::ConfigMap(role) => {
             vec![step(role.map_err(|error| DenialReason::BadEntry(error.clone()))?)]
@@ -34,17 +42,23 @@ pub(super) fn steps(
         check_partition(&steps, rules)?;
     }
     for step in &steps {
-        check_permitted(&step.role, &facts.namespace.permitted)?;
+        check_permitted(&step.role, facts.service_account, facts.namespace, facts.guardrails)?;
     }
     Ok(steps)
 }
 
-pub(super) fn has_tags(choice: &Choice<'_>, rules: &GrantRules) -> bool {
-    let is_off = choice.association().is_some_and(|association| association.disable_session_tags);
-    choice.provider == CredentialProvider::Container
+pub(super) fn tags(choice: &Choice<'_>, rules: &GrantRules) -> SessionTags {
+    let association = choice.association();
+    let is_off = association.is_some_and(|association| association.disable_session_tags);
+    let has_tags = choice.provider == CredentialProvider::Container
         && rules.exchange == Exchange::AssumeRole
         && rules.session_tags
-        && !is_off
+        && !is_off;
+    match association.and_then(|association| association.pod_tags) {
+        _ if !has_tags => SessionTags::Off,
+        Some(false) => SessionTags::ServiceAccount,
+        Some(true) | None => SessionTags::Pod,
+    }
 }
 
 fn step(role: &RoleArn) -> RoleStep {
@@ -67,7 +81,9 @@ fn annotated<'a>(
     facts: &Facts<'_>,
     rules: &GrantRules,
 ) -> Result<&'a RoleArn, DenialReason> {
-    let is_guarded = facts.namespace.permitted != PermittedRoles::Any;
+    let namespace = facts.service_account.namespace();
+    let is_guarded = facts.namespace.permitted != PermittedRoles::Any
+        || facts.guardrails.select(namespace, &facts.namespace.labels);
     let uses_our_power =
         rules.exchange == Exchange::AssumeRole && choice.provider == CredentialProvider::Container;
     if uses_our_power && !(rules.annotation_roles && is_guarded) {
@@ -115,7 +131,7 @@ fn check_policy(
     if rules.exchange == Exchange::WebIdentity {
         return Err(DenialReason::PolicyNotEnforceable);
     }
-    if has_tags(choice, rules) {
+    if tags(choice, rules) != SessionTags::Off {
         return Err(DenialReason::PolicyWithTags);
     }
     match serde_json::from_str::<Map<String, Value>>(policy) {
@@ -135,18 +151,30 @@ fn check_partition(steps: &[RoleStep], rules: &GrantRules) -> Result<(), DenialR
     }
 }
 
+/// The annotation of the namespace only narrows: a role must pass it and the guard-rails.
+///
 /// # Errors
-/// If the guard-rail does not permit the role.
+/// If one of them does not permit the role.
 pub(super) fn check_permitted(
     role: &RoleArn,
-    permitted: &PermittedRoles,
+    service_account: &ServiceAccountRef,
+    namespace: &NamespaceFacts,
+    guardrails: &Guardrails,
 ) -> Result<(), DenialReason> {
-    if permitted.permits(role) {
-        return Ok(());
+    match guardrails.check(role, service_account.namespace(), &namespace.labels) {
+        GuardrailVerdict::Permitted => {}
+        GuardrailVerdict::NotPermitted(guardrails) => {
+            let by = NotPermittedBy::Guardrails(guardrails);
+            return Err(DenialReason::NotPermitted { role: role.clone(), by });
+        }
+        GuardrailVerdict::Unreadable(unreadable) => {
+            return Err(DenialReason::Unreadable(unreadable));
+        }
     }
-    let malformed = match permitted {
-        PermittedRoles::Malformed(error) => Some(Box::new(error.clone())),
-        PermittedRoles::Any | PermittedRoles::Only(_) => None,
+    let by = match &namespace.permitted {
+        permitted if permitted.permits(role) => return Ok(()),
+        PermittedRoles::Malformed(error) => NotPermittedBy::Malformed(Box::new(error.clone())),
+        PermittedRoles::Any | PermittedRoles::Only(_) => NotPermittedBy::Annotation,
     };
-    Err(DenialReason::NotPermitted { role: role.clone(), malformed })
+    Err(DenialReason::NotPermitted { role: role.clone(), by })
 }

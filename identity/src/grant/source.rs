@@ -1,7 +1,7 @@
 //! The sources of roles, and what each says about a ServiceAccount.
 
 use crate::{
-    Association, CredentialProvider, RoleArn, ServiceAccountAnnotations,
+    Association, CredentialProvider, ServiceAccountAnnotations, Unreadable,
     role_map::{RoleEntry, RoleEntryError},
 };
 
@@ -13,6 +13,8 @@ pub enum Source {
     Association,
     /// An entry of the association list file.
     ListFile,
+    /// A PodIdentityPattern.
+    Pattern,
     /// The ServiceAccount's annotation.
     Annotation,
     /// The ConfigMap of roles.
@@ -21,13 +23,12 @@ pub enum Source {
     Eks,
 }
 
-/// What each source says about one ServiceAccount.
-///
-/// Patterns will be asked between the list file and the annotation.
+/// What each source of one ServiceAccount says about it. Patterns are for many, and are among the
+/// [`Facts`](super::Facts).
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
-    /// Its PodIdentityAssociation.
-    pub association: Option<&'a Association>,
+    /// Its PodIdentityAssociation, or why that cannot be read.
+    pub association: Option<Result<&'a Association, &'a Unreadable>>,
     /// Its entry in the association list file.
     pub listed: Option<&'a Association>,
     /// Its annotations.
@@ -43,6 +44,7 @@ impl Source {
         match self {
             Self::Association => "association",
             Self::ListFile => "association list",
+            Self::Pattern => "pattern",
             Self::Annotation => "annotation",
             Self::ConfigMap => "ConfigMap",
             Self::Eks => "EKS",
@@ -51,8 +53,8 @@ impl Source {
 }
 
 impl<'a> Sources<'a> {
-    /// Whether any source says something about the ServiceAccount. If none does, the namespace's
-    /// facts cannot change the decision and need not be looked up.
+    /// Whether any of these sources says something about the ServiceAccount. If none does and there
+    /// are no patterns, the namespace's guard-rails cannot change the decision.
     #[must_use]
     pub fn name_it(&self) -> bool {
         self.association.is_some()
@@ -65,13 +67,5 @@ impl<'a> Sources<'a> {
     pub(super) fn fixed_provider(&self) -> Option<CredentialProvider> {
         let is_associated = self.association.is_some() || self.listed.is_some();
         is_associated.then_some(CredentialProvider::Container)
-    }
-
-    pub(super) fn associated(&self) -> Option<(Source, &'a Association, &'a RoleArn)> {
-        let both = [(Source::Association, self.association), (Source::ListFile, self.listed)];
-        both.into_iter().find_map(|(source, association)| {
-            let association = association?;
-            Some((source, association, association.role.as_ref()?))
-        })
     }
 }

@@ -1,9 +1,13 @@
 //! What goes into a decision and what comes out.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
 use super::source::{Source, Sources};
 use crate::{
-    ClusterId, CredentialProvider, Exchange, NamespaceFacts, Partition, RoleArn, ServiceAccountRef,
-    SessionName,
+    ClusterId, CredentialProvider, Exchange, Guardrails, Labels, NamespaceFacts, Partition,
+    Patterns, RoleArn, ServiceAccountRef, SessionNameTemplate,
 };
 
 /// The cluster-wide settings of the decision. Both daemons get them from the same flags.
@@ -45,8 +49,14 @@ impl Default for GrantRules {
 pub struct Facts<'a> {
     /// The ServiceAccount.
     pub service_account: &'a ServiceAccountRef,
+    /// Its labels, which patterns may select by.
+    pub labels: &'a Labels,
     /// What each source says about it.
     pub sources: Sources<'a>,
+    /// All patterns.
+    pub patterns: &'a Patterns,
+    /// All guard-rails.
+    pub guardrails: &'a Guardrails,
     /// Its namespace.
     pub namespace: &'a NamespaceFacts,
     /// The provider, if it is settled: a request at the agent's address has chosen `container`.
@@ -58,15 +68,30 @@ pub struct Facts<'a> {
 pub struct Grant {
     /// Which source decided.
     pub source: Source,
+    /// The name of the pattern, if one decided.
+    pub pattern: Option<Arc<str>>,
     /// How containers get the credentials.
     pub provider: CredentialProvider,
     /// The roles to assume, one after the other. Empty with the exchange `eks-auth` and the
     /// provider `container`, because EKS then chooses the role.
     pub steps: Vec<RoleStep>,
     /// The session name, if the association sets one.
-    pub session_name: Option<SessionName>,
-    /// Whether the session carries EKS's session tags.
-    pub session_tags: bool,
+    pub session_name: Option<SessionNameTemplate>,
+    /// Which of EKS's session tags the session carries.
+    pub session_tags: SessionTags,
+    /// Sessions that were obtained before this time are not served.
+    pub not_before: Option<Timestamp>,
+}
+
+/// Which of EKS's session tags a session carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionTags {
+    /// None.
+    Off,
+    /// Those of the cluster and the ServiceAccount, so that its pods can share a session.
+    ServiceAccount,
+    /// Those of the pod too.
+    Pod,
 }
 
 impl Grant {

@@ -13,9 +13,15 @@ fn binding(pairs: &[(&str, &str)], map: &RoleMap) -> Binding {
     let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let annotations = AnnotationRules::default().read(pairs.collect::<Annotations>());
     let service_account = "shop/app".parse().unwrap();
-    let snapshot = Snapshot { list: None, map: Some(Arc::new(map.clone())) };
+    let snapshot = Snapshot { map: Some(Arc::new(map.clone())), ..Snapshot::default() };
     let settings = Settings::default();
-    Binding::new(&service_account, annotations, &snapshot, GuardRail::default(), &settings)
+    Binding::new(
+        &service_account,
+        annotations.into(),
+        &snapshot,
+        &NamespaceFacts::default(),
+        &settings,
+    )
 }
 
 fn annotated(pairs: &[(&str, &str)]) -> Binding {
@@ -32,7 +38,7 @@ fn a_service_account_without_role_secrets_and_problems_is_idle() {
     assert!(!annotated(&[ROLE]).is_idle());
     let denied = annotated(&[(ROLE.0, "app"), ("podrole.io/credentials", "container")]);
     assert!(!denied.is_idle() && denied.role().is_none());
-    assert_eq!(denied.provider(), Some(CredentialProvider::Container));
+    assert_eq!(denied.provider, Some(CredentialProvider::Container));
 }
 
 #[test]

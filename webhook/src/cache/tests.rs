@@ -3,12 +3,15 @@
 use super::*;
 use podrole_identity::{AnnotationPrefix, Annotations};
 
-fn found(version: u64, role: Option<&str>) -> VersionedAnnotations {
+fn found(version: u64, role: Option<&str>) -> VersionedServiceAccount {
     let role = role.map(|name| format!("arn:aws:iam::111122223333:role/{name}"));
     let role = role.map(|arn| ("eks.amazonaws.com/role-arn".to_owned(), arn));
     let annotations: Annotations = role.into_iter().collect();
-    let annotations = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
-    VersionedAnnotations { version, annotations: Arc::new(annotations) }
+    let annotations = podrole_identity::ServiceAccountAnnotations::read(
+        &annotations,
+        &AnnotationPrefix::default(),
+    );
+    VersionedServiceAccount { version, found: Arc::new(annotations.into()) }
 }
 
 fn service_account() -> ServiceAccountRef {
@@ -17,12 +20,12 @@ fn service_account() -> ServiceAccountRef {
 
 /// The cache's answer in a word.
 fn answer(cache: &Cache, now: Instant) -> String {
-    match cache.get(&service_account(), now) {
+    match cache.get(&service_account(), &BTreeSet::new(), now) {
         CacheAnswer::Unsynced => "unsynced".to_owned(),
         CacheAnswer::NoRole(_) => "no role".to_owned(),
         CacheAnswer::Unknown => "unknown".to_owned(),
         CacheAnswer::Known(None) => "missing".to_owned(),
-        CacheAnswer::Known(Some(annotations)) => match &annotations.role {
+        CacheAnswer::Known(Some(annotations)) => match &annotations.annotations.role {
             Some(role) => role.name().to_owned(),
             None => "confirmed no role".to_owned(),
         },
@@ -31,7 +34,7 @@ fn answer(cache: &Cache, now: Instant) -> String {
 
 fn listed(role: Option<&str>) -> Cache {
     let mut cache = Cache::default();
-    cache.begin_list();
+    cache.begin_list(BTreeSet::new());
     cache.list(service_account(), &found(1, role));
     cache.end_list();
     cache
@@ -40,7 +43,7 @@ fn listed(role: Option<&str>) -> Cache {
 #[test]
 fn the_cache_is_unsynced_until_the_first_list_is_complete() {
     let (mut cache, now) = (Cache::default(), Instant::now());
-    cache.begin_list();
+    cache.begin_list(BTreeSet::new());
     cache.list(service_account(), &found(1, Some("a")));
     assert_eq!(answer(&cache, now), "unsynced");
     cache.end_list();
@@ -50,7 +53,7 @@ fn the_cache_is_unsynced_until_the_first_list_is_complete() {
 #[test]
 fn a_later_list_replaces_the_first_at_its_end() {
     let (mut cache, now) = (listed(Some("a")), Instant::now());
-    cache.begin_list();
+    cache.begin_list(BTreeSet::new());
     assert_eq!(answer(&cache, now), "a");
     cache.end_list();
     assert_eq!(answer(&cache, now), "unknown");
@@ -105,14 +108,17 @@ fn a_live_answer_older_than_the_watch_is_ignored() {
 fn annotations_without_a_role_are_kept() {
     let mut cache = listed(None);
     let annotations = [("podrole.io/region".to_owned(), "eu-west-1".to_owned())];
-    let annotations =
-        ServiceAccountAnnotations::read(&annotations.into(), &AnnotationPrefix::default());
-    let found = VersionedAnnotations { version: 2, annotations: Arc::new(annotations.clone()) };
+    let annotations = podrole_identity::ServiceAccountAnnotations::read(
+        &annotations.into(),
+        &AnnotationPrefix::default(),
+    );
+    let found = VersionedServiceAccount { version: 2, found: Arc::new(annotations.clone().into()) };
     cache.apply(service_account(), &found);
-    let CacheAnswer::NoRole(kept) = cache.get(&service_account(), Instant::now()) else {
+    let CacheAnswer::NoRole(kept) = cache.get(&service_account(), &BTreeSet::new(), Instant::now())
+    else {
         panic!("it names no role");
     };
-    assert_eq!(*kept, annotations);
+    assert_eq!(kept.annotations, annotations);
 }
 
 #[test]
@@ -134,4 +140,19 @@ fn names_that_were_made_up_need_bounded_memory() {
     assert_eq!(answer(&cache, now), "a");
     cache.record_live([(service_account(), None)], now);
     assert_eq!(answer(&cache, now), "missing");
+}
+
+#[test]
+fn what_was_listed_without_a_label_that_decides_is_not_used() {
+    let (mut cache, now) = (Cache::default(), Instant::now());
+    let wanted: BTreeSet<String> = ["team".to_owned()].into();
+    cache.begin_list(BTreeSet::new());
+    cache.list(service_account(), &found(1, Some("app")));
+    cache.end_list();
+    assert!(matches!(cache.get(&service_account(), &wanted, now), CacheAnswer::Unknown));
+    cache.begin_list(wanted.clone());
+    cache.list(service_account(), &found(1, Some("app")));
+    cache.end_list();
+    assert!(matches!(cache.get(&service_account(), &wanted, now), CacheAnswer::Known(_)));
+    assert!(matches!(cache.get(&service_account(), &BTreeSet::new(), now), CacheAnswer::Known(_)));
 }

@@ -1,11 +1,12 @@
 //! The watches, and how their events reach the caches.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{self as core, ConfigMap, Namespace};
 use kube::{
     Api, Client,
+    api::DynamicObject,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
@@ -13,22 +14,23 @@ use kube::{
     },
 };
 use podrole_identity::{
-    AnnotationRules, GuardRail, ROLE_MAP_KEY, ROLE_MAP_NAME, RoleMap, ServiceAccountError,
-    ServiceAccountRef,
+    AnnotationRules, Annotations, Association, InjectionDefault, NamespaceFacts, ROLE_MAP_KEY,
+    ROLE_MAP_NAME, RoleMap, ServiceAccountError, ServiceAccountRef, Unreadable,
 };
-use podrole_runtime::latest::Latest;
+use podrole_runtime::{latest::Latest, objects};
 
 use super::errors::with_root;
 use crate::{
-    Metrics,
-    cache::{Cache, SharedCache, VersionedAnnotations},
+    Metrics, ServiceAccount,
+    associations::AssociationCache,
+    cache::{Cache, SharedCache, VersionedServiceAccount},
     config_map,
     metrics::Watch,
     namespaces::NamespaceCache,
 };
 
 /// Metadata is all that is requested, because a ServiceAccount's role is in its annotations.
-type ServiceAccountMeta = PartialObjectMeta<ServiceAccount>;
+type ServiceAccountMeta = PartialObjectMeta<core::ServiceAccount>;
 type NamespaceMeta = PartialObjectMeta<Namespace>;
 
 /// Objects per page of a list, so that a large cluster's list is never held in memory whole.
@@ -61,10 +63,35 @@ fn pages() -> watcher::Config {
     watcher::Config::default().page_size(PAGE)
 }
 
+/// Follows ServiceAccounts with the labels that patterns select by. A pattern that selects by another
+/// label starts one more list; until it is complete, who may be concerned is read live.
 pub(super) async fn service_accounts(
     client: Client,
     cache: &SharedCache,
     reading: &AnnotationRules,
+    metrics: &Metrics,
+    listed: impl Fn(),
+) {
+    let mut wanted = cache.label_keys();
+    loop {
+        let keys = wanted.borrow_and_update().clone();
+        let following =
+            listed_service_accounts(client.clone(), cache, (reading, &keys), metrics, &listed);
+        tokio::select! {
+            () = following => return,
+            changed = wanted.wait_for(|wanted| !wanted.is_subset(&keys)) => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn listed_service_accounts(
+    client: Client,
+    cache: &SharedCache,
+    (reading, keys): (&AnnotationRules, &BTreeSet<String>),
     metrics: &Metrics,
     listed: impl Fn(),
 ) {
@@ -73,7 +100,7 @@ pub(super) async fn service_accounts(
         let complete = matches!(event, Event::InitDone);
         let listing = matches!(event, Event::Init | Event::InitApply(_));
         cache.change(|cache| {
-            apply(cache, event, reading);
+            apply(cache, event, reading, keys);
             if !listing {
                 let (annotated, plain) = cache.sizes();
                 metrics.cached("service_accounts_annotated", annotated);
@@ -88,18 +115,27 @@ pub(super) async fn service_accounts(
 }
 
 /// A name that Kubernetes would not accept is skipped: no pod can use it.
-fn apply(cache: &mut Cache, event: Event<ServiceAccountMeta>, reading: &AnnotationRules) {
+fn apply(
+    cache: &mut Cache,
+    event: Event<ServiceAccountMeta>,
+    reading: &AnnotationRules,
+    keys: &BTreeSet<String>,
+) {
+    let versioned = |mut meta: ServiceAccountMeta| {
+        meta.metadata.labels.get_or_insert_default().retain(|key, _| keys.contains(key));
+        versioned(meta, reading)
+    };
     match event {
-        Event::Init => cache.begin_list(),
+        Event::Init => cache.begin_list(keys.clone()),
         Event::InitDone => cache.end_list(),
         Event::InitApply(meta) => {
             if let Ok(service_account) = service_account(&meta) {
-                cache.list(service_account, &versioned(meta, reading));
+                cache.list(service_account, &versioned(meta));
             }
         }
         Event::Apply(meta) => {
             if let Ok(service_account) = service_account(&meta) {
-                cache.apply(service_account, &versioned(meta, reading));
+                cache.apply(service_account, &versioned(meta));
             }
         }
         Event::Delete(meta) => {
@@ -127,10 +163,11 @@ fn version(meta: &ServiceAccountMeta) -> u64 {
 pub(super) fn versioned(
     meta: ServiceAccountMeta,
     reading: &AnnotationRules,
-) -> VersionedAnnotations {
+) -> VersionedServiceAccount {
     let version = version(&meta);
     let annotations = reading.read(meta.metadata.annotations.unwrap_or_default());
-    VersionedAnnotations { version, annotations: Arc::new(annotations) }
+    let labels = meta.metadata.labels.unwrap_or_default();
+    VersionedServiceAccount { version, found: Arc::new(ServiceAccount { annotations, labels }) }
 }
 
 pub(super) async fn namespaces(
@@ -144,12 +181,12 @@ pub(super) async fn namespaces(
     let take = |event| {
         match event {
             Event::Init => namespaces.begin_list(),
-            Event::InitApply(meta) => namespaces.list(name(&meta), guard_rail(&meta)),
+            Event::InitApply(meta) => namespaces.list(name(&meta), namespace_facts(&meta)),
             Event::InitDone => {
                 namespaces.end_list();
                 listed();
             }
-            Event::Apply(meta) => namespaces.put(name(&meta), guard_rail(&meta)),
+            Event::Apply(meta) => namespaces.put(name(&meta), namespace_facts(&meta)),
             Event::Delete(meta) => namespaces.remove(&name(&meta)),
         }
         metrics.cached("namespaces", namespaces.len());
@@ -157,9 +194,12 @@ pub(super) async fn namespaces(
     follow(Watch::Namespaces, metrics, events, take).await;
 }
 
-pub(super) fn guard_rail(meta: &NamespaceMeta) -> GuardRail {
-    let annotations = meta.metadata.annotations.as_ref();
-    GuardRail::read(|key| annotations.and_then(|all| all.get(key)).map(String::as_str))
+pub(super) fn namespace_facts(meta: &NamespaceMeta) -> NamespaceFacts {
+    let labels = meta.metadata.labels.clone().unwrap_or_default();
+    let none = Annotations::new();
+    let annotations = meta.metadata.annotations.as_ref().unwrap_or(&none);
+    // Which namespaces are injected is decided by the API server, which calls the webhook for them.
+    NamespaceFacts::read(labels, annotations, InjectionDefault::Labelled)
 }
 
 /// Follows the ConfigMap of roles. A list without it means that it was deleted while the watch was
@@ -189,4 +229,41 @@ pub(super) async fn config_map(
         Event::Delete(_) => put(None),
     };
     follow(Watch::ConfigMap, metrics, events, take).await;
+}
+
+/// Follows the cluster's PodIdentityAssociations.
+pub(super) async fn associations(
+    following: objects::Following,
+    cache: &AssociationCache,
+    metrics: &Metrics,
+) {
+    let mut events = std::pin::pin!(objects::events(&following));
+    while let Some(event) = events.next().await {
+        let complete = matches!(event, Event::InitDone);
+        match event {
+            Event::Init => cache.begin_list(),
+            Event::InitApply(object) => {
+                let (name, found) = association(object);
+                cache.list(&name, found);
+            }
+            Event::InitDone => cache.end_list(),
+            Event::Apply(object) => {
+                let (name, found) = association(object);
+                cache.put(&name, found);
+            }
+            Event::Delete(object) => {
+                cache.remove(object.metadata.name.as_deref().unwrap_or_default());
+            }
+        }
+        if complete {
+            following.first_list.open();
+        }
+        metrics.cached("associations", cache.len());
+    }
+}
+
+fn association(mut object: DynamicObject) -> (String, Result<Association, Unreadable>) {
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let found = Association::read_object(&name, &objects::take_spec(&mut object));
+    (name, found)
 }

@@ -3,13 +3,15 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{self as core, Namespace};
 use kube::{Api, Client, api::ListParams};
-use podrole_identity::{AnnotationRules, GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
+use podrole_identity::{AnnotationRules, Association, Kind, NamespaceFacts, ServiceAccountRef};
+use podrole_runtime::objects;
 
 use super::{errors::with_root, follow};
 use crate::{
-    LookupError, ServiceAccounts,
+    FoundAssociation, LookupError, ServiceAccount, ServiceAccounts,
+    associations::LiveAssociations,
     live_reads::{ListResult, LiveServiceAccounts, ReadResult},
     namespaces::LiveNamespaces,
 };
@@ -29,7 +31,7 @@ impl LiveCluster {
 impl LiveServiceAccounts for LiveCluster {
     fn read(&self, service_account: &ServiceAccountRef) -> impl Future<Output = ReadResult> + Send {
         let (namespace, name) = (service_account.namespace(), service_account.name());
-        let api = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
+        let api = Api::<core::ServiceAccount>::namespaced(self.client.clone(), namespace);
         async move {
             let meta = api.get_metadata_opt(name).await.map_err(|error| {
                 let error = with_root(&error);
@@ -46,7 +48,7 @@ impl LiveServiceAccounts for LiveCluster {
     }
 
     fn list(&self, namespace: &str) -> impl Future<Output = ListResult> + Send {
-        let api = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
+        let api = Api::<core::ServiceAccount>::namespaced(self.client.clone(), namespace);
         async move {
             // In one page: a namespace has few ServiceAccounts, and pages would add round trips to
             // an admission that is waiting.
@@ -69,14 +71,40 @@ impl LiveServiceAccounts for LiveCluster {
 }
 
 impl LiveNamespaces for LiveCluster {
-    async fn guard_rail(&self, namespace: &str) -> Result<Option<GuardRail>, LookupError> {
+    async fn namespace_facts(
+        &self,
+        namespace: &str,
+    ) -> Result<Option<NamespaceFacts>, LookupError> {
         let meta = Api::<Namespace>::all(self.client.clone()).get_metadata_opt(namespace).await;
         let meta = meta.map_err(|error| {
             let error = with_root(&error);
             tracing::warn!(namespace, error, "could not read a Namespace; its pod is not decided");
             LookupError::Namespace
         })?;
-        Ok(meta.as_ref().map(follow::guard_rail))
+        Ok(meta.as_ref().map(follow::namespace_facts))
+    }
+}
+
+impl LiveAssociations for LiveCluster {
+    async fn association(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> Result<FoundAssociation, LookupError> {
+        let name = Association::object_name(service_account);
+        let api = objects::api(self.client.clone(), Kind::Association);
+        let found = objects::get(&api, &name).await.map_err(|error| {
+            let (namespace, service_account) =
+                (service_account.namespace(), service_account.name());
+            let error = with_root(&error);
+            tracing::warn!(
+                namespace,
+                service_account,
+                error,
+                "could not read a PodIdentityAssociation; its pod is not decided"
+            );
+            LookupError::Association
+        })?;
+        Ok(found.map(|mut it| Association::read_object(&name, &objects::take_spec(&mut it))))
     }
 }
 
@@ -85,17 +113,17 @@ impl ServiceAccounts for LiveCluster {
         &self,
         service_account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         let found = self.read(service_account).await?;
-        Ok(found.map(|found| Arc::unwrap_or_clone(found.annotations)))
+        Ok(found.map(|found| Arc::unwrap_or_clone(found.found)))
     }
 
-    async fn guard_rail(
+    async fn namespace_facts(
         &self,
         namespace: &str,
         _patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
-        let guard_rail = LiveNamespaces::guard_rail(self, namespace).await?;
-        guard_rail.ok_or(LookupError::Namespace)
+    ) -> Result<Arc<NamespaceFacts>, LookupError> {
+        let guard_rail = LiveNamespaces::namespace_facts(self, namespace).await?;
+        guard_rail.map(Arc::new).ok_or(LookupError::Namespace)
     }
 }

@@ -105,7 +105,7 @@ async fn role_of(service_accounts: &impl ServiceAccounts, name: &str) -> String 
     let service_account = ServiceAccountRef::new("shop", name).unwrap();
     match service_accounts.find(&service_account, Duration::from_secs(5)).await {
         Ok(Some(annotations)) => {
-            annotations.role.map_or("no role".into(), |role| role.name().to_owned())
+            annotations.annotations.role.map_or("no role".into(), |role| role.name().to_owned())
         }
         Ok(None) => "missing".to_owned(),
         Err(error) => format!("{error:?}"),
@@ -129,20 +129,31 @@ async fn the_list_the_watch_and_live_reads_agree() {
     let url = api_server(events.clone()).await;
     let client = connect(None, Some(&url)).await.unwrap();
     let health = Health::default();
-    let listed = Listed { service_accounts: health.gate("a"), namespaces: health.gate("n") };
+    let listed = Listed {
+        service_accounts: health.gate("a"),
+        namespaces: health.gate("n"),
+        associations: None,
+    };
     let shutdown = CancellationToken::new();
     let rules = AnnotationRules::default();
-    let service_accounts = watch(client, rules, Metrics::default(), listed, shutdown);
+    let service_accounts = watch(client, rules, Metrics::default(), listed, None, shutdown);
     until(async || health.pending().is_empty()).await;
-    let permits = |roles| GuardRail { roles: PermittedRoles::read(roles), ..GuardRail::default() };
+    let permits = |roles| NamespaceFacts {
+        permitted: PermittedRoles::read(roles),
+        ..NamespaceFacts::default()
+    };
     for (namespace, guard_rail) in [
         ("shop", Ok(permits(Some("")))),
         ("free", Ok(permits(None))),
         ("new", Ok(permits(Some("*")))),
         ("broken", Err(LookupError::Namespace)),
     ] {
-        let result = service_accounts.guard_rail(namespace, Duration::from_secs(5)).await;
-        assert_eq!(result, guard_rail, "{namespace}");
+        let result = service_accounts.namespace_facts(namespace, Duration::from_secs(5)).await;
+        assert_eq!(
+            result.map(|it| it.permitted.clone()),
+            guard_rail.map(|it| it.permitted),
+            "{namespace}"
+        );
     }
     for (name, role) in [("app", "app"), ("new", "new"), ("plain", "missing"), ("broken", "Failed")]
     {

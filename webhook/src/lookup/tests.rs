@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::{
-    cache::VersionedAnnotations,
+    cache::VersionedServiceAccount,
     live_reads::{ListResult, ReadResult},
     mutex::lock,
 };
@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(20);
 struct FakeApiServer {
     /// The answer for every ServiceAccount that is not in `objects`.
     answer: ReadResult,
-    objects: Arc<Mutex<HashMap<ServiceAccountRef, VersionedAnnotations>>>,
+    objects: Arc<Mutex<HashMap<ServiceAccountRef, VersionedServiceAccount>>>,
     latency: Duration,
     reads: Arc<AtomicUsize>,
     lists: Arc<AtomicUsize>,
@@ -48,13 +48,16 @@ impl LiveServiceAccounts for FakeApiServer {
     }
 }
 
-fn found(version: u64, role: &str) -> VersionedAnnotations {
+fn found(version: u64, role: &str) -> VersionedServiceAccount {
     let role = Some(role).filter(|role| !role.is_empty());
     let role = role.map(|name| format!("arn:aws:iam::111122223333:role/{name}"));
     let role = role.map(|arn| ("eks.amazonaws.com/role-arn".to_owned(), arn));
     let annotations: Annotations = role.into_iter().collect();
-    let annotations = ServiceAccountAnnotations::read(&annotations, &AnnotationPrefix::default());
-    VersionedAnnotations { version, annotations: Arc::new(annotations) }
+    let annotations = podrole_identity::ServiceAccountAnnotations::read(
+        &annotations,
+        &AnnotationPrefix::default(),
+    );
+    VersionedServiceAccount { version, found: Arc::new(annotations.into()) }
 }
 
 fn server(answer: ReadResult, latency: Duration) -> FakeApiServer {
@@ -70,7 +73,7 @@ fn service_account(name: &str) -> ServiceAccountRef {
 fn lookup(server: &FakeApiServer, role: &str) -> Arc<Lookup<FakeApiServer>> {
     let cache = SharedCache::default();
     cache.change(|cache| {
-        cache.begin_list();
+        cache.begin_list(Default::default());
         cache.list(service_account("app"), &found(1, role));
         cache.end_list();
     });
@@ -80,7 +83,7 @@ fn lookup(server: &FakeApiServer, role: &str) -> Arc<Lookup<FakeApiServer>> {
 async fn role_of(lookup: &Lookup<FakeApiServer>, name: &str, patience: Duration) -> String {
     match lookup.find(&service_account(name), patience).await {
         Ok(None) => "missing".to_owned(),
-        Ok(Some(annotations)) => match &annotations.role {
+        Ok(Some(annotations)) => match &annotations.annotations.role {
             Some(role) => role.name().to_owned(),
             None => "no role".to_owned(),
         },
@@ -186,7 +189,7 @@ async fn two_hundred_roles_and_pods_in_one_second_are_found_while_the_watch_lags
     let names: Vec<String> = (0..200).map(|index| format!("app-{index}")).collect();
     let cache = SharedCache::default();
     cache.change(|cache| {
-        cache.begin_list();
+        cache.begin_list(Default::default());
         names.iter().for_each(|name| cache.list(service_account(name), &found(1, "")));
         cache.end_list();
     });
@@ -260,11 +263,11 @@ async fn found_under_attack(made_up: impl Fn(u64) -> ServiceAccountRef) -> Vec<S
     let server = server(Ok(None), Duration::from_millis(5));
     let (cache, existing) = (SharedCache::default(), NamespaceCache::default());
     cache.change(|cache| {
-        cache.begin_list();
+        cache.begin_list(Default::default());
         cache.end_list();
     });
     for namespace in ["shop", "hostile"] {
-        existing.put(namespace.to_owned(), podrole_identity::GuardRail::default());
+        existing.put(namespace.to_owned(), podrole_identity::NamespaceFacts::default());
     }
     let lookup = Arc::new(Lookup::new(cache, existing, server.clone(), Metrics::default()));
     let attack = tokio::spawn({

@@ -62,11 +62,14 @@ pub(crate) enum LiveRead {
     RateLimited,
 }
 
-/// A source of roles that is written by hand, and so may be invalid.
+/// A source of roles that may be invalid or away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     ListFile,
     ConfigMap,
+    Associations,
+    Patterns,
+    Guardrails,
 }
 
 /// A watch, by the kind of its objects.
@@ -111,6 +114,9 @@ impl Source {
         match self {
             Self::ListFile => "list_file",
             Self::ConfigMap => "config_map",
+            Self::Associations => "associations",
+            Self::Patterns => "patterns",
+            Self::Guardrails => "guardrails",
         }
     }
 }

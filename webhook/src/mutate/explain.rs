@@ -68,7 +68,7 @@ impl ContainerResult {
 #[must_use]
 pub fn explain(pod: &PodView, binding: &Binding, settings: &Settings) -> Vec<ContainerReport> {
     let annotations = annotations_of(pod, settings);
-    let Some(provider) = binding.provider() else { return Vec::new() };
+    let Some(provider) = binding.provider else { return Vec::new() };
     let desired = DesiredIdentity::new(pod, &annotations, (binding, provider), settings, 0);
     let volume = &desired.volume.name;
     let taken = desired.is_volume_taken(pod);

@@ -1,6 +1,6 @@
 //! The warnings at `kubectl apply`.
 
-use podrole_identity::{GuardRail, PermittedRoles, PermittedSecrets};
+use podrole_identity::{NamespaceFacts, PermittedRoles, PermittedSecrets};
 use serde_json::json;
 
 use super::*;
@@ -22,8 +22,12 @@ async fn warnings_for(group: &str, kind: &str, object: &Value) -> Vec<String> {
     let service_accounts: InMemory =
         [("shop/app".parse().unwrap(), annotations)].into_iter().collect();
     let roles = PermittedRoles::read(Some("arn:aws:iam::*:role/app"));
-    let guard_rail = GuardRail { roles, secrets: PermittedSecrets::read(Some("db")) };
-    let service_accounts = service_accounts.with_guard_rail("shop", guard_rail);
+    let guard_rail = NamespaceFacts {
+        permitted: roles,
+        secrets: PermittedSecrets::read(Some("db")),
+        ..NamespaceFacts::default()
+    };
+    let service_accounts = service_accounts.with_namespace("shop", guard_rail);
     let webhook = Webhook::new(service_accounts, Settings::default(), Metrics::default());
     let body = review(group, kind, object).to_string();
     let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();

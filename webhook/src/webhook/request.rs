@@ -50,9 +50,11 @@ pub(crate) fn unreadable(error: &str) -> Outcome {
 pub(super) fn unknown(error: LookupError) -> Outcome {
     let reason = match error {
         LookupError::Unsynced => Reason::Unsynced,
-        LookupError::Failed | LookupError::TooSlow | LookupError::Busy | LookupError::Namespace => {
-            Reason::LookupFailed
-        }
+        LookupError::Failed
+        | LookupError::Association
+        | LookupError::TooSlow
+        | LookupError::Busy
+        | LookupError::Namespace => Reason::LookupFailed,
     };
     Outcome::skip_with(reason, format!("no credentials added: {error}"))
 }

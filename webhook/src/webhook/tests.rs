@@ -1,8 +1,6 @@
 //! Whole decisions, from bytes to answer.
 
-use podrole_identity::{
-    Annotations, GuardRail, PermittedRoles, PermittedSecrets, ServiceAccountAnnotations,
-};
+use podrole_identity::{Annotations, NamespaceFacts, PermittedRoles, PermittedSecrets};
 use serde_json::{Value, json};
 
 use super::*;
@@ -17,15 +15,15 @@ impl ServiceAccounts for FailingLookups {
         &self,
         _account: &ServiceAccountRef,
         _patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         Err(self.0)
     }
 
-    async fn guard_rail(
+    async fn namespace_facts(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
+    ) -> Result<std::sync::Arc<NamespaceFacts>, LookupError> {
         Err(self.0)
     }
 }
@@ -180,7 +178,10 @@ async fn of_a_pod_without_an_identity_nothing_more_is_read() {
 async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing() {
     let guarded = |text| {
         let roles = PermittedRoles::read(Some(text));
-        service_accounts().with_guard_rail("shop", GuardRail { roles, ..GuardRail::default() })
+        service_accounts().with_namespace(
+            "shop",
+            NamespaceFacts { permitted: roles, ..NamespaceFacts::default() },
+        )
     };
     let body = review(&pod("app"));
     for (injection, allowed) in [(Injection::Enabled, true), (Injection::Required, false)] {
@@ -194,7 +195,7 @@ async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing(
     }
     let other =
         ask(NoNamespace(service_accounts()), Injection::Required, &review(&pod("other"))).await;
-    assert_eq!(reason(&other), "no_role", "a pod without a role needs no guard-rail");
+    assert_eq!(reason(&other), "lookup_failed", "its namespace may ask for `container`");
     let mut asks = pod("other");
     asks["metadata"]["annotations"] = json!({"secret.podrole.io/db": "/etc/db"});
     let asks = review(&asks);
@@ -203,8 +204,8 @@ async fn a_guard_rail_warns_or_refuses_and_an_unknown_namespace_permits_nothing(
         assert_eq!((reason(&answer), answer.response.allowed), ("lookup_failed", allowed));
     }
     let guard_rail =
-        GuardRail { secrets: PermittedSecrets::read(Some("mq")), ..GuardRail::default() };
-    let guarded = service_accounts().with_guard_rail("shop", guard_rail);
+        NamespaceFacts { secrets: PermittedSecrets::read(Some("mq")), ..NamespaceFacts::default() };
+    let guarded = service_accounts().with_namespace("shop", guard_rail);
     let answer = ask(guarded, Injection::Required, &asks).await;
     assert_eq!((reason(&answer), answer.response.allowed), ("no_role", true));
     assert!(answer.response.warnings[0].contains("permitted-secrets"), "{answer:?}");
@@ -220,15 +221,15 @@ impl ServiceAccounts for NoNamespace {
         &self,
         account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         self.0.find(account, patience).await
     }
 
-    async fn guard_rail(
+    async fn namespace_facts(
         &self,
         _namespace: &str,
         _patience: Duration,
-    ) -> Result<GuardRail, LookupError> {
+    ) -> Result<std::sync::Arc<NamespaceFacts>, LookupError> {
         Err(LookupError::Namespace)
     }
 }

@@ -36,6 +36,7 @@ impl Setup {
         let (gone_sender, gone) = mpsc::unbounded_channel();
         let (ended, changes, in_order) =
             (EndedPods::default(), Arc::default(), Arc::<AtomicBool>::default());
+        let first_seen = FirstSeen::new(Clock::default());
         let events = Events {
             running: RunningPods::default(),
             ended: ended.clone(),
@@ -44,13 +45,14 @@ impl Setup {
             gone: gone_sender,
             changes: Arc::clone(&changes),
             in_order: Arc::clone(&in_order),
+            first_seen: first_seen.clone(),
             access: Access::to("the right to list and watch pods", &health),
         };
         let access = Access::to("the right to get pods", &health);
         let live = LivePods { client: Client::new(answer, "default"), access };
         let live = Cached::without_last_known(live, Clock::default());
         Self {
-            pods: WatchedPods { store, ended, live, changes, in_order },
+            pods: WatchedPods { store, ended, live, changes, in_order, first_seen },
             writer,
             events,
             status,

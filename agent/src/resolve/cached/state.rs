@@ -202,10 +202,11 @@ impl<V> NameState<V> {
         self.reads[HOT_READS - 1] >= then
     }
 
-    /// Whether it exists and is read so often that a watch costs less than look-ups.
-    pub(super) fn is_hot(&self, now: Timestamp) -> bool {
-        let exists = self.answer.as_ref().is_some_and(|answer| answer.value.is_some());
-        exists
+    /// Whether it is read so often that a watch costs less than look-ups, and exists if it must.
+    pub(super) fn is_hot(&self, watches_missing: bool, now: Timestamp) -> bool {
+        let answer = self.answer.as_ref();
+        let may_be = answer.is_some_and(|answer| watches_missing || answer.value.is_some());
+        may_be
             && self.failure.is_none()
             && now >= self.no_watch_until
             && now.duration_since(self.reads[0]) <= HOT_TIME
@@ -313,16 +314,16 @@ mod tests {
     fn three_reads_within_a_minute_make_an_existing_name_hot() {
         let mut state = known();
         state.step(at(1_000));
-        assert!(!state.is_hot(at(1_000)));
+        assert!(!state.is_hot(false, at(1_000)));
         state.step(at(2_000));
-        assert!(state.is_hot(at(60_000)) && !state.is_hot(at(60_001)));
+        assert!(state.is_hot(false, at(60_000)) && !state.is_hot(false, at(60_001)));
         state.pause_watches(at(50_000));
-        assert!(!state.is_hot(at(49_999)) && state.is_hot(at(50_000)));
+        assert!(!state.is_hot(false, at(49_999)) && state.is_hot(false, at(50_000)));
         let mut missing = NameState::<u8>::new(true);
         for _ in 0..3 {
             missing.step(at(0));
         }
         missing.end(Ok(None), at(0));
-        assert!(!missing.is_hot(at(0)));
+        assert!(!missing.is_hot(false, at(0)) && missing.is_hot(true, at(0)));
     }
 }

@@ -38,10 +38,10 @@ fn a_role_that_eks_chose_is_checked_afterwards_and_one_that_we_named_was_before(
     let mut session =
         by_association(&sessions(Exchange::EksAuth), &association("")).unwrap().session;
     let (caller, other, fine) = (caller(), namespace(Some(TARGET)), namespace(Some(ALL)));
-    let refused = check_permitted(&role, &caller, &other, &session);
+    let refused = check_permitted(&role, &caller, (&other, Guardrails::none()), &session);
     assert!(matches!(refused, Err(ResolveError::Denied(Denial { .. }))));
-    assert_eq!(check_permitted(&role, &caller, &fine, &session), Ok(()));
+    assert_eq!(check_permitted(&role, &caller, (&fine, Guardrails::none()), &session), Ok(()));
     session.steps =
         by_association(&sessions(Exchange::AssumeRole), &association("")).unwrap().session.steps;
-    assert_eq!(check_permitted(&role, &caller, &other, &session), Ok(()));
+    assert_eq!(check_permitted(&role, &caller, (&other, Guardrails::none()), &session), Ok(()));
 }

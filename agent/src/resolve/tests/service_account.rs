@@ -11,8 +11,15 @@ fn check_as(
     facts: Option<&ServiceAccountFacts>,
 ) -> Result<Decision, ResolveError> {
     let namespace = namespace(None);
-    let request =
-        RequestFacts { caller, service_account: facts, association: None, namespace: &namespace };
+    let request = RequestFacts {
+        caller,
+        service_account: facts,
+        association: None,
+        listed: None,
+        patterns: Patterns::none(),
+        guardrails: Guardrails::none(),
+        namespace: &namespace,
+    };
     decide(&request, &sessions(Exchange::WebIdentity))
 }
 

@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use podrole_identity::{GuardRail, ServiceAccountAnnotations, ServiceAccountRef};
-use podrole_webhook::LookupError;
+use podrole_identity::{NamespaceFacts, ServiceAccountRef};
+use podrole_webhook::{LookupError, ServiceAccount};
 
 use super::*;
 
@@ -14,7 +14,7 @@ use super::*;
 struct Failing {
     files: InMemory,
     left: AtomicUsize,
-    then: Result<Option<ServiceAccountAnnotations>, LookupError>,
+    then: Result<Option<ServiceAccount>, LookupError>,
 }
 
 impl ServiceAccounts for Failing {
@@ -22,7 +22,7 @@ impl ServiceAccounts for Failing {
         &self,
         service_account: &ServiceAccountRef,
         patience: Duration,
-    ) -> Result<Option<ServiceAccountAnnotations>, LookupError> {
+    ) -> Result<Option<ServiceAccount>, LookupError> {
         let one_less = |left: usize| left.checked_sub(1);
         match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
             Ok(_) => self.files.find(service_account, patience).await,
@@ -30,8 +30,12 @@ impl ServiceAccounts for Failing {
         }
     }
 
-    async fn guard_rail(&self, name: &str, wait: Duration) -> Result<GuardRail, LookupError> {
-        self.files.guard_rail(name, wait).await
+    async fn namespace_facts(
+        &self,
+        name: &str,
+        wait: Duration,
+    ) -> Result<std::sync::Arc<NamespaceFacts>, LookupError> {
+        self.files.namespace_facts(name, wait).await
     }
 }
 

@@ -17,7 +17,7 @@ fn asked(
         value.map(|value| (KEY.to_owned(), value.to_owned())).into_iter().collect()
     };
     let guard_rail =
-        GuardRail { secrets: PermittedSecrets::read(guard_rail), ..GuardRail::default() };
+        NamespaceFacts { secrets: PermittedSecrets::read(guard_rail), ..NamespaceFacts::default() };
     let binding = bind_in(guard_rail, &annotations(service_account), &GrantRules::default());
     let mut before = pod(&json!([web()]));
     before["metadata"]["annotations"] = json!(annotations(own));
@@ -83,9 +83,9 @@ fn placeholders_do_not_lead_to_protected_paths() {
     {
         let binding = Binding::new(
             &service_account.parse().unwrap(),
-            annotations.clone(),
+            annotations.clone().into(),
             &Snapshot::default(),
-            GuardRail::default(),
+            &NamespaceFacts::default(),
             &Settings::default(),
         );
         let mut before = pod(&json!([web()]));

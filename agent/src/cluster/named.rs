@@ -1,10 +1,10 @@
 //! Looks up single ServiceAccounts and namespaces, and watches those that are in use. The agent never lists them all,
 //! which on every node would be too much for the API server.
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use futures::{
-    StreamExt as _,
+    Stream, StreamExt as _,
     future::{BoxFuture, FutureExt as _},
     stream::BoxStream,
 };
@@ -13,16 +13,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     core::PartialObjectMeta,
     runtime::{watcher, watcher::Event},
 };
-use podrole_identity::{
-    AnnotationRules, INJECTION_LABEL, InjectionDefault, PERMITTED_ROLES_ANNOTATION, PermittedRoles,
-    ServiceAccountRef,
-};
+use podrole_identity::{AnnotationRules, InjectionDefault, PermittedRoles, ServiceAccountRef};
 use podrole_runtime::health::Health;
-use serde::de::DeserializeOwned;
 
 use super::{access::Access, one_line::one_line};
 use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
@@ -58,6 +54,7 @@ impl LiveServiceAccounts {
             Arc::new(ServiceAccountFacts {
                 uid: found.metadata.uid.unwrap_or_default(),
                 annotations: self.rules.read(annotations),
+                labels: found.metadata.labels.unwrap_or_default(),
                 version: found.metadata.resource_version.unwrap_or_default(),
             })
         }))
@@ -72,42 +69,41 @@ impl LiveNamespaces {
 
     async fn look(&self, name: &str) -> LookupResult<NamespaceFacts> {
         let found = self.access.get(&self.api, name).await?;
-        Ok(found.map(|found| Arc::new(namespace(name, &found.metadata, self.default))))
+        Ok(found.map(|found| Arc::new(namespace(name, found.metadata, self.default))))
     }
 }
 
-fn namespace(name: &str, metadata: &ObjectMeta, default: InjectionDefault) -> NamespaceFacts {
-    let annotation =
-        metadata.annotations.as_ref().and_then(|all| all.get(PERMITTED_ROLES_ANNOTATION));
-    let label = metadata.labels.as_ref().and_then(|all| all.get(INJECTION_LABEL));
-    let injection = default.of_namespace(label.map(String::as_str));
-    let permitted = PermittedRoles::read(annotation.map(String::as_str));
-    if let PermittedRoles::Malformed(error) = &permitted {
+fn namespace(name: &str, metadata: ObjectMeta, default: InjectionDefault) -> NamespaceFacts {
+    let labels = metadata.labels.unwrap_or_default();
+    let facts = NamespaceFacts::read(labels, &metadata.annotations.unwrap_or_default(), default);
+    if let PermittedRoles::Malformed(error) = &facts.permitted {
         tracing::warn!(
             namespace = name,
             %error,
             "could not read the annotation podrole.io/permitted-roles; permitting no role"
         );
     }
-    NamespaceFacts { permitted, injection, is_unlabelled: label.is_none() }
+    if let Some(error) = &facts.bad_not_before {
+        tracing::warn!(namespace = name, %error, "could not read an annotation; ignoring it");
+    }
+    facts
 }
 
 /// How long the API server keeps a watch of one name open, in seconds; the library's 290 s would renew each twice as
 /// often. HTTP/2 pings notice a dead connection sooner, and over HTTP/1.1 a bookmark comes every minute.
 const WATCH_TIMEOUT: u32 = 600;
 
-/// An item when the watch of one name begins and for each change. The name alone is selected, from the API server's
-/// memory, in which it walks the namespace's objects once.
-fn changes<T>(
-    api: Api<PartialObjectMeta<T>>,
-    name: &str,
-) -> BoxStream<'static, Result<(), LookupError>>
-where
-    T: Resource<DynamicType = ()> + 'static,
-    PartialObjectMeta<T>: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send,
-{
+/// What a watch of one name is begun with. The name alone is selected, from the API server's memory, in which it walks the
+/// namespace's objects once.
+pub(super) fn only(name: &str) -> watcher::Config {
     let config = watcher::Config::default().any_semantic().timeout(WATCH_TIMEOUT);
-    let events = watcher(api, config.fields(&format!("metadata.name={name}")));
+    config.fields(&format!("metadata.name={name}"))
+}
+
+/// An item when the watch of one name begins and for each change.
+pub(super) fn changes<T: Send + 'static>(
+    events: impl Stream<Item = watcher::Result<Event<T>>> + Send + 'static,
+) -> BoxStream<'static, Result<(), LookupError>> {
     let changes = events.filter_map(|event| async {
         match event {
             Ok(Event::Init | Event::InitApply(_)) => None,
@@ -134,7 +130,7 @@ impl Lookup<ServiceAccountRef, ServiceAccountFacts> for LiveServiceAccounts {
             self.client.clone(),
             name.namespace(),
         );
-        Some(changes(api, name.name()))
+        Some(changes(watcher(api, only(name.name()))))
     }
 }
 
@@ -144,7 +140,7 @@ impl Lookup<String, NamespaceFacts> for LiveNamespaces {
     }
 
     fn watch(&self, name: &String) -> Option<BoxStream<'static, Result<(), LookupError>>> {
-        Some(changes(self.api.clone(), name))
+        Some(changes(watcher(self.api.clone(), only(name))))
     }
 }
 
@@ -154,7 +150,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(metadata: Value) -> NamespaceFacts {
-        namespace("shop", &serde_json::from_value(metadata).unwrap(), InjectionDefault::Labelled)
+        namespace("shop", serde_json::from_value(metadata).unwrap(), InjectionDefault::Labelled)
     }
 
     #[test]

@@ -1,0 +1,87 @@
+//! Which session each pod has, so that one that no pod has any more is dropped: its role was changed,
+//! its association deleted, or it was revoked.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Agent;
+use crate::{
+    credential_cache::{CacheKey, Served},
+    resolve::{Decision, ResolveError},
+    token::Caller,
+};
+
+/// Sessions by pod UID. A pod has one for each list of audiences of its tokens.
+#[derive(Default)]
+pub(super) struct PodSessions(Mutex<HashMap<String, Vec<Arc<CacheKey>>>>);
+
+impl PodSessions {
+    /// Records that the pod has the session `key`; returns the one that it had before.
+    fn replace(&self, pod_uid: &str, key: &Arc<CacheKey>) -> Option<Arc<CacheKey>> {
+        let mut pods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pods.contains_key(pod_uid) {
+            pods.insert(pod_uid.to_owned(), vec![Arc::clone(key)]);
+            return None;
+        }
+        let keys = pods.get_mut(pod_uid)?;
+        let Some(known) = keys.iter_mut().find(|known| known.audiences == key.audiences) else {
+            keys.push(Arc::clone(key));
+            return None;
+        };
+        if Arc::ptr_eq(known, key) {
+            return None;
+        }
+        let before = std::mem::replace(known, Arc::clone(key));
+        // The same session may have left the cache and come back.
+        (before != *key).then_some(before)
+    }
+
+    pub(super) fn forget(&self, pod_uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pod_uid);
+    }
+}
+
+impl Agent {
+    /// Drops the session that the pod had before, if it has another one now and no other pod has it.
+    pub(super) fn forget_other_session(&self, caller: &Caller, served: &Served) {
+        // Without the pods' ends this would grow without end.
+        if self.liveness.pods().is_none() {
+            return;
+        }
+        if let Some(before) = self.pod_sessions.replace(&caller.pod_uid, served.key()) {
+            self.cache.leave(&before, &caller.pod_uid);
+        }
+    }
+
+    /// Drops the sessions of a pod that may have none any more, and says "not yet" to one that has
+    /// just started.
+    pub(super) fn not_served(&self, caller: &Caller, error: ResolveError) -> ResolveError {
+        if error.status() < 500 {
+            self.pod_gone(&caller.pod_uid);
+        }
+        let is_new = |pods: &crate::node::NodePods| pods.is_new(&caller.pod_uid);
+        if error.is_without_role() && self.liveness.pods().is_some_and(is_new) {
+            return ResolveError::NotYet(Box::new(error));
+        }
+        error
+    }
+
+    /// Ends an answer's life when a time comes before which sessions are not served, although nothing
+    /// changes then.
+    pub(super) fn until_revoked(
+        &self,
+        until: Timestamp,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Timestamp {
+        let Some(time) = decision.not_before.filter(|time| *time > now) else {
+            return until;
+        };
+        let left: SignedDuration = time.duration_since(now);
+        until.min(self.clock.steady().saturating_add(left).unwrap_or(until))
+    }
+}

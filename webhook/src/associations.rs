@@ -1,0 +1,326 @@
+//! The cluster's PodIdentityAssociations: from the watch, with a live read before "there is none".
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use podrole_identity::{Association, RoleArn, ServiceAccountRef, Unreadable};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    LookupError, Metrics,
+    metrics::LiveRead,
+    mutex::lock,
+    rate_limit::{Rate, RateLimit},
+    singleflight::Singleflight,
+};
+
+/// Live reads. They have a budget of their own, so that ServiceAccounts and associations that are
+/// applied together do not compete.
+const READS: Rate = Rate { per_second: 100, burst: 200 };
+/// How long a live read's answer is valid, as for ServiceAccounts.
+const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
+/// How many answers of live reads are kept at a time.
+const MAX_ANSWERS: usize = 4096;
+
+/// An association, or why it cannot be read; `None` if there is none.
+pub type FoundAssociation = Option<Result<Association, Unreadable>>;
+
+/// Asks the API server itself, never a cache of it.
+pub(crate) trait LiveAssociations: Send + Sync + 'static {
+    fn association(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> impl Future<Output = Result<FoundAssociation, LookupError>> + Send;
+}
+
+/// The associations that the watch has reported. Clones are the same cache.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AssociationCache(Arc<Mutex<Lists>>);
+
+/// By object name. There may be 100,000: only what decides is kept.
+type Associations = HashMap<Box<str>, Packed>;
+
+#[derive(Debug, Default)]
+struct Lists {
+    current: Option<Associations>,
+    /// A list that is being read; the previous one answers until it is complete.
+    listing: Associations,
+}
+
+#[derive(Debug)]
+enum Packed {
+    /// An association that has only a role, as most have.
+    Role(Box<str>),
+    Whole(Box<Association>),
+    Unreadable(Box<Unreadable>),
+}
+
+impl Packed {
+    fn new(found: Result<Association, Unreadable>) -> Self {
+        let association = match found {
+            Ok(association) => association,
+            Err(unreadable) => return Self::Unreadable(Box::new(unreadable)),
+        };
+        let plain = association.role.as_ref().filter(|role| {
+            let only_role = of_role(&association.service_account, (*role).clone());
+            only_role == association
+        });
+        match plain {
+            Some(role) => Self::Role(role.as_str().into()),
+            None => Self::Whole(Box::new(without_policy_text(association))),
+        }
+    }
+
+    fn unpack(&self, service_account: &ServiceAccountRef) -> FoundAssociation {
+        match self {
+            Self::Role(role) => {
+                let role: RoleArn = role.parse().ok()?;
+                Some(Ok(of_role(service_account, role)))
+            }
+            Self::Whole(association) => Some(Ok((**association).clone())),
+            Self::Unreadable(unreadable) => Some(Err((**unreadable).clone())),
+        }
+    }
+}
+
+fn of_role(service_account: &ServiceAccountRef, role: RoleArn) -> Association {
+    Association {
+        service_account: service_account.clone(),
+        role: Some(role),
+        target_role: None,
+        external_id: None,
+        disable_session_tags: false,
+        policy: None,
+        duration_seconds: None,
+        session_name: None,
+        pod_tags: None,
+        not_before: None,
+    }
+}
+
+/// Admission asks of a policy only whether it is a JSON object.
+fn without_policy_text(mut association: Association) -> Association {
+    if let Some(policy) = &mut association.policy
+        && serde_json::from_str::<serde_json::Map<_, _>>(policy).is_ok()
+    {
+        *policy = "{}".to_owned();
+    }
+    association
+}
+
+impl AssociationCache {
+    pub(crate) fn begin_list(&self) {
+        lock(&self.0).listing.clear();
+    }
+
+    pub(crate) fn list(&self, name: &str, found: Result<Association, Unreadable>) {
+        lock(&self.0).listing.insert(name.into(), Packed::new(found));
+    }
+
+    pub(crate) fn end_list(&self) {
+        let mut lists = lock(&self.0);
+        lists.listing.shrink_to_fit();
+        lists.current = Some(std::mem::take(&mut lists.listing));
+    }
+
+    pub(crate) fn put(&self, name: &str, found: Result<Association, Unreadable>) {
+        let packed = Packed::new(found);
+        lock(&self.0).current.get_or_insert_default().insert(name.into(), packed);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        if let Some(current) = &mut lock(&self.0).current {
+            current.remove(name);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.0).current.as_ref().map_or(0, HashMap::len)
+    }
+
+    /// # Errors
+    /// Before the first list is complete.
+    fn get(&self, service_account: &ServiceAccountRef) -> Result<FoundAssociation, LookupError> {
+        let lists = lock(&self.0);
+        let current = lists.current.as_ref().ok_or(LookupError::Unsynced)?;
+        let packed = current.get(Association::object_name(service_account).as_str());
+        Ok(packed.and_then(|packed| packed.unpack(service_account)))
+    }
+}
+
+/// Associations from the cache, with live reads of those that it does not have.
+pub(crate) struct AssociationLookup<L> {
+    cache: AssociationCache,
+    reads: Arc<Reads<L>>,
+    fetches: Singleflight<ServiceAccountRef, Result<FoundAssociation, LookupError>>,
+}
+
+struct Reads<L> {
+    live: L,
+    metrics: Metrics,
+    rate_limit: Mutex<RateLimit>,
+    answers: Mutex<HashMap<ServiceAccountRef, (Instant, FoundAssociation)>>,
+}
+
+impl<L: LiveAssociations> AssociationLookup<L> {
+    pub(crate) fn new(cache: AssociationCache, live: L, metrics: Metrics) -> Self {
+        let rate_limit = Mutex::new(RateLimit::new(READS, Instant::now()));
+        let reads = Arc::new(Reads { live, metrics, rate_limit, answers: Mutex::default() });
+        Self { cache, reads, fetches: Singleflight::default() }
+    }
+
+    /// A ServiceAccount's association. `confirm` says whether its absence decides, and is confirmed
+    /// by a live read then: deployment tools create both, and the pod, within the same second.
+    pub(crate) async fn find(
+        &self,
+        service_account: &ServiceAccountRef,
+        confirm: bool,
+        patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        let known = self.cache.get(service_account)?;
+        if known.is_some() || !confirm {
+            return Ok(known);
+        }
+        if let Some(answer) = self.reads.answer(service_account) {
+            return Ok(answer);
+        }
+        let mut in_flight = self.fetches.join(service_account, || {
+            let (reads, name) = (Arc::clone(&self.reads), service_account.clone());
+            async move { reads.read(&name).await }
+        });
+        let read = timeout(patience, in_flight.wait_for(Option::is_some)).await;
+        // What the watch has reported meanwhile is at least as new as a read that found none.
+        if let Some(watched) = self.cache.get(service_account)? {
+            return Ok(Some(watched));
+        }
+        match read {
+            Err(_) => Err(LookupError::TooSlow),
+            Ok(read) => read.ok().and_then(|it| it.clone()).unwrap_or(Err(LookupError::Failed)),
+        }
+    }
+}
+
+impl<L: LiveAssociations> Reads<L> {
+    fn answer(&self, service_account: &ServiceAccountRef) -> Option<FoundAssociation> {
+        let answers = lock(&self.answers);
+        let (at, found) = answers.get(service_account)?;
+        (at.elapsed() < LIVE_ANSWER_LIFE).then(|| found.clone())
+    }
+
+    async fn read(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> Result<FoundAssociation, LookupError> {
+        if !lock(&self.rate_limit).take(Instant::now()) {
+            // Beyond the budget the watch is final; the metric counts these.
+            self.metrics.live_read(LiveRead::RateLimited);
+            return Ok(None);
+        }
+        let found = self.live.association(service_account).await;
+        self.metrics.live_read(match &found {
+            Ok(Some(_)) => LiveRead::Found,
+            Ok(None) => LiveRead::Missing,
+            Err(_) => LiveRead::Failed,
+        });
+        if let Ok(found) = &found {
+            let mut answers = lock(&self.answers);
+            answers.retain(|_, (at, _)| at.elapsed() < LIVE_ANSWER_LIFE);
+            if answers.len() < MAX_ANSWERS {
+                answers.insert(service_account.clone(), (Instant::now(), found.clone()));
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use podrole_identity::ServiceAccountRef;
+    use serde_json::json;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+    const LONG: Duration = Duration::from_secs(1);
+
+    fn app() -> ServiceAccountRef {
+        "shop/app".parse().unwrap()
+    }
+
+    fn read(more: serde_json::Value) -> Result<Association, Unreadable> {
+        let mut spec = json!({"namespace": "shop", "serviceAccount": "app", "roleARN": ROLE});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Association::read_object("shop.app", &spec)
+    }
+
+    #[derive(Clone, Default)]
+    struct Live(Arc<Mutex<FoundAssociation>>, Arc<AtomicUsize>);
+
+    impl LiveAssociations for Live {
+        async fn association(
+            &self,
+            _: &ServiceAccountRef,
+        ) -> Result<FoundAssociation, LookupError> {
+            self.1.fetch_add(1, SeqCst);
+            Ok(lock(&self.0).clone())
+        }
+    }
+
+    #[test]
+    fn what_is_kept_decides_as_the_object_does() {
+        for (more, policy) in [
+            (json!({}), None),
+            (json!({"policy": "{\"Version\": 1}", "disableSessionTags": true}), Some("{}")),
+            (json!({"policy": "{}}"}), Some("{}}")),
+            (json!({"podTags": false}), None),
+        ] {
+            let mut whole = read(more).unwrap();
+            let kept = Packed::new(Ok(whole.clone())).unpack(&app()).unwrap().unwrap();
+            whole.policy = policy.map(str::to_owned);
+            assert_eq!(kept, whole);
+        }
+        assert!(matches!(Packed::new(read(json!({}))), Packed::Role(_)));
+        let unreadable = Packed::new(read(json!({"x": 1}))).unpack(&app()).unwrap();
+        assert!(unreadable.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absence_is_confirmed_once_in_5_s_if_it_decides() {
+        let (cache, live) = (AssociationCache::default(), Live::default());
+        let lookup = AssociationLookup::new(cache.clone(), live.clone(), Metrics::default());
+        assert_eq!(lookup.find(&app(), true, LONG).await, Err(LookupError::Unsynced));
+        cache.begin_list();
+        cache.end_list();
+        assert_eq!(lookup.find(&app(), false, LONG).await, Ok(None));
+        assert_eq!(live.1.load(SeqCst), 0);
+        for _ in 0..3 {
+            assert_eq!(lookup.find(&app(), true, LONG).await, Ok(None));
+        }
+        assert_eq!(live.1.load(SeqCst), 1);
+        *lock(&live.0) = Some(read(json!({})));
+        tokio::time::sleep(LIVE_ANSWER_LIFE).await;
+        assert_eq!(lookup.find(&app(), true, LONG).await, Ok(Some(read(json!({})))));
+        cache.put("shop.app", read(json!({"podTags": false})));
+        let watched = lookup.find(&app(), true, LONG).await.unwrap().unwrap().unwrap();
+        assert_eq!(watched.pod_tags, Some(false), "the watch is asked first");
+        cache.remove("shop.app");
+        assert_eq!(cache.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_budget_the_watch_is_final() {
+        let (cache, live) = (AssociationCache::default(), Live::default());
+        cache.begin_list();
+        cache.end_list();
+        let lookup = AssociationLookup::new(cache, live.clone(), Metrics::default());
+        for number in 0..250 {
+            let name = format!("shop/app-{number}").parse().unwrap();
+            assert_eq!(lookup.find(&name, true, LONG).await, Ok(None));
+        }
+        assert_eq!(live.1.load(SeqCst), 200);
+    }
+}
