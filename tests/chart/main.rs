@@ -16,6 +16,7 @@ mod helm;
 mod inject;
 mod install_lines;
 mod installed;
+mod kinds;
 mod metrics;
 mod nulls;
 mod objects;

@@ -18,13 +18,19 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("agent.hostFolder=var/lib", &["/agent/hostFolder", "does not match pattern"]),
     ("associations[0].namespace=shop", &["/associations/0", "missing property 'serviceAccount'"]),
     ("region=", &["region is missing", "--set region="]),
-    ("exchange=assume-role", &["takes roles from the association list", "set `associations`"]),
+    (
+        "exchange=assume-role,associationObjects.enabled=false",
+        &[
+            "takes roles from associations",
+            "set associationObjects.enabled=true, or `associations`",
+        ],
+    ),
     (
         "exchange=assume-role,agent.allowAnnotationRoles=true",
         &["puts the cluster into session tags", "set cluster.name and cluster.arn"],
     ),
     (
-        "exchange=assume-role,agent.disableSessionTags=true,associations[0].namespace=a,associations[0].serviceAccount=b",
+        "exchange=assume-role,associationObjects.enabled=false,agent.disableSessionTags=true,associations[0].namespace=a,associations[0].serviceAccount=b",
         &["the association of a/b has no roleArn", "add its roleArn"],
     ),
     ("exchange=eks-auth", &["calls EKS Auth with the cluster's name", "set cluster.name"]),

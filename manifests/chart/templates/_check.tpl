@@ -6,13 +6,13 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if not $values.region }}
 {{- fail "\n\nregion is missing: set the region whose STS the agent calls (--set region=eu-west-1)" }}
 {{- end }}
-{{- if and (eq $values.exchange "assume-role") (not $values.associations) (not $values.agent.allowAnnotationRoles) }}
-{{- fail "\n\nexchange: assume-role takes roles from the association list: set `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with podrole.io/permitted-roles on the namespaces" }}
+{{- if and (eq $values.exchange "assume-role") (not $values.associationObjects.enabled) (not $values.associations) (not $values.agent.allowAnnotationRoles) }}
+{{- fail "\n\nexchange: assume-role takes roles from associations: set associationObjects.enabled=true, or `associations` (--set-json 'associations=[{\"namespace\":...,\"serviceAccount\":...,\"roleArn\":...}]'), or agent.allowAnnotationRoles: true with podrole.io/permitted-roles on the namespaces" }}
 {{- end }}
 {{- if and (eq $values.exchange "assume-role") (not $values.agent.disableSessionTags) (not (and $values.cluster.name $values.cluster.arn)) }}
 {{- fail "\n\nexchange: assume-role puts the cluster into session tags: set cluster.name and cluster.arn, or agent.disableSessionTags: true" }}
 {{- end }}
-{{- if and (eq $values.exchange "assume-role") (not $values.agent.allowAnnotationRoles) }}
+{{- if and (eq $values.exchange "assume-role") (not $values.associationObjects.enabled) (not $values.agent.allowAnnotationRoles) }}
 {{- range $values.associations }}
 {{- if not .roleArn }}
 {{- fail (printf "\n\nthe association of %s/%s has no roleArn, and exchange: assume-role takes roles from the association list: add its roleArn" .namespace .serviceAccount) }}
