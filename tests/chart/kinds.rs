@@ -8,6 +8,7 @@ mod every_rule;
 mod explained;
 mod pattern;
 mod role;
+mod roles;
 mod selection;
 mod status;
 

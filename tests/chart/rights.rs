@@ -28,6 +28,8 @@ const SET: [&str; 4] = [
     "agent.createNamespace=false",
     "agent.startupTaint=true",
 ];
+/// A namespace in which none of ours has a right of its own.
+const ELSEWHERE: &str = "kube-node-lease";
 const ACCOUNTS: [(&str, &str); 4] = [
     ("podrole", "podrole-controller"),
     ("podrole", "podrole-webhook"),
@@ -77,7 +79,8 @@ async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Res
     let mut text = String::new();
     for (namespace, name) in ACCOUNTS {
         let client = client_of(cluster, namespace, name).await?;
-        let everywhere = rights(client.clone(), "default").await?;
+        let everywhere = rights(client.clone(), ELSEWHERE).await?;
+        let default = rights(client.clone(), "default").await?;
         let here = rights(client, namespace).await?;
         writeln!(text, "{namespace}/{name}\n  in the whole cluster")?;
         for line in everywhere.difference(&common) {
@@ -85,6 +88,12 @@ async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Res
         }
         writeln!(text, "  in its namespace")?;
         for line in here.difference(&everywhere) {
+            writeln!(text, "    {line}")?;
+        }
+        if default != everywhere {
+            writeln!(text, "  in the namespace default")?;
+        }
+        for line in default.difference(&everywhere) {
             writeln!(text, "    {line}")?;
         }
     }

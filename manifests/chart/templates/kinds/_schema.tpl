@@ -189,3 +189,10 @@ properties:
           type: string
           format: date-time
 {{- end }}
+
+{{/* The right to read the three kinds, for rules of ClusterRoles. */}}
+{{- define "podrole.readsKinds" -}}
+- apiGroups: [podrole.io]
+  resources: [podidentityassociations, podidentitypatterns, podidentityguardrails]
+  verbs: [get, list, watch]
+{{- end }}
