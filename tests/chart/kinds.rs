@@ -6,6 +6,7 @@ mod association;
 mod bad_input;
 mod every_rule;
 mod explained;
+mod pass_role;
 mod pattern;
 mod role;
 mod roles;

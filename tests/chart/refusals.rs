@@ -26,6 +26,10 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "passRole.enabled=true,associationObjects.enabled=false",
+        &["passRole.enabled is about writing associations", "set associationObjects.enabled=true"],
+    ),
+    (
         "exchange=assume-role,agent.allowAnnotationRoles=true",
         &["puts the cluster into session tags", "set cluster.name and cluster.arn"],
     ),

@@ -27,6 +27,9 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- end }}
 {{- $_ := set $seen $serviceAccount true }}
 {{- end }}
+{{- if and $values.passRole.enabled (not $values.associationObjects.enabled) }}
+{{- fail "\n\npassRole.enabled is about writing associations and patterns, and associationObjects.enabled is false: set associationObjects.enabled=true or passRole.enabled=false" }}
+{{- end }}
 {{- if and $values.composeRoleArn.partition (not $values.composeRoleArn.accountId) }}
 {{- fail "\n\ncomposeRoleArn.partition is for bare role names, and composeRoleArn.accountId does not say of which account: give it too" }}
 {{- end }}
