@@ -16,6 +16,9 @@ same answer.
 {{- if .Values.associations }}
 --associations=/etc/podrole/associations/associations.json
 {{- end }}
+{{- if .Values.associationObjects.enabled }}
+--association-objects
+{{- end }}
 {{- if .Values.agent.allowAnnotationRoles }}
 --allow-annotation-roles
 {{- end }}
