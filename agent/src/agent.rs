@@ -54,6 +54,7 @@ pub struct Agent {
     /// By pod UID.
     foreign_peers: LogLimit<String>,
     pod_sessions: PodSessions,
+    started: jiff::Timestamp,
 }
 
 impl Agent {
@@ -83,9 +84,10 @@ impl Agent {
             hosts: config.hosts,
             holds: Holds::new(metrics.held_requests()),
             metrics,
-            clock,
             foreign_peers: LogLimit::new(),
             pod_sessions: PodSessions::default(),
+            started: clock.now(),
+            clock,
         })
     }
 

@@ -69,6 +69,11 @@ pub(crate) struct WebhookDaemon {
 
 /// Starts `podrole-webhook` against a cluster.
 pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result<WebhookDaemon> {
+    webhook_by(&cluster.kubeconfig(), flags).await
+}
+
+/// The same by another kubeconfig.
+pub(crate) async fn webhook_by(kubeconfig: &Path, flags: &[&str]) -> anyhow::Result<WebhookDaemon> {
     let folder = folder()?;
     let ca_pem = write_pair(&folder)?;
     let files = [
@@ -76,7 +81,7 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
         format!("--tls-key={}", folder.join("tls.key").display()),
     ];
     let files = files.iter().map(String::as_str).chain(flags.iter().copied());
-    let (daemon, admin) = launch_webhook(cluster, &folder, files).await?;
+    let (daemon, admin) = launch_webhook(kubeconfig, &folder, files).await?;
     until_ready(&daemon).await?;
     Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
 }
@@ -98,7 +103,7 @@ pub(crate) async fn own_webhook(
     let own = ["--certificates=own", "--tls-name=127.0.0.1"];
     let flags = own.into_iter().chain(flags.iter().copied());
     let folder = folder()?;
-    let (daemon, admin) = launch_webhook(cluster, &folder, flags).await?;
+    let (daemon, admin) = launch_webhook(&cluster.kubeconfig(), &folder, flags).await?;
     Ok(WebhookDaemon { daemon, ca_pem: String::new(), admin, folder })
 }
 
@@ -114,13 +119,13 @@ pub(crate) async fn controller(cluster: &Cluster, flags: &[&str]) -> anyhow::Res
 }
 
 async fn launch_webhook(
-    cluster: &Cluster,
+    kubeconfig: &Path,
     folder: &Path,
     flags: impl Iterator<Item = &str>,
 ) -> anyhow::Result<(Daemon, SocketAddr)> {
     let mut command = Command::new(project::binary("podrole-webhook")?);
     command.args(["--port=0", "--metrics-port=0", "--bind-address=127.0.0.1"]);
-    command.arg("--kubeconfig").arg(cluster.kubeconfig());
+    command.arg("--kubeconfig").arg(kubeconfig);
     command.arg(format!("--aws-default-region={REGION}")).args(flags);
     let process = Process::start("podrole-webhook", folder, &command)?;
     let (address, admin) = until(&process, |log| {

@@ -53,13 +53,13 @@ pub(crate) enum Manner {
 pub(crate) struct Manners {
     /// GETs of one pod.
     pub(crate) pod: Manner,
-    /// GETs of one ServiceAccount or Namespace.
+    /// GETs of one ServiceAccount, association or Namespace.
     pub(crate) grant: Manner,
     /// Watches stay connected and report nothing.
     pub(crate) mute: bool,
 }
 
-/// What was asked of ServiceAccounts and Namespaces so far.
+/// What was asked of ServiceAccounts, associations and Namespaces so far.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     /// GETs of one.
@@ -157,19 +157,22 @@ fn manner(path: &str, is_get: bool, manners: Manners) -> Manner {
         {
             manners.grant
         }
+        ["apis", "podrole.io", "v1alpha1", "podidentityassociations", _] if is_get => manners.grant,
         _ => Manner::Good,
     }
 }
 
-/// Counts GETs and watches of single ServiceAccounts and Namespaces. A watch begins with a list of its
+/// Counts GETs and watches of single ServiceAccounts, associations and Namespaces. A watch begins with a list of its
 /// name, which is not counted.
 fn count_grants(request: &Request<Incoming>, asked: &Asked) {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let counter = match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
-        ["api", "v1", "namespaces", _] | ["api", "v1", "namespaces", _, "serviceaccounts", _] => {
-            &asked.gets
-        }
-        ["api", "v1", "namespaces"] | ["api", "v1", "namespaces", _, "serviceaccounts"]
+        ["api", "v1", "namespaces", _]
+        | ["api", "v1", "namespaces", _, "serviceaccounts", _]
+        | ["apis", "podrole.io", "v1alpha1", "podidentityassociations", _] => &asked.gets,
+        ["api", "v1", "namespaces"]
+        | ["api", "v1", "namespaces", _, "serviceaccounts"]
+        | ["apis", "podrole.io", "v1alpha1", "podidentityassociations"]
             if query.contains("watch=true") =>
         {
             &asked.watches

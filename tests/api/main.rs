@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod admission;
 #[cfg(test)]
+mod associations;
+#[cfg(test)]
 mod certificates;
 mod cluster;
 #[cfg(test)]

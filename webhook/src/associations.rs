@@ -251,7 +251,7 @@ mod tests {
         "shop/app".parse().unwrap()
     }
 
-    fn read(more: serde_json::Value) -> Result<Association, Unreadable> {
+    fn read(more: &serde_json::Value) -> Result<Association, Unreadable> {
         let mut spec = json!({"namespace": "shop", "serviceAccount": "app", "roleARN": ROLE});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Association::read_object("shop.app", &spec)
@@ -278,13 +278,13 @@ mod tests {
             (json!({"policy": "{}}"}), Some("{}}")),
             (json!({"podTags": false}), None),
         ] {
-            let mut whole = read(more).unwrap();
+            let mut whole = read(&more).unwrap();
             let kept = Packed::new(Ok(whole.clone())).unpack(&app()).unwrap().unwrap();
             whole.policy = policy.map(str::to_owned);
             assert_eq!(kept, whole);
         }
-        assert!(matches!(Packed::new(read(json!({}))), Packed::Role(_)));
-        let unreadable = Packed::new(read(json!({"x": 1}))).unpack(&app()).unwrap();
+        assert!(matches!(Packed::new(read(&json!({}))), Packed::Role(_)));
+        let unreadable = Packed::new(read(&json!({"x": 1}))).unpack(&app()).unwrap();
         assert!(unreadable.is_err());
     }
 
@@ -301,10 +301,10 @@ mod tests {
             assert_eq!(lookup.find(&app(), true, LONG).await, Ok(None));
         }
         assert_eq!(live.1.load(SeqCst), 1);
-        *lock(&live.0) = Some(read(json!({})));
+        *lock(&live.0) = Some(read(&json!({})));
         tokio::time::sleep(LIVE_ANSWER_LIFE).await;
-        assert_eq!(lookup.find(&app(), true, LONG).await, Ok(Some(read(json!({})))));
-        cache.put("shop.app", read(json!({"podTags": false})));
+        assert_eq!(lookup.find(&app(), true, LONG).await, Ok(Some(read(&json!({})))));
+        cache.put("shop.app", read(&json!({"podTags": false})));
         let watched = lookup.find(&app(), true, LONG).await.unwrap().unwrap().unwrap();
         assert_eq!(watched.pod_tags, Some(false), "the watch is asked first");
         cache.remove("shop.app");

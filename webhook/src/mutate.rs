@@ -32,6 +32,10 @@ use secrets::SecretPlan;
 pub(crate) use secrets::denied as denied_secrets;
 use selected::selected;
 
+/// To the author of a pod that is injected before any source names its ServiceAccount. The SDKs for C++,
+/// Java, PHP and Swift go on to the metadata service when the agent answers "no role".
+const NO_ROLE_YET: &str = "no source names a role yet; meanwhile some SDKs use the node's: set podrole.io/disable-imds: \"true\"";
+
 /// Decides about a new pod. `jitter` is any number that differs from pod to pod; it spreads the
 /// expiry of container tokens.
 #[must_use]
@@ -49,6 +53,8 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
     let desired = binding.provider.map(|provider| {
         DesiredIdentity::new(pod, &annotations, (binding, provider), settings, jitter)
     });
+    let opt_in = annotations.opt_in.or(&binding.annotations.opt_in);
+    let disables_imds = opt_in.disable_imds == Some(true);
     let secrets = secrets::desired(&annotations, binding);
     let mut plan = PodPlan::new(pod, desired, SecretPlan::new(pod, binding, &secrets));
     for (list, index, container) in selected(pod, &annotations, binding) {
@@ -61,7 +67,11 @@ pub fn mutate(pod: &PodView, binding: &Binding, settings: &Settings, jitter: u64
     let problems = problems.map(|problem| problem.with_used_expiration(prefix, expiration));
     let outcome = plan.finish(problems.map(|problem| problem.to_string()));
     match &binding.grant {
-        Ok(_) => outcome,
+        Ok(Some(_)) => outcome,
+        Ok(None) if binding.provider.is_some() && !disables_imds => {
+            outcome.warn_first(NO_ROLE_YET.to_owned())
+        }
+        Ok(None) => outcome,
         Err(denial) => outcome.warn_first(denial.summary()),
     }
 }

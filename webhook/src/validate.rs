@@ -4,13 +4,14 @@
 //! Nothing is ever denied here. What cannot be known yet, such as a ServiceAccount that is applied
 //! after its Deployment, gives no warning.
 
+mod kinds;
 mod restart;
 
 use std::time::Duration;
 
 use podrole_identity::{
-    Annotations, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION, PermittedRoles,
-    PermittedSecrets, Place, ServiceAccountRef, near_misses,
+    API_GROUP, Annotations, Kind, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
+    PermittedRoles, PermittedSecrets, Place, ServiceAccountRef, near_misses,
 };
 use serde::Deserialize as _;
 use serde_json::{Value, json, value::RawValue};
@@ -54,6 +55,11 @@ pub(crate) async fn check<S: ServiceAccounts>(
         let mut warnings = namespace(&object, webhook.settings());
         warnings.extend(old.and_then(|old| restart::of_namespace(&old, &object)));
         return checked(warnings);
+    }
+    if group == API_GROUP
+        && let Some(kind) = Kind::of(kind)
+    {
+        return checked(kinds::check(webhook, kind, &object, patience).await);
     }
     let Some(namespace) = request.namespace.as_deref() else {
         return checked(Vec::new());

@@ -67,6 +67,14 @@ impl<S: ServiceAccounts> Webhook<S> {
         &self.settings
     }
 
+    pub(crate) fn sources(&self) -> &ConfiguredSources {
+        &self.sources
+    }
+
+    pub(crate) fn service_accounts(&self) -> &S {
+        &self.service_accounts
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }

@@ -1,11 +1,14 @@
 //! When a pod is first seen on the node: its credentials are fetched before it asks, or, if it was
 //! created without a credential provider that it should have, its owner gets an Event.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use podrole_identity::{Exchange, Facts};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::Agent;
 use crate::{
@@ -16,29 +19,59 @@ use crate::{
     token::Caller,
 };
 
-/// Between two pods, so that an agent that starts on a full node spreads its calls.
+/// Between two new pods.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Between two pods that were there before the agent. Each costs at most three look-ups, so that a thousand agents that start
+/// at once make at most 3,000 a second.
+const EARLIER_PAUSE: Duration = Duration::from_secs(1);
 /// Before a pod is tried again whose ServiceAccount or namespace could not be looked up.
 const RETRY: Duration = Duration::from_secs(5);
 /// A namespace that is still unknown after this many tries was deleted.
 const TRIES: usize = 60;
 
 impl Agent {
-    /// Handles what the watch of pods shows, one after the other, until the channel closes.
+    /// Handles what the watch of pods shows, until the channel closes: new pods at once, and pods that were there before
+    /// the agent slowly, when there is nothing else.
     pub async fn prefetch_all(&self, mut changes: mpsc::UnboundedReceiver<PodChange>) {
-        while let Some(change) = changes.recv().await {
-            for _ in 0..TRIES {
-                let handled = match &change {
-                    PodChange::Added(pod) => self.pod_added(pod).await,
-                    PodChange::Waiting(pod) => self.report_waiting(pod).await,
-                };
-                match handled {
-                    Err(error) if error.status() == 503 => sleep(RETRY).await,
-                    _ => break,
+        let mut earlier = VecDeque::new();
+        let mut next = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                change = changes.recv() => match change {
+                    None => return,
+                    Some(PodChange::Added(pod)) if self.was_there(&pod) => earlier.push_back(pod),
+                    Some(change) => {
+                        self.handle(&change).await;
+                        sleep(PAUSE).await;
+                    }
+                },
+                () = sleep_until(next), if !earlier.is_empty() => {
+                    if let Some(pod) = earlier.pop_front() {
+                        self.handle(&PodChange::Added(pod)).await;
+                    }
+                    next = Instant::now() + EARLIER_PAUSE;
                 }
             }
-            sleep(PAUSE).await;
         }
+    }
+
+    async fn handle(&self, change: &PodChange) {
+        for _ in 0..TRIES {
+            let handled = match change {
+                PodChange::Added(pod) => self.pod_added(pod).await,
+                PodChange::Waiting(pod) => self.report_waiting(pod).await,
+            };
+            match handled {
+                Err(error) if error.status() == 503 => sleep(RETRY).await,
+                _ => break,
+            }
+        }
+    }
+
+    /// Whether the pod was created before the agent started.
+    fn was_there(&self, pod: &AddedPod) -> bool {
+        pod.created.is_none_or(|created| created < self.started)
     }
 
     /// Prefetches a pod's credentials, or reports that it has no credential provider.

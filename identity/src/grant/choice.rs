@@ -18,7 +18,7 @@ pub(super) struct Choice<'a> {
 }
 
 pub(super) enum NamedRole<'a> {
-    Association(Cow<'a, Association>, RoleArn),
+    Association(Box<Cow<'a, Association>>, RoleArn),
     /// What the placeholders of the pattern expand to cannot be used.
     BadPattern(AssociationError),
     Unreadable(&'a Unreadable),
@@ -83,7 +83,7 @@ pub(super) fn choose<'a>(facts: &Facts<'a>, rules: &GrantRules) -> Option<Choice
 
 fn with_role(association: &Association) -> Option<NamedRole<'_>> {
     let role = association.role.clone()?;
-    Some(NamedRole::Association(Cow::Borrowed(association), role))
+    Some(NamedRole::Association(Box::new(Cow::Borrowed(association)), role))
 }
 
 /// The pattern that is for the ServiceAccount.
@@ -96,7 +96,7 @@ fn patterned<'a>(pattern: &'a Pattern, facts: &Facts<'a>) -> NamedRole<'a> {
         Err(unreadable) => NamedRole::Unreadable(unreadable),
         Ok(Err(error)) => NamedRole::BadPattern(error),
         Ok(Ok(association)) => match association.role.clone() {
-            Some(role) => NamedRole::Association(Cow::Owned(association), role),
+            Some(role) => NamedRole::Association(Box::new(Cow::Owned(association)), role),
             // A pattern always has a role.
             None => NamedRole::BadPattern(AssociationError::NoRole("roleARN")),
         },

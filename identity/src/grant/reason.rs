@@ -13,11 +13,11 @@ pub enum DenialReason {
     /// The annotation's value is not the ARN of a role.
     BadRole(Box<Problem>),
     /// The ConfigMap's entry cannot be used.
-    BadEntry(RoleEntryError),
+    BadEntry(Box<RoleEntryError>),
     /// What the placeholders of a pattern expand to cannot be used.
-    BadPattern(AssociationError),
+    BadPattern(Box<AssociationError>),
     /// An object cannot be read whole, so what it grants or permits is not known.
-    Unreadable(Unreadable),
+    Unreadable(Box<Unreadable>),
     /// With `web-identity` a pod can call STS itself, without the session policy.
     PolicyNotEnforceable,
     /// EKS allows a session policy only without session tags.
@@ -29,14 +29,14 @@ pub enum DenialReason {
     /// The role is of another partition than the one whose AWS the agent calls.
     WrongPartition {
         /// The role.
-        role: RoleArn,
+        role: Box<RoleArn>,
         /// The partition that the agent calls.
         partition: Partition,
     },
     /// The namespace does not permit the role.
     NotPermitted {
         /// The role.
-        role: RoleArn,
+        role: Box<RoleArn>,
         /// What does not permit it.
         by: NotPermittedBy,
     },
@@ -50,7 +50,7 @@ pub enum NotPermittedBy {
     /// The namespace's annotation, which cannot be read and therefore permits no role.
     Malformed(Box<PermittedRolesError>),
     /// These guard-rails, which select the namespace.
-    Guardrails(Vec<String>),
+    Guardrails(Box<[String]>),
 }
 
 impl DenialReason {

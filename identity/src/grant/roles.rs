@@ -25,16 +25,18 @@ pub(super) fn steps(
         NamedRole::Association(association, role) => {
             associated(association, role, choice, (facts, rules))?
         }
-        NamedRole::BadPattern(error) => return Err(DenialReason::BadPattern(error.clone())),
+        NamedRole::BadPattern(error) => {
+            return Err(DenialReason::BadPattern(Box::new(error.clone())));
+        }
         NamedRole::Unreadable(unreadable) => {
-            return Err(DenialReason::Unreadable((*unreadable).clone()));
+            return Err(DenialReason::Unreadable(Box::new((*unreadable).clone())));
         }
         NamedRole::Annotation(role) => vec![RoleStep {
             duration_seconds: duration(choice, facts),
             ..step(annotated(*role, choice, facts, rules)?)
         }],
         NamedRole::ConfigMap(role) => {
-            vec![step(role.map_err(|error| DenialReason::BadEntry(error.clone()))?)]
+            vec![step(role.map_err(|error| DenialReason::BadEntry(Box::new(error.clone())))?)]
         }
         NamedRole::Eks => Vec::new(),
     };
@@ -146,7 +148,9 @@ fn check_partition(steps: &[RoleStep], rules: &GrantRules) -> Result<(), DenialR
     };
     let other = steps.iter().find(|step| step.role.partition() != partition.as_str());
     match other {
-        Some(step) => Err(DenialReason::WrongPartition { role: step.role.clone(), partition }),
+        Some(step) => {
+            Err(DenialReason::WrongPartition { role: Box::new(step.role.clone()), partition })
+        }
         None => Ok(()),
     }
 }
@@ -164,11 +168,11 @@ pub(super) fn check_permitted(
     match guardrails.check(role, service_account.namespace(), &namespace.labels) {
         GuardrailVerdict::Permitted => {}
         GuardrailVerdict::NotPermitted(guardrails) => {
-            let by = NotPermittedBy::Guardrails(guardrails);
-            return Err(DenialReason::NotPermitted { role: role.clone(), by });
+            let by = NotPermittedBy::Guardrails(guardrails.into());
+            return Err(DenialReason::NotPermitted { role: Box::new(role.clone()), by });
         }
         GuardrailVerdict::Unreadable(unreadable) => {
-            return Err(DenialReason::Unreadable(unreadable));
+            return Err(DenialReason::Unreadable(Box::new(unreadable)));
         }
     }
     let by = match &namespace.permitted {
@@ -176,5 +180,5 @@ pub(super) fn check_permitted(
         PermittedRoles::Malformed(error) => NotPermittedBy::Malformed(Box::new(error.clone())),
         PermittedRoles::Any | PermittedRoles::Only(_) => NotPermittedBy::Annotation,
     };
-    Err(DenialReason::NotPermitted { role: role.clone(), by })
+    Err(DenialReason::NotPermitted { role: Box::new(role.clone()), by })
 }

@@ -185,6 +185,7 @@ fn guard_rails_add_up_and_a_malformed_one_permits_none() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "there is no runtime whose clock could be paused")]
 fn globs_of_the_greatest_length_are_quick() {
     let globs: Vec<String> =
         (0..64).map(|index| format!("{}{index:03}", "*a".repeat(125))).collect();

@@ -35,17 +35,17 @@ fn bind(annotations: &Annotations) -> Binding {
 }
 
 fn bind_by(annotations: &Annotations, rules: &GrantRules) -> Binding {
-    bind_in(NamespaceFacts::default(), annotations, rules)
+    bind_in(&NamespaceFacts::default(), annotations, rules)
 }
 
 /// A ServiceAccount of a namespace that has a guard-rail.
-fn bind_in(guard_rail: NamespaceFacts, annotations: &Annotations, rules: &GrantRules) -> Binding {
+fn bind_in(guard_rail: &NamespaceFacts, annotations: &Annotations, rules: &GrantRules) -> Binding {
     let annotations = AnnotationRules::default().read(annotations.clone());
     let service_account = "shop/app".parse().unwrap();
     let snapshot = Snapshot::default();
     let permitted_endpoints = endpoints(&["http://sandbox.podrole.svc:4566/*"]);
     let settings = Settings { rules: rules.clone(), permitted_endpoints, ..Settings::default() };
-    Binding::new(&service_account, annotations.into(), &snapshot, &guard_rail, &settings)
+    Binding::new(&service_account, annotations.into(), &snapshot, guard_rail, &settings)
 }
 
 fn endpoints(patterns: &[&str]) -> PermittedEndpoints {

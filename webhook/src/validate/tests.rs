@@ -268,3 +268,35 @@ async fn a_namespace_that_opts_in_later_is_notified_of_its_running_pods() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_association_gets_the_denial_that_its_pods_would_get() {
+    let warned = async |kind: &str, name: &str, spec: Value| {
+        let object = json!({"metadata": {"name": name}, "spec": spec});
+        warnings_for("podrole.io", kind, &object).await.join("|")
+    };
+    let with = |more: Value| {
+        let mut spec = json!({"namespace": "shop", "serviceAccount": "app", "roleARN": ROLE});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    let associated = async |more| warned("PodIdentityAssociation", "shop.app", with(more)).await;
+    assert_eq!(associated(json!({})).await, "");
+    assert_eq!(
+        associated(json!({"roleARN": ROLE.replace("app", "y")})).await.matches('|').count(),
+        0
+    );
+    for (more, word) in [
+        (json!({"roleARN": ROLE.replace("app", "y")}), "does not permit"),
+        (json!({"policy": "{}", "disableSessionTags": true}), "cannot be enforced"),
+        (json!({"targetRoleARN": ROLE}), "set externalId"),
+        (json!({"onlyOnTuesdays": true}), "cannot be read"),
+    ] {
+        let warning = associated(more).await;
+        assert!(warning.contains(word), "{warning}");
+    }
+    let spec = json!({"namespaces": ["shop"], "roleARN": ROLE, "x": 1});
+    assert!(warned("PodIdentityPattern", "team", spec).await.contains("`x`"));
+    let spec = json!({"namespaces": ["shop"], "permittedRoles": [], "x": 1});
+    assert!(warned("PodIdentityGuardrail", "team", spec).await.contains("`x`"));
+}

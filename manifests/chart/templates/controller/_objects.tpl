@@ -104,6 +104,22 @@ webhooks:
     admissionReviewVersions: [v1]
     sideEffects: None
     timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
+  {{- if .Values.associationObjects.enabled }}
+  # What the schemas cannot see: a guard-rail that does not permit the role, or an exchange that cannot enforce the policy.
+  - name: associations.podrole.io
+    clientConfig:
+      {{- include "podrole.client" (list . "/validate") | nindent 6 }}
+    failurePolicy: Ignore
+    rules:
+      - apiGroups: [podrole.io]
+        apiVersions: [v1alpha1]
+        resources: [podidentityassociations, podidentitypatterns, podidentityguardrails]
+        operations: [CREATE, UPDATE]
+        scope: Cluster
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
+  {{- end }}
 {{- end }}
 
 {{/*

@@ -18,7 +18,7 @@ fn asked(
     };
     let guard_rail =
         NamespaceFacts { secrets: PermittedSecrets::read(guard_rail), ..NamespaceFacts::default() };
-    let binding = bind_in(guard_rail, &annotations(service_account), &GrantRules::default());
+    let binding = bind_in(&guard_rail, &annotations(service_account), &GrantRules::default());
     let mut before = pod(&json!([web()]));
     before["metadata"]["annotations"] = json!(annotations(own));
     let outcome = decide(&before, &binding, &Settings::default());
