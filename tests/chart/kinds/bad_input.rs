@@ -79,7 +79,7 @@ async fn a_name_with_a_prefix_is_refused_with_the_right_one() -> anyhow::Result<
     for name in ["prod-shop.app", "shop-app", "shop.app-1", "app.shop"] {
         let patch = json!({"metadata": {"name": name}});
         let message = Kind::Association.verdict(&client, &patch).await?.unwrap_err();
-        let whole = "metadata.name must be shop.app, because there is one association for each ServiceAccount";
+        let whole = "metadata.name: Invalid value: metadata.name must be shop.app, because there is one association for each ServiceAccount";
         ensure!(message.contains(whole), "{name}: {message}");
     }
     Ok(())
