@@ -129,6 +129,15 @@ fn each_is_refused_with_its_sentence() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Roles come from objects then, and an entry of the list without a role only chooses the provider.
+#[test]
+fn association_objects_are_enough_for_assume_role() -> anyhow::Result<()> {
+    let untagged = "exchange=assume-role,agent.disableSessionTags=true";
+    helm::template(&[untagged])?;
+    helm::template(&[untagged, "associations[0].namespace=a,associations[0].serviceAccount=b"])?;
+    Ok(())
+}
+
 #[test]
 fn a_namespace_whose_pods_need_roles_is_no_place_for_podrole() -> anyhow::Result<()> {
     let chart = helm::chart();
