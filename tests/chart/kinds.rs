@@ -8,6 +8,7 @@ mod every_rule;
 mod explained;
 mod pass_role;
 mod pattern;
+mod reference;
 mod role;
 mod roles;
 mod selection;

@@ -23,9 +23,8 @@ async fn every_field_is_explained_with_an_example() -> anyhow::Result<()> {
                 let description = schema["description"].as_str();
                 let description =
                     description.with_context(|| format!("{kind:?} {path}: no description"))?;
-                let (text, example) = description
-                    .split_once(" Example: ")
-                    .with_context(|| format!("{path}: no example"))?;
+                let (text, example) =
+                    parts(description).with_context(|| format!("{path}: no example"))?;
                 ensure!(text.ends_with('.') && !text.contains("  "), "{kind:?} {path}: {text:?}");
                 ensure!(!example.trim().is_empty(), "{kind:?} {path}: an empty example");
                 Ok(())
@@ -36,8 +35,13 @@ async fn every_field_is_explained_with_an_example() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A description without its example, and the example.
+pub(super) fn parts(description: &str) -> Option<(&str, &str)> {
+    description.split_once(" Example: ")
+}
+
 /// Calls `see` for the schema itself and each property below it.
-pub(crate) fn each(
+fn each(
     schema: &Value,
     path: &str,
     see: &mut impl FnMut(&str, &Value) -> anyhow::Result<()>,
