@@ -5,3 +5,4 @@ mod injected;
 mod orders;
 mod served;
 mod stage;
+mod statuses;

@@ -51,8 +51,9 @@ struct Lists {
     listing: Associations,
 }
 
+/// What is kept of an association.
 #[derive(Debug)]
-enum Packed {
+pub(crate) enum Packed {
     /// An association that has only a role, as most have.
     Role(Box<str>),
     Whole(Box<Association>),
@@ -60,7 +61,7 @@ enum Packed {
 }
 
 impl Packed {
-    fn new(found: Result<Association, Unreadable>) -> Self {
+    pub(crate) fn new(found: Result<Association, Unreadable>) -> Self {
         let association = match found {
             Ok(association) => association,
             Err(unreadable) => return Self::Unreadable(Box::new(unreadable)),
@@ -75,7 +76,7 @@ impl Packed {
         }
     }
 
-    fn unpack(&self, service_account: &ServiceAccountRef) -> FoundAssociation {
+    pub(crate) fn unpack(&self, service_account: &ServiceAccountRef) -> FoundAssociation {
         match self {
             Self::Role(role) => {
                 let role: RoleArn = role.parse().ok()?;

@@ -171,7 +171,10 @@ impl ServiceAccounts for WatchedCluster {
         patience: Duration,
     ) -> Result<FoundAssociation, LookupError> {
         match &self.associations {
-            Some(associations) => associations.find(service_account, confirm, patience).await,
+            Some(associations) => {
+                let confirm = confirm && !self.lookup.knows_role(service_account);
+                associations.find(service_account, confirm, patience).await
+            }
             None => Ok(None),
         }
     }

@@ -3,6 +3,7 @@
 
 mod args;
 mod metrics;
+mod object_status;
 mod startup_taint;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -23,6 +24,7 @@ pub use args::ControllerArgs;
 pub use metrics::ControllerMetrics;
 
 use crate::cluster;
+use object_status::write_statuses;
 use startup_taint::remove_startup_taints;
 
 /// Runs the controller until a signal ends it.
@@ -56,6 +58,13 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
         let (agents, leads) = (args.agents(), Arc::clone(&status.leads));
         let removing = remove_startup_taints(client.clone(), agents, leads, metrics.taints());
         drop(tokio::spawn(removing));
+    }
+    if args.grant.association_objects {
+        let rules = args.grant.rules(args.grant.exchange.unwrap_or_default(), args.grant.region());
+        let rules = rules.context("--cluster-name and --cluster-arn")?;
+        let (leads, identity) = (Arc::clone(&status.leads), args.identity().to_owned());
+        let writing = write_statuses(client.clone(), identity, rules, leads, metrics.statuses());
+        drop(tokio::spawn(writing));
     }
     run_controller(client, args.config(), Lifetimes::default(), status, signalled).await;
     stop.cancel();

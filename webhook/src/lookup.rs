@@ -38,6 +38,12 @@ impl<L: LiveServiceAccounts> Lookup<L> {
         Self { cache, reads, fetches: Singleflight::default() }
     }
 
+    /// Whether the ServiceAccount is known to name a role, without a look-up.
+    pub(crate) fn knows_role(&self, service_account: &ServiceAccountRef) -> bool {
+        let known = self.cache.get(service_account);
+        matches!(known, CacheAnswer::Known(Some(found)) if found.names_role())
+    }
+
     pub(crate) async fn find(
         &self,
         service_account: &ServiceAccountRef,

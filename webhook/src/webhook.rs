@@ -14,7 +14,7 @@ use crate::{
     pod::{PodHead, PodView},
     registered_timeout::RegisteredTimeout,
     review::{Audit, Request, Subject},
-    sources::ConfiguredSources,
+    sources::{ConfiguredSources, Snapshot},
 };
 pub(crate) use decision::Decision;
 pub(crate) use request::unreadable;
@@ -159,10 +159,18 @@ impl<S: ServiceAccounts> Webhook<S> {
         patience: Duration,
     ) -> Result<Binding, LookupError> {
         let begun = tokio::time::Instant::now();
-        let found = self.service_accounts.find(service_account, patience).await?;
-        // Both look-ups share one deadline, because the API server waits for their sum.
+        let snapshot = self.sources.snapshot()?;
+        // If nothing else names the ServiceAccount, that it has no association is confirmed. At the same
+        // time: a read may take half of the time that the API server waits.
+        let confirm = snapshot.listed(service_account).is_none();
+        let (found, association) = tokio::join!(
+            self.service_accounts.find(service_account, patience),
+            self.service_accounts.association(service_account, confirm, patience)
+        );
+        let (found, association) = (found?.unwrap_or_default(), association?);
+        // All look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_found(service_account, found.unwrap_or_default(), left).await
+        self.bind_all(service_account, found, Snapshot { association, ..snapshot }, left).await
     }
 
     /// The same for a ServiceAccount that is known already.
@@ -175,16 +183,21 @@ impl<S: ServiceAccounts> Webhook<S> {
         found: ServiceAccount,
         patience: Duration,
     ) -> Result<Binding, LookupError> {
-        let begun = tokio::time::Instant::now();
-        let mut snapshot = self.sources.snapshot()?;
-        // An association outranks each other source, but only if nothing else names the
-        // ServiceAccount its absence is confirmed: the agent decides by what is true then.
-        let confirm = !found.names_role() && snapshot.listed(service_account).is_none();
-        let association = self.service_accounts.association(service_account, confirm, patience);
-        snapshot.association = association.await?;
-        let left = patience.saturating_sub(begun.elapsed());
+        let association =
+            self.service_accounts.association(service_account, false, patience).await?;
+        let snapshot = Snapshot { association, ..self.sources.snapshot()? };
+        self.bind_all(service_account, found, snapshot, patience).await
+    }
+
+    async fn bind_all(
+        &self,
+        service_account: &ServiceAccountRef,
+        found: ServiceAccount,
+        mut snapshot: Snapshot,
+        patience: Duration,
+    ) -> Result<Binding, LookupError> {
         let namespace = service_account.namespace();
-        let namespace = self.service_accounts.namespace_facts(namespace, left).await?;
+        let namespace = self.service_accounts.namespace_facts(namespace, patience).await?;
         self.sources.add_config_map(&mut snapshot, service_account, &found, &namespace)?;
         Ok(Binding::new(service_account, found, &snapshot, &namespace, &self.settings))
     }

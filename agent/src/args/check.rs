@@ -30,7 +30,9 @@ pub enum ArgsError {
     #[error("--cluster-name and --cluster-arn: {0}")]
     Cluster(#[from] ClusterIdError),
     /// No source of roles is allowed.
-    #[error("--exchange assume-role needs --associations FILE, or --allow-annotation-roles")]
+    #[error(
+        "--exchange assume-role needs --association-objects, --associations FILE or --allow-annotation-roles"
+    )]
     NoRoles,
     /// The exchange accepts one audience only.
     #[error("--audience is for web-identity; {0} accepts tokens for {1} only, so remove the flag")]
@@ -101,7 +103,10 @@ impl Args {
         if !named {
             return Err(ArgsError::NoCluster(kind));
         }
-        let roles = self.grant.associations.is_some() || self.grant.allow_annotation_roles;
+        let grant = &self.grant;
+        let roles = grant.association_objects
+            || grant.associations.is_some()
+            || grant.allow_annotation_roles;
         if kind == Exchange::AssumeRole && !roles {
             return Err(ArgsError::NoRoles);
         }

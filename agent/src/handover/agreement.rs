@@ -27,7 +27,12 @@ impl Agreement {
         let roles = (
             (&grant.region, &grant.credentials, &grant.associations, grant.allow_annotation_roles),
             (grant.disable_session_tags, &grant.cluster_name, &grant.cluster_arn),
-            (grant.compose_role_arn, &grant.aws_account_id, &grant.aws_partition),
+            (
+                grant.association_objects,
+                grant.compose_role_arn,
+                &grant.aws_account_id,
+                &grant.aws_partition,
+            ),
             (&grant.annotation_prefix, &args.session_name),
         );
         let tokens = (args.audiences(), &args.issuer, args.keys_from, args.agent_web_identity);

@@ -36,7 +36,7 @@ pub(super) const PROMPT: Duration = Duration::from_secs(5);
 /// Installs the CRDs of `manifests/install.yaml`, which the chart's test keeps equal to the chart.
 pub(super) async fn install() -> anyhow::Result<()> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_try_init(install_once).await.map(|()| ())
+    INSTALLED.get_or_try_init(install_once).await.copied()
 }
 
 async fn install_once() -> anyhow::Result<()> {

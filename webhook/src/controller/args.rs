@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use podrole_certs::ControllerConfig;
-use podrole_runtime::logging::LogArgs;
+use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
 
 use super::startup_taint::Agents;
 use crate::{CertificateSource, KubeArgs};
@@ -52,6 +52,10 @@ pub struct ControllerArgs {
         value_name = "SELECTOR"
     )]
     pub agent_selector: String,
+
+    /// What decides roles, for the statuses of associations
+    #[command(flatten)]
+    pub grant: GrantArgs,
 
     /// The port for /healthz, /readyz and /metrics, over plain HTTP
     #[arg(long, default_value_t = 9998)]

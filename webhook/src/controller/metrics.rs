@@ -15,13 +15,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::startup_taint::TaintMetrics;
+use super::{object_status::StatusMetrics, startup_taint::TaintMetrics};
 
 /// The metrics of a controller.
 #[derive(Clone, Debug, Default)]
 pub struct ControllerMetrics {
     active: Arc<AtomicBool>,
     taints: TaintMetrics,
+    statuses: StatusMetrics,
 }
 
 impl ControllerMetrics {
@@ -29,10 +30,15 @@ impl ControllerMetrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.clone()));
         self.taints.register(registry);
+        self.statuses.register(registry);
     }
 
     pub(super) fn taints(&self) -> TaintMetrics {
         self.taints.clone()
+    }
+
+    pub(super) fn statuses(&self) -> StatusMetrics {
+        self.statuses.clone()
     }
 
     pub(super) fn active(&self) -> Arc<AtomicBool> {

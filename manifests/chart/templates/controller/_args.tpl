@@ -12,6 +12,9 @@
 --agent-namespace={{ .Values.agent.namespace }}
 --agent-selector=app.kubernetes.io/name=podrole,app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=agent
 {{- end }}
+{{- if .Values.associationObjects.enabled }}
+{{ include "podrole.grantFlags" . | trim }}
+{{- end }}
 {{- if .Values.ipv6 }}
 --bind-address=::
 {{- end }}
