@@ -26,6 +26,8 @@ pub mod followed_file;
 pub mod grant_args;
 pub mod health;
 pub mod host_name;
+#[cfg(feature = "objects")]
+pub mod kube_client;
 pub mod latest;
 pub mod listen;
 pub mod local_address;

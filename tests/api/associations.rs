@@ -6,3 +6,4 @@ mod orders;
 mod served;
 mod stage;
 mod statuses;
+mod without_crds;

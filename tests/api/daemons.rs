@@ -74,16 +74,9 @@ pub(crate) async fn webhook(cluster: &Cluster, flags: &[&str]) -> anyhow::Result
 
 /// The same by another kubeconfig.
 pub(crate) async fn webhook_by(kubeconfig: &Path, flags: &[&str]) -> anyhow::Result<WebhookDaemon> {
-    let folder = folder()?;
-    let ca_pem = write_pair(&folder)?;
-    let files = [
-        format!("--tls-cert={}", folder.join("tls.crt").display()),
-        format!("--tls-key={}", folder.join("tls.key").display()),
-    ];
-    let files = files.iter().map(String::as_str).chain(flags.iter().copied());
-    let (daemon, admin) = launch_webhook(kubeconfig, &folder, files).await?;
-    until_ready(&daemon).await?;
-    Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
+    let webhook = unready_webhook(kubeconfig, flags).await?;
+    until_ready(&webhook.daemon).await?;
+    Ok(webhook)
 }
 
 /// Writes a serving pair for loopback by a CA of its own, and gives that CA.
@@ -116,6 +109,22 @@ pub(crate) async fn controller(cluster: &Cluster, flags: &[&str]) -> anyhow::Res
     let running = |log: &str| address(&log_line(log, "running the controller")?, "admin");
     let admin = until(&process, running).await?;
     Ok(Daemon { address: admin, admin: Some(admin), process })
+}
+
+/// Starts `podrole-webhook` by a kubeconfig, without waiting until it is ready.
+pub(crate) async fn unready_webhook(
+    kubeconfig: &Path,
+    flags: &[&str],
+) -> anyhow::Result<WebhookDaemon> {
+    let folder = folder()?;
+    let ca_pem = write_pair(&folder)?;
+    let files = [
+        format!("--tls-cert={}", folder.join("tls.crt").display()),
+        format!("--tls-key={}", folder.join("tls.key").display()),
+    ];
+    let files = files.iter().map(String::as_str).chain(flags.iter().copied());
+    let (daemon, admin) = launch_webhook(kubeconfig, &folder, files).await?;
+    Ok(WebhookDaemon { daemon, ca_pem, admin, folder })
 }
 
 async fn launch_webhook(

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Agent;
 use crate::{
     credential_cache::{CacheKey, Served},
+    node::NodePods,
     resolve::{Decision, ResolveError},
     token::Caller,
 };
@@ -40,8 +41,9 @@ impl PodSessions {
         (before != *key).then_some(before)
     }
 
-    pub(super) fn forget(&self, pod_uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pod_uid);
+    /// Returns whether the pod had a session.
+    pub(super) fn forget(&self, pod_uid: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pod_uid).is_some()
     }
 }
 
@@ -58,13 +60,15 @@ impl Agent {
     }
 
     /// Drops the sessions of a pod that may have none any more, and says "not yet" to one that has
-    /// just started.
+    /// just started and never had any.
     pub(super) fn not_served(&self, caller: &Caller, error: ResolveError) -> ResolveError {
-        if error.status() < 500 {
-            self.pod_gone(&caller.pod_uid);
+        let is_final = error.status() < 500;
+        let had_one = is_final && self.pod_sessions.forget(&caller.pod_uid);
+        if is_final {
+            self.cache.pod_gone(&caller.pod_uid);
         }
-        let is_new = |pods: &crate::node::NodePods| pods.is_new(&caller.pod_uid);
-        if error.is_without_role() && self.liveness.pods().is_some_and(is_new) {
+        let is_new = |pods: &NodePods| pods.is_new(&caller.pod_uid);
+        if error.is_without_role() && !had_one && self.liveness.pods().is_some_and(is_new) {
             return ResolveError::NotYet(Box::new(error));
         }
         error

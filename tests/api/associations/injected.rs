@@ -99,7 +99,7 @@ async fn a_pod_whose_pattern_gives_no_usable_role_is_refused_where_injection_is_
     let (namespace, _webhook) =
         stage("no-role", &[("podrole.io/injection", "required")]).await.unwrap();
     let spec = json!({"namespaces": [namespace.name()],
-        "roleARN": role(&format!("{{serviceAccount}}.{}", "r".repeat(60)))});
+        "roleARN": role(&format!("{{serviceAccount}}.{}", "r".repeat(70)))});
     apply(&namespace.client(), Kind::Pattern, namespace.name(), &spec).await.unwrap();
     namespace.service_account("app", &[]).await.unwrap();
     let mut refusal = String::new();

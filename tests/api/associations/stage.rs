@@ -40,7 +40,11 @@ pub(super) async fn install() -> anyhow::Result<()> {
 }
 
 async fn install_once() -> anyhow::Result<()> {
-    let client = Cluster::shared().await?.client().await?;
+    install_on(&Cluster::shared().await?.client().await?).await
+}
+
+/// The same on any cluster.
+pub(super) async fn install_on(client: &Client) -> anyhow::Result<()> {
     let text = fs::read_to_string(project::root().join("manifests/install.yaml"))?;
     let crds: Api<DynamicObject> = Api::all_with(client.clone(), &crd());
     for document in text.split("\n---\n").filter(|it| it.contains("kind: CustomResourceDefinition"))

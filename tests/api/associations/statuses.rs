@@ -11,11 +11,16 @@ use podrole_identity::Kind;
 use podrole_tests::{cluster::Cluster, namespace::TestNamespace, process::signal, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 
 use super::stage::{apply, delete, install, role};
 use crate::daemons::{self, Daemon};
 
+/// Two controllers would write the same statuses: in a cluster there is one Lease, here one of each namespace.
+static ALONE: Mutex<()> = Mutex::const_new(());
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn associations(client: Client) -> Api<DynamicObject> {
@@ -77,6 +82,7 @@ async fn until(
 
 #[tokio::test]
 async fn each_association_says_whether_it_is_accepted_and_why_not() {
+    let _alone = ALONE.lock().await;
     install().await.unwrap();
     let namespace = Cluster::shared().await.unwrap().namespace("statuses", &[]).await.unwrap();
     let client = namespace.client();
@@ -124,6 +130,7 @@ async fn each_association_says_whether_it_is_accepted_and_why_not() {
 #[tokio::test]
 async fn another_replica_goes_on_and_writes_no_faster_than_ten_a_second() {
     let count = if std::env::var_os("PODROLE_TEST_ALL").is_some() { 1000 } else { 80 };
+    let _alone = ALONE.lock().await;
     install().await.unwrap();
     let namespace = Cluster::shared().await.unwrap().namespace("replicas", &[]).await.unwrap();
     let client = namespace.client();

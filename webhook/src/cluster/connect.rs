@@ -1,14 +1,12 @@
 //! A client for the cluster that the flags name.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-
-/// How long the API server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+use podrole_runtime::kube_client::client;
 
 /// A client could not be made: an error in podrole's own configuration.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +43,8 @@ pub async fn connect(
     kubeconfig: Option<&Path>,
     kube_api: Option<&str>,
 ) -> Result<Client, ConnectError> {
-    let mut config = config(kubeconfig, kube_api).await?;
-    config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).map_err(|error| ConnectError::Client(error.to_string()))
+    let config = config(kubeconfig, kube_api).await?;
+    client(&config).map_err(|error| ConnectError::Client(error.to_string()))
 }
 
 async fn config(kubeconfig: Option<&Path>, kube_api: Option<&str>) -> Result<Config, ConnectError> {
