@@ -49,10 +49,7 @@ async fn the_status_of_each_kind_is_one_of_conditions() -> anyhow::Result<()> {
                 "",
             ),
             (json!({"conditions": [condition("Accepted", "Unknown")]}), ""),
-            (
-                json!({"conditions": conditions(9)}),
-                "status.conditions: Too many: 9: must have at most 8",
-            ),
+            (json!({"conditions": conditions(9)}), "conditions: Too many: 9: must have at most 8"),
             (
                 json!({"conditions": [condition("A", "True"), condition("A", "True")]}),
                 "Duplicate value",
@@ -66,13 +63,13 @@ async fn the_status_of_each_kind_is_one_of_conditions() -> anyhow::Result<()> {
                 json!({"conditions": without("lastTransitionTime")}),
                 "lastTransitionTime: Required value",
             ),
-            (json!({"externalID": "a".repeat(1225)}), "status.externalID: Too long"),
-            (json!({"observedGeneration": "1"}), "status.observedGeneration"),
+            (json!({"externalID": "a".repeat(1225)}), "externalID: Too long"),
+            (json!({"observedGeneration": "1"}), "observedGeneration"),
         ] {
             let refusal = refusal(&api, &name, status.clone()).await?;
             let is_as_expected =
                 if part.is_empty() { refusal.is_empty() } else { refusal.contains(part) };
-            ensure!(is_as_expected, "{kind:?} {status}: {refusal:?}");
+            ensure!(is_as_expected, "{kind:?} {refusal:?}: {status}");
         }
         // A status that says nothing new does not make the spec another generation.
         let after = api.get(&name).await?;
