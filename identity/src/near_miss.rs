@@ -9,12 +9,16 @@ mod place;
 use std::{collections::BTreeSet, fmt};
 
 use crate::misspelled::{MOST_KEYS, is_near, is_suspect};
-use crate::{AnnotationPrefix, EKS_SKIP_LABEL, INJECTION_LABEL, SECRET_ANNOTATION_PREFIX};
+use crate::{
+    AnnotationPrefix, CREDENTIALS_LABEL, EKS_SKIP_LABEL, INJECTION_LABEL, SECRET_ANNOTATION_PREFIX,
+};
 use known::{Known, KnownKey, OTHER_TOOLS};
 pub use place::Place;
 
 /// The prefix of podrole's own annotations and labels.
 const OURS: &str = "podrole.io/";
+/// The value of [`CREDENTIALS_LABEL`] that has an effect.
+const CONTAINER: &str = "container";
 /// The longest key that is shown whole. A warning has 120 characters.
 const LONGEST_KEY: usize = 60;
 
@@ -126,6 +130,14 @@ fn label(place: Place<'_>, key: &str, value: &str, known: &Known<'_>) -> Option<
         let of_pods = matches!(place, Place::Pod(_));
         return (!of_pods).then(|| "has no effect here; write it on pods".to_owned());
     }
+    if key == CREDENTIALS_LABEL && place == Place::Namespace {
+        return (value != CONTAINER).then(|| {
+            format!(
+                "is \"{}\" and has no effect; only {CONTAINER} has one on a Namespace",
+                shown(value)
+            )
+        });
+    }
     if known.annotation(key).is_some() {
         return Some("is an annotation, not a label".to_owned());
     }
@@ -136,9 +148,14 @@ fn label(place: Place<'_>, key: &str, value: &str, known: &Known<'_>) -> Option<
     ours.then(|| format!("is not a known label and has no effect; use {INJECTION_LABEL}"))
 }
 
+/// A label's value in a warning.
+fn shown(value: &str) -> String {
+    value.chars().take(20).collect()
+}
+
 /// What is wrong with the value of the label `podrole.io/injection`.
 fn injection(place: Place<'_>, value: &str) -> Option<String> {
-    let shown: String = value.chars().take(20).collect();
+    let shown = shown(value);
     let known = ["enabled", "required", "disabled"].contains(&value);
     match place {
         Place::Namespace if known => None,

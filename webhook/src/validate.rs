@@ -10,8 +10,9 @@ mod restart;
 use std::time::Duration;
 
 use podrole_identity::{
-    API_GROUP, Annotations, Kind, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
-    PermittedRoles, PermittedSecrets, Place, ServiceAccountRef, near_misses,
+    API_GROUP, Annotations, InjectionDefault, Kind, Labels, NamespaceFacts,
+    PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION, PermittedRoles, PermittedSecrets,
+    Place, ServiceAccountRef, near_misses,
 };
 use serde::Deserialize as _;
 use serde_json::{Value, json, value::RawValue};
@@ -89,7 +90,9 @@ fn namespace(object: &Value, settings: &Settings) -> Vec<String> {
         PermittedSecrets::Malformed(error) => Some(format!("no Secret is permitted: {error}")),
         PermittedSecrets::Any | PermittedSecrets::Only(_) => None,
     };
-    let mut warnings: Vec<String> = roles.into_iter().chain(secrets).collect();
+    let facts = NamespaceFacts::read(Labels::new(), &annotations, InjectionDefault::default());
+    let time = facts.bad_not_before.map(|problem| problem.to_string());
+    let mut warnings: Vec<String> = roles.into_iter().chain(secrets).chain(time).collect();
     warnings.extend(misses(Place::Namespace, object, settings, &[]));
     warnings
 }

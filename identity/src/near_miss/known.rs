@@ -3,9 +3,9 @@
 use super::place::Place;
 use crate::{
     AnnotationPrefix, CREDENTIALS_ANNOTATION, DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION,
-    INCLUDE_CONTAINERS_ANNOTATION, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
-    REGION_ANNOTATION, SESSION_DURATION_ANNOTATION, SESSION_NAME_ANNOTATION,
-    expiration::TOKEN_EXPIRATION, misspelled::is_near,
+    INCLUDE_CONTAINERS_ANNOTATION, NOT_BEFORE_ANNOTATION, PERMITTED_ROLES_ANNOTATION,
+    PERMITTED_SECRETS_ANNOTATION, REGION_ANNOTATION, SESSION_DURATION_ANNOTATION,
+    SESSION_NAME_ANNOTATION, expiration::TOKEN_EXPIRATION, misspelled::is_near,
 };
 
 /// kiam's and kube2iam's annotations, each with ours that does the same. One without `/` has EKS's
@@ -50,7 +50,8 @@ impl KnownKey {
 
 impl<'a> Known<'a> {
     pub(super) fn new(prefix: &'a AnnotationPrefix) -> Self {
-        let of_namespace = [PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION];
+        let of_namespace =
+            [PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION, NOT_BEFORE_ANNOTATION];
         let of_service_account = ["role-arn", "audience", "sts-regional-endpoints"];
         let of_service_account = of_service_account.map(|name| prefix.key(name)).into_iter();
         let of_service_account = of_service_account

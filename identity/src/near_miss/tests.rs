@@ -157,3 +157,15 @@ fn a_warning_shows_a_long_key_cut() {
     assert!(warning.contains("x.. is not a known"), "{warning}");
     assert!(warning.len() <= 130, "{warning}");
 }
+
+#[test]
+fn a_namespaces_own_label_and_time_have_an_effect() {
+    assert_eq!(of_label(Place::Namespace, "podrole.io/credentials", "container"), "");
+    let other = of_label(Place::Namespace, "podrole.io/credentials", "web-identity");
+    assert!(other.contains("only container has one on a Namespace"), "{other}");
+    let elsewhere = of_label(Place::ServiceAccount, "podrole.io/credentials", "container");
+    assert!(elsewhere.contains("is an annotation"), "{elsewhere}");
+    assert_eq!(of_annotation(Place::Namespace, "podrole.io/not-before"), "");
+    let misplaced = of_annotation(Place::ServiceAccount, "podrole.io/not-before");
+    assert!(misplaced.contains("belongs on the Namespace"), "{misplaced}");
+}
