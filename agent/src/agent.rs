@@ -2,8 +2,8 @@
 //! its role and gets the credentials.
 
 mod attempt;
+mod ended;
 mod pod_added;
-mod pod_sessions;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -24,6 +24,7 @@ use crate::{
     metrics::Metrics,
     node::{AddressHolder, Liveness, NodePods, PodFacts},
     peer::PeerVerdict,
+    pod_sessions::PodSessions,
     refusal::Refusal,
     refusal_limit::RefusalLimit,
     resolve::{
@@ -34,7 +35,6 @@ use crate::{
     verify::{Verdict, Verifier},
 };
 use axum::body::Bytes;
-use pod_sessions::PodSessions;
 use podrole_identity::Exchange;
 
 /// The agent. Its tasks end when the last [`Arc`] of it is dropped.

@@ -43,6 +43,7 @@ pub mod metrics;
 pub mod node;
 mod old_sdk;
 pub mod peer;
+mod pod_sessions;
 pub mod refusal;
 pub mod refusal_limit;
 pub mod resolve;

@@ -28,6 +28,9 @@ pub const ENFORCE_MOUNTABLE_SECRETS_ANNOTATION: &str = "kubernetes.io/enforce-mo
 /// An object's annotations, by key.
 pub type Annotations = BTreeMap<String, String>;
 
+/// An object's labels, by key.
+pub type Labels = BTreeMap<String, String>;
+
 /// The prefix of EKS's annotations, before the slash. The default is `eks.amazonaws.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationPrefix(String);

@@ -48,13 +48,10 @@ mod session_duration;
 mod session_name;
 pub mod variable;
 
-/// An object's labels, by key.
-pub type Labels = std::collections::BTreeMap<String, String>;
-
 pub use annotation::{
     AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
     EKS_POD_IDENTITY_LABEL, ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION,
-    PodAnnotations, Problem, SESSION_DURATION_ANNOTATION, ServiceAccountAnnotations,
+    Labels, PodAnnotations, Problem, SESSION_DURATION_ANNOTATION, ServiceAccountAnnotations,
 };
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationError, AssociationList, AssociationListError};

@@ -11,7 +11,7 @@ use podrole_identity::{Association, RoleArn, ServiceAccountRef, Unreadable};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    LookupError, Metrics,
+    FoundAssociation, LookupError, Metrics,
     metrics::LiveRead,
     mutex::lock,
     rate_limit::{Rate, RateLimit},
@@ -25,9 +25,6 @@ const READS: Rate = Rate { per_second: 100, burst: 200 };
 const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
 /// How many answers of live reads are kept at a time.
 const MAX_ANSWERS: usize = 4096;
-
-/// An association, or why it cannot be read; `None` if there is none.
-pub type FoundAssociation = Option<Result<Association, Unreadable>>;
 
 /// Asks the API server itself, never a cache of it.
 pub(crate) trait LiveAssociations: Send + Sync + 'static {

@@ -55,14 +55,15 @@ mod validate;
 mod webhook;
 
 pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, KubeArgs, SettingsError};
-pub use associations::FoundAssociation;
 pub use command::{command, main};
 pub use controller::{ControllerArgs, ControllerMetrics};
 pub use handle::{Reviewed, outcome, review_bytes, validate_bytes, warnings};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};
 pub use routes::{MAX_BODY_BYTES, router};
-pub use service_accounts::{InMemory, LookupError, ServiceAccount, ServiceAccounts};
+pub use service_accounts::{
+    FoundAssociation, InMemory, LookupError, ServiceAccount, ServiceAccounts,
+};
 pub use settings::Settings;
 pub use validate::template;
 pub use webhook::{DEFAULT_PATIENCE, Webhook};

@@ -3,10 +3,12 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use crate::FoundAssociation;
 use podrole_identity::{
     Association, Labels, NamespaceFacts, ServiceAccountAnnotations, ServiceAccountRef, Unreadable,
 };
+
+/// An association, or why it cannot be read; `None` if there is none.
+pub type FoundAssociation = Option<Result<Association, Unreadable>>;
 
 /// A ServiceAccount, as far as it decides anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -280,7 +280,7 @@ async fn a_time_in_the_future_takes_effect_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_pod_that_has_just_started_is_told_to_come_again() {
+async fn a_pod_that_has_just_started_is_asked_to_retry() {
     let world = World::start();
     world.new_pod.store(true, SeqCst);
     assert_eq!(world.ask_after(0).await, Err(503));

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, Unreadable, fields::RoleFields};
+use super::{fields::RoleFields, object::Kind, unreadable::Unreadable};
 use crate::{Association, ServiceAccountRef};
 
 impl Association {

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::{
-    Kind, RawObject, Unreadable, by_age,
+    object::{Kind, RawObject, by_age},
     selector::{Globs, LabelSelector, NamespaceSelection},
+    unreadable::Unreadable,
 };
 use crate::{Labels, RoleArn, RolePattern};
 
@@ -69,7 +70,7 @@ impl Guardrails {
         &NONE
     }
 
-    /// Reads all guard-rails of the cluster. Of more than [`super::MAX_SELECTING_OBJECTS`] the newest
+    /// Reads all guard-rails of the cluster. Of more than [`super::object::MAX_SELECTING_OBJECTS`] the newest
     /// permit no role.
     #[must_use]
     pub fn read<'a>(objects: impl IntoIterator<Item = RawObject<'a>>) -> Self {

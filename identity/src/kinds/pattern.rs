@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Kind, RawObject, Unreadable, by_age,
     fields::RoleFields,
+    object::{Kind, RawObject, by_age},
     selector::{Globs, LabelSelector, NamespaceSelection},
     template::is_ambiguous,
+    unreadable::Unreadable,
 };
 use crate::{Association, AssociationError, Labels, ServiceAccountRef};
 
@@ -70,7 +71,7 @@ impl Patterns {
         &NONE
     }
 
-    /// Reads all patterns of the cluster. Of more than [`super::MAX_SELECTING_OBJECTS`] the newest do
+    /// Reads all patterns of the cluster. Of more than [`super::object::MAX_SELECTING_OBJECTS`] the newest do
     /// not count.
     #[must_use]
     pub fn read<'a>(objects: impl IntoIterator<Item = RawObject<'a>>) -> Self {

@@ -1,5 +1,6 @@
 //! What the kinds select, and what is not readable.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Kind;
+use super::object::Kind;
 
 /// An object whose spec this version of podrole cannot read whole, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ pub struct Unreadable {
 
 impl Unreadable {
     /// Names the field that is not known, or what is wrong with one that is. The parser's own text
-    /// ends with a list of all known fields, which helps nobody here.
+    /// ends with a list of all known fields, which is of no help here.
     pub(super) fn new(kind: Kind, name: &str, error: impl fmt::Display) -> Self {
         let error = error.to_string();
         let error = error.split(", expected").next().unwrap_or_default();

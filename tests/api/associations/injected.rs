@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::Pod;
 use podrole_identity::Kind;
 use podrole_tests::{
@@ -117,7 +117,7 @@ async fn a_pod_whose_pattern_gives_no_usable_role_is_refused_where_injection_is_
 
 /// What the watches have not reported is read.
 #[tokio::test]
-async fn two_hundred_of_each_in_one_second_are_all_injected_while_the_watches_lag() {
+async fn two_hundred_of_each_are_all_injected_while_the_watches_report_nothing() {
     install().await.unwrap();
     let cluster = Cluster::shared().await.unwrap();
     let (api, folder) = (FaultyApi::before(cluster).await.unwrap(), tempfile::tempdir().unwrap());
@@ -127,18 +127,15 @@ async fn two_hundred_of_each_in_one_second_are_all_injected_while_the_watches_la
     let namespace = cluster.namespace("two-hundred", &labels).await.unwrap();
     register(&namespace, &webhook).await.unwrap();
     api.set(|manners| manners.mute = true);
-    let unmuted = async {
-        sleep(Duration::from_secs(2)).await;
-        api.set(|manners| manners.mute = false);
-    };
     let one = async |number: usize| {
         let name = format!("app-{number}");
         associate(&namespace, &name).await?;
         namespace.service_account(&name, &[]).await?;
         injected(&namespace, &name).await
     };
-    let (injected, ()) = tokio::join!(try_join_all((0..200).map(one)), unmuted);
-    let injected = injected.unwrap();
+    // As many at a time as this machine's API server answers within the review's deadline.
+    let all = stream::iter(0..200).map(one).buffer_unordered(25).try_collect::<Vec<_>>();
+    let injected = all.await.unwrap();
     let missed = injected.iter().filter(|provider| **provider != "container").count();
     assert_eq!(missed, 0, "of {}: {}", injected.len(), webhook.daemon.log());
 }

@@ -1,4 +1,4 @@
-//! Association, ServiceAccount and pod are applied in one file, in any order: the pod is served, and no SDK is told "no role"
+//! Association, ServiceAccount and pod are applied in one file, in any order: the pod is served, and no SDK gets "no role"
 //! meanwhile.
 
 use futures::future::try_join_all;

@@ -97,7 +97,7 @@ async fn a_pattern_gives_each_service_account_its_own_role_until_it_is_deleted()
     stage.until(&tokens[1], "three").await.unwrap();
 }
 
-/// Nobody asks for more often than this is worth it: two objects of a name and its namespace.
+/// Two objects of a name, and its namespace.
 #[tokio::test]
 async fn a_busy_pod_costs_few_gets_and_three_watches_on_one_connection() {
     let stage = Stage::start("busy-pod").await.unwrap();

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_association_says_what_its_pods_are_told() {
+    fn an_association_says_what_its_pods_get() {
         let web = GrantRules::default();
         let assume = GrantRules { exchange: Exchange::AssumeRole, ..web.clone() };
         let eks = GrantRules { exchange: Exchange::EksAuth, ..web.clone() };

@@ -1,51 +1,15 @@
-//! Which session each pod has, so that one that no pod has any more is dropped: its role was changed,
-//! its association deleted, or it was revoked.
-
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+//! What ends: the session of a pod that has another one now, of one that may have none any more, and of one that is
+//! revoked.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Agent;
 use crate::{
-    credential_cache::{CacheKey, Served},
+    credential_cache::Served,
     node::NodePods,
     resolve::{Decision, ResolveError},
     token::Caller,
 };
-
-/// Sessions by pod UID. A pod has one for each list of audiences of its tokens.
-#[derive(Default)]
-pub(super) struct PodSessions(Mutex<HashMap<String, Vec<Arc<CacheKey>>>>);
-
-impl PodSessions {
-    /// Records that the pod has the session `key`; returns the one that it had before.
-    fn replace(&self, pod_uid: &str, key: &Arc<CacheKey>) -> Option<Arc<CacheKey>> {
-        let mut pods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !pods.contains_key(pod_uid) {
-            pods.insert(pod_uid.to_owned(), vec![Arc::clone(key)]);
-            return None;
-        }
-        let keys = pods.get_mut(pod_uid)?;
-        let Some(known) = keys.iter_mut().find(|known| known.audiences == key.audiences) else {
-            keys.push(Arc::clone(key));
-            return None;
-        };
-        if Arc::ptr_eq(known, key) {
-            return None;
-        }
-        let before = std::mem::replace(known, Arc::clone(key));
-        // The same session may have left the cache and come back.
-        (before != *key).then_some(before)
-    }
-
-    /// Returns whether the pod had a session.
-    pub(super) fn forget(&self, pod_uid: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pod_uid).is_some()
-    }
-}
 
 impl Agent {
     /// Drops the session that the pod had before, if it has another one now and no other pod has it.
