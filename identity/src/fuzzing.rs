@@ -1,7 +1,11 @@
-//! What `fuzz/` runs on any bytes: guard-rails and association lists. A broken rule is a panic.
+//! What `fuzz/` runs on any bytes: guard-rails, association lists and podrole's own kinds. A broken rule is a panic.
 #![allow(clippy::unwrap_used, reason = "a broken rule is a panic")]
 
-use crate::{AssociationList, PermittedRoles, RoleArn};
+use crate::{
+    Association, AssociationList, Denial, DenialReason, Facts, Grant, GrantRules, Guardrails,
+    Labels, NamespaceFacts, Patterns, PermittedRoles, RawObject, RoleArn,
+    ServiceAccountAnnotations, Sources, grant,
+};
 
 /// A guard-rail in the first line, and a role after it.
 pub fn permitted_roles(data: &[u8]) {
@@ -58,6 +62,66 @@ pub fn association_list(data: &[u8]) {
     }
 }
 
+/// A JSON object with the specs of an `association`, a `pattern` and a `guardrail`. No spec grants a role
+/// of which its own text, or the pattern's template, does not name the account, and an empty guard-rail for
+/// all namespaces permits none.
+pub fn kinds(data: &[u8]) {
+    let Ok(specs) = serde_json::from_slice::<serde_json::Value>(data) else {
+        return;
+    };
+    let association = Association::read_object("shop.app", &specs["association"]);
+    let association = Some(association).filter(|_| !specs["association"].is_null());
+    let raw = |kind: &str| {
+        let spec = &specs[kind];
+        let object = RawObject { name: "any", created: None, spec };
+        Some(object).filter(|_| !spec.is_null())
+    };
+    let (patterns, rails) = (Patterns::read(raw("pattern")), Guardrails::read(raw("guardrail")));
+    let none = serde_json::json!({"namespaces": ["*"], "permittedRoles": []});
+    let nothing = Guardrails::read([RawObject { name: "none", created: None, spec: &none }]);
+    for rules in [GrantRules::default(), GrantRules { partition: None, ..GrantRules::default() }] {
+        let decided = decide(association.as_ref(), &patterns, &rails, &rules);
+        if let Ok(Some(grant)) = decided {
+            let text = specs.to_string();
+            assert!(grant.steps.iter().all(|step| text.contains(step.role.account())), "{text}");
+        }
+        match decide(association.as_ref(), &patterns, &nothing, &rules) {
+            Ok(Some(grant)) => panic!("a guard-rail that permits nothing permits {grant:?}"),
+            Ok(None) => assert!(association.is_none()),
+            Err(denial) => assert!(denial.summary().chars().count() <= 120, "{denial}"),
+        }
+        let unreadable = matches!(&association, Some(Err(_)));
+        let is_unknown = |denial: &Denial| matches!(denial.reason, DenialReason::Unreadable(_));
+        let decided = decide(association.as_ref(), &patterns, &rails, &rules);
+        assert!(!unreadable || decided.is_err_and(|denial| is_unknown(&denial)));
+    }
+}
+
+fn decide(
+    association: Option<&Result<Association, crate::Unreadable>>,
+    patterns: &Patterns,
+    guardrails: &Guardrails,
+    rules: &GrantRules,
+) -> Result<Option<Grant>, Denial> {
+    let annotations = ServiceAccountAnnotations::default();
+    let sources = Sources {
+        association: association.map(Result::as_ref),
+        listed: None,
+        annotations: &annotations,
+        role_map: None,
+    };
+    let facts = Facts {
+        service_account: &"shop/app".parse().unwrap(),
+        labels: &Labels::new(),
+        sources,
+        patterns,
+        guardrails,
+        namespace: &NamespaceFacts::default(),
+        provider: None,
+    };
+    grant(&facts, rules)
+}
+
 #[cfg(test)]
 mod tests {
     type Target = fn(&[u8]);
@@ -65,9 +129,10 @@ mod tests {
     /// The seeds of `fuzz/`, so that they stay what they are for.
     #[test]
     fn every_seed_keeps_the_rules() {
-        let targets: [(&str, Target); 2] = [
+        let targets: [(&str, Target); 3] = [
             ("permitted_roles", super::permitted_roles),
             ("association_list", super::association_list),
+            ("kinds", super::kinds),
         ];
         for (name, target) in targets {
             let seeds = format!("{}/../fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -12,6 +12,7 @@ const CONTAINER: (&str, &str) = ("podrole.io/credentials", "container");
 const TARGET: &str = r#","targetRoleArn":"arn:aws:iam::444455556666:role/target""#;
 const GIVEN: &str = r#","roleArn":"arn:aws:iam::111122223333:role/given""#;
 
+mod explained;
 mod objects;
 
 /// Facts that own what they refer to.
@@ -341,17 +342,4 @@ fn every_denial_has_a_sentence_with_the_fix_and_a_short_summary() {
         assert!(denial.summary().chars().count() <= 120, "{}", denial.summary());
         assert_eq!(denial.reason.name().to_lowercase(), denial.reason.label().replace('_', ""));
     }
-}
-
-#[test]
-fn an_explanation_names_the_sources_that_lost() {
-    let world = World { listed: entry(""), ..World::annotated(&[OWN]) }.mapped();
-    let explained = world.with_facts(|facts| explain(facts, &web()));
-    let outcomes: Vec<SourceOutcome> = explained.considered.iter().map(|it| it.outcome).collect();
-    use SourceOutcome::{Decides, OtherProvider, Outranked, ProviderOnly, Silent};
-    assert_eq!(outcomes, [Silent, ProviderOnly, Silent, Decides, OtherProvider]);
-    assert_eq!(explained.result, world.grant(&web()));
-    let plain = World::annotated(&[OWN]).mapped();
-    let explained = plain.with_facts(|facts| explain(facts, &web()));
-    assert_eq!(explained.considered[4].outcome, Outranked);
 }

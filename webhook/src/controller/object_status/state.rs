@@ -314,7 +314,7 @@ mod tests {
         state.apply(guardrail(&[]));
         assert_eq!(write(&mut state), ["shop.app NotPermitted", "rail Valid"]);
         state.apply(guardrail(&[ROLE]));
-        assert_eq!(write(&mut state), ["shop.app Valid"]);
+        assert_eq!(write(&mut state), ["shop.app Valid", "rail Valid"]);
         state.apply(Change::ObjectGone(Kind::Guardrail, "rail".to_owned()));
         assert!(write(&mut state).is_empty(), "every role is permitted as before");
         let none = PermittedRoles::read(Some(""));
