@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     audit,
+    aws_clock::AwsClock,
     bearer_token::{BearerToken, PresentedToken},
     clock::Clock,
     config::{AgentConfig, AgentOptions},
@@ -122,7 +123,8 @@ impl Agent {
         let is_repeatable_peer = self.check_peer(caller, pod.as_ref(), peer).await?;
         let (decision, namespace, version) =
             decided.map_err(|error| self.not_served(caller, error))?;
-        let fresh_until = fresh_until.map(|until| self.until_revoked(until, &decision, now));
+        let fresh_until =
+            fresh_until.map(|until| self.until_revoked(until, &decision, self.aws_now()));
         let key = self.cache_key(caller, decision);
         let request = CredentialRequest { token, caller, version };
         let served = self.cache.get(&key, request).await;
@@ -159,6 +161,11 @@ impl Agent {
         let pods = self.liveness.changes()?;
         let (list, objects) = (self.options.list.changes(), self.object_changes());
         Some(InputVersions { pods, list, objects, keys })
+    }
+
+    /// The time that revocations are dated by: a node's own clock can be wrong by hours.
+    fn aws_now(&self) -> jiff::Timestamp {
+        self.options.aws_clock.as_ref().map_or_else(|| self.clock.now(), AwsClock::now)
     }
 
     /// How often a pattern or a guard-rail changed. Each only grows, so their sum shows every change.
@@ -336,7 +343,7 @@ impl Agent {
             service_account_uid: caller.service_account_uid.clone(),
             audiences: caller.audiences.clone(),
             pod_uid: decision.per_pod.then(|| caller.pod_uid.clone()),
-            not_before: decision.not_before.filter(|time| *time <= self.clock.now()),
+            not_before: decision.not_before.filter(|time| *time <= self.aws_now()),
         }
     }
 }

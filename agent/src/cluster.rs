@@ -113,8 +113,12 @@ impl Cluster {
     #[must_use]
     pub fn associations(
         &self,
+        errors: Gauge,
         health: &Health,
     ) -> impl Lookup<ServiceAccountRef, AssociationFacts> + use<> {
+        let readable = health.gate("the right to read PodIdentityAssociations");
+        let following = self.following(Kind::Association, errors, readable);
+        tokio::spawn(objects::wait_until_readable(following));
         associations::LiveAssociations::new(&self.client, health)
     }
 

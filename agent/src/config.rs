@@ -9,6 +9,7 @@ use podrole_identity::{
 use podrole_runtime::latest::Latest;
 
 use crate::{
+    aws_clock::AwsClock,
     clock::Clock,
     events::Notices,
     exchange::ExchangeClient,
@@ -61,6 +62,8 @@ pub struct AgentOptions {
     pub guardrails: Latest<Guardrails>,
     /// Where namespaces, and with them guard-rails, are looked up.
     pub namespaces: Arc<Namespaces>,
+    /// The clock that the times of revocations are compared with; `None` for the node's.
+    pub aws_clock: Option<AwsClock>,
     /// How sessions are made.
     pub sessions: Sessions,
     /// Whether a request must come from the address of its token's pod.
@@ -91,6 +94,7 @@ impl AgentOptions {
             patterns: Latest::from(Patterns::default()),
             guardrails: Latest::from(Guardrails::default()),
             namespaces: Arc::new(Unguarded::default()),
+            aws_clock: None,
             sessions: Sessions {
                 rules: GrantRules {
                     exchange,

@@ -29,6 +29,7 @@ struct OutcomeLabels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     ListFile,
+    Associations,
     Patterns,
     Guardrails,
 }
@@ -186,6 +187,7 @@ impl Metrics {
     pub(crate) fn source_errors(&self, source: Source) -> Gauge {
         let source = match source {
             Source::ListFile => "list_file",
+            Source::Associations => "associations",
             Source::Patterns => "patterns",
             Source::Guardrails => "guardrails",
         };

@@ -8,6 +8,9 @@ use std::{
 
 use crate::credential_cache::CacheKey;
 
+/// How many sessions of a pod are remembered.
+const MOST: usize = 8;
+
 /// Sessions by pod UID. A pod has one for each list of audiences of its tokens.
 #[derive(Default)]
 pub(crate) struct PodSessions(Mutex<HashMap<String, Vec<Arc<CacheKey>>>>);
@@ -23,7 +26,8 @@ impl PodSessions {
         let keys = pods.get_mut(pod_uid)?;
         let Some(known) = keys.iter_mut().find(|known| known.audiences == key.audiences) else {
             keys.push(Arc::clone(key));
-            return None;
+            // A tenant can have tokens issued for any number of lists of audiences.
+            return (keys.len() > MOST).then(|| keys.remove(0));
         };
         if Arc::ptr_eq(known, key) {
             return None;
@@ -33,8 +37,9 @@ impl PodSessions {
         (before != *key).then_some(before)
     }
 
-    /// Returns whether the pod had a session.
-    pub(crate) fn forget(&self, pod_uid: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(pod_uid).is_some()
+    /// Forgets the pod; returns the sessions that it had.
+    pub(crate) fn forget(&self, pod_uid: &str) -> Vec<Arc<CacheKey>> {
+        let mut pods = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pods.remove(pod_uid).unwrap_or_default()
     }
 }

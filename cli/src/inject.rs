@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use podrole_identity::{Guardrails, Kind, Patterns, RawObject};
 use podrole_runtime::latest::Latest;
 use podrole_webhook::{
-    InMemory, Metrics, ServiceAccounts, Settings, Webhook, cluster, sources::ConfiguredSources,
+    InMemory, Metrics, ServiceAccount, ServiceAccounts, Settings, Webhook, cluster,
+    sources::ConfiguredSources,
 };
 
 use crate::manifests::Manifests;
@@ -51,7 +52,10 @@ async fn inject(args: &InjectArgs) -> anyhow::Result<Printed> {
         return output(args, &manifests, &webhook).await;
     };
     let client = cluster::connect(Some(kubeconfig), None).await?;
-    let sources = cluster::selecting(&client).await?;
+    let (sources, warnings) = cluster::selecting(&client).await?;
+    for warning in warnings {
+        anstream::eprintln!("podrole: {warning}");
+    }
     let service_accounts = cluster::ask(client, settings.annotations.clone());
     let webhook = webhook(service_accounts, settings).with_sources(sources);
     output(args, &manifests, &webhook).await
@@ -63,8 +67,11 @@ fn webhook<S: ServiceAccounts>(service_accounts: S, settings: Settings) -> Webho
 
 fn from_files(manifests: &Manifests, settings: &Settings) -> InMemory {
     let all = manifests.service_accounts.iter();
-    let all = all
-        .map(|(name, annotations)| (name.clone(), settings.annotations.read(annotations.clone())));
+    let all = all.map(|(name, annotations)| {
+        let annotations = settings.annotations.read(annotations.clone());
+        let labels = manifests.service_account_labels.get(name).cloned().unwrap_or_default();
+        (name.clone(), ServiceAccount { annotations, labels })
+    });
     let all: InMemory = all.collect();
     let all = manifests.guard_rails.iter().fold(all, |all, (namespace, guard_rail)| {
         all.with_namespace(namespace, guard_rail.clone())

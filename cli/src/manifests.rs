@@ -10,7 +10,7 @@ mod workload;
 use std::collections::BTreeMap;
 
 use podrole_identity::{
-    API_GROUP, Annotations, InjectionDefault, Kind, NamespaceFacts, ServiceAccountRef,
+    API_GROUP, Annotations, InjectionDefault, Kind, Labels, NamespaceFacts, ServiceAccountRef,
 };
 use serde_json::Value;
 
@@ -34,6 +34,8 @@ pub(crate) struct Manifests {
     pub(crate) guard_rails: BTreeMap<String, NamespaceFacts>,
     /// The annotations of each ServiceAccount.
     pub(crate) service_accounts: BTreeMap<ServiceAccountRef, Annotations>,
+    /// The labels of each ServiceAccount.
+    pub(crate) service_account_labels: BTreeMap<ServiceAccountRef, Labels>,
     /// The spec of each object of podrole's own kinds, by kind and name.
     pub(crate) objects: BTreeMap<(Kind, String), Value>,
     /// The place of each Namespace and ServiceAccount, by kind and name as they are shown.
@@ -167,6 +169,8 @@ impl Manifests {
             ("", "ServiceAccount") => {
                 let service_account = object.service_account(&object.name)?;
                 let annotations = object.strings("/metadata/annotations")?;
+                let labels = object.strings("/metadata/labels")?;
+                self.service_account_labels.insert(service_account.clone(), labels);
                 self.service_accounts.insert(service_account, annotations);
                 self.check(object);
             }

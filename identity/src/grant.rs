@@ -12,6 +12,7 @@
 mod choice;
 mod denial;
 mod explanation;
+mod pattern;
 mod reason;
 mod roles;
 mod source;
@@ -21,6 +22,7 @@ use crate::{CredentialProvider, Exchange, NamespaceFacts};
 use choice::{Choice, choose};
 pub use denial::Denial;
 pub use explanation::{Considered, Explanation, SourceOutcome, explain};
+pub use pattern::denial_of_pattern;
 pub use reason::{DenialReason, NotPermittedBy};
 pub use source::{Source, Sources};
 pub use types::{Facts, Grant, GrantRules, RoleStep, SessionTags};
@@ -34,7 +36,7 @@ pub fn grant(facts: &Facts<'_>, rules: &GrantRules) -> Result<Option<Grant>, Den
         return Ok(None);
     };
     if choice.provider == CredentialProvider::Container && rules.exchange == Exchange::EksAuth {
-        return Ok(Some(decided_by_eks(choice)));
+        return Ok(Some(decided_by_eks(choice, facts.namespace)));
     }
     match roles::steps(&choice, facts, rules) {
         Ok(steps) => Ok(Some(granted(choice, steps, facts, rules))),
@@ -66,7 +68,7 @@ fn granted(
     }
 }
 
-fn decided_by_eks(choice: Choice<'_>) -> Grant {
+fn decided_by_eks(choice: Choice<'_>, namespace: &NamespaceFacts) -> Grant {
     Grant {
         source: choice.source,
         pattern: choice.pattern,
@@ -74,7 +76,7 @@ fn decided_by_eks(choice: Choice<'_>) -> Grant {
         steps: Vec::new(),
         session_name: None,
         session_tags: SessionTags::Off,
-        not_before: None,
+        not_before: namespace.not_before,
     }
 }
 

@@ -16,6 +16,7 @@ mod unreadable;
 pub(crate) use guardrail::GuardrailVerdict;
 pub use guardrail::{Guardrail, Guardrails};
 pub use object::{API_GROUP, API_VERSION, Kind, MAX_SELECTING_OBJECTS, RawObject};
+pub(crate) use pattern::selecting_all;
 pub use pattern::{Pattern, Patterns};
 pub use unreadable::Unreadable;
 

@@ -73,7 +73,8 @@ pub use expiration::{
 };
 pub use grant::{
     Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, NotPermittedBy,
-    RoleStep, SessionTags, Source, SourceOutcome, Sources, explain, grant, injected_provider,
+    RoleStep, SessionTags, Source, SourceOutcome, Sources, denial_of_pattern, explain, grant,
+    injected_provider,
 };
 pub use injection::{
     EKS_SKIP_LABEL, INJECTION_ENABLED, INJECTION_LABEL, Injection, InjectionDefault,

@@ -1,6 +1,6 @@
 //! podrole's own kinds, followed in the same way by both daemons.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
@@ -16,12 +16,15 @@ use kube::{
 use podrole_identity::{API_GROUP, API_VERSION, Guardrails, Kind, Patterns, RawObject, Unreadable};
 use prometheus_client::metrics::gauge::Gauge;
 use serde_json::Value;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{health::Gate, latest::Latest};
 
 /// Objects per page of a list.
 const PAGE: u32 = 500;
+/// Before a request that failed is made again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// One kind of the cluster's objects, and where its state is reported.
 pub struct Following {
@@ -133,7 +136,7 @@ pub fn events(following: &Following) -> impl Stream<Item = Event<DynamicObject>>
             Err(error) => {
                 errors.set(1);
                 if !std::mem::replace(&mut fails, true) {
-                    report(kind, &error);
+                    report(kind, is_missing(&error), &error);
                 }
                 None
             }
@@ -142,12 +145,39 @@ pub fn events(following: &Following) -> impl Stream<Item = Event<DynamicObject>>
     })
 }
 
-fn report(kind: Kind, error: &watcher::Error) {
-    let missing = match error {
+/// Waits until objects of the kind can be read, for a reader that looks them up by name. What fails is
+/// reported once.
+pub async fn wait_until_readable(following: Following) {
+    let Following { client, kind, errors, first_list } = following;
+    let one = ListParams::default().limit(1);
+    let mut fails = false;
+    loop {
+        match api(client.clone(), kind).list_metadata(&one).await {
+            Ok(_) => break,
+            Err(error) => {
+                errors.set(1);
+                if !std::mem::replace(&mut fails, true) {
+                    let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
+                    report(kind, missing, &error);
+                }
+                sleep(RETRY).await;
+            }
+        }
+    }
+    errors.set(0);
+    first_list.open();
+}
+
+/// Whether the kind is not installed.
+fn is_missing(error: &watcher::Error) -> bool {
+    match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
         _ => false,
-    };
+    }
+}
+
+fn report(kind: Kind, missing: bool, error: &dyn std::error::Error) {
     let crd = format!("{}.{API_GROUP}", kind.plural());
     if missing {
         tracing::error!(

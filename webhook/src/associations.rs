@@ -14,13 +14,11 @@ use crate::{
     FoundAssociation, LookupError, Metrics,
     metrics::LiveRead,
     mutex::lock,
-    rate_limit::{Rate, RateLimit},
+    namespaces::NamespaceCache,
+    read_budget::{ASSOCIATIONS, ReadBudget},
     singleflight::Singleflight,
 };
 
-/// Live reads. They have a budget of their own, so that ServiceAccounts and associations that are
-/// applied together do not compete.
-const READS: Rate = Rate { per_second: 100, burst: 200 };
 /// How long a live read's answer is valid, as for ServiceAccounts.
 const LIVE_ANSWER_LIFE: Duration = Duration::from_secs(5);
 /// How many answers of live reads are kept at a time.
@@ -160,14 +158,22 @@ pub(crate) struct AssociationLookup<L> {
 struct Reads<L> {
     live: L,
     metrics: Metrics,
-    rate_limit: Mutex<RateLimit>,
+    budget: Mutex<ReadBudget>,
+    existing: NamespaceCache,
     answers: Mutex<HashMap<ServiceAccountRef, (Instant, FoundAssociation)>>,
 }
 
 impl<L: LiveAssociations> AssociationLookup<L> {
-    pub(crate) fn new(cache: AssociationCache, live: L, metrics: Metrics) -> Self {
-        let rate_limit = Mutex::new(RateLimit::new(READS, Instant::now()));
-        let reads = Arc::new(Reads { live, metrics, rate_limit, answers: Mutex::default() });
+    /// `existing` are the namespaces with a budget of their own.
+    pub(crate) fn new(
+        cache: AssociationCache,
+        existing: NamespaceCache,
+        live: L,
+        metrics: Metrics,
+    ) -> Self {
+        let budget = Mutex::new(ReadBudget::new(ASSOCIATIONS, Instant::now()));
+        let answers = Mutex::default();
+        let reads = Arc::new(Reads { live, metrics, budget, existing, answers });
         Self { cache, reads, fetches: Singleflight::default() }
     }
 
@@ -213,7 +219,9 @@ impl<L: LiveAssociations> Reads<L> {
         &self,
         service_account: &ServiceAccountRef,
     ) -> Result<FoundAssociation, LookupError> {
-        if !lock(&self.rate_limit).take(Instant::now()) {
+        let namespace = service_account.namespace();
+        let exists = self.existing.contains(namespace);
+        if !lock(&self.budget).take(namespace, exists, Instant::now()) {
             // Beyond the budget the watch is final; the metric counts these.
             self.metrics.live_read(LiveRead::RateLimited);
             return Ok(None);
@@ -289,7 +297,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn absence_is_confirmed_once_in_5_s_if_it_decides() {
         let (cache, live) = (AssociationCache::default(), Live::default());
-        let lookup = AssociationLookup::new(cache.clone(), live.clone(), Metrics::default());
+        let lookup = AssociationLookup::new(
+            cache.clone(),
+            NamespaceCache::default(),
+            live.clone(),
+            Metrics::default(),
+        );
         assert_eq!(lookup.find(&app(), true, LONG).await, Err(LookupError::Unsynced));
         cache.begin_list();
         cache.end_list();
@@ -314,11 +327,16 @@ mod tests {
         let (cache, live) = (AssociationCache::default(), Live::default());
         cache.begin_list();
         cache.end_list();
-        let lookup = AssociationLookup::new(cache, live.clone(), Metrics::default());
+        let existing = NamespaceCache::default();
+        existing.put("quiet".to_owned(), podrole_identity::NamespaceFacts::default());
+        let lookup = AssociationLookup::new(cache, existing, live.clone(), Metrics::default());
         for number in 0..250 {
             let name = format!("shop/app-{number}").parse().unwrap();
             assert_eq!(lookup.find(&name, true, LONG).await, Ok(None));
         }
         assert_eq!(live.1.load(SeqCst), 200);
+        let other = "quiet/app".parse().unwrap();
+        assert_eq!(lookup.find(&other, true, LONG).await, Ok(None));
+        assert_eq!(live.1.load(SeqCst), 201, "a namespace has reads that no other can spend");
     }
 }

@@ -13,7 +13,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 pub use kube::Client;
 use podrole_identity::{
-    AnnotationRules, Guardrails, Kind, NamespaceFacts, Patterns, RoleMap, ServiceAccountRef,
+    API_GROUP, AnnotationRules, Guardrails, Kind, NamespaceFacts, Patterns, RoleMap,
+    ServiceAccountRef,
 };
 use podrole_runtime::{health::Gate, latest::Latest, objects};
 use tokio_util::sync::CancellationToken;
@@ -85,8 +86,9 @@ pub fn watch(
     });
     let live = LiveCluster::new(client, reading);
     WatchedCluster {
-        associations: associations
-            .map(|cache| AssociationLookup::new(cache, live.clone(), metrics.clone())),
+        associations: associations.map(|cache| {
+            AssociationLookup::new(cache, namespaces.clone(), live.clone(), metrics.clone())
+        }),
         lookup: Lookup::new(cache, namespaces.clone(), live.clone(), metrics),
         guard_rails: Namespaces::new(namespaces, live),
     }
@@ -134,18 +136,34 @@ pub fn ask(client: Client, reading: AnnotationRules) -> impl ServiceAccounts {
     LiveCluster::new(client, reading)
 }
 
-/// Lists patterns and guard-rails once, for a command that ends. Without their CRDs there are none.
+/// Lists patterns and guard-rails once, for a command that ends. Without their CRDs there are none, and
+/// those that the user may not read are left out with a warning.
 ///
 /// # Errors
 /// If they cannot be listed.
-pub async fn selecting(client: &Client) -> anyhow::Result<ConfiguredSources> {
-    let patterns = objects::list(client.clone(), Kind::Pattern).await?;
-    let guardrails = objects::list(client.clone(), Kind::Guardrail).await?;
-    Ok(ConfiguredSources {
+pub async fn selecting(client: &Client) -> anyhow::Result<(ConfiguredSources, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let mut readable = |kind: Kind, listed: Result<Vec<_>, kube::Error>| match listed {
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            let plural = kind.plural();
+            warnings.push(format!(
+                "you may not list {plural}.{API_GROUP}, so they are not considered; ask for the \
+                 ClusterRole view"
+            ));
+            Ok(Vec::new())
+        }
+        listed => listed,
+    };
+    let patterns = objects::list(client.clone(), Kind::Pattern).await;
+    let patterns = readable(Kind::Pattern, patterns)?;
+    let guardrails = objects::list(client.clone(), Kind::Guardrail).await;
+    let guardrails = readable(Kind::Guardrail, guardrails)?;
+    let sources = ConfiguredSources {
         patterns: Some(Latest::from(Patterns::read(objects::raw(&patterns)))),
         guardrails: Some(Latest::from(Guardrails::read(objects::raw(&guardrails)))),
         ..ConfiguredSources::default()
-    })
+    };
+    Ok((sources, warnings))
 }
 
 struct WatchedCluster {
@@ -175,6 +193,17 @@ impl ServiceAccounts for WatchedCluster {
                 let confirm = confirm && !self.lookup.knows_role(service_account);
                 associations.find(service_account, confirm, patience).await
             }
+            None => Ok(None),
+        }
+    }
+
+    async fn confirmed_association(
+        &self,
+        service_account: &ServiceAccountRef,
+        patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        match &self.associations {
+            Some(associations) => associations.find(service_account, true, patience).await,
             None => Ok(None),
         }
     }

@@ -25,7 +25,7 @@ use crate::{
     metrics::LiveRead,
     mutex::lock,
     namespaces::NamespaceCache,
-    read_budget::ReadBudget,
+    read_budget::{ReadBudget, SERVICE_ACCOUNTS},
 };
 
 /// How many ServiceAccounts of one namespace are read singly at a time. More than this means a
@@ -96,7 +96,7 @@ impl<L: LiveServiceAccounts> LiveReads<L> {
         existing: NamespaceCache,
         metrics: Metrics,
     ) -> Self {
-        let budget = Mutex::new(ReadBudget::new(Instant::now()));
+        let budget = Mutex::new(ReadBudget::new(SERVICE_ACCOUNTS, Instant::now()));
         let namespaces = Mutex::default();
         Self(Arc::new(Inner { live, cache, metrics, budget, existing, namespaces }))
     }

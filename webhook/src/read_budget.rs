@@ -10,8 +10,11 @@ use tokio::time::Instant;
 
 use crate::rate_limit::{Rate, RateLimit};
 
-/// Twice what EKS's webhook allows itself. Larger bursts are answered by lists, see `live_reads`.
-const SHARED: Rate = Rate { per_second: 20, burst: 40 };
+/// For ServiceAccounts: twice what EKS's webhook allows itself. Larger bursts are answered by lists, see
+/// `live_reads`.
+pub(crate) const SERVICE_ACCOUNTS: Rate = Rate { per_second: 20, burst: 40 };
+/// For associations, which no list answers: they are read one by one.
+pub(crate) const ASSOCIATIONS: Rate = Rate { per_second: 100, burst: 200 };
 /// A pod waits for at most half of its review's timeout, 1.5 s by default: two lists a second are
 /// in time.
 const OWN: Rate = Rate { per_second: 2, burst: 4 };
@@ -27,8 +30,9 @@ pub(crate) struct ReadBudget {
 }
 
 impl ReadBudget {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { shared: RateLimit::new(SHARED, now), own: HashMap::new() }
+    /// `shared` is what all namespaces have together.
+    pub(crate) fn new(shared: Rate, now: Instant) -> Self {
+        Self { shared: RateLimit::new(shared, now), own: HashMap::new() }
     }
 
     /// Takes a read for a namespace; returns whether there was one. `exists` is whether the
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn a_namespace_has_a_share_that_no_other_can_spend() {
         let now = Instant::now();
-        let mut budget = ReadBudget::new(now);
+        let mut budget = ReadBudget::new(SERVICE_ACCOUNTS, now);
         let taken = (0..100).filter(|_| budget.take("greedy", true, now)).count();
         assert_eq!(taken, 44, "its own share and all that is shared");
         let taken = (0..100).filter(|_| budget.take("shop", true, now)).count();
@@ -74,7 +78,7 @@ mod tests {
     #[test]
     fn namespaces_that_were_made_up_get_what_is_shared_only_and_need_no_memory() {
         let now = Instant::now();
-        let mut budget = ReadBudget::new(now);
+        let mut budget = ReadBudget::new(SERVICE_ACCOUNTS, now);
         let names = (0..10_000).map(|number| format!("made-up-{number}"));
         let taken = names.filter(|name| budget.take(name, false, now)).count();
         assert_eq!((taken, budget.own.len()), (40, 0));
@@ -83,7 +87,7 @@ mod tests {
     #[test]
     fn the_memory_for_namespaces_is_bounded() {
         let now = Instant::now();
-        let mut budget = ReadBudget::new(now);
+        let mut budget = ReadBudget::new(SERVICE_ACCOUNTS, now);
         let names = (0..10_000).map(|number| format!("n-{number}"));
         assert!(names.filter(|name| budget.take(name, true, now)).count() >= MAX_NAMESPACES);
         assert_eq!(budget.own.len(), MAX_NAMESPACES);

@@ -51,17 +51,27 @@ pub trait ServiceAccounts: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<ServiceAccount>, LookupError>> + Send;
 
     /// Returns a ServiceAccount's PodIdentityAssociation, within `patience`. `confirm` says whether
-    /// its absence decides.
+    /// its absence decides unless the ServiceAccount is known to name a role.
     ///
     /// # Errors
     /// If it could not be read.
     fn association(
         &self,
-        _service_account: &ServiceAccountRef,
-        _confirm: bool,
-        _patience: Duration,
+        service_account: &ServiceAccountRef,
+        confirm: bool,
+        patience: Duration,
+    ) -> impl Future<Output = Result<FoundAssociation, LookupError>> + Send;
+
+    /// The same, confirmed in any case.
+    ///
+    /// # Errors
+    /// If it could not be read.
+    fn confirmed_association(
+        &self,
+        service_account: &ServiceAccountRef,
+        patience: Duration,
     ) -> impl Future<Output = Result<FoundAssociation, LookupError>> + Send {
-        std::future::ready(Ok(None))
+        self.association(service_account, true, patience)
     }
 
     /// Returns what a namespace permits its pods, within `patience`.
@@ -128,15 +138,15 @@ impl InMemory {
     }
 }
 
-impl FromIterator<(ServiceAccountRef, ServiceAccountAnnotations)> for InMemory {
+impl<S: Into<ServiceAccount>> FromIterator<(ServiceAccountRef, S)> for InMemory {
     fn from_iter<I>(service_accounts: I) -> Self
     where
-        I: IntoIterator<Item = (ServiceAccountRef, ServiceAccountAnnotations)>,
+        I: IntoIterator<Item = (ServiceAccountRef, S)>,
     {
         Self {
             service_accounts: service_accounts
                 .into_iter()
-                .map(|(name, annotations)| (name, annotations.into()))
+                .map(|(name, found)| (name, found.into()))
                 .collect(),
             guard_rails: HashMap::new(),
             associations: HashMap::new(),

@@ -5,7 +5,7 @@ mod request;
 
 use std::time::Duration;
 
-use podrole_identity::{Injection, ServiceAccountRef};
+use podrole_identity::{Denial, DenialReason, Injection, ServiceAccountRef};
 
 use crate::{
     LookupError, Metrics, Outcome, Reason, ServiceAccount, ServiceAccounts, Settings,
@@ -170,7 +170,20 @@ impl<S: ServiceAccounts> Webhook<S> {
         let (found, association) = (found?.unwrap_or_default(), association?);
         // All look-ups share one deadline, because the API server waits for their sum.
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_all(service_account, found, Snapshot { association, ..snapshot }, left).await
+        let absent = association.is_none();
+        let snapshot = Snapshot { association, ..snapshot };
+        let binding = self.bind_all(service_account, found.clone(), snapshot, left).await?;
+        // A pod must not be refused for lack of an association that the watch has not reported yet.
+        let lacks = |denial: &Denial| denial.reason == DenialReason::NoAssociation;
+        if !absent || !binding.grant.as_ref().is_err_and(lacks) {
+            return Ok(binding);
+        }
+        let left = patience.saturating_sub(begun.elapsed());
+        let association =
+            self.service_accounts.confirmed_association(service_account, left).await?;
+        let snapshot = Snapshot { association, ..self.sources.snapshot()? };
+        let left = patience.saturating_sub(begun.elapsed());
+        self.bind_all(service_account, found, snapshot, left).await
     }
 
     /// The same for a ServiceAccount that is known already.

@@ -26,16 +26,25 @@ impl Agent {
     /// Drops the sessions of a pod that may have none any more, and says "not yet" to one that has
     /// just started and never had any.
     pub(super) fn not_served(&self, caller: &Caller, error: ResolveError) -> ResolveError {
-        let is_final = error.status() < 500;
-        let had_one = is_final && self.pod_sessions.forget(&caller.pod_uid);
-        if is_final {
-            self.cache.pod_gone(&caller.pod_uid);
-        }
+        // Other errors are about the token, and the pod's next one may be a good one.
+        let had_one = error.ends_sessions() && self.end_sessions(&caller.pod_uid);
         let is_new = |pods: &NodePods| pods.is_new(&caller.pod_uid);
-        if error.is_without_role() && !had_one && self.liveness.pods().is_some_and(is_new) {
+        let by_objects = self.options.associations.is_some();
+        if by_objects
+            && error.is_without_role()
+            && !had_one
+            && self.liveness.pods().is_some_and(is_new)
+        {
             return ResolveError::NotYet(Box::new(error));
         }
         error
+    }
+
+    /// Returns whether the pod had a session.
+    fn end_sessions(&self, pod_uid: &str) -> bool {
+        let keys = self.pod_sessions.forget(pod_uid);
+        keys.iter().for_each(|key| self.cache.leave(key, pod_uid));
+        !keys.is_empty()
     }
 
     /// Ends an answer's life when a time comes before which sessions are not served, although nothing

@@ -63,6 +63,8 @@ impl Agent {
                 PodChange::Waiting(pod) => self.report_waiting(pod).await,
             };
             match handled {
+                // A denial does not pass by itself.
+                Err(ResolveError::Denied(_)) => return,
                 Err(error) if error.status() == 503 => sleep(RETRY).await,
                 _ => break,
             }

@@ -88,6 +88,15 @@ impl ResolveError {
         }
     }
 
+    /// Whether the pod may have no session any more.
+    pub(crate) fn ends_sessions(&self) -> bool {
+        match self {
+            Self::NoRole { .. } | Self::NoServiceAccount(_) => true,
+            Self::Denied(denial) => !matches!(denial.reason, DenialReason::Unreadable(_)),
+            _ => false,
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -50,7 +50,8 @@ pub(super) async fn agent(
 ) -> anyhow::Result<(Arc<Agent>, Option<Holder>)> {
     let clock = Clock::default();
     let cluster = Cluster::connect(args.kubeconfig.as_deref()).await?;
-    let exchange = exchange(args, health, &clock, &metrics)?;
+    let aws_clock = AwsClock::new(clock.clone(), metrics.clock_skew());
+    let exchange = exchange(args, health, &clock, &aws_clock)?;
     let keys = keys(args, &cluster, &clock, health);
     let watched = watched(args, &cluster, &clock, health);
     let liveness = match &watched {
@@ -76,13 +77,15 @@ pub(super) async fn agent(
     let hosts: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
     let mut options = options(args, &cluster, namespaces, list)?;
     if args.grant.association_objects {
-        let live = Cached::new(cluster.associations(health), clock.clone(), slots.clone());
+        let live = cluster.associations(metrics.source_errors(Source::Associations), health);
+        let live = Cached::new(live, clock.clone(), slots.clone());
         options.associations = Some(Arc::new(live));
         options.patterns =
             cluster.patterns(metrics.source_errors(Source::Patterns), health, shutdown);
         options.guardrails =
             cluster.guardrails(metrics.source_errors(Source::Guardrails), health, shutdown);
     }
+    options.aws_clock = Some(aws_clock);
     options.socket_owner = socket_owner(args, addresses);
     let rules = args.grant.annotation_rules(Some(args.region()?));
     let service_accounts = cluster.service_accounts(rules, health);
@@ -138,11 +141,11 @@ fn exchange(
     args: &Args,
     health: &Health,
     clock: &Clock,
-    metrics: &Metrics,
+    aws_clock: &AwsClock,
 ) -> anyhow::Result<Arc<dyn ExchangeClient>> {
     let region = args.region()?;
-    let aws_clock = AwsClock::new(clock.clone(), metrics.clock_skew());
-    let clients = HttpClients::with_bundle(args.ca_bundle.as_deref())?.with_clock(aws_clock);
+    let clients =
+        HttpClients::with_bundle(args.ca_bundle.as_deref())?.with_clock(aws_clock.clone());
     let endpoint = |endpoint_url: &Option<String>| Endpoint {
         region: region.to_owned(),
         endpoint_url: endpoint_url.clone(),
@@ -231,6 +234,7 @@ fn options(
     Ok(AgentOptions {
         list,
         associations: None,
+        aws_clock: None,
         patterns: Latest::from(Patterns::default()),
         guardrails: Latest::from(Guardrails::default()),
         namespaces: Arc::new(namespaces),

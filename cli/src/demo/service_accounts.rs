@@ -11,7 +11,7 @@ use podrole_identity::{
     AnnotationPrefix, Annotations, Audience, CredentialProvider, NamespaceFacts, RoleArn,
     ServiceAccountAnnotations, ServiceAccountRef,
 };
-use podrole_webhook::{LookupError, ServiceAccount, ServiceAccounts};
+use podrole_webhook::{FoundAssociation, LookupError, ServiceAccount, ServiceAccounts};
 
 use super::Failure;
 
@@ -116,6 +116,15 @@ impl ServiceAccounts for DemoServiceAccounts {
         _patience: Duration,
     ) -> Result<Option<ServiceAccount>, LookupError> {
         Ok(self.annotations(service_account).map(|annotations| read(&annotations).into()))
+    }
+
+    async fn association(
+        &self,
+        _service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        Ok(None)
     }
 
     async fn namespace_facts(

@@ -49,6 +49,11 @@ impl Denial {
         })
     }
 
+    /// The field's name in the source.
+    fn external_id_field(&self) -> &'static str {
+        if self.source == Source::ListFile { "externalId" } else { "externalID" }
+    }
+
     /// What names the role.
     fn origin(&self) -> String {
         match &self.pattern {
@@ -78,7 +83,7 @@ impl Denial {
                 "the association's policy is not a JSON object; correct it".to_owned()
             }
             DenialReason::NoExternalId => {
-                "the association has a targetRoleArn and no externalId; set externalId".to_owned()
+                format!("it has a target role and no external ID; set {}", self.external_id_field())
             }
             DenialReason::WrongPartition { role, partition } => format!(
                 "the role is in partition {} and podrole calls AWS in {partition}; name a role of {partition}",
@@ -156,9 +161,10 @@ impl fmt::Display for Denial {
             ),
             DenialReason::NoExternalId => write!(
                 f,
-                "the {origin} has a targetRoleArn and no externalId, and \
-                 podrole does not know the cluster's ARN to make one; set externalId, or start \
-                 webhook and agent with --cluster-name and --cluster-arn"
+                "the {origin} has a target role and no external ID, and podrole does not know the \
+                 cluster's ARN to make one; set {}, or start webhook and agent with --cluster-name \
+                 and --cluster-arn",
+                self.external_id_field(),
             ),
             DenialReason::WrongPartition { role, partition } => write!(
                 f,

@@ -62,6 +62,14 @@ const SELECTION: [&str; 5] =
 /// The schema's default.
 const DEFAULT_PRIORITY: i32 = 100;
 
+/// The spec of a pattern as if it selected every ServiceAccount.
+pub(crate) fn selecting_all(spec: &Value) -> Value {
+    let mut spec: Map<String, Value> = spec.as_object().cloned().unwrap_or_default();
+    SELECTION.iter().for_each(|field| drop(spec.remove(*field)));
+    spec.insert("namespaces".to_owned(), vec!["*"].into());
+    Value::Object(spec)
+}
+
 static NONE: Patterns = Patterns { patterns: Vec::new(), over_limit: Vec::new() };
 
 impl Patterns {

@@ -47,6 +47,7 @@ fn what_this_version_cannot_read_is_said_without_values() {
     for (field, value, word) in [
         ("onlyOnTuesdays", json!("hunter2"), "onlyOnTuesdays"),
         ("roleARN", json!("hunter2"), "roleARN"),
+        ("durationSeconds", json!("hunter2"), "invalid type: string"),
         ("targetRoleARN", json!("arn:aws:iam::1:role/t"), "targetRoleARN"),
         ("durationSeconds", json!(60), "durationSeconds"),
         ("externalID", json!("a b"), "externalId"),

@@ -21,6 +21,8 @@ impl Unreadable {
     pub(super) fn new(kind: Kind, name: &str, error: impl fmt::Display) -> Self {
         let error = error.to_string();
         let error = error.split(", expected").next().unwrap_or_default();
+        // It quotes texts, which may be anything.
+        let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.chars().filter(|c| !c.is_control()).take(120).collect();
         Self { kind, name: name.to_owned(), error }
     }

@@ -118,6 +118,25 @@ impl ServiceAccounts for LiveCluster {
         Ok(found.map(|found| Arc::unwrap_or_clone(found.found)))
     }
 
+    /// Without the CRD, or without the right to read associations, a command goes on without them.
+    async fn association(
+        &self,
+        service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        let name = Association::object_name(service_account);
+        let api = objects::api(self.client.clone(), Kind::Association);
+        match objects::get(&api, &name).await {
+            Ok(found) => {
+                let read = |mut it| Association::read_object(&name, &objects::take_spec(&mut it));
+                Ok(found.map(read))
+            }
+            Err(kube::Error::Api(status)) if [403, 404].contains(&status.code) => Ok(None),
+            Err(_) => Err(LookupError::Association),
+        }
+    }
+
     async fn namespace_facts(
         &self,
         namespace: &str,

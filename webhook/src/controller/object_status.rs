@@ -8,6 +8,7 @@
 //! make a hot object of each.
 
 mod conditions;
+mod queue;
 mod state;
 mod verdict;
 mod writer;
@@ -34,13 +35,18 @@ use kube::{
 };
 use podrole_identity::{GrantRules, InjectionDefault, Kind, NamespaceFacts, ServiceAccountRef};
 use podrole_runtime::{health::Health, objects};
-use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use serde_json::Value;
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
+use crate::cluster::with_root;
 use state::{Change, ObjectKey, Seen, State};
 use writer::{Writer, Written};
 
@@ -48,27 +54,35 @@ use writer::{Writer, Written};
 const EACH: Duration = Duration::from_millis(100);
 /// How many writes wait for the API server at once.
 const AT_ONCE: usize = 8;
-/// Before a write that failed is made again.
-const RETRY: Duration = Duration::from_secs(5);
 /// How often the Lease is looked at.
 const POLL: Duration = Duration::from_secs(1);
-/// Objects per page of a list.
-const PAGE: u32 = 500;
+/// Namespaces and ServiceAccounts per page of a list. Each may have 256 KiB of annotations, which any
+/// tenant can write, and a page is in memory several times while it is read.
+const PAGE: u32 = 20;
 
 /// What the writes are reported to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StatusMetrics {
     /// How many statuses must be written.
     pub(super) due: Gauge,
-    /// 1 while a watch fails.
-    pub(super) errors: Gauge,
+    /// 1 while a watch fails, by the kind of its objects.
+    pub(super) errors: Family<WatchLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct WatchLabels {
+    kind: &'static str,
 }
 
 impl StatusMetrics {
+    fn error(&self, kind: &'static str) -> Gauge {
+        self.errors.get_or_create(&WatchLabels { kind }).clone()
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Associations, patterns and guard-rails whose status must be written";
         registry.register("podrole_controller_statuses_due", help, self.due.clone());
-        let help = "1 while associations, patterns or guard-rails cannot be watched";
+        let help = "1 while the objects that statuses follow from cannot be watched, by kind";
         registry.register("podrole_controller_watch_errors", help, self.errors.clone());
     }
 }
@@ -78,6 +92,8 @@ enum Item {
     Change(Box<Change>),
     /// The first list of one watch is complete.
     Listed,
+    /// A watch lists again: what was deleted meanwhile is not reported.
+    ListsAgain,
 }
 
 /// Writes statuses whenever this replica `leads`. Never returns.
@@ -104,6 +120,7 @@ async fn tenure(writer: &Writer, rules: &GrantRules, leads: &AtomicBool, metrics
     let mut missing = watches.len();
     let mut items = pin!(futures::stream::select_all(watches));
     let (mut state, mut writes) = (State::new(rules.clone()), JoinSet::new());
+    let mut outdated = true;
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while leads.load(Relaxed) {
@@ -111,11 +128,15 @@ async fn tenure(writer: &Writer, rules: &GrantRules, leads: &AtomicBool, metrics
             item = items.next() => match item {
                 Some(Item::Change(change)) => state.apply(*change),
                 Some(Item::Listed) => missing = missing.saturating_sub(1),
-                None => return,
+                // All that is known is listed again.
+                Some(Item::ListsAgain) | None => return,
             },
             Some(written) = writes.join_next(), if !writes.is_empty() => finish(&mut state, written),
+            // Slice by slice, so that the Lease and the probes are not kept waiting.
+            () = std::future::ready(()), if missing == 0 && outdated => outdated = state.step(),
             // Before all lists are complete, a status would be written twice.
             _ = ticks.tick() => {
+                outdated = true;
                 if missing == 0 && writes.len() < AT_ONCE {
                     begin(&mut state, writer, &mut writes);
                 }
@@ -128,14 +149,11 @@ async fn tenure(writer: &Writer, rules: &GrantRules, leads: &AtomicBool, metrics
 type Finished = (ObjectKey, Result<Written, String>);
 
 fn begin(state: &mut State, writer: &Writer, writes: &mut JoinSet<Finished>) {
-    let Some(key) = state.pop() else { return };
+    let Some(key) = state.pop(Instant::now()) else { return };
     let Some((verdict, generation)) = state.wanted(&key) else { return };
     let writer = writer.clone();
     writes.spawn(async move {
         let written = writer.write(&key, &verdict, generation).await;
-        if written.is_err() {
-            sleep(RETRY).await;
-        }
         (key, written)
     });
 }
@@ -159,7 +177,7 @@ fn watches(client: &Client, metrics: &StatusMetrics) -> Vec<BoxStream<'static, I
         let following = objects::Following {
             client: client.clone(),
             kind,
-            errors: metrics.errors.clone(),
+            errors: metrics.error(kind.plural()),
             first_list: health.gate("an object"),
         };
         let events = objects::events(&following);
@@ -169,9 +187,9 @@ fn watches(client: &Client, metrics: &StatusMetrics) -> Vec<BoxStream<'static, I
             move |it| Some(Change::ObjectGone(kind, it.metadata.name.unwrap_or_default())),
         )
     };
-    let namespaces = metadata::<Namespace>(client);
+    let namespaces = metadata::<Namespace>(client, metrics.error("namespaces"));
     let namespaces = items(namespaces, namespace, |it| it.metadata.name.map(Change::NamespaceGone));
-    let service_accounts = metadata::<ServiceAccount>(client);
+    let service_accounts = metadata::<ServiceAccount>(client, metrics.error("serviceaccounts"));
     let service_accounts = items(
         service_accounts,
         |it| service_account(&it).map(Change::ServiceAccount),
@@ -186,17 +204,26 @@ fn watches(client: &Client, metrics: &StatusMetrics) -> Vec<BoxStream<'static, I
     ]
 }
 
-fn metadata<K>(client: &Client) -> impl Stream<Item = Event<PartialObjectMeta<K>>> + use<K>
+fn metadata<K>(
+    client: &Client,
+    errors: Gauge,
+) -> impl Stream<Item = Event<PartialObjectMeta<K>>> + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config);
-    events.default_backoff().filter_map(|event| std::future::ready(event.ok()))
+    events.default_backoff().filter_map(move |event| {
+        let event = event.inspect_err(|error| {
+            let (kind, error) = (K::plural(&()), with_root(error));
+            tracing::warn!(%kind, error, "could not watch what statuses follow from; retrying");
+        });
+        errors.set(i64::from(event.is_err()));
+        std::future::ready(event.ok())
+    })
 }
 
-/// The changes that a watch's events are. An object that is missing in a later list was deleted while
-/// the watch was down: its end is not seen until the next tenure, which costs a stale condition only.
+/// The changes that a watch's events are.
 fn items<T: Send + 'static>(
     events: impl Stream<Item = Event<T>> + Send + 'static,
     applied: impl Fn(T) -> Option<Change> + Send + 'static,
@@ -206,7 +233,7 @@ fn items<T: Send + 'static>(
     let changed = |change| Item::Change(Box::new(change));
     let items = events.filter_map(move |event| {
         let item = match event {
-            Event::Init => None,
+            Event::Init => listed.then_some(Item::ListsAgain),
             Event::InitApply(object) | Event::Apply(object) => applied(object).map(changed),
             Event::InitDone => (!std::mem::replace(&mut listed, true)).then_some(Item::Listed),
             Event::Delete(object) => deleted(object).map(changed),

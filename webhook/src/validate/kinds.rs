@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use podrole_identity::{
-    Association, Exchange, Guardrails, Kind, NamespaceFacts, Patterns, RawObject,
-    ServiceAccountRef, grant,
+    Association, Exchange, Guardrails, Kind, NamespaceFacts, RawObject, ServiceAccountRef,
+    denial_of_pattern, grant,
 };
 use serde_json::Value;
 
@@ -22,7 +22,10 @@ pub(super) async fn check<S: ServiceAccounts>(
     let raw = || [RawObject { name, created: None, spec }];
     let mut warnings: Vec<String> = match kind {
         Kind::Association => association(webhook, name, spec, patience).await.into_iter().collect(),
-        Kind::Pattern => Patterns::read(raw()).unreadable().map(ToString::to_string).collect(),
+        Kind::Pattern => {
+            let denial = denial_of_pattern(name, spec, &webhook.settings().rules);
+            denial.map(|denial| denial.summary()).into_iter().collect()
+        }
         Kind::Guardrail => Guardrails::read(raw()).unreadable().map(ToString::to_string).collect(),
     };
     let rules = &webhook.settings().rules;

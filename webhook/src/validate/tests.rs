@@ -296,7 +296,10 @@ async fn an_association_gets_the_denial_that_its_pods_would_get() {
         assert!(warning.contains(word), "{warning}");
     }
     let spec = json!({"namespaces": ["shop"], "roleARN": ROLE, "x": 1});
-    assert!(warned("PodIdentityPattern", "team", spec).await.contains("`x`"));
+    let warning = warned("PodIdentityPattern", "team", spec).await;
+    assert!(warning.contains("PodIdentityPattern team cannot be read"), "{warning}");
+    let spec = json!({"namespaces": ["shop"], "roleARN": ROLE, "policy": "{}"});
+    assert!(warned("PodIdentityPattern", "team", spec).await.contains("cannot be enforced"));
     let spec = json!({"namespaces": ["shop"], "permittedRoles": [], "x": 1});
     assert!(warned("PodIdentityGuardrail", "team", spec).await.contains("`x`"));
 }

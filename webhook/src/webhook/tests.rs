@@ -19,6 +19,15 @@ impl ServiceAccounts for FailingLookups {
         Err(self.0)
     }
 
+    async fn association(
+        &self,
+        _service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<crate::FoundAssociation, LookupError> {
+        Ok(None)
+    }
+
     async fn namespace_facts(
         &self,
         _namespace: &str,
@@ -223,6 +232,15 @@ impl ServiceAccounts for NoNamespace {
         patience: Duration,
     ) -> Result<Option<ServiceAccount>, LookupError> {
         self.0.find(account, patience).await
+    }
+
+    async fn association(
+        &self,
+        _service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<crate::FoundAssociation, LookupError> {
+        Ok(None)
     }
 
     async fn namespace_facts(

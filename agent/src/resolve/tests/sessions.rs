@@ -48,3 +48,17 @@ fn with_eks_auth_nothing_is_named_and_each_pod_has_its_session() {
     assert!(decision.session.steps.is_empty() && decision.session.tags.is_empty());
     assert!(decision.per_pod);
 }
+
+#[test]
+fn without_pod_tags_pods_of_a_service_account_share_a_session() {
+    let with = |pod_tags, session_name: Option<&str>| {
+        let session_name = session_name.map(|name| name.parse().unwrap());
+        let association = Association { pod_tags, session_name, ..association("") };
+        by_association(&sessions(Exchange::AssumeRole), &association).unwrap()
+    };
+    let shared = with(Some(false), None);
+    assert_eq!((shared.session.tags.len(), shared.per_pod), (4, false));
+    assert!(shared.session.tags.iter().all(|tag| !tag.key.contains("pod")));
+    assert_eq!((with(None, None).session.tags.len(), with(Some(true), None).per_pod), (6, true));
+    assert!(with(Some(false), Some("{pod.name}")).per_pod, "the name is the pod's");
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use podrole_identity::{NamespaceFacts, ServiceAccountRef};
-use podrole_webhook::{LookupError, ServiceAccount};
+use podrole_webhook::{FoundAssociation, LookupError, ServiceAccount};
 
 use super::*;
 
@@ -28,6 +28,15 @@ impl ServiceAccounts for Failing {
             Ok(_) => self.files.find(service_account, patience).await,
             Err(_) => self.then.clone(),
         }
+    }
+
+    async fn association(
+        &self,
+        _service_account: &ServiceAccountRef,
+        _confirm: bool,
+        _patience: Duration,
+    ) -> Result<FoundAssociation, LookupError> {
+        Ok(None)
     }
 
     async fn namespace_facts(

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::verdict::Verdict;
+use super::verdict::{Found, Verdict};
 
 /// The longest message that a condition may have.
 const MAX_MESSAGE: usize = 32_768;
@@ -48,12 +48,17 @@ pub(super) fn status(verdict: &Verdict, generation: i64, before: &Value, now: Ti
     ];
     conditions.extend(service_account_found.map(|found| {
         let (reason, message) = match found {
-            true => ("Found", "the ServiceAccount exists"),
-            false => {
+            Found::Yes => ("Found", "the ServiceAccount exists"),
+            Found::No => {
                 ("NotFound", "the ServiceAccount does not exist; create it, or correct the name")
             }
+            Found::NoNamespace => (
+                "NotFound",
+                "the namespace does not exist, and a user who creates it gets the role; delete the \
+                 association if it is not needed any more",
+            ),
         };
-        condition("ServiceAccountFound", found, reason, message)
+        condition("ServiceAccountFound", found == Found::Yes, reason, message)
     }));
     let mut status = json!({"observedGeneration": generation, "conditions": conditions});
     if let Some(external_id) = external_id {
@@ -82,7 +87,7 @@ mod tests {
             reason: if accepted { "Valid" } else { "NotPermitted" },
             message: "why".to_owned(),
             external_id: Some("mine".to_owned()),
-            service_account_found: Some(true),
+            service_account_found: Some(Found::Yes),
         }
     }
 

@@ -12,12 +12,17 @@ use podrole_identity::{
     ServiceAccountRef, Unreadable,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     conditions::{digest_of, status},
+    queue::Queue,
     verdict::{self, Verdict, World},
 };
 use crate::associations::Packed;
+
+/// How many associations are judged at a time.
+const SLICE: usize = 500;
 
 /// An object by kind and name.
 pub(super) type ObjectKey = (Kind, Box<str>);
@@ -69,7 +74,11 @@ pub(super) struct State {
     /// Hashes of the ServiceAccounts that exist; the key is random, so that none can be made up.
     service_accounts: HashSet<u64>,
     hasher: RandomState,
-    due: BTreeSet<ObjectKey>,
+    due: Queue,
+    /// Whether patterns or guard-rails must be read again.
+    outdated: BTreeSet<Kind>,
+    /// The association from which on all are judged again.
+    recheck: Option<Box<str>>,
 }
 
 impl State {
@@ -83,7 +92,9 @@ impl State {
             namespaces: HashMap::new(),
             service_accounts: HashSet::new(),
             hasher: RandomState::new(),
-            due: BTreeSet::new(),
+            due: Queue::default(),
+            outdated: BTreeSet::new(),
+            recheck: None,
         }
     }
 
@@ -96,7 +107,7 @@ impl State {
             }
             Change::ObjectGone(kind, name) => {
                 self.selecting.remove(&(kind, name.into()));
-                self.read_selecting(kind);
+                self.outdated.insert(kind);
             }
             Change::Namespace(name, facts) => {
                 let facts = Arc::new(facts);
@@ -137,8 +148,23 @@ impl State {
         if same {
             self.check(kind, name);
         } else {
-            self.read_selecting(kind);
+            self.outdated.insert(kind);
         }
+    }
+
+    /// Does a part of what changes have left to do: a guard-rail concerns every association, and judging
+    /// 100,000 takes seconds. Returns whether something is left.
+    pub(super) fn step(&mut self) -> bool {
+        if let Some(kind) = self.outdated.pop_first() {
+            self.read_selecting(kind);
+        } else if let Some(first) = self.recheck.take() {
+            let names = self.associations.range(first..).map(|(name, _)| name);
+            let mut names: Vec<_> = names.take(SLICE + 1).cloned().collect();
+            self.recheck = names.get(SLICE).cloned();
+            names.truncate(SLICE);
+            names.into_iter().for_each(|name| self.check(Kind::Association, name));
+        }
+        !self.outdated.is_empty() || self.recheck.is_some()
     }
 
     /// Reads all patterns or guard-rails again; a guard-rail decides about every association.
@@ -156,8 +182,7 @@ impl State {
         let names: Vec<_> = of_kind.map(|((_, name), _)| name.clone()).collect();
         names.into_iter().for_each(|name| self.check(kind, name));
         if kind == Kind::Guardrail {
-            let names: Vec<_> = self.associations.keys().cloned().collect();
-            names.into_iter().for_each(|name| self.check(Kind::Association, name));
+            self.recheck = Some(Box::default());
         }
     }
 
@@ -180,7 +205,7 @@ impl State {
             digest_of(&status(&verdict, generation, &Value::Null, Timestamp::UNIX_EPOCH))
         });
         if wanted.is_some() && wanted != digest {
-            self.due.insert(key);
+            self.due.push(key);
         } else {
             self.due.remove(&key);
         }
@@ -206,14 +231,14 @@ impl State {
                     .as_ref()
                     .is_some_and(|it| self.service_accounts.contains(&self.hasher.hash_one(it)));
                 let namespace = service_account.as_ref().map(ServiceAccountRef::namespace);
-                let namespace = namespace.and_then(|it| self.namespaces.get(it)).cloned();
-                let namespace = namespace.unwrap_or_default();
-                let verdict = verdict::association(&found, &namespace, exists, &world);
+                let namespace = namespace.and_then(|it| self.namespaces.get(it)).map(|it| &**it);
+                let verdict = verdict::association(&found, namespace, exists, &world);
                 Some((verdict, tracked.generation))
             }
             Kind::Pattern => {
-                let generation = self.selecting.get(key)?.generation;
-                Some((verdict::pattern(name, &self.patterns, &self.rules), generation))
+                let Selecting { generation, spec, .. } = self.selecting.get(key)?;
+                let verdict = verdict::pattern(name, spec, &self.patterns, &self.rules);
+                Some((verdict, *generation))
             }
             Kind::Guardrail => {
                 let generation = self.selecting.get(key)?.generation;
@@ -223,8 +248,8 @@ impl State {
     }
 
     /// The next object whose status must be written. It is due again if the write fails.
-    pub(super) fn pop(&mut self) -> Option<ObjectKey> {
-        self.due.pop_first()
+    pub(super) fn pop(&mut self, now: Instant) -> Option<ObjectKey> {
+        self.due.pop(now)
     }
 
     /// How many statuses must be written.
@@ -261,6 +286,9 @@ mod tests {
     use super::*;
     use podrole_identity::PermittedRoles;
     use serde_json::json;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    static COUNT: AtomicU32 = AtomicU32::new(1);
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -289,8 +317,11 @@ mod tests {
 
     /// Writes all that is due; returns the names.
     fn write(state: &mut State) -> Vec<String> {
-        let mut names = Vec::new();
-        while let Some(key) = state.pop() {
+        while state.step() {}
+        let (mut names, mut now) = (Vec::new(), Instant::now());
+        // Long after what was written before.
+        now += std::time::Duration::from_secs(60) * 60 * COUNT.fetch_add(1, SeqCst);
+        while let Some(key) = state.pop(now) {
             let (verdict, generation) = state.wanted(&key).unwrap();
             let status = status(&verdict, generation, &Value::Null, Timestamp::UNIX_EPOCH);
             names.push(format!("{} {}", key.1, verdict.reason));
@@ -304,7 +335,7 @@ mod tests {
         let mut state = State::new(GrantRules::default());
         state.apply(association("shop", Value::Null));
         state.apply(association("shop-2", Value::Null));
-        assert_eq!(write(&mut state), ["shop-2.app Valid", "shop.app Valid"]);
+        assert_eq!(write(&mut state), ["shop.app Valid", "shop-2.app Valid"]);
         assert!(write(&mut state).is_empty(), "nothing changed");
         state.apply(Change::ServiceAccount("shop/app".parse().unwrap()));
         assert_eq!(write(&mut state), ["shop.app Valid"], "it was found");
@@ -312,9 +343,9 @@ mod tests {
         state.apply(Change::ServiceAccount("shop/other".parse().unwrap()));
         assert!(write(&mut state).is_empty());
         state.apply(guardrail(&[]));
-        assert_eq!(write(&mut state), ["shop.app NotPermitted", "rail Valid"]);
+        assert_eq!(write(&mut state), ["rail Valid", "shop.app NotPermitted"]);
         state.apply(guardrail(&[ROLE]));
-        assert_eq!(write(&mut state), ["shop.app Valid", "rail Valid"]);
+        assert_eq!(write(&mut state), ["rail Valid", "shop.app Valid"]);
         state.apply(Change::ObjectGone(Kind::Guardrail, "rail".to_owned()));
         assert!(write(&mut state).is_empty(), "every role is permitted as before");
         let none = PermittedRoles::read(Some(""));
@@ -332,11 +363,11 @@ mod tests {
         state.apply(guardrail(&[]));
         state.apply(guardrail(&[ROLE]));
         state.apply(guardrail(&[]));
-        assert_eq!(write(&mut state), ["shop.app NotPermitted", "rail Valid"]);
+        assert_eq!(write(&mut state), ["rail Valid", "shop.app NotPermitted"]);
         state.apply(association("shop", json!({"observedGeneration": 7})));
         assert_eq!(write(&mut state), ["shop.app NotPermitted"]);
         state.apply(association("shop", Value::Null));
         state.apply(Change::ObjectGone(Kind::Association, "shop.app".to_owned()));
-        assert_eq!(state.pop().and_then(|key| state.wanted(&key)), None);
+        assert!(write(&mut state).is_empty());
     }
 }

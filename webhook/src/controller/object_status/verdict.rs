@@ -2,8 +2,9 @@
 
 use podrole_identity::{
     Association, Denial, Exchange, Facts, GrantRules, Guardrails, Kind, Labels, NamespaceFacts,
-    Patterns, ServiceAccountAnnotations, Sources, Unreadable, grant,
+    Patterns, ServiceAccountAnnotations, Sources, Unreadable, denial_of_pattern, grant,
 };
+use serde_json::Value;
 
 /// Whether an object is accepted, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +17,7 @@ pub(super) struct Verdict {
     /// The external ID that the target role's trust policy must name.
     pub(super) external_id: Option<String>,
     /// Whether the ServiceAccount exists; `None` for kinds that are for many.
-    pub(super) service_account_found: Option<bool>,
+    pub(super) service_account_found: Option<Found>,
 }
 
 impl Verdict {
@@ -58,6 +59,15 @@ impl Verdict {
     }
 }
 
+/// Whether an association's ServiceAccount exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Found {
+    Yes,
+    No,
+    /// Not even its namespace.
+    NoNamespace,
+}
+
 /// What all objects are judged by.
 pub(super) struct World<'a> {
     pub(super) rules: &'a GrantRules,
@@ -67,7 +77,7 @@ pub(super) struct World<'a> {
 /// An association is judged as the resolver judges it for a pod of its ServiceAccount.
 pub(super) fn association(
     found: &Result<Association, Unreadable>,
-    namespace: &NamespaceFacts,
+    namespace: Option<&NamespaceFacts>,
     service_account_exists: bool,
     world: &World<'_>,
 ) -> Verdict {
@@ -76,6 +86,7 @@ pub(super) fn association(
         Err(unreadable) => return Verdict::unreadable(unreadable),
     };
     let (annotations, labels) = (ServiceAccountAnnotations::default(), Labels::new());
+    let none = NamespaceFacts::default();
     let sources = Sources {
         association: Some(Ok(association)),
         listed: None,
@@ -88,7 +99,7 @@ pub(super) fn association(
         sources,
         patterns: Patterns::none(),
         guardrails: world.guardrails,
-        namespace,
+        namespace: namespace.unwrap_or(&none),
         provider: None,
     };
     let granted = grant(&facts, world.rules);
@@ -99,7 +110,12 @@ pub(super) fn association(
         Ok(_) => Verdict::valid(format!("pods of {} get the role", association.service_account)),
         Err(denial) => denied(&denial),
     };
-    Verdict { external_id, service_account_found: Some(service_account_exists), ..verdict }
+    let found = match (service_account_exists, namespace) {
+        (true, _) => Found::Yes,
+        (false, Some(_)) => Found::No,
+        (false, None) => Found::NoNamespace,
+    };
+    Verdict { external_id, service_account_found: Some(found), ..verdict }
 }
 
 fn denied(denial: &Denial) -> Verdict {
@@ -107,7 +123,12 @@ fn denied(denial: &Denial) -> Verdict {
 }
 
 /// A pattern is judged by its own text: what it gives differs from ServiceAccount to ServiceAccount.
-pub(super) fn pattern(name: &str, patterns: &Patterns, rules: &GrantRules) -> Verdict {
+pub(super) fn pattern(
+    name: &str,
+    spec: &Value,
+    patterns: &Patterns,
+    rules: &GrantRules,
+) -> Verdict {
     if patterns.over_limit().iter().any(|it| it == name) {
         return Verdict::over_limit(Kind::Pattern);
     }
@@ -115,7 +136,10 @@ pub(super) fn pattern(name: &str, patterns: &Patterns, rules: &GrantRules) -> Ve
     match unreadable {
         Some(unreadable) => Verdict::unreadable(unreadable),
         None if rules.exchange == Exchange::EksAuth => Verdict::from_eks(),
-        None => Verdict::valid("pods of the selected ServiceAccounts get the role".to_owned()),
+        None => match denial_of_pattern(name, spec, rules) {
+            Some(denial) => denied(&denial),
+            None => Verdict::valid("pods of the selected ServiceAccounts get the role".to_owned()),
+        },
     }
 }
 
@@ -151,7 +175,7 @@ mod tests {
             ..NamespaceFacts::default()
         };
         let world = World { rules, guardrails: Guardrails::none() };
-        association(&found, &namespace, true, &world)
+        association(&found, Some(&namespace), true, &world)
     }
 
     #[test]
@@ -202,8 +226,11 @@ mod tests {
         let spec = json!({"namespaces": ["shop"], "roleARN": ROLE});
         let patterns = Patterns::read(names.iter().map(|name| raw(name, &spec)));
         let rules = GrantRules::default();
-        assert_eq!(pattern("p200", &patterns, &rules).reason, "LimitExceeded");
-        assert_eq!(pattern("p199", &patterns, &rules).reason, "Valid");
+        assert_eq!(pattern("p200", &spec, &patterns, &rules).reason, "LimitExceeded");
+        let policy = json!({"namespaces": ["a"], "roleARN": ROLE, "policy": "{}",
+            "disableSessionTags": true});
+        assert_eq!(pattern("p199", &policy, &patterns, &rules).reason, "PolicyNotEnforceable");
+        assert_eq!(pattern("p199", &spec, &patterns, &rules).reason, "Valid");
         let spec = json!({"namespaces": ["shop"], "permittedRoles": []});
         let rails = Guardrails::read(names.iter().map(|name| raw(name, &spec)));
         assert_eq!(guardrail("p200", &rails).reason, "LimitExceeded");
