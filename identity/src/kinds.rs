@@ -9,6 +9,7 @@ mod fields;
 mod guardrail;
 mod object;
 mod pattern;
+mod schema;
 mod selector;
 mod template;
 mod unreadable;
@@ -18,6 +19,7 @@ pub use guardrail::{Guardrail, Guardrails};
 pub use object::{API_GROUP, API_VERSION, Kind, MAX_SELECTING_OBJECTS, RawObject};
 pub(crate) use pattern::selecting_all;
 pub use pattern::{Pattern, Patterns};
+pub use schema::{EKS_ASSOCIATION_ANNOTATIONS, SchemaError};
 pub use unreadable::Unreadable;
 
 #[cfg(test)]

@@ -81,8 +81,8 @@ pub use injection::{
     UnknownInjectionDefault, pod_opts_out,
 };
 pub use kinds::{
-    API_GROUP, API_VERSION, Guardrail, Guardrails, Kind, MAX_SELECTING_OBJECTS, Pattern, Patterns,
-    RawObject, Unreadable,
+    API_GROUP, API_VERSION, EKS_ASSOCIATION_ANNOTATIONS, Guardrail, Guardrails, Kind,
+    MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
 };
 pub use namespace_facts::{CREDENTIALS_LABEL, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};
@@ -112,7 +112,8 @@ pub use secret::{
 };
 pub use service_account::{ServiceAccountError, ServiceAccountRef};
 pub use session_duration::{
-    MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, SessionDuration, SessionDurationError,
+    MAX_CHAINED_SESSION_SECONDS, MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, SessionDuration,
+    SessionDurationError,
 };
 pub use session_name::{
     SessionName, SessionNameError, SessionNameTemplate, SessionNameTemplateError,

@@ -14,6 +14,8 @@ struct Row {
     /// How the names of the partition's regions begin.
     region_prefix: &'static str,
     name: &'static str,
+    /// The domain of most endpoints.
+    domain: &'static str,
     /// The domain of endpoints that have IPv6 and IPv4 addresses.
     dual_stack_domain: &'static str,
 }
@@ -21,24 +23,25 @@ struct Row {
 /// Source: the partition metadata that AWS publishes with its SDKs. The last row has the empty
 /// prefix, so a region that no other row names is one of `aws`.
 const ROWS: [Row; 8] = [
-    row("cn-", "aws-cn", "api.amazonwebservices.com.cn"),
-    row("us-gov-", "aws-us-gov", "api.aws"),
-    row("eusc-", "aws-eusc", "api.amazonwebservices.eu"),
-    row("us-iso-", "aws-iso", "api.aws.ic.gov"),
-    row("us-isob-", "aws-iso-b", "api.aws.scloud"),
-    row("eu-isoe-", "aws-iso-e", "api.cloud-aws.adc-e.uk"),
-    row("us-isof-", "aws-iso-f", "api.aws.hci.ic.gov"),
+    row("cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    row("us-gov-", "aws-us-gov", "amazonaws.com", "api.aws"),
+    row("eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"),
+    row("us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov"),
+    row("us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud"),
+    row("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    row("us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
     AWS,
 ];
 
-const AWS: Row = row("", "aws", "api.aws");
+const AWS: Row = row("", "aws", "amazonaws.com", "api.aws");
 
 const fn row(
     region_prefix: &'static str,
     name: &'static str,
+    domain: &'static str,
     dual_stack_domain: &'static str,
 ) -> Row {
-    Row { region_prefix, name, dual_stack_domain }
+    Row { region_prefix, name, domain, dual_stack_domain }
 }
 
 impl Partition {
@@ -53,6 +56,12 @@ impl Partition {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.0.name
+    }
+
+    /// The domain of its endpoints, such as `amazonaws.com`.
+    #[must_use]
+    pub fn domain(self) -> &'static str {
+        self.0.domain
     }
 
     /// The domain of its dual-stack endpoints, such as `api.aws`.

@@ -8,6 +8,10 @@ use crate::{CredentialProvider, Exchange};
 pub const MIN_SESSION_SECONDS: u32 = 900;
 /// The longest session that STS issues, in seconds: 12 hours.
 pub const MAX_SESSION_SECONDS: u32 = 43_200;
+/// The longest session of a role that is assumed with another role's credentials, in seconds. AWS
+/// limits such a session (role chaining) to one hour. Like EKS, podrole asks for a minute less, so
+/// that rounding on AWS's side cannot make it an error.
+pub const MAX_CHAINED_SESSION_SECONDS: u32 = 3540;
 
 /// The duration that a session is asked for with: 15 minutes to 12 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -96,6 +96,12 @@ impl FromStr for SessionNameTemplate {
 }
 
 impl SessionNameTemplate {
+    /// The text with its placeholders.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Reads a template of an association, in which characters that STS does not allow are an error:
     /// its author chose the name for CloudTrail, and would not find a changed one there.
     ///

@@ -7,14 +7,10 @@ use super::{
     choice::{Choice, NamedRole},
 };
 use crate::{
-    Association, CredentialProvider, Exchange, NamespaceFacts, PermittedRoles, RoleArn,
-    ServiceAccountRef, SessionDuration,
+    Association, CredentialProvider, Exchange, MAX_CHAINED_SESSION_SECONDS, NamespaceFacts,
+    PermittedRoles, RoleArn, ServiceAccountRef, SessionDuration,
     kinds::{GuardrailVerdict, Guardrails},
 };
-
-/// AWS limits a session that was obtained with another session (role chaining) to one hour. Like
-/// EKS, podrole asks for a minute less, so that rounding on AWS's side cannot make it an error.
-const CHAINED_SECONDS: u32 = 3540;
 
 pub(super) fn steps(
     choice: &Choice<'_>,
@@ -116,7 +112,10 @@ fn associated(
         let wanted = association.duration_seconds.or_else(|| duration(choice, facts));
         last.duration_seconds = match (wanted, is_chained) {
             (wanted, false) => wanted,
-            (wanted, true) => Some(wanted.map_or(CHAINED_SECONDS, |it| it.min(CHAINED_SECONDS))),
+            (wanted, true) => {
+                let longest = MAX_CHAINED_SESSION_SECONDS;
+                Some(wanted.map_or(longest, |it| it.min(longest)))
+            }
         };
     }
     Ok(steps)
