@@ -1,6 +1,6 @@
 //! The documents of a file, each read on its own, so that an error in one leaves the others usable.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -55,15 +55,28 @@ pub(crate) fn documents(text: &str) -> Vec<Result<Document, SyntaxError>> {
             }
             continue;
         };
+        let (mut line, mut counted) = (chunk.line, 0);
         for object in objects {
-            let before = &part[..object.start];
-            let line = chunk.line + before.matches('\n').count();
+            line += part[counted..object.start].matches('\n').count();
+            counted = object.start;
             let offset = chunk.range.start + object.start;
-            let trees = tree::trees(&part[object.clone()], Origin { offset, line });
+            let source = &part[object.clone()];
+            let readable = readable(source);
+            let trees = tree::trees(&readable, Origin { offset, line });
             let range = offset..chunk.range.start + object.end;
+            let is_exact = matches!(readable, Cow::Borrowed(_));
+            let read = |tree| {
+                let mut document = read(range.clone(), true, tree)?;
+                if let Some(value) =
+                    (!is_exact).then(|| serde_json::from_str(source).ok()).flatten()
+                {
+                    document.value = value;
+                }
+                Ok(document)
+            };
             all.extend(trees.map_or_else(
                 |error| vec![Err(error)],
-                |trees| trees.into_iter().map(|tree| read(range.clone(), true, tree)).collect(),
+                |trees| trees.into_iter().map(read).collect(),
             ));
         }
     }
@@ -87,6 +100,33 @@ fn separate(text: &str, chunk: &Chunk, trees: Vec<Tree>) -> Vec<Result<Document,
 fn read(range: Range<usize>, json: bool, tree: Tree) -> Result<Document, SyntaxError> {
     let (value, duplicates) = tree.value()?;
     Ok(Document { range, json, tree, value, duplicates })
+}
+
+/// JSON in which YAML finds the same values in the same places, if not the same texts: blanks are in
+/// the place of what a string of JSON may have and one of YAML may not, which are control characters
+/// from U+007F on and the escapes of surrogates.
+fn readable(json: &str) -> Cow<'_, str> {
+    let is_refused = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+    let has_surrogates = json.contains("\\ud") || json.contains("\\uD");
+    if !has_surrogates && !json.contains(is_refused) {
+        return Cow::Borrowed(json);
+    }
+    let mut readable = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(character) = rest.chars().next() {
+        let escape = rest.get(..6).filter(|escape| {
+            let digits = escape.strip_prefix("\\u").and_then(|it| u16::from_str_radix(it, 16).ok());
+            digits.is_some_and(|digits| (0xd800..0xe000).contains(&digits))
+        });
+        let length = escape.map_or(character.len_utf8(), str::len);
+        match escape {
+            Some(_) => readable.push_str("\\u0020"),
+            None if is_refused(character) => readable.push_str(&" ".repeat(length)),
+            None => readable.push(character),
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(readable)
 }
 
 const BOM: char = '\u{feff}';

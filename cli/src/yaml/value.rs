@@ -1,5 +1,7 @@
 //! A tree's value as kubectl reads it, and the places of what is in it.
 
+use std::collections::HashMap;
+
 use base64::{
     Engine as _, alphabet,
     engine::{GeneralPurpose, GeneralPurposeConfig},
@@ -12,8 +14,14 @@ use super::{
     tree::{Content, Node, NodeId, Style, Tree},
 };
 
-/// Values that aliases may expand to, against documents that grow exponentially.
-const MAX_VALUES: usize = 1_000_000;
+/// Values that aliases may expand to, against documents that grow exponentially. What the author
+/// wrote out is not counted: a list of 100,000 objects has more.
+const MAX_EXPANDED: usize = 1_000_000;
+/// The length of a text that counts as one more value, against many aliases of a long text.
+const LONG_TEXT: usize = 64;
+/// How deep values may be within each other. Objects of Kubernetes have no more than 30 levels, and
+/// each level is one of this reader's stack.
+const MAX_DEPTH: usize = 256;
 
 /// A key that a mapping has twice. kubectl takes the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +36,11 @@ pub(crate) type Read = (Value, Vec<Duplicate>);
 #[derive(Default)]
 struct Reader {
     duplicates: Vec<Duplicate>,
-    values: usize,
+    depth: usize,
+    /// How many aliases the value is within.
+    aliases: usize,
+    /// What aliases have expanded to.
+    expanded: usize,
 }
 
 impl Tree {
@@ -172,40 +184,68 @@ fn is_merge(node: &Node) -> bool {
 
 impl Reader {
     fn value(&mut self, tree: &Tree, id: NodeId) -> Result<Value, SyntaxError> {
-        let node = tree.node(id);
-        self.values += 1;
-        if self.values > MAX_VALUES {
-            let reason = "its aliases expand to over a million values".to_owned();
-            return Err(SyntaxError { line: node.line, reason });
+        self.depth += 1;
+        let value = self.spend(tree.node(id)).and_then(|()| self.content(tree, id));
+        self.depth -= 1;
+        value
+    }
+
+    /// Counts a node against the limits.
+    fn spend(&mut self, node: &Node) -> Result<(), SyntaxError> {
+        let exceeded = |reason: &str| SyntaxError { line: node.line, reason: reason.to_owned() };
+        if self.depth > MAX_DEPTH {
+            return Err(exceeded("its values are nested over 256 deep"));
         }
+        if self.aliases > 0 {
+            let length = match &node.content {
+                Content::Scalar { text, .. } => text.len(),
+                _ => 0,
+            };
+            self.expanded += 1 + length / LONG_TEXT;
+        }
+        if self.expanded > MAX_EXPANDED {
+            return Err(exceeded("its aliases expand to over a million values"));
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, tree: &Tree, id: NodeId) -> Result<Value, SyntaxError> {
+        let node = tree.node(id);
         match &node.content {
             Content::Scalar { .. } => Ok(scalar(node)?.unwrap_or_default()),
-            Content::Alias(target) => self.value(tree, *target),
+            Content::Alias(target) => self.aliased(|reader| reader.value(tree, *target)),
             Content::Sequence { items, .. } => {
                 items.iter().map(|item| self.value(tree, *item)).collect()
             }
             Content::Mapping { entries, .. } => {
                 let mut map = Map::new();
-                let mut lines: Vec<(String, usize)> = Vec::new();
+                let mut lines = HashMap::new();
                 for (key, value) in entries {
                     if is_merge(tree.node(*key)) {
-                        self.merge(tree, *value, &mut map)?;
+                        self.aliased(|reader| reader.merge(tree, *value, &mut map))?;
                         continue;
                     }
                     let (name, line) = (tree.key(*key)?, tree.node(*key).line);
-                    if map.contains_key(&name)
-                        && let Some(before) = lines.iter_mut().find(|(other, _)| *other == name)
-                    {
-                        let lines = (std::mem::replace(&mut before.1, line), line);
-                        self.duplicates.push(Duplicate { key: name.clone(), lines });
-                    } else {
-                        lines.push((name.clone(), line));
+                    if let Some(before) = lines.insert(name.clone(), line) {
+                        let key = name.clone();
+                        self.duplicates.push(Duplicate { key, lines: (before, line) });
                     }
                     map.insert(name, self.value(tree, *value)?);
                 }
                 Ok(Value::Object(map))
             }
         }
+    }
+
+    /// Reads what an alias or a merge repeats.
+    fn aliased<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
+        self.aliases += 1;
+        let value = read(self);
+        self.aliases -= 1;
+        value
     }
 
     /// Merges one mapping, or several of which the first wins.
@@ -235,34 +275,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::documents;
-    use serde_json::json;
-
-    /// Each value is what kubectl's own decoder prints.
-    #[test]
-    fn tags_are_read_as_by_kubectl() {
-        for (text, value) in [
-            ("!!binary aGVsbG8=", json!("hello")),
-            ("!!binary \"aGVsbG8=\"", json!("hello")),
-            ("!!binary |\n  aGVs\n  bG8=\n", json!("hello")),
-            ("!<tag:yaml.org,2002:binary> aGVsbG8=", json!("hello")),
-            ("!!binary aGVsbG9=", json!("hello")),
-            ("!!binary", json!("")),
-            ("!!binary gP8=", json!("\u{fffd}\u{fffd}")),
-            ("!!binary 4oIo", json!("\u{fffd}\u{fffd}(")),
-            ("!<tag:yaml.org,2002:int> 1", json!(1)),
-            ("!<tag:yaml.org,2002:str> 1", json!("1")),
-            ("!x 1", json!("1")),
-        ] {
-            let document = documents(&format!("a: {text}")).remove(0).unwrap();
-            assert_eq!(document.value["a"], value, "{text}");
-        }
-        for text in ["!!binary aGVsbG8", "!!binary aGVs bG8="] {
-            let error = documents(&format!("\na: {text}")).remove(0).unwrap_err();
-            assert_eq!((error.line, error.reason.contains("invalid base64")), (2, true), "{text}");
-        }
-        let key = documents("!!binary aGVsbG8=: b").remove(0).unwrap();
-        assert_eq!(key.value, json!({"hello": "b"}));
-    }
-}
+mod tests;

@@ -66,3 +66,16 @@ fn documents_that_grow_without_end_are_refused() {
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     assert!(values(&deep).remove(0).is_err());
 }
+
+#[test]
+fn json_that_is_no_yaml_is_read() {
+    let text = "{\"a\": \"\u{7f}\u{95}\u{85}\u{ffff}é\",\n\"b\": \"\\ud83d\\ude00\",\n\"c\": 1}";
+    let document = documents(text).remove(0).unwrap();
+    let expected = serde_json::json!({"a": "\u{7f}\u{95}\u{85}\u{ffff}é", "b": "😀", "c": 1});
+    assert_eq!(document.value, expected);
+    assert_eq!((document.tree.line("/b"), document.tree.line("/c")), (2, 3));
+    assert_eq!(document.tree.start("/c"), text.find("1}"));
+    // A backslash that is escaped itself.
+    let document = documents("{\"a\": \"\\\\ud83d\"}").remove(0).unwrap();
+    assert_eq!(document.value["a"], "\\ud83d");
+}
