@@ -49,14 +49,16 @@ pub struct CaBundleError {
     reason: String,
 }
 
-/// A complete response.
-pub(crate) struct RawResponse {
-    pub(crate) status: u16,
+/// A complete response. It has no `Debug`, because its body may have credentials.
+pub struct RawResponse {
+    /// The HTTP status.
+    pub status: u16,
     /// The error code that AWS sends in a header, if it does.
-    pub(crate) error_type: Option<String>,
+    pub error_type: Option<String>,
     /// The header `Date`.
-    pub(crate) date: Option<String>,
-    pub(crate) body: Vec<u8>,
+    pub date: Option<String>,
+    /// The body, at most 1 MiB.
+    pub body: Vec<u8>,
 }
 
 fn tls() -> Provider {
@@ -129,7 +131,8 @@ impl HttpClients {
     }
 
     /// The client for an AWS SDK.
-    pub(crate) fn sdk_client(&self) -> SharedHttpClient {
+    #[must_use]
+    pub fn sdk_client(&self) -> SharedHttpClient {
         self.replacement.clone().unwrap_or_else(|| self.client(proxies()))
     }
 
@@ -139,7 +142,8 @@ impl HttpClients {
     }
 
     /// A connector for requests that no SDK makes. It keeps connections, so keep it.
-    pub(crate) fn connector(&self) -> Connector {
+    #[must_use]
+    pub fn connector(&self) -> Connector {
         self.build_connector(short(), proxies(), None)
     }
 }
@@ -171,7 +175,7 @@ fn proxies() -> ProxyConfig {
 ///
 /// # Errors
 /// What happened, and whether a proxy was to be used.
-pub(crate) async fn send(
+pub async fn send(
     connector: &Connector,
     request: HttpRequest,
 ) -> Result<RawResponse, (Failure, bool)> {

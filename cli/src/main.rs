@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod api_version;
+mod associations;
 mod demo;
 mod diff;
 mod inject;
 mod manifests;
+mod printable;
 mod sandbox;
 mod whoami;
 mod yaml;
@@ -25,6 +27,7 @@ struct Podrole {
 
 #[derive(Subcommand)]
 enum Command {
+    Associations(Box<associations::AssociationsArgs>),
     Demo(demo::DemoArgs),
     Inject(inject::InjectArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         match command {
+            Command::Associations(args) => associations::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Inject(args) => inject::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,

@@ -21,6 +21,7 @@ mod tree;
 mod value;
 
 pub(crate) use change::{Edit, apply, edits, rewritten, sorted};
+pub(crate) use emit::{document, json};
 pub(crate) use error::SyntaxError;
 #[cfg(test)]
 pub(crate) use split::READS;

@@ -9,11 +9,12 @@ use super::{
     documents::{Documents, Written},
     report::{InjectReport, WorkloadReport},
     reviewed::{ReviewedPod, applied},
-    summary::{self, printable},
+    summary,
 };
 use crate::{
     diff,
     manifests::{ContentError, ManifestError, Manifests, NOT_SEEN, Place, Workload},
+    printable::printable,
 };
 
 /// What is said of a workload without pods, such as a patch of Kustomize.

@@ -7,7 +7,7 @@ use podrole_webhook::mutate::{ContainerReport, ContainerResult};
 use serde_json::Value;
 
 use super::reviewed::{ReviewedPod, State};
-use crate::manifests::Workload;
+use crate::{manifests::Workload, printable::printable};
 
 /// The line of a workload on standard error.
 pub(super) fn line(workload: &Workload, reviewed: &ReviewedPod) -> String {
@@ -134,19 +134,4 @@ fn added(before: &Value, after: &Value) -> String {
         text.push_str(" (variables from its envFrom are not visible)");
     }
     text
-}
-
-/// A text of a manifest without control characters, which could change what a terminal shows.
-pub(super) fn printable(text: &str) -> String {
-    let mut printable = String::new();
-    for character in text.chars() {
-        match character {
-            '\n' | '\t' | '\r' => printable.push(' '),
-            it if it.is_control() => {
-                let _ = write!(printable, "\\x{:02x}", u32::from(it));
-            }
-            it => printable.push(it),
-        }
-    }
-    printable
 }

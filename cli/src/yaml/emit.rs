@@ -109,8 +109,15 @@ pub(super) fn flow(value: &Value) -> String {
     }
 }
 
+/// A value as a document of block style.
+pub(crate) fn document(value: &Value) -> String {
+    let mut lines = Lines::new(Indents::default(), &|_, _| None);
+    lines.value(0, value, "");
+    lines.into_lines().join("\n") + "\n"
+}
+
 /// A value on one line of JSON.
-pub(super) fn json(value: &Value) -> String {
+pub(crate) fn json(value: &Value) -> String {
     match value {
         Value::Array(items) => {
             format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", "))
