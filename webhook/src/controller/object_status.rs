@@ -47,7 +47,8 @@ use tokio::{
 };
 
 use crate::cluster::with_root;
-use state::{Change, ObjectKey, Seen, State};
+use queue::ObjectKey;
+use state::{Change, Seen, State};
 use writer::{Writer, Written};
 
 /// Between two writes.

@@ -289,7 +289,7 @@ async fn an_association_gets_the_denial_that_its_pods_would_get() {
     for (more, word) in [
         (json!({"roleARN": ROLE.replace("app", "y")}), "does not permit"),
         (json!({"policy": "{}", "disableSessionTags": true}), "cannot be enforced"),
-        (json!({"targetRoleARN": ROLE}), "set externalId"),
+        (json!({"targetRoleARN": ROLE}), "set externalID"),
         (json!({"onlyOnTuesdays": true}), "cannot be read"),
     ] {
         let warning = associated(more).await;

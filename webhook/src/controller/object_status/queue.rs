@@ -8,7 +8,8 @@ use std::{
 use podrole_identity::Kind;
 use tokio::time::Instant;
 
-use super::state::ObjectKey;
+/// An object by kind and name.
+pub(super) type ObjectKey = (Kind, Box<str>);
 
 /// Before an object's status is written again: what changes all the time must not keep others from theirs.
 const AGAIN: Duration = Duration::from_secs(5);

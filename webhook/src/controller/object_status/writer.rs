@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::{
     conditions::{acceptance_changes, digest_of, status},
-    state::ObjectKey,
+    queue::ObjectKey,
     verdict::Verdict,
 };
 use crate::cluster::with_root;
