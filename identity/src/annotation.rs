@@ -8,11 +8,14 @@ use crate::{
     Audience, ContainerList, CredentialProvider, Exchange, OptInAnnotations, RoleArn, SecretOwner,
     Secrets, SessionDuration, TokenExpiration, TokenExpirationError, expiration::TOKEN_EXPIRATION,
 };
+pub use reader::TRUE_VALUES;
 pub(crate) use reader::{AnnotationReader, read_bool};
 
 /// The annotation of a ServiceAccount that sets its pods' credential provider: `web-identity` or
 /// `container`.
 pub const CREDENTIALS_ANNOTATION: &str = "podrole.io/credentials";
+/// The name of the annotation that lists containers to leave alone, after EKS's prefix.
+pub const SKIP_CONTAINERS: &str = "skip-containers";
 /// The annotation that lists the only containers to inject into.
 pub const INCLUDE_CONTAINERS_ANNOTATION: &str = "podrole.io/include-containers";
 /// The annotation of a ServiceAccount that sets how long its pods' sessions last; only for the
@@ -183,7 +186,7 @@ impl ServiceAccountAnnotations {
             credentials: reader.read(CREDENTIALS_ANNOTATION, str::parse),
             session_duration: reader
                 .read_clamped(SESSION_DURATION_ANNOTATION, SessionDuration::read),
-            skip_containers: reader.containers(&prefix.key("skip-containers")),
+            skip_containers: reader.containers(&prefix.key(SKIP_CONTAINERS)),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
             opt_in: OptInAnnotations::read(&mut reader),
             secrets: Secrets::read(&mut reader, SecretOwner::ServiceAccount),
@@ -229,7 +232,7 @@ impl PodAnnotations {
         let mut reader = AnnotationReader::new(annotations, prefix);
         Self {
             token_expiration: reader.token_expiration(),
-            skip_containers: reader.containers(&prefix.key("skip-containers")),
+            skip_containers: reader.containers(&prefix.key(SKIP_CONTAINERS)),
             include_containers: reader.containers(INCLUDE_CONTAINERS_ANNOTATION),
             opt_in: OptInAnnotations::read(&mut reader),
             secrets: Secrets::read(&mut reader, SecretOwner::Pod),

@@ -1,7 +1,7 @@
 //! How long a projected token is valid.
 
 /// The name of the annotation that sets it, after EKS's prefix.
-pub(crate) const TOKEN_EXPIRATION: &str = "token-expiration";
+pub const TOKEN_EXPIRATION: &str = "token-expiration";
 /// The shortest validity of a projected token that the API server allows, in seconds.
 pub const MIN_TOKEN_EXPIRATION_SECONDS: u32 = 600;
 /// The longest validity of a projected token that EKS allows, in seconds: a day.

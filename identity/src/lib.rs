@@ -51,7 +51,8 @@ pub mod variable;
 pub use annotation::{
     AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
     EKS_POD_IDENTITY_LABEL, ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION,
-    Labels, PodAnnotations, Problem, SESSION_DURATION_ANNOTATION, ServiceAccountAnnotations,
+    Labels, PodAnnotations, Problem, SESSION_DURATION_ANNOTATION, SKIP_CONTAINERS,
+    ServiceAccountAnnotations, TRUE_VALUES,
 };
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationError, AssociationList, AssociationListError};
@@ -69,7 +70,7 @@ pub use endpoint_url::{
 };
 pub use expiration::{
     DEFAULT_TOKEN_EXPIRATION_SECONDS, MAX_TOKEN_EXPIRATION_SECONDS, MIN_TOKEN_EXPIRATION_SECONDS,
-    TokenExpiration, TokenExpirationError,
+    TOKEN_EXPIRATION, TokenExpiration, TokenExpirationError,
 };
 pub use grant::{
     Considered, Denial, DenialReason, Explanation, Facts, Grant, GrantRules, NotPermittedBy,
@@ -98,8 +99,8 @@ pub use permitted_secrets::{
     PERMITTED_SECRETS_ANNOTATION, PermittedSecrets, PermittedSecretsError, SecretPattern,
 };
 pub use provider::{
-    CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume, UnknownCredentialProvider,
-    path_components,
+    AGENT_ADDRESSES, CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume,
+    UnknownCredentialProvider, path_components,
 };
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,

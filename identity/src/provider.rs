@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// The path that the agent serves.
 pub const CREDENTIALS_PATH: &str = "/v1/credentials";
+/// The addresses of the agent. The IPv6 one has no brackets, because clients do not match it with them
+/// in `NO_PROXY`.
+pub const AGENT_ADDRESSES: [&str; 2] = ["169.254.170.23", "fd00:ec2::23"];
 /// The URL that the provider `container` calls, as on EKS.
 pub const DEFAULT_FULL_URI: &str = "http://169.254.170.23/v1/credentials";
 

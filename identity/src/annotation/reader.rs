@@ -88,10 +88,13 @@ impl<'a> AnnotationReader<'a> {
     }
 }
 
+/// The values that mean true, as in Go's `strconv.ParseBool`.
+pub const TRUE_VALUES: [&str; 6] = ["1", "t", "T", "TRUE", "true", "True"];
+
 /// Reads the boolean values of Go's `strconv.ParseBool`, which EKS's webhook uses.
 pub(crate) fn read_bool(text: &str) -> Result<bool, &'static str> {
     match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        text if TRUE_VALUES.contains(&text) => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
         _ => Err("it is not true or false"),
     }

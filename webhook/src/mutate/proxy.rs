@@ -2,14 +2,10 @@
 //! send the request for credentials, and the pod's token with it, to the proxy that a container
 //! configures, and calls to a Service's name to a proxy that cannot resolve it.
 
-use podrole_identity::{CredentialProvider, variable};
+use podrole_identity::{AGENT_ADDRESSES, CredentialProvider, variable};
 
 use super::{desired::DesiredIdentity, expression::Expression};
 use crate::pod::{Container, Variable};
-
-/// The agent's addresses. The IPv6 address has no brackets, because clients do not match it with
-/// them.
-const AGENT_ADDRESSES: [&str; 2] = ["169.254.170.23", "fd00:ec2::23"];
 
 /// The missing proxy exceptions of a container.
 #[derive(Debug, Default, PartialEq, Eq)]
