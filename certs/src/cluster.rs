@@ -38,6 +38,8 @@ pub struct ControllerConfig {
     pub webhook: String,
     /// The ConfigMap with the objects that make API servers call the webhook.
     pub registration: String,
+    /// If there is no webhook: the name of the configurations that an earlier installation left, to be deleted.
+    pub removed_webhook: Option<String>,
     /// Whether podrole issues the serving certificate.
     pub own_certificates: bool,
     /// What tells this replica from others: the pod's name.

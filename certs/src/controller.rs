@@ -12,6 +12,9 @@
 //! In this order an API server trusts a CA before it sees a certificate of it. A configuration that
 //! does not exist yet waits until a replica of the webhook can answer. We poll because a watch can lose
 //! events; a round costs ten small reads.
+//!
+//! Where the API server's own policy injects pods there is no webhook. A round then deletes what an
+//! earlier installation registered: API servers would refuse pods of `required` namespaces otherwise.
 
 mod certificates;
 mod registrar;
@@ -130,6 +133,10 @@ impl Controller {
         self.status.leads.store(leads, Relaxed);
         if !leads {
             return Ok(Round::Standby);
+        }
+        if let Some(name) = self.cluster.config().removed_webhook.clone() {
+            self.remove_webhook(&name).await?;
+            return Ok(Round::Done);
         }
         match self.cluster.registration().await {
             Ok(manifests) => self.manifests = manifests,

@@ -107,6 +107,15 @@ fn manifest(key: &str, text: &str) -> Result<Manifest, RegistrationError> {
 }
 
 impl Manifest {
+    /// The objects of a webhook, by their names alone, in the order in which they are deleted: the
+    /// configurations before the Service that they name.
+    pub(crate) fn of_webhook(configurations: &str, webhook: &str) -> [Self; 4] {
+        KINDS.map(|(kind, ..)| {
+            let name = if kind.is_configuration() { configurations } else { webhook };
+            Self { kind, name: name.to_owned(), value: Value::Null }
+        })
+    }
+
     /// The webhooks that API servers call.
     fn webhooks(&self) -> impl Iterator<Item = &Value> {
         self.value.get("webhooks").and_then(Value::as_array).into_iter().flatten()

@@ -110,10 +110,33 @@ impl Controller {
         Ok(())
     }
 
+    /// Deletes what an earlier installation registered.
+    pub(super) async fn remove_webhook(&self, configurations: &str) -> Result<(), RoundError> {
+        let webhook = &self.cluster.config().webhook;
+        for manifest in Manifest::of_webhook(configurations, webhook) {
+            if self.cluster.found(&manifest).await?.is_none() {
+                continue;
+            }
+            self.still_leads()?;
+            if self.cluster.delete(&manifest).await? {
+                let (kind, name) = (manifest.kind.as_str(), manifest.name.as_str());
+                tracing::info!(
+                    kind,
+                    name,
+                    "deleted an object of the webhook that is not installed"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the webhook configurations if the controller itself is being deleted.
     pub(super) async fn unregister_if_deleted(&mut self) {
         let unregistered = async {
             if !self.cluster.is_being_deleted().await? {
+                return Ok(());
+            }
+            if self.cluster.config().removed_webhook.is_some() {
                 return Ok(());
             }
             if self.manifests.is_empty() {

@@ -268,6 +268,7 @@ fn config(namespace: &TestNamespace<'_>, identity: &str) -> ControllerConfig {
         name: controller_name(namespace),
         webhook: WEBHOOK.to_owned(),
         registration: "podrole-registration".to_owned(),
+        removed_webhook: None,
         own_certificates: true,
         identity: identity.to_owned(),
     }

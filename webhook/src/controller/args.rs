@@ -28,6 +28,11 @@ pub struct ControllerArgs {
     #[arg(long, default_value = "podrole-registration", value_name = "NAME")]
     pub registration: String,
 
+    /// There is no webhook (webhook.mode: policy): delete the webhook configurations NAME of an earlier
+    /// installation, with the Service and the PodDisruptionBudget of --webhook, and apply nothing
+    #[arg(long, value_name = "NAME")]
+    pub remove_webhook: Option<String>,
+
     /// `own`: issue the webhook's certificate, and complete the configurations with the caBundle and a secret
     /// path; `files`: apply them as they are
     #[arg(long, default_value = "own", value_name = "SOURCE")]
@@ -91,6 +96,7 @@ impl ControllerArgs {
             name: self.name.clone(),
             webhook: self.webhook.clone(),
             registration: self.registration.clone(),
+            removed_webhook: self.remove_webhook.clone(),
             own_certificates: self.certificates == CertificateSource::Own,
             identity: self.identity.clone(),
         }
