@@ -26,7 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const QUIET: &str = "agent.createNamespace=false";
 
 /// Starts the program of a Deployment with the flags that the API server has for it.
-async fn started(cluster: &Cluster, client: &Client, name: &str) -> anyhow::Result<Process> {
+pub(crate) async fn started(
+    cluster: &Cluster,
+    client: &Client,
+    name: &str,
+) -> anyhow::Result<Process> {
     let deployment = Api::<Deployment>::namespaced(client.clone(), "podrole").get(name).await?;
     let deployment = serde_json::to_value(&deployment)?;
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];

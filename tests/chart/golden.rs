@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 16] = [
+pub(crate) const MODES: [(&str, &[&str]); 18] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -63,6 +63,8 @@ pub(crate) const MODES: [(&str, &[&str]); 16] = [
     ),
     ("startup-taint", &["agent.startupTaint=true"]),
     ("pod-monitors", &["monitoring.podMonitor=true"]),
+    ("policy", &["webhook.mode=policy", "injection.region=eu-west-1"]),
+    ("both", &["webhook.mode=both"]),
     ("pass-role", &["passRole.enabled=true"]),
     ("no-association-objects", &["associationObjects.enabled=false"]),
     (

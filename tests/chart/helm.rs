@@ -33,11 +33,17 @@ pub(crate) fn helm(arguments: &[&str], kubeconfig: Option<&Path>) -> anyhow::Res
     Ok(String::from_utf8(run.stdout)?)
 }
 
-/// `helm template` of a release `podrole` in the namespace `podrole`.
+/// `helm template` of a release `podrole` in the namespace `podrole`, for a new Kubernetes.
 pub(crate) fn template(set: &[&str]) -> anyhow::Result<String> {
+    template_for("1.36.0", set)
+}
+
+/// The same for this version of Kubernetes.
+pub(crate) fn template_for(version: &str, set: &[&str]) -> anyhow::Result<String> {
     let chart = chart();
     let chart = chart.to_str().context("the chart's path is not UTF-8")?;
-    let mut arguments = vec!["template", RELEASE, chart, "--namespace", RELEASE];
+    let mut arguments =
+        vec!["template", RELEASE, chart, "--namespace", RELEASE, "--kube-version", version];
     for value in set {
         arguments.extend(["--set", value]);
     }

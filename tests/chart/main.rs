@@ -20,6 +20,7 @@ mod kinds;
 mod metrics;
 mod nulls;
 mod objects;
+mod policy;
 mod ports;
 mod refusals;
 mod rights;

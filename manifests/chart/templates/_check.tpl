@@ -87,6 +87,7 @@ Values that contradict each other, which a schema cannot report in a sentence. E
 {{- if eq .Release.Namespace "kube-system" }}
 {{- fail "\n\nthe release namespace is kube-system: pods in podrole's own namespaces get no roles, so CSI drivers and load balancer controllers would get none: install into a namespace of its own (--namespace podrole --create-namespace)" }}
 {{- end }}
+{{- include "podrole.checkMode" . }}
 {{- include "podrole.checkPorts" . }}
 {{- include "podrole.checkNames" . }}
 {{- $others := dict }}

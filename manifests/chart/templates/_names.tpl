@@ -45,6 +45,11 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- concat (default list (index . 1)) $own | toYaml }}
 {{- end }}
 
+{{/* Whether the webhook is installed. Without it a MutatingAdmissionPolicy adds credentials to pods, and the controller stays. */}}
+{{- define "podrole.hasWebhook" -}}
+{{- if ne .Values.webhook.mode "policy" }}true{{ end }}
+{{- end }}
+
 {{- define "podrole.image" -}}
 {{- $image := .Values.image -}}
 {{- if $image.digest -}}
@@ -71,6 +76,19 @@ http://{{ include "podrole.name" . }}-sandbox.{{ .Release.Namespace }}.svc:4566
 {{- end }}
 {{- define "podrole.endpointUrl" -}}
 {{- if .Values.injection.endpointUrl }}{{ .Values.injection.endpointUrl }}{{ else if .Values.local.enabled }}{{ include "podrole.sandboxUrl" . }}{{ end }}
+{{- end }}
+
+{{/* The host of that endpoint if a proxy is of no use for it: a Service, a loopback address, or an emulator without TLS. */}}
+{{- define "podrole.localHost" -}}
+{{- $url := urlParse (include "podrole.endpointUrl" .) }}
+{{- $loopback := regexMatch `^(localhost|127\.\d+\.\d+\.\d+|::1)$` $url.hostname }}
+{{- $inCluster := or (not (contains "." $url.hostname)) (hasSuffix ".svc" $url.hostname) (hasSuffix ".svc.cluster.local" $url.hostname) (hasSuffix (printf ".svc.%s" .Values.cluster.domain) $url.hostname) }}
+{{- if and $url.hostname (or (eq $url.scheme "http") $loopback $inCluster) }}{{ $url.hostname }}{{ end }}
+{{- end }}
+
+{{/* The audience of tokens for the agent. */}}
+{{- define "podrole.containerAudience" -}}
+{{- default (get (.Files.Get "files/injection.yaml" | fromYaml).audiences .Values.exchange) .Values.tokenAudience }}
 {{- end }}
 
 {{/* The association list in EKS's format. */}}

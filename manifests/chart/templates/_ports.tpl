@@ -13,7 +13,9 @@ The ports that the values choose, by the network where they are opened: a pod's 
 {{- $node := dict }}
 {{- if .Values.agent.enabled }}{{ $node = dict "agent.metricsPort" .Values.agent.metricsPort }}{{ end }}
 {{- $pods := dict "controller" (dict "controller.metricsPort" .Values.controller.metricsPort) }}
-{{- if .Values.webhook.hostNetwork }}
+{{- if not (include "podrole.hasWebhook" .) }}
+{{- /* Nothing listens. */}}
+{{- else if .Values.webhook.hostNetwork }}
 {{- $node = merge $node $webhook }}
 {{- else }}
 {{- $_ := set $pods "webhook" $webhook }}

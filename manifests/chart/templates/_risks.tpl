@@ -4,10 +4,11 @@
 {{- if $values.local.enabled }}
 the sandbox accepts every ServiceAccount of this cluster{{ if $values.local.autoRoles }} and creates every role of the AWS accounts {{ include "podrole.localAccounts" . | fromJsonArray | join ", " }}{{ if $values.local.config }} and local.config{{ end }} that a pod asks for{{ end }}: it is for laptops and CI. To use an AWS account, set local.enabled=false.
 {{- end }}
-{{- if eq (int $values.webhook.replicas) 1 }}
+{{- $webhook := include "podrole.hasWebhook" . }}
+{{- if and $webhook (eq (int $values.webhook.replicas) 1) }}
 the webhook has one replica: while its node is drained, no pod gets credentials. Set webhook.replicas=2.
 {{- end }}
-{{- if $values.webhook.hostNetwork }}
+{{- if and $webhook $values.webhook.hostNetwork }}
 webhook.hostNetwork needs as many nodes as replicas ({{ $values.webhook.replicas }}) and a release namespace without Pod Security's `restricted`: kubectl label namespace {{ .Release.Namespace }} --overwrite pod-security.kubernetes.io/enforce=privileged
 {{- else if and (not $values.createNamespace) (not (include "podrole.isRestricted" .)) }}
 the namespace {{ .Release.Namespace }} has no Pod Security level, and podrole's pods there comply with `restricted`: kubectl label namespace {{ .Release.Namespace }} pod-security.kubernetes.io/enforce=restricted
@@ -15,13 +16,13 @@ the namespace {{ .Release.Namespace }} has no Pod Security level, and podrole's 
 {{- if has .Release.Namespace (list "default") }}
 podrole is installed in the namespace default, so pods there get no roles. Install it into a namespace of its own: --namespace podrole --create-namespace.
 {{- end }}
-{{- if and (eq $values.certificates "files") (not $values.certificateFiles.caBundle) }}
+{{- if and $webhook (eq $values.certificates "files") (not $values.certificateFiles.caBundle) }}
 certificates: files without certificateFiles.caBundle: unless another tool writes the caBundle, the API server trusts only its system's CAs. Set certificateFiles.caBundle.
 {{- end }}
-{{- if and (ne $values.certificates "own") (not $values.webhook.pathSegment) }}
+{{- if and $webhook (ne $values.certificates "own") (not $values.webhook.pathSegment) }}
 certificates: {{ $values.certificates }} without webhook.pathSegment: any pod can ask the webhook for the roles and Secrets of any other. Set webhook.pathSegment to a random word of 16 or more characters.
 {{- end }}
-{{- if eq $values.injection.default "all" }}
+{{- if and $webhook (eq $values.injection.default "all") }}
 injection.default: all: while the webhook is unreachable, pods of every namespace start without credentials. If they must not, label the namespace podrole.io/injection=required.
 {{- end }}
 {{- if and $values.agent.enabled (eq $values.agent.verifyPeer "off") }}

@@ -4,8 +4,12 @@
 --namespace={{ .Release.Namespace }}
 --name={{ $name }}-controller
 --webhook={{ $name }}-webhook
+{{- if include "podrole.hasWebhook" . }}
 --registration={{ $name }}-registration
 --certificates={{ ternary "own" "files" (eq .Values.certificates "own") }}
+{{- else }}
+--remove-webhook={{ $name }}
+{{- end }}
 --metrics-port={{ .Values.controller.metricsPort }}
 {{- if .Values.agent.startupTaint }}
 --startup-taint

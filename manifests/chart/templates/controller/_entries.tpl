@@ -55,12 +55,17 @@ have an entry of their own, because a failure of the entry for pods rejects.
 {{/* The fields that all entries for pods share. */}}
 {{- define "podrole.pods" -}}
 matchConditions:
-  - name: no-mirror-pods
-    expression: >-
-      !(has(object.metadata.annotations) &&
-      'kubernetes.io/config.mirror' in object.metadata.annotations)
+  {{- include "podrole.noMirrorPods" . | nindent 2 }}
 admissionReviewVersions: [v1]
 reinvocationPolicy: IfNeeded
 sideEffects: None
 timeoutSeconds: {{ .Values.injection.timeoutSeconds }}
+{{- end }}
+
+{{/* Mirror pods show what a kubelet runs, and cannot be changed. */}}
+{{- define "podrole.noMirrorPods" -}}
+- name: no-mirror-pods
+  expression: >-
+    !(has(object.metadata.annotations) &&
+    'kubernetes.io/config.mirror' in object.metadata.annotations)
 {{- end }}
