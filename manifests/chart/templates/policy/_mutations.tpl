@@ -111,7 +111,8 @@ env: ({{ include "podrole.policyEnv" $root }}).map(e, {{ $type }}.env{name: e[0]
 
 {{/*
 Exceptions of a container with a proxy: the proxy would get the token, and cannot resolve a Service's name. A spelling of NO_PROXY that is there is
-extended and the other one not added, because a program that reads both uses only one of them.
+extended and the other one not added, because a program that reads both uses only one of them. One that is there twice is left alone: an apply has
+one entry of each name, and would be refused, or remove the other.
 */}}
 {{- define "podrole.policyProxy" -}}
 {{- $names := .Files.Get "files/injection.yaml" | fromYaml -}}
@@ -126,7 +127,7 @@ extended and the other one not added, because a program that reads both uses onl
 !c.?env.orValue([]).exists(e, e.name in {{ include "podrole.cel.list" $names.proxies }} && (has(e.valueFrom) || e.?value.orValue('') != '')) ? []
 : !c.?env.orValue([]).exists(e, e.name in {{ $noProxies }}) ? {{ $noProxies }}.map(n, [n, {{ $hosts }}.join(',')])
 : c.?env.orValue([]).filter(e, e.name in {{ $noProxies }} && !has(e.valueFrom)
-&& !('*' in {{ $entries }}) && {{ $hosts }}.exists(h, !(h in {{ $entries }})))
+&& c.env.filter(o, o.name == e.name).size() == 1 && !('*' in {{ $entries }}) && {{ $hosts }}.exists(h, !(h in {{ $entries }})))
 .map(e, [string(e.name), e.?value.orValue('') + (e.?value.orValue('').trim() == '' || e.?value.orValue('').trim().endsWith(',') ? '' : ',')
 + {{ $hosts }}.filter(h, !(h in {{ $entries }})).join(',')])
 {{- end }}
