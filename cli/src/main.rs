@@ -8,6 +8,7 @@ mod diff;
 mod inject;
 mod manifests;
 mod printable;
+mod revoke;
 mod sandbox;
 mod whoami;
 mod yaml;
@@ -30,6 +31,7 @@ enum Command {
     Associations(Box<associations::AssociationsArgs>),
     Demo(demo::DemoArgs),
     Inject(inject::InjectArgs),
+    Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
     /// Print the AWS identity of the current environment, as an AWS SDK and STS see it
     Whoami(whoami::WhoamiArgs),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
             Command::Associations(args) => associations::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Inject(args) => inject::run(args).await,
+            Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,
             Command::Whoami(args) => whoami::run(&args).await,
         }

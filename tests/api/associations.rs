@@ -3,6 +3,7 @@
 
 mod injected;
 mod orders;
+mod revoked;
 mod served;
 mod stage;
 mod statuses;

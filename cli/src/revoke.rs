@@ -1,0 +1,174 @@
+//! `podrole revoke`: has agents drop the sessions of a ServiceAccount, and says how to end the credentials that its
+//! processes already have.
+
+mod advice;
+
+use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use jiff::Timestamp;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
+};
+use podrole_identity::{
+    API_GROUP, API_VERSION, Association, Kind, Labels, Patterns, RoleArn, ServiceAccountRef,
+};
+use podrole_runtime::{clock, objects};
+use podrole_webhook::cluster;
+use serde_json::json;
+
+use crate::printable::printable;
+use advice::Advice;
+
+/// The owner of the field that is set.
+const FIELD_MANAGER: &str = "podrole-revoke";
+/// Objects per page of a list.
+const PAGE: u32 = 500;
+
+/// End the sessions of a ServiceAccount's pods
+///
+/// Sets `spec.notBefore` of its PodIdentityAssociation to now: within 5 s agents drop the sessions that
+/// were requested before, and pods get new ones. Prints the IAM policy that also ends the credentials
+/// that processes already have, and the other ServiceAccounts with the same role. Sends nothing to AWS.
+#[derive(Args, Debug)]
+pub(crate) struct RevokeArgs {
+    /// The ServiceAccount
+    #[arg(value_name = "NAMESPACE/SERVICEACCOUNT")]
+    service_account: ServiceAccountRef,
+
+    /// Ask the API server whether it would accept the change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The kubeconfig of the cluster, in place of kubectl's
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The prefix of EKS's annotations, by which other ServiceAccounts with the role are found
+    #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
+    annotation_prefix: String,
+}
+
+/// Runs the command. The exit code is 1 if another object decides about the role, and 2 if the cluster
+/// cannot be used.
+pub(crate) async fn run(args: RevokeArgs) -> ExitCode {
+    match revoke(&args).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("podrole: {}", printable(&format!("{error:#}")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
+    let client = cluster::connect(args.kubeconfig.as_deref(), None).await?;
+    // Times in IAM policies and in objects have seconds.
+    let now = Timestamp::from_second(clock::now().as_second())?;
+    let name = Association::object_name(&args.service_account);
+    let api = objects::api(client.clone(), Kind::Association);
+    let found = api.get_opt(&name).await.context("could not read the association")?;
+    let Some(mut object) = found else {
+        eprintln!("podrole: {}", elsewhere(&client, &args.service_account, now).await?);
+        return Ok(ExitCode::FAILURE);
+    };
+    let association = Association::read_object(&name, &objects::take_spec(&mut object))?;
+    let patch = json!({"apiVersion": format!("{API_GROUP}/{API_VERSION}"),
+        "kind": Kind::Association.as_str(), "metadata": {"name": name},
+        "spec": {"notBefore": now.to_string()}});
+    let params = PatchParams { dry_run: args.dry_run, ..PatchParams::apply(FIELD_MANAGER).force() };
+    let applied = api.patch(&name, &params, &Patch::Apply(&patch)).await;
+    applied.with_context(|| format!("could not set spec.notBefore of {name}"))?;
+    let role = association.target_role.as_ref().or(association.role.as_ref());
+    let role = role.context("the association names no role")?;
+    let others = others(&client, &args.service_account, role, &args.annotation_prefix).await?;
+    let advice = Advice { name: &name, role, now, others: &others, dry_run: args.dry_run };
+    print!("{advice}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to do if there is no association: the sentence has the command for the object that decides.
+async fn elsewhere(
+    client: &Client,
+    service_account: &ServiceAccountRef,
+    now: Timestamp,
+) -> anyhow::Result<String> {
+    let (namespace, name) = (service_account.namespace(), service_account.name());
+    let namespaces = Api::<DynamicObject>::all_with(client.clone(), &core("Namespace"));
+    let found = namespaces.get_metadata_opt(namespace).await;
+    let found = found.context("could not read the namespace")?;
+    let found = found.with_context(|| format!("there is no namespace {namespace}"))?;
+    let of_namespace: Labels = found.metadata.labels.unwrap_or_default();
+    let resource = core("ServiceAccount");
+    let accounts = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource);
+    let account = accounts.get_metadata_opt(name).await;
+    let account = account.context("could not read the ServiceAccount")?;
+    let own: Labels = account.and_then(|it| it.metadata.labels).unwrap_or_default();
+    let all = objects::list(client.clone(), Kind::Pattern).await;
+    let all = all.context("could not list patterns")?;
+    let selects = |pattern: &&DynamicObject| {
+        let alone = Patterns::read(objects::raw(std::slice::from_ref(*pattern)));
+        alone.select(service_account, &own, &of_namespace)
+    };
+    let names = all.iter().filter(selects).filter_map(|it| it.metadata.name.as_deref());
+    Ok(advice::without_association(service_account, &names.collect::<Vec<_>>(), now))
+}
+
+/// The other ServiceAccounts whose pods get the role, each with what says so.
+async fn others(
+    client: &Client,
+    service_account: &ServiceAccountRef,
+    role: &RoleArn,
+    prefix: &str,
+) -> anyhow::Result<BTreeSet<String>> {
+    let mut others = BTreeSet::new();
+    let api = objects::api(client.clone(), Kind::Association);
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = api.list(&params).await.context("could not list associations")?;
+        for mut object in page.items {
+            let name = object.metadata.name.clone().unwrap_or_default();
+            // One that cannot be read serves no pod.
+            let spec = objects::take_spec(&mut object);
+            let Ok(other) = Association::read_object(&name, &spec) else { continue };
+            let last = other.target_role.as_ref().or(other.role.as_ref());
+            if last == Some(role) && other.service_account != *service_account {
+                others.insert(format!("{} (PodIdentityAssociation)", other.service_account));
+            }
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => break,
+        }
+    }
+    let key = format!("{prefix}/role-arn");
+    let accounts = Api::<DynamicObject>::all_with(client.clone(), &core("ServiceAccount"));
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = accounts.list_metadata(&params).await;
+        let page = page.context("could not list ServiceAccounts")?;
+        for account in page.items {
+            let metadata = account.metadata;
+            let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else {
+                continue;
+            };
+            let named = metadata.annotations.as_ref().and_then(|all| all.get(&key));
+            let is_other = (namespace.as_str(), name.as_str())
+                != (service_account.namespace(), service_account.name());
+            if is_other && named.is_some_and(|named| named.trim() == role.as_str()) {
+                others.insert(format!("{namespace}/{name} (annotation {key})"));
+            }
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(others),
+        }
+    }
+}
+
+/// A kind of Kubernetes's core.
+fn core(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind))
+}
