@@ -6,6 +6,7 @@
 //!          Secret  ◄─┘                                   application: secret.podrole.io/… mounts it
 //! ```
 
+mod example;
 mod manifests;
 mod outcome;
 mod stores;
@@ -14,6 +15,8 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
 use tokio::time::Instant;
+
+pub(crate) use example::example;
 
 use self::{
     manifests::role,

@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 24 } else { 22 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 25 } else { 23 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -70,6 +70,7 @@ async fn checks(stage: &Stage, report: &Report) {
         report.run("token-deleted-pod", tokens::deleted_pod(stage)),
         report.run("token-foreign-node", tokens::foreign_node(stage)),
     );
+    report.run("eso-example", Box::pin(engine::example(stage))).await;
     report.run("associations", Box::pin(associations::associations(stage))).await;
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
