@@ -159,7 +159,10 @@ impl Agent {
     /// changes.
     fn input_versions(&self, keys: u64) -> Option<InputVersions> {
         let pods = self.liveness.changes()?;
-        let (list, objects) = (self.options.list.changes(), self.object_changes());
+        let looked_up = self.service_accounts.changes()
+            + self.options.namespaces.changes()
+            + self.associations().map_or(0, |associations| associations.changes());
+        let (list, objects) = (self.options.list.changes(), self.object_changes() + looked_up);
         Some(InputVersions { pods, list, objects, keys })
     }
 

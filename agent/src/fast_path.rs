@@ -3,7 +3,7 @@
 //! The answer to a request is remembered by the token's hash, together with the versions of all
 //! that it was decided from. While no version has changed, verifying the token and resolving its
 //! role again would give the same answer, so one look at this memory replaces both. What changes
-//! without a version (a ServiceAccount, an association, a namespace) limits the answer's life instead.
+//! between two look-ups (a ServiceAccount, an association, a namespace) limits the answer's life instead.
 
 use std::{
     net::IpAddr,
@@ -50,7 +50,7 @@ pub(crate) struct InputVersions {
     pub(crate) pods: u64,
     /// Of the association list.
     pub(crate) list: u64,
-    /// Of patterns and guard-rails.
+    /// Of patterns, guard-rails and what is looked up by name.
     pub(crate) objects: u64,
     /// Of the cluster's signing keys: how often one was withdrawn.
     pub(crate) keys: u64,

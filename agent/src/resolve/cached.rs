@@ -16,7 +16,10 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{
+            AtomicI64, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -95,6 +98,8 @@ struct Shared<L, K, V> {
     health: Mutex<ApiHealth>,
     /// Whether the last known answer is used while look-ups fail.
     keeps_last: bool,
+    /// How often an answer differed from the one before.
+    changes: AtomicU64,
 }
 
 /// One name.
@@ -143,7 +148,8 @@ where
 
     fn build(live: L, clock: Clock, slots: WatchSlots, keeps_last: bool) -> Self {
         let (known, health) = (LruCache::with_entries(MAX_NAMES), Mutex::default());
-        let shared = Arc::new(Shared { live, clock, slots, known, health, keeps_last });
+        let changes = AtomicU64::new(0);
+        let shared = Arc::new(Shared { live, clock, slots, known, health, keeps_last, changes });
         let ended = CancellationToken::new();
         Self { shared, _end: ended.clone().drop_guard(), ended }
     }
@@ -245,7 +251,13 @@ where
         let result = result.unwrap_or_else(|_| Err(late()));
         let now = self.clock.steady();
         self.health().note(result.as_ref().err(), now);
-        entry.lock().end(result.clone(), now);
+        let mut state = entry.lock();
+        let before = state.newest();
+        state.end(result.clone(), now);
+        drop(state);
+        if matches!((&before, &result), (Some(Ok(before)), Ok(now)) if before != now) {
+            self.changes.fetch_add(1, Release);
+        }
         entry.ended.notify_waiters();
         result
     }
@@ -312,6 +324,10 @@ where
         if let Some(entry) = self.shared.known.get(name) {
             entry.lock().doubt(self.shared.clock.steady());
         }
+    }
+
+    fn changes(&self) -> u64 {
+        self.shared.changes.load(Acquire)
     }
 
     fn fresh_until(&self, name: &K) -> Option<Timestamp> {

@@ -36,6 +36,11 @@ pub trait Lookup<K, V>: Send + Sync + 'static {
         None
     }
 
+    /// How often the value of any name is known to have changed.
+    fn changes(&self) -> u64 {
+        0
+    }
+
     /// An item when the watch begins and after each change of the value, or `None` if it cannot be watched. The stream
     /// ends, or yields an error, when changes may have been missed.
     fn watch(&self, _: &K) -> Option<BoxStream<'static, Result<(), LookupError>>> {

@@ -139,6 +139,7 @@ async fn a_name_is_looked_up_again_while_it_is_used_and_once_more() {
     live.change();
     pass(4).await;
     assert_eq!(value(&cached).await, 1, "it is looked up again before it is stale");
+    assert_eq!(cached.changes(), 1, "the first answer is no change");
     pass(60).await;
     assert_eq!(live.looks(), 3, "a name out of use costs nothing");
 }
