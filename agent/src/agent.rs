@@ -3,6 +3,7 @@
 
 mod attempt;
 mod ended;
+mod inputs;
 mod pod_added;
 
 use std::{
@@ -12,13 +13,12 @@ use std::{
 
 use crate::{
     audit,
-    aws_clock::AwsClock,
     bearer_token::{BearerToken, PresentedToken},
     clock::Clock,
     config::{AgentConfig, AgentOptions},
     credential_cache::{Bounds, CacheKey, CredentialCache, CredentialRequest},
     exchange::ExchangeClient,
-    fast_path::{CachedAnswer, FastPath, InputVersions},
+    fast_path::{CachedAnswer, FastPath},
     hold::Holds,
     hosts::Hosts,
     log_limit::LogLimit,
@@ -153,40 +153,6 @@ impl Agent {
         });
         self.fast_path.store(token.hash(), answer);
         Ok(body)
-    }
-
-    /// The versions of every input to a decision now, or `None` if one of them cannot report
-    /// changes.
-    fn input_versions(&self, keys: u64) -> Option<InputVersions> {
-        let pods = self.liveness.changes()?;
-        let looked_up = self.service_accounts.changes()
-            + self.options.namespaces.changes()
-            + self.associations().map_or(0, |associations| associations.changes());
-        let (list, objects) = (self.options.list.changes(), self.object_changes() + looked_up);
-        Some(InputVersions { pods, list, objects, keys })
-    }
-
-    /// The time that revocations are dated by: a node's own clock can be wrong by hours.
-    fn aws_now(&self) -> jiff::Timestamp {
-        self.options.aws_clock.as_ref().map_or_else(|| self.clock.now(), AwsClock::now)
-    }
-
-    /// How often a pattern or a guard-rail changed. Each only grows, so their sum shows every change.
-    fn object_changes(&self) -> u64 {
-        self.options.patterns.changes() + self.options.guardrails.changes()
-    }
-
-    /// Until when the caller's ServiceAccount, association and namespace are not looked up again, by [`Clock::steady`], or `None` if
-    /// each request looks them up.
-    fn lookups_fresh_until(&self, caller: &Caller) -> Option<jiff::Timestamp> {
-        let service_account = &caller.service_account;
-        let namespace = service_account.namespace().to_owned();
-        let known = self.service_accounts.fresh_until(service_account)?;
-        let known = known.min(self.options.namespaces.fresh_until(&namespace)?);
-        match self.associations() {
-            Some(associations) => Some(known.min(associations.fresh_until(service_account)?)),
-            None => Some(known),
-        }
     }
 
     /// Where associations are looked up. With `eks-auth` they decide nothing here: EKS does.

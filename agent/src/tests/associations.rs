@@ -174,10 +174,10 @@ impl World {
         self.seconds.fetch_add(seconds, SeqCst);
         let presented = PresentedToken::read(self.token.as_bytes()).unwrap();
         if let Some(body) = self.agent.cached_answer(&presented, None) {
-            return Ok(served(&body));
+            return served(&body);
         }
         match self.agent.credentials(&bearer(&self.token), None).await {
-            Ok(body) => Ok(served(&body)),
+            Ok(body) => served(&body),
             Err(refusal) => Err(refusal.status()),
         }
     }
@@ -192,9 +192,10 @@ impl World {
 }
 
 /// An answer must be credentials; of which role, [`World::asked`] shows.
-fn served(body: &[u8]) {
+fn served(body: &[u8]) -> Result<(), u16> {
     let body: Value = serde_json::from_slice(body).unwrap();
     assert!(body["AccessKeyId"].is_string(), "{body}");
+    Ok(())
 }
 
 #[tokio::test]
