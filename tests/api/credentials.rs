@@ -32,7 +32,7 @@ use crate::{
     http,
 };
 
-pub(crate) const NODE: &str = "node-1";
+const NODE: &str = "node-1";
 /// Of the agent's default exchange.
 const AUDIENCE: &str = "sts.amazonaws.com";
 

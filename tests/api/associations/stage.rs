@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::{
-    credentials::{NODE, make_node},
+    credentials::make_node,
     daemons::{self, ACCOUNT, Daemon, REGION},
     faulty_api::FaultyApi,
     http,
@@ -109,17 +109,18 @@ impl Stage {
     pub(super) async fn start(name: &str) -> anyhow::Result<Self> {
         install().await?;
         let cluster = Cluster::shared().await?;
-        make_node(cluster, NODE).await?;
         let namespace = cluster.namespace(name, &[]).await?;
+        // A node of its own: for pods of other tests its agent would look up what they need.
+        make_node(cluster, namespace.name()).await?;
         let (sandbox, folder) = (sandbox().await?, tempfile::tempdir()?);
         let api = FaultyApi::before(cluster).await?;
-        let agent = start_agent(&api, &folder, &sandbox).await?;
+        let agent = start_agent(&api, &folder, &sandbox, namespace.name()).await?;
         Ok(Self { namespace, api, agent, sandbox, folder })
     }
 
     /// Another agent of the same node, which knows nothing yet.
     pub(super) async fn cold_agent(&self) -> anyhow::Result<Daemon> {
-        start_agent(&self.api, &self.folder, &self.sandbox).await
+        start_agent(&self.api, &self.folder, &self.sandbox, self.namespace.name()).await
     }
 
     /// Gives a ServiceAccount of the namespace a role.
@@ -142,7 +143,7 @@ impl Stage {
     /// A pod of a ServiceAccount that exists, and its token.
     pub(super) async fn pod(&self, service_account: &str) -> anyhow::Result<String> {
         let mut pod = plain_pod(service_account, service_account);
-        pod["spec"]["nodeName"] = json!(NODE);
+        pod["spec"]["nodeName"] = json!(self.namespace.name());
         let pod = self.namespace.pod(pod).await?;
         self.namespace.bound_token(&pod, AUDIENCE, 3600).await
     }
@@ -197,12 +198,13 @@ async fn start_agent(
     api: &FaultyApi,
     folder: &TempDir,
     sandbox: &Daemon,
+    node: &str,
 ) -> anyhow::Result<Daemon> {
     let kubeconfig = api.kubeconfig(folder.path())?;
     let arn = format!("--cluster-arn=arn:aws:eks:{REGION}:{ACCOUNT}:cluster/shop");
     let flags =
         ["--exchange=assume-role", "--association-objects", "--cluster-name=shop", arn.as_str()];
-    let agent = daemons::start_agent(&kubeconfig, sandbox, NODE, &flags, &KEY).await?;
+    let agent = daemons::start_agent(&kubeconfig, sandbox, node, &flags, &KEY).await?;
     daemons::until_ready(&agent).await?;
     Ok(agent)
 }
