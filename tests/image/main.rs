@@ -18,7 +18,7 @@ const BINARIES: [&str; 4] = ["podrole-agent", "podrole-node", "podrole-sandbox",
 const NET_BIND_SERVICE: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// Bytes of all its files: as a registry hands them out, and unpacked on a node. podrole-node takes 4 MB, so that the agent
 /// needs no capability.
-const MOST: [usize; 2] = [25_000_000, 54_000_000];
+const MOST: [usize; 2] = [25_000_000, 57_000_000];
 
 #[test]
 fn four_binaries_and_what_they_read_are_all_that_is_in_it() {

@@ -35,8 +35,13 @@ const AGENTS: [(&str, &[&str], u32, &str); 3] = [
 
 pub(crate) async fn trouble(stage: &Stage) -> Seen {
     let mut seen = vec![
-        refused(stage, "contradiction", &["--set", "exchange=assume-role"], "set `associations`")
-            .await?,
+        refused(
+            stage,
+            "contradiction",
+            &["--set", "exchange=assume-role"],
+            "set cluster.name and cluster.arn",
+        )
+        .await?,
         refused(
             stage,
             "second-podrole",
