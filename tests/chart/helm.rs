@@ -35,15 +35,24 @@ pub(crate) fn helm(arguments: &[&str], kubeconfig: Option<&Path>) -> anyhow::Res
 
 /// `helm template` of a release `podrole` in the namespace `podrole`, for a new Kubernetes.
 pub(crate) fn template(set: &[&str]) -> anyhow::Result<String> {
-    template_for("1.36.0", set)
+    render("1.36.0", RELEASE, set)
 }
 
 /// The same for this version of Kubernetes.
 pub(crate) fn template_for(version: &str, set: &[&str]) -> anyhow::Result<String> {
+    render(version, RELEASE, set)
+}
+
+/// The same in this namespace.
+pub(crate) fn template_in(namespace: &str, set: &[&str]) -> anyhow::Result<String> {
+    render("1.36.0", namespace, set)
+}
+
+fn render(version: &str, namespace: &str, set: &[&str]) -> anyhow::Result<String> {
     let chart = chart();
     let chart = chart.to_str().context("the chart's path is not UTF-8")?;
     let mut arguments =
-        vec!["template", RELEASE, chart, "--namespace", RELEASE, "--kube-version", version];
+        vec!["template", RELEASE, chart, "--namespace", namespace, "--kube-version", version];
     for value in set {
         arguments.extend(["--set", value]);
     }

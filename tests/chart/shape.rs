@@ -1,10 +1,16 @@
 //! The rendered text as YAML: no key twice, whatever labels the values give, and nothing that only some parsers read.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, ensure};
 use podrole_tests::project;
 use serde_json::Value;
 
-use crate::{golden::MODES, helm, objects};
+use crate::{
+    golden::MODES,
+    helm::{self, RELEASE},
+    objects,
+};
 
 /// Values that add labels and variables wherever the chart takes them, with keys that the chart writes itself.
 const CROWDED: [&str; 13] = [
@@ -47,6 +53,29 @@ fn no_key_is_there_twice_and_the_last_word_is_the_nearest() -> anyhow::Result<()
         let object = objects::find(&rendered, kind, name)?;
         let found = object.pointer(path).and_then(Value::as_str);
         ensure!(found == Some(value), "{kind} {name}: {path} is {found:?}");
+    }
+    Ok(())
+}
+
+/// helm refuses to install an object that is there twice, and of two that `kubectl apply` gets, the last stays.
+#[test]
+fn no_object_is_there_twice() -> anyhow::Result<()> {
+    let in_default = ["agent.namespace=default", "agent.createNamespace=false"];
+    for (namespace, set) in [
+        (RELEASE, &["agent.startupTaint=true"][..]),
+        ("default", &["agent.startupTaint=true"]),
+        (RELEASE, &[&in_default[..], &["agent.startupTaint=true"]].concat()),
+    ] {
+        let rendered = objects::read(&helm::template_in(namespace, set)?)?;
+        let mut seen = BTreeSet::new();
+        for object in &rendered {
+            let metadata = &object["metadata"];
+            let key = format!("{} {}/{}", object["kind"], metadata["namespace"], metadata["name"]);
+            ensure!(
+                seen.insert(key.clone()),
+                "release in {namespace}, {set:?}: {key} is there twice"
+            );
+        }
     }
     Ok(())
 }
