@@ -5,7 +5,6 @@ mod associations;
 mod connect;
 mod events;
 mod named;
-mod one_line;
 mod pods;
 
 use std::{path::Path, time::Duration};
@@ -15,6 +14,7 @@ use podrole_identity::{
     AnnotationRules, Guardrails, InjectionDefault, Kind, Patterns, ServiceAccountRef,
 };
 use podrole_runtime::{
+    error_text::one_line,
     health::{Gate, Health},
     latest::Latest,
     objects::{self, Following},
@@ -30,7 +30,6 @@ use crate::{
     resolve::{AssociationFacts, Lookup, NamespaceFacts, ServiceAccountFacts},
 };
 pub use connect::ConnectError;
-use one_line::one_line;
 pub use pods::NodesPods;
 
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod crypto;
+pub mod error_text;
 #[cfg(feature = "server")]
 pub mod followed_file;
 pub mod grant_args;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{health::Gate, latest::Latest};
+use crate::{error_text::root, health::Gate, latest::Latest};
 
 /// Objects per page of a list.
 const PAGE: u32 = 500;
@@ -186,18 +186,9 @@ fn report(kind: Kind, missing: bool, error: &dyn std::error::Error) {
              associationObjects.enabled=false; objects that were read before stay in force"
         );
     } else {
-        let error = one_line(error);
+        let error = root(error);
         tracing::error!(crd, error, "could not watch objects; those that were read stay in force");
     }
-}
-
-/// The last cause says most.
-fn one_line(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }
 
 fn warn_of_limit(kind: Kind, over: usize) {

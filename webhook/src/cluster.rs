@@ -2,7 +2,6 @@
 //! them. Nothing outside this folder uses the Kubernetes client.
 
 mod connect;
-mod errors;
 mod follow;
 mod live;
 mod registrations;
@@ -20,7 +19,6 @@ use podrole_runtime::{health::Gate, latest::Latest, objects};
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
-pub(crate) use errors::with_root;
 use live::LiveCluster;
 pub(crate) use registrations::{ListError, registered};
 

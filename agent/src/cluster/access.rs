@@ -13,11 +13,13 @@ use std::{
 };
 
 use kube::Api;
-use podrole_runtime::health::{Gate, Health};
+use podrole_runtime::{
+    error_text::one_line,
+    health::{Gate, Health},
+};
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
-use super::one_line::one_line;
 use crate::resolve::LookupError;
 
 /// Before a refused request is made again.

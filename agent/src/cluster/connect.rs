@@ -6,9 +6,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
-use podrole_runtime::kube_client::client;
-
-use super::one_line::one_line;
+use podrole_runtime::{error_text::one_line, kube_client::client};
 
 /// Why there is no client of the API server.
 #[derive(Debug, thiserror::Error)]

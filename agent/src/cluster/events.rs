@@ -7,12 +7,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{Api, Client, api::PostParams};
+use podrole_runtime::{clock, error_text::one_line};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
 
-use super::one_line::one_line;
 use crate::events::Notice;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const MAX_NOTE: usize = 1000;
 pub(super) async fn write(client: Client, node: &str, mut notices: mpsc::Receiver<Notice>) {
     while let Some(notice) = notices.recv().await {
         let api: Api<Event> = Api::namespaced(client.clone(), &notice.namespace);
-        let event = event(&notice, node, podrole_runtime::clock::now());
+        let event = event(&notice, node, clock::now());
         let params = PostParams::default();
         match timeout(TIMEOUT, api.create(&params, &event)).await {
             Ok(Ok(_)) => {}

@@ -18,9 +18,9 @@ use kube::{
     runtime::{watcher, watcher::Event},
 };
 use podrole_identity::{AnnotationRules, InjectionDefault, PermittedRoles, ServiceAccountRef};
-use podrole_runtime::health::Health;
+use podrole_runtime::{error_text::one_line, health::Health};
 
-use super::{access::Access, one_line::one_line};
+use super::access::Access;
 use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.

@@ -36,10 +36,10 @@ use kube::{
         watcher::Event,
     },
 };
-use podrole_runtime::health::Health;
+use podrole_runtime::{error_text::one_line, health::Health};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{access::Access, one_line::one_line};
+use super::access::Access;
 use crate::{
     clock::Clock,
     node::{AddressHolder, PodChange, PodFacts, Pods},

@@ -20,7 +20,7 @@ use aws_credential_types::{
 };
 use aws_sdk_sts::config::Region;
 use jiff::{SignedDuration, Timestamp};
-use podrole_runtime::health::Gate;
+use podrole_runtime::{error_text::one_line, health::Gate};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{ErrorKind, ExchangeError};
@@ -253,12 +253,6 @@ fn expiry(keys: &SourceKeys) -> Option<Timestamp> {
 
 fn is_expired(keys: &SourceKeys, now: Timestamp) -> bool {
     expiry(keys).is_some_and(|expiry| expiry <= now)
-}
-
-fn one_line(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}"));
-    let text = format!("{error}{}", cause.unwrap_or_default());
-    text.replace(char::is_control, " ").chars().take(300).collect()
 }
 
 #[cfg(test)]

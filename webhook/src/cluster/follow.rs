@@ -17,9 +17,8 @@ use podrole_identity::{
     AnnotationRules, Annotations, Association, InjectionDefault, NamespaceFacts, ROLE_MAP_KEY,
     ROLE_MAP_NAME, RoleMap, ServiceAccountError, ServiceAccountRef, Unreadable,
 };
-use podrole_runtime::{latest::Latest, objects};
+use podrole_runtime::{error_text::with_root, latest::Latest, objects};
 
-use super::errors::with_root;
 use crate::{
     Metrics, ServiceAccount,
     associations::AssociationCache,

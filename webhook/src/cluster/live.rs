@@ -6,9 +6,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::{self as core, Namespace};
 use kube::{Api, Client, api::ListParams};
 use podrole_identity::{AnnotationRules, Association, Kind, NamespaceFacts, ServiceAccountRef};
-use podrole_runtime::objects;
+use podrole_runtime::{error_text::with_root, objects};
 
-use super::{errors::with_root, follow};
+use super::follow;
 use crate::{
     FoundAssociation, LookupError, ServiceAccount, ServiceAccounts,
     associations::LiveAssociations,

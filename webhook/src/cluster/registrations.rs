@@ -9,8 +9,8 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::{Api, Client, api::ListParams};
+use podrole_runtime::error_text::root;
 
-use super::errors::root;
 use crate::{
     conflicts::{Entry, Registered},
     registered_timeout,

@@ -34,7 +34,7 @@ use kube::{
     },
 };
 use podrole_identity::{GrantRules, InjectionDefault, Kind, NamespaceFacts, ServiceAccountRef};
-use podrole_runtime::{health::Health, objects};
+use podrole_runtime::{error_text::with_root, health::Health, objects};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
@@ -46,7 +46,6 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use crate::cluster::with_root;
 use queue::ObjectKey;
 use state::{Change, Seen, State};
 use writer::{Writer, Written};

@@ -26,6 +26,7 @@ use kube::{
         watcher::{self, watcher},
     },
 };
+use podrole_runtime::error_text::with_root;
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
@@ -121,6 +122,6 @@ async fn tenure(client: &Client, agents: &Agents, leads: &AtomicBool, metrics: &
 }
 
 fn interrupted(watch: &str, error: &watcher::Error) {
-    let error = crate::cluster::with_root(error);
+    let error = with_root(error);
     tracing::warn!(watch, error, "a watch was interrupted; retrying with backoff");
 }

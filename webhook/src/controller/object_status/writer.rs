@@ -12,7 +12,7 @@ use kube::{
     api::{DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use podrole_identity::{API_GROUP, API_VERSION};
-use podrole_runtime::{clock, objects};
+use podrole_runtime::{clock, error_text::with_root, objects};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -21,7 +21,6 @@ use super::{
     queue::ObjectKey,
     verdict::Verdict,
 };
-use crate::cluster::with_root;
 
 /// The field manager, and who the Events are from.
 const MANAGER: &str = "podrole-controller";

@@ -7,6 +7,7 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
+use podrole_runtime::error_text::with_root;
 
 use super::{nodes::TAINT, objects::TaintedNode};
 
@@ -23,7 +24,7 @@ pub(super) async fn remove(
     let patch = Patch::<()>::Json(operations(taints));
     match api.patch_metadata(node, &PatchParams::default(), &patch).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(crate::cluster::with_root(&error)),
+        Err(error) => Err(with_root(&error)),
     }
 }
 
