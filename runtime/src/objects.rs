@@ -1,21 +1,21 @@
 //! podrole's own kinds, followed in the same way by both daemons.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use jiff::Timestamp;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, ListParams},
+    api::{ApiResource, DynamicObject, ListParams, ObjectMeta},
     core::{GroupVersionKind, Status},
     runtime::{
         WatchStreamExt as _,
+        reflector::{ObjectRef, store::Writer},
         watcher::{self, Event, watcher},
     },
 };
 use podrole_identity::{API_GROUP, API_VERSION, Guardrails, Kind, Patterns, RawObject, Unreadable};
 use prometheus_client::metrics::gauge::Gauge;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -41,23 +41,21 @@ pub struct Following {
 /// The patterns as they are now, until `shutdown`; none until the first complete list.
 #[must_use]
 pub fn patterns(following: Following, shutdown: CancellationToken) -> Latest<Patterns> {
-    follow(following, shutdown, |objects| {
-        let patterns = Patterns::read(objects);
+    let warn = |patterns: &Patterns| {
         warn_of_limit(Kind::Pattern, patterns.over_limit().len());
         patterns.unreadable().for_each(warn_of_unreadable);
-        patterns
-    })
+    };
+    follow(following, shutdown, |objects| Patterns::read(raw(objects)), warn)
 }
 
 /// The guard-rails as they are now, until `shutdown`; none until the first complete list.
 #[must_use]
 pub fn guardrails(following: Following, shutdown: CancellationToken) -> Latest<Guardrails> {
-    follow(following, shutdown, |objects| {
-        let guardrails = Guardrails::read(objects);
+    let warn = |guardrails: &Guardrails| {
         warn_of_limit(Kind::Guardrail, guardrails.over_limit().count());
         guardrails.unreadable().for_each(warn_of_unreadable);
-        guardrails
-    })
+    };
+    follow(following, shutdown, |objects| Guardrails::read(raw(objects)), warn)
 }
 
 /// The API's name of a kind.
@@ -101,14 +99,16 @@ fn is_absent(status: &Status, name: &str) -> bool {
 pub async fn list(client: Client, kind: Kind) -> Result<Vec<DynamicObject>, kube::Error> {
     match api(client, kind).list(&ListParams::default()).await {
         Ok(list) => Ok(list.items),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) if is_not_found(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
 
 /// What is read of objects.
-pub fn raw(objects: &[DynamicObject]) -> impl Iterator<Item = RawObject<'_>> {
-    objects.iter().map(|object| RawObject {
+pub fn raw<'a>(
+    objects: impl IntoIterator<Item = &'a DynamicObject>,
+) -> impl Iterator<Item = RawObject<'a>> {
+    objects.into_iter().map(|object| RawObject {
         name: object.metadata.name.as_deref().unwrap_or_default(),
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         spec: object.data.get("spec").unwrap_or(&Value::Null),
@@ -121,11 +121,14 @@ pub fn take_spec(object: &mut DynamicObject) -> Value {
 }
 
 /// A list and its changes, again and again. An error is reported once, until the next event.
-pub fn events(following: &Following) -> impl Stream<Item = Event<DynamicObject>> + use<> {
-    let kind = following.kind;
+pub fn events(
+    client: Client,
+    kind: Kind,
+    errors: Gauge,
+) -> impl Stream<Item = Event<DynamicObject>> {
     let config = watcher::Config::default().page_size(PAGE);
-    let events = watcher(api(following.client.clone(), kind), config).default_backoff();
-    let (errors, mut fails) = (following.errors.clone(), false);
+    let events = watcher(api(client, kind), config).default_backoff();
+    let mut fails = false;
     events.filter_map(move |event| {
         let event = match event {
             Ok(event) => {
@@ -157,8 +160,7 @@ pub async fn wait_until_readable(following: Following) {
             Err(error) => {
                 errors.set(1);
                 if !std::mem::replace(&mut fails, true) {
-                    let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
-                    report(kind, missing, &error);
+                    report(kind, is_not_found(&error), &error);
                 }
                 sleep(RETRY).await;
             }
@@ -171,10 +173,15 @@ pub async fn wait_until_readable(following: Following) {
 /// Whether the kind is not installed.
 fn is_missing(error: &watcher::Error) -> bool {
     match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
+            is_not_found(error)
+        }
         _ => false,
     }
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 fn report(kind: Kind, missing: bool, error: &dyn std::error::Error) {
@@ -201,77 +208,90 @@ fn warn_of_unreadable(unreadable: &Unreadable) {
     tracing::warn!(error = %unreadable, "could not read an object");
 }
 
-/// Follows all objects of a kind, and puts what `read` makes of them into what it returns.
-fn follow<T, F>(following: Following, shutdown: CancellationToken, read: F) -> Latest<T>
-where
-    T: PartialEq + Send + Sync + 'static,
-    F: Fn(&mut dyn Iterator<Item = RawObject<'_>>) -> T + Send + 'static,
-{
+/// Follows all objects of a kind, and puts what `read` makes of them into what it returns; `warn` is for
+/// each new value.
+fn follow<T: PartialEq + Send + Sync + 'static>(
+    following: Following,
+    shutdown: CancellationToken,
+    read: impl Fn(&mut dyn Iterator<Item = &DynamicObject>) -> T + Send + 'static,
+    warn: impl Fn(&T) + Send + 'static,
+) -> Latest<T> {
+    let Following { client, kind, errors, first_list } = following;
     let latest = Latest::default();
     let filled = latest.clone();
     tokio::spawn(shutdown.run_until_cancelled_owned(async move {
-        let mut objects = Objects::default();
-        let mut events = std::pin::pin!(events(&following));
+        let mut writer = Writer::new(resource(kind));
+        let store = writer.as_reader();
+        let mut events = std::pin::pin!(events(client, kind, errors));
         while let Some(event) = events.next().await {
-            if objects.apply(event) {
-                let read = read(&mut objects.raw());
-                // A changed status is no change of what is granted.
-                if filled.current().as_deref() != Some(&read) {
-                    filled.set(read);
-                }
-                following.first_list.open();
+            if !apply(&mut writer, kind, event) {
+                continue;
             }
+            let value = read(&mut store.state().iter().map(|object| &**object));
+            if filled.current().as_deref() != Some(&value) {
+                warn(&value);
+                filled.set(value);
+            }
+            first_list.open();
         }
     }));
     latest
 }
 
-/// All objects of a kind.
-#[derive(Default)]
-struct Objects {
-    current: HashMap<String, Stored>,
-    /// A list that is being read; the previous one is in force until it is complete.
-    listing: HashMap<String, Stored>,
+/// Returns whether what is granted may have changed.
+fn apply(writer: &mut Writer<DynamicObject>, kind: Kind, event: Event<DynamicObject>) -> bool {
+    let event = event.modify(keep_what_is_read);
+    // The controller writes each object's status.
+    let is_known = matches!(&event, Event::Apply(object) if {
+        let key = ObjectRef::from_obj_with(object, resource(kind));
+        writer.as_reader().get(&key).is_some_and(|known| *known == *object)
+    });
+    writer.apply_watcher_event(&event);
+    // While a list is read, the previous one is in force.
+    !is_known && !matches!(event, Event::Init | Event::InitApply(_))
 }
 
-struct Stored {
-    created: Option<Timestamp>,
-    spec: Value,
+/// Removes what [`raw`] does not read.
+fn keep_what_is_read(object: &mut DynamicObject) {
+    object.data = json!({"spec": take_spec(object)});
+    object.metadata = ObjectMeta {
+        name: object.metadata.name.take(),
+        creation_timestamp: object.metadata.creation_timestamp.take(),
+        ..ObjectMeta::default()
+    };
 }
 
-impl Objects {
-    /// Returns whether what is in force may have changed.
-    fn apply(&mut self, event: Event<DynamicObject>) -> bool {
-        let in_force = !matches!(event, Event::Init | Event::InitApply(_));
-        match event {
-            Event::Init => self.listing.clear(),
-            Event::InitApply(object) => {
-                let (name, stored) = store(object);
-                self.listing.insert(name, stored);
-            }
-            Event::InitDone => self.current = std::mem::take(&mut self.listing),
-            Event::Apply(object) => {
-                let (name, stored) = store(object);
-                self.current.insert(name, stored);
-            }
-            Event::Delete(object) => {
-                self.current.remove(object.metadata.name.as_deref().unwrap_or_default());
-            }
-        }
-        in_force
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(role: &str, status: &str) -> DynamicObject {
+        serde_json::from_value(json!({
+            "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"roleARN": role},
+            "status": {"conditions": [{"reason": status}]},
+        }))
+        .unwrap()
     }
 
-    fn raw(&self) -> impl Iterator<Item = RawObject<'_>> {
-        self.current.iter().map(|(name, stored)| RawObject {
-            name,
-            created: stored.created,
-            spec: &stored.spec,
-        })
+    #[test]
+    fn a_status_changes_nothing_and_a_list_counts_when_it_is_complete() {
+        let mut writer = Writer::new(resource(Kind::Pattern));
+        let store = writer.as_reader();
+        let mut apply = |event| {
+            let changed = super::apply(&mut writer, Kind::Pattern, event);
+            let objects = store.state();
+            let roles = raw(objects.iter().map(|it| &**it)).map(|it| it.spec["roleARN"].clone());
+            (changed, roles.collect::<Vec<_>>())
+        };
+        assert_eq!(apply(Event::Init), (false, vec![]));
+        assert_eq!(apply(Event::InitApply(object("x", ""))), (false, vec![]));
+        assert_eq!(apply(Event::InitDone), (true, vec![json!("x")]));
+        assert_eq!(apply(Event::Apply(object("x", "Valid"))), (false, vec![json!("x")]));
+        assert_eq!(apply(Event::Apply(object("y", "Valid"))), (true, vec![json!("y")]));
+        assert_eq!(apply(Event::Init), (false, vec![json!("y")]));
+        assert_eq!(apply(Event::InitDone), (true, vec![]));
+        assert_eq!(apply(Event::Apply(object("y", ""))), (true, vec![json!("y")]));
+        assert_eq!(apply(Event::Delete(object("y", ""))), (true, vec![]));
     }
-}
-
-fn store(mut object: DynamicObject) -> (String, Stored) {
-    let spec = take_spec(&mut object);
-    let created = object.metadata.creation_timestamp.map(|time| time.0);
-    (object.metadata.name.unwrap_or_default(), Stored { created, spec })
 }

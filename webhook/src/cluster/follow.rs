@@ -236,7 +236,8 @@ pub(super) async fn associations(
     cache: &AssociationCache,
     metrics: &Metrics,
 ) {
-    let mut events = std::pin::pin!(objects::events(&following));
+    let objects::Following { client, kind, errors, first_list } = following;
+    let mut events = std::pin::pin!(objects::events(client, kind, errors));
     while let Some(event) = events.next().await {
         let complete = matches!(event, Event::InitDone);
         match event {
@@ -255,7 +256,7 @@ pub(super) async fn associations(
             }
         }
         if complete {
-            following.first_list.open();
+            first_list.open();
         }
         metrics.cached("associations", cache.len());
     }

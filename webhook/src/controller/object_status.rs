@@ -34,7 +34,7 @@ use kube::{
     },
 };
 use podrole_identity::{GrantRules, InjectionDefault, Kind, NamespaceFacts, ServiceAccountRef};
-use podrole_runtime::{error_text::with_root, health::Health, objects};
+use podrole_runtime::{error_text::with_root, objects};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
@@ -172,17 +172,9 @@ fn finish(state: &mut State, written: Result<Finished, tokio::task::JoinError>) 
 }
 
 fn watches(client: &Client, metrics: &StatusMetrics) -> Vec<BoxStream<'static, Item>> {
-    let health = Health::default();
-    let objects = |kind| {
-        let following = objects::Following {
-            client: client.clone(),
-            kind,
-            errors: metrics.error(kind.plural()),
-            first_list: health.gate("an object"),
-        };
-        let events = objects::events(&following);
+    let objects = |kind: Kind| {
         items(
-            events,
+            objects::events(client.clone(), kind, metrics.error(kind.plural())),
             move |it| seen(kind, it),
             move |it| Some(Change::ObjectGone(kind, it.metadata.name.unwrap_or_default())),
         )
