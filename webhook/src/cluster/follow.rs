@@ -262,7 +262,7 @@ pub(super) async fn associations(
     }
 }
 
-fn association(mut object: DynamicObject) -> (String, Result<Association, Unreadable>) {
+pub(super) fn association(mut object: DynamicObject) -> (String, Result<Association, Unreadable>) {
     let name = object.metadata.name.clone().unwrap_or_default();
     let found = Association::read_object(&name, &objects::take_spec(&mut object));
     (name, found)

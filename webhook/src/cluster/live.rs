@@ -26,6 +26,16 @@ impl LiveCluster {
     pub(super) fn new(client: Client, reading: AnnotationRules) -> Self {
         Self { client, reading }
     }
+
+    async fn read_association(
+        &self,
+        service_account: &ServiceAccountRef,
+    ) -> Result<FoundAssociation, kube::Error> {
+        let name = Association::object_name(service_account);
+        let api = objects::api(self.client.clone(), Kind::Association);
+        let found = objects::get(&api, &name).await?;
+        Ok(found.map(|object| follow::association(object).1))
+    }
 }
 
 impl LiveServiceAccounts for LiveCluster {
@@ -90,9 +100,7 @@ impl LiveAssociations for LiveCluster {
         &self,
         service_account: &ServiceAccountRef,
     ) -> Result<FoundAssociation, LookupError> {
-        let name = Association::object_name(service_account);
-        let api = objects::api(self.client.clone(), Kind::Association);
-        let found = objects::get(&api, &name).await.map_err(|error| {
+        self.read_association(service_account).await.map_err(|error| {
             let (namespace, service_account) =
                 (service_account.namespace(), service_account.name());
             let error = with_root(&error);
@@ -103,8 +111,7 @@ impl LiveAssociations for LiveCluster {
                 "could not read a PodIdentityAssociation; its pod is not decided"
             );
             LookupError::Association
-        })?;
-        Ok(found.map(|mut it| Association::read_object(&name, &objects::take_spec(&mut it))))
+        })
     }
 }
 
@@ -125,15 +132,9 @@ impl ServiceAccounts for LiveCluster {
         _confirm: bool,
         _patience: Duration,
     ) -> Result<FoundAssociation, LookupError> {
-        let name = Association::object_name(service_account);
-        let api = objects::api(self.client.clone(), Kind::Association);
-        match objects::get(&api, &name).await {
-            Ok(found) => {
-                let read = |mut it| Association::read_object(&name, &objects::take_spec(&mut it));
-                Ok(found.map(read))
-            }
+        match self.read_association(service_account).await {
             Err(kube::Error::Api(status)) if [403, 404].contains(&status.code) => Ok(None),
-            Err(_) => Err(LookupError::Association),
+            found => found.map_err(|_| LookupError::Association),
         }
     }
 
