@@ -61,6 +61,9 @@ impl ConfiguredSources {
         found: &ServiceAccount,
         namespace: &NamespaceFacts,
     ) -> Result<(), LookupError> {
+        if self.config_map.is_none() {
+            return Ok(());
+        }
         let decides_earlier = found.names_role()
             || snapshot.association.is_some()
             || snapshot.listed(service_account).is_some()
