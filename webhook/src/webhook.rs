@@ -8,7 +8,8 @@ use std::time::Duration;
 use podrole_identity::{Denial, DenialReason, Injection, ServiceAccountRef};
 
 use crate::{
-    LookupError, Metrics, Outcome, Reason, ServiceAccount, ServiceAccounts, Settings,
+    FoundAssociation, LookupError, Metrics, Outcome, Reason, ServiceAccount, ServiceAccounts,
+    Settings,
     binding::Binding,
     mutate::{ContainerReport, explain, mutate},
     pod::{PodHead, PodView},
@@ -65,10 +66,6 @@ impl<S: ServiceAccounts> Webhook<S> {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    pub(crate) fn sources(&self) -> &ConfiguredSources {
-        &self.sources
     }
 
     pub(crate) fn service_accounts(&self) -> &S {
@@ -172,18 +169,21 @@ impl<S: ServiceAccounts> Webhook<S> {
         let left = patience.saturating_sub(begun.elapsed());
         let absent = association.is_none();
         let snapshot = Snapshot { association, ..snapshot };
-        let binding = self.bind_all(service_account, found.clone(), snapshot, left).await?;
+        let binding = self.bind_all(service_account, found, snapshot, left).await?;
         // A pod must not be refused for lack of an association that the watch has not reported yet.
         let lacks = |denial: &Denial| denial.reason == DenialReason::NoAssociation;
         if !absent || !binding.grant.as_ref().is_err_and(lacks) {
             return Ok(binding);
         }
         let left = patience.saturating_sub(begun.elapsed());
-        let association =
-            self.service_accounts.confirmed_association(service_account, left).await?;
-        let snapshot = Snapshot { association, ..self.sources.snapshot()? };
+        let confirmed = self.service_accounts.confirmed_association(service_account, left).await?;
+        if confirmed.is_none() {
+            return Ok(binding);
+        }
         let left = patience.saturating_sub(begun.elapsed());
-        self.bind_all(service_account, found, snapshot, left).await
+        let found = self.service_accounts.find(service_account, left).await?.unwrap_or_default();
+        let left = patience.saturating_sub(begun.elapsed());
+        self.bind_associated(service_account, found, confirmed, left).await
     }
 
     /// The same for a ServiceAccount that is known already.
@@ -198,6 +198,20 @@ impl<S: ServiceAccounts> Webhook<S> {
     ) -> Result<Binding, LookupError> {
         let association =
             self.service_accounts.association(service_account, false, patience).await?;
+        self.bind_associated(service_account, found, association, patience).await
+    }
+
+    /// The same for an association that is known too.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub(crate) async fn bind_associated(
+        &self,
+        service_account: &ServiceAccountRef,
+        found: ServiceAccount,
+        association: FoundAssociation,
+        patience: Duration,
+    ) -> Result<Binding, LookupError> {
         let snapshot = Snapshot { association, ..self.sources.snapshot()? };
         self.bind_all(service_account, found, snapshot, patience).await
     }

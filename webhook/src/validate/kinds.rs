@@ -1,14 +1,12 @@
 //! Warnings at `kubectl apply` of podrole's own kinds: what the API server's schema cannot see.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use podrole_identity::{
-    Association, Exchange, Guardrails, Kind, NamespaceFacts, RawObject, ServiceAccountRef,
-    denial_of_pattern, grant,
-};
+use podrole_identity::{Association, Exchange, Guardrails, Kind, RawObject, denial_of_pattern};
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::{ServiceAccount, ServiceAccounts, Webhook};
+use crate::{ServiceAccounts, Webhook};
 
 /// What is wrong with the object, or has no effect.
 pub(super) async fn check<S: ServiceAccounts>(
@@ -47,21 +45,11 @@ async fn association<S: ServiceAccounts>(
 ) -> Option<String> {
     let read = Association::read_object(name, spec);
     let service_account = Association::service_account_of(name)?;
-    let mut snapshot = webhook.sources().snapshot().ok()?;
-    snapshot.association = Some(read);
+    let begun = Instant::now();
     // The ServiceAccount may be applied later: then what it says is not known, and not needed.
     let found = webhook.service_accounts().find(&service_account, patience).await.ok().flatten();
-    let found = found.unwrap_or_else(ServiceAccount::default);
-    let namespace = namespace(webhook, &service_account, patience).await?;
-    let facts = snapshot.facts(&service_account, &found, &namespace);
-    grant(&facts, &webhook.settings().rules).err().map(|denial| denial.summary())
-}
-
-/// `None` if the namespace cannot be read: what it permits is not known then.
-async fn namespace<S: ServiceAccounts>(
-    webhook: &Webhook<S>,
-    service_account: &ServiceAccountRef,
-    patience: Duration,
-) -> Option<Arc<NamespaceFacts>> {
-    webhook.service_accounts().namespace_facts(service_account.namespace(), patience).await.ok()
+    let left = patience.saturating_sub(begun.elapsed());
+    let found = found.unwrap_or_default();
+    let binding = webhook.bind_associated(&service_account, found, Some(read), left).await.ok()?;
+    binding.grant.err().map(|denial| denial.summary())
 }
