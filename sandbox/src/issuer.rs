@@ -46,15 +46,17 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// Creates an issuer and generates its key in a thread, so that the program starts without waiting for
-    /// it. The first use of the key waits.
+    /// Creates an issuer and generates its key in the background, so that the program starts without
+    /// waiting for it. The first use of the key waits. Needs a tokio runtime.
     ///
     /// # Errors
     /// If the URL is not a valid issuer URL.
     pub fn start(url: &str) -> Result<Self, IssuerError> {
         let issuer = Self::new(url, SigningKey::generate)?;
         let beside = issuer.clone();
-        std::thread::spawn(move || beside.keys().map(drop));
+        // The runtime waits for this thread when it ends. One that nothing waits for would still be in the
+        // crypto library while the process exits, and the library aborts if its global state is gone.
+        tokio::task::spawn_blocking(move || beside.keys().map(drop));
         Ok(issuer)
     }
 
