@@ -11,7 +11,8 @@ use std::{path::Path, time::Duration};
 
 use kube::Client;
 use podrole_identity::{
-    AnnotationRules, Guardrails, InjectionDefault, Kind, Patterns, ServiceAccountRef,
+    AnnotationPrefix, AnnotationRules, Guardrails, InjectionDefault, Kind, Patterns,
+    ServiceAccountRef,
 };
 use podrole_runtime::{
     error_text::one_line,
@@ -82,10 +83,16 @@ impl Cluster {
     }
 
     /// Watches the pods of one node from now on. The agent is not ready before the first complete list, nor while the
-    /// API server refuses it.
+    /// API server refuses it. Annotations of pods have the prefix.
     #[must_use]
-    pub fn pods(&self, node: &str, clock: &Clock, health: &Health) -> NodesPods {
-        pods::watch(&self.client, node, clock, health)
+    pub fn pods(
+        &self,
+        node: &str,
+        prefix: AnnotationPrefix,
+        clock: &Clock,
+        health: &Health,
+    ) -> NodesPods {
+        pods::watch(&self.client, node, prefix, clock, health)
     }
 
     /// Looks up ServiceAccounts at the API server; put a cache in front of it.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
-use podrole_identity::{CredentialProvider, INJECTION_ENABLED, INJECTION_LABEL};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Lack};
 
 use crate::{
     node::{AddedPod, WaitingPod},
@@ -92,16 +92,15 @@ impl Notices {
         (now.duration_since(since) >= OUTAGE).then_some(since)
     }
 
-    /// Reports a pod that should have this credential provider and has none. If something of its own is in the way, to create
+    /// Reports a pod that lacks a credential provider. If something of its own is in the way, to create
     /// it again changes nothing.
-    pub fn not_injected(&self, pod: &AddedPod, provider: CredentialProvider) {
+    pub fn not_injected(&self, pod: &AddedPod, lack: Lack) {
         let service_account = &pod.service_account;
-        let why = match pod.obstacles.iter().find(|obstacle| obstacle.provider == provider) {
-            Some(obstacle) => obstacle.to_string(),
-            None => "either podrole-webhook was not called when the pod was created, or the \
-                     ServiceAccount got its role later; create the pod again"
-                .to_owned(),
-        };
+        let why = lack.advice().unwrap_or_else(|| {
+            "either podrole-webhook was not called when the pod was created, or the \
+             ServiceAccount got its role later; create the pod again"
+                .to_owned()
+        });
         self.send(&pod.uid, NOT_INJECTED, || Notice {
             namespace: service_account.namespace().to_owned(),
             pod: pod.name.clone(),
@@ -158,9 +157,11 @@ impl Notices {
 
 #[cfg(test)]
 mod tests {
+    use podrole_identity::{CredentialProvider, InTheWay};
+
     use super::*;
     use crate::{
-        node::{InTheWay, NodeError, Obstacle, PodProvider},
+        node::{NodeError, PodProvider},
         tests::fixture::{at, caller},
     };
 
@@ -211,17 +212,15 @@ mod tests {
             name: "app-1".to_owned(),
             uid: uid.to_owned(),
             service_account: "shop/app".parse().unwrap(),
-            provider: PodProvider::None,
+            provider: PodProvider::Other,
             created: None,
-            obstacles: vec![Obstacle {
-                provider: CredentialProvider::Container,
-                what: InTheWay::Volume,
-            }],
         };
+        let lack = |provider, obstacle| Lack { provider, obstacle };
         for uid in ["1", "1", "2"] {
-            notices.not_injected(&pod(uid), CredentialProvider::WebIdentity);
+            notices.not_injected(&pod(uid), lack(CredentialProvider::WebIdentity, None));
         }
-        notices.not_injected(&pod("3"), CredentialProvider::Container);
+        let taken = lack(CredentialProvider::Container, Some(InTheWay::Volume));
+        notices.not_injected(&pod("3"), taken);
         drop(notices);
         let notice = out.recv().await.unwrap();
         assert_eq!((notice.reason, notice.uid.as_str()), ("NotInjected", "1"));

@@ -2,7 +2,6 @@
 
 mod added_pod;
 mod address_holder;
-mod obstacle;
 mod pod_facts;
 mod waiting_pod;
 
@@ -16,9 +15,8 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{resolve::LookupError, token::Caller};
-pub use added_pod::{AddedPod, PodChange, PodProvider, missing_provider};
+pub use added_pod::{AddedPod, PodChange, PodProvider};
 pub use address_holder::AddressHolder;
-pub use obstacle::{InTheWay, Obstacle};
 pub use pod_facts::PodFacts;
 pub use waiting_pod::{NeededSecret, WaitingPod};
 

@@ -30,6 +30,7 @@ mod glob;
 mod grant;
 mod injection;
 mod kinds;
+mod missed;
 mod misspelled;
 mod namespace_facts;
 mod near_miss;
@@ -85,6 +86,7 @@ pub use kinds::{
     API_GROUP, API_VERSION, EKS_ASSOCIATION_ANNOTATIONS, Guardrail, Guardrails, Kind,
     MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
 };
+pub use missed::{InTheWay, Lack, MISSED_AFTER, PodShape, is_missed, lacked_provider};
 pub use namespace_facts::{CREDENTIALS_LABEL, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};
 pub use opt_in::{

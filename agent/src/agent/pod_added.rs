@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use podrole_identity::{Exchange, Facts};
+use podrole_identity::{Exchange, Facts, PodShape, grant, lacked_provider};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, sleep_until},
@@ -14,7 +14,7 @@ use super::Agent;
 use crate::{
     bearer_token::BearerToken,
     credential_cache::CredentialRequest,
-    node::{AddedPod, PodChange, PodProvider, WaitingPod, missing_provider},
+    node::{AddedPod, PodChange, PodProvider, WaitingPod},
     resolve::{NamespaceFacts, ResolveError},
     token::Caller,
 };
@@ -81,11 +81,11 @@ impl Agent {
     /// # Errors
     /// If the pod's role cannot be resolved; with status 503 it may be possible later.
     pub async fn pod_added(&self, pod: &AddedPod) -> Result<(), ResolveError> {
-        match pod.provider {
+        match &pod.provider {
             PodProvider::Agent if self.exchange.kind() == Exchange::AssumeRole => {
                 self.prefetch(pod).await
             }
-            PodProvider::None => self.report_if_not_injected(pod).await,
+            PodProvider::None(shape) => self.report_if_not_injected(pod, shape).await,
             PodProvider::Agent | PodProvider::Other => Ok(()),
         }
     }
@@ -117,14 +117,18 @@ impl Agent {
         Ok(())
     }
 
-    async fn report_if_not_injected(&self, pod: &AddedPod) -> Result<(), ResolveError> {
+    async fn report_if_not_injected(
+        &self,
+        pod: &AddedPod,
+        shape: &PodShape,
+    ) -> Result<(), ResolveError> {
         let service_account = &pod.service_account;
         // First the namespace: most pods of a node are in one that does not ask for injection.
         let namespace =
             self.options.namespaces.find(&service_account.namespace().to_owned()).await?;
         let expects = |namespace: &Arc<NamespaceFacts>| {
             let unlabelled = namespace.is_unlabelled && pod.may_expect_a_role(self.clock.now());
-            namespace.injection.is_some() || unlabelled
+            (namespace.injection.is_some() || unlabelled) && !shape.opts_out_of(namespace)
         };
         let Some(namespace) = namespace.filter(expects) else {
             return Ok(());
@@ -148,7 +152,8 @@ impl Agent {
             namespace: &namespace,
             provider: None,
         };
-        let Some(provider) = missing_provider(&known, &self.options.sessions.rules) else {
+        let granted = grant(&known, &self.options.sessions.rules);
+        let Some(lack) = lacked_provider(shape, &facts.annotations, &granted, &namespace) else {
             return Ok(());
         };
         let notices = self.options.notices.as_ref();
@@ -163,7 +168,7 @@ impl Agent {
             service_account = service_account.name(),
             "a pod was created without its credential provider"
         );
-        notices.inspect(|notices| notices.not_injected(pod, provider));
+        notices.inspect(|notices| notices.not_injected(pod, lack));
         Ok(())
     }
 

@@ -36,6 +36,7 @@ use kube::{
         watcher::Event,
     },
 };
+use podrole_identity::AnnotationPrefix;
 use podrole_runtime::{error_text::one_line, health::Health};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -95,7 +96,13 @@ struct Events {
 }
 
 /// Watches the pods of `node`, and reports which are added and which end.
-pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health) -> NodesPods {
+pub(super) fn watch(
+    client: &Client,
+    node: &str,
+    prefix: AnnotationPrefix,
+    clock: &Clock,
+    health: &Health,
+) -> NodesPods {
     let (store, writer) = reflector::store();
     let (gone, gone_pods) = mpsc::unbounded_channel();
     let (added, added_pods) = mpsc::unbounded_channel();
@@ -110,8 +117,9 @@ pub(super) fn watch(client: &Client, node: &str, clock: &Clock, health: &Health)
     let (known, waits) = (reported.clone(), waiting.clone());
     let begin = move || {
         let (known, waits, added) = (known.clone(), waits.clone(), added.clone());
+        let prefix = prefix.clone();
         let look = move |pod: &mut Pod| {
-            if let Some(pod) = added::added(pod).filter(|_| known.is_new(pod)) {
+            if let Some(pod) = added::added(pod, &prefix).filter(|_| known.is_new(pod)) {
                 // Fails only if the receiver is gone, when the agent ends.
                 drop(added.send(PodChange::Added(pod)));
             }

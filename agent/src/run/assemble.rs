@@ -214,7 +214,8 @@ fn watched<'a>(
     health: &Health,
 ) -> Option<(NodesPods, &'a str)> {
     let node = args.node_name.as_deref().filter(|_| args.pod_liveness == PodLiveness::On)?;
-    Some((cluster.pods(node, clock, health), node))
+    let prefix = args.grant.annotation_prefix.clone();
+    Some((cluster.pods(node, prefix, clock, health), node))
 }
 
 async fn forget(agent: Arc<Agent>, mut gone: mpsc::UnboundedReceiver<String>) {

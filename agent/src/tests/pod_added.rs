@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use podrole_identity::{Injection, PermittedRoles};
+use podrole_identity::{
+    AnnotationPrefix, Annotations, Injection, Labels, PermittedRoles, PodShape,
+};
 use serde_json::json;
 
 use super::{
@@ -26,9 +28,15 @@ fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
         uid,
         service_account: account.parse().unwrap(),
         provider,
-        obstacles: Vec::new(),
         created: Some(podrole_runtime::clock::now()),
     }
+}
+
+fn uninjected() -> PodProvider {
+    let prefix = AnnotationPrefix::default();
+    let mut shape = PodShape::new(&Labels::new(), &Annotations::new(), &prefix);
+    shape.add_container("app", [], []);
+    PodProvider::None(shape)
 }
 
 #[tokio::test]
@@ -57,7 +65,7 @@ async fn nothing_is_prefetched_if_the_pods_token_is_needed_or_its_role_is_unknow
     let (own, _) = assume_role(json!({})).await;
     for pod in [
         pod("shop/app", "pod-uid", PodProvider::Other),
-        pod("shop/app", "pod-uid", PodProvider::None),
+        pod("shop/app", "pod-uid", uninjected()),
         pod("shop/other", "pod-uid", PodProvider::Agent),
     ] {
         let _ = own.agent.pod_added(&pod).await;
@@ -80,7 +88,7 @@ async fn a_pod_without_a_provider_is_reported_once() {
         options.notices = Some(notices);
     });
     let world = world.await;
-    let uninjected = |uid| pod("shop/app", uid, PodProvider::None);
+    let uninjected = |uid| pod("shop/app", uid, self::uninjected());
     let asks = |injection, permitted| NamespaceFacts {
         permitted: PermittedRoles::read(permitted),
         injection,

@@ -5,6 +5,7 @@ mod debug;
 mod endpoint;
 mod explain;
 mod expressions;
+mod missed;
 mod opt_in;
 mod permission;
 mod properties;
@@ -57,9 +58,12 @@ fn container_provider() -> Binding {
     role(&json!({"podrole.io/credentials": "container"}))
 }
 
+/// The decision about a pod, which must agree with the rule for missed pods.
 fn decide(pod: &Value, binding: &Binding, settings: &Settings) -> Outcome {
     let view = PodView::read(&pod.to_string()).unwrap();
-    mutate(&view, binding, settings, 0)
+    let outcome = mutate(&view, binding, settings, 0);
+    missed::assert_agrees(pod, &view, binding, &outcome, settings);
+    outcome
 }
 
 /// The pod after its patch, if it has one.

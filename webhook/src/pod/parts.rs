@@ -89,6 +89,13 @@ impl Volume {
         tokens.find(|token| token.path == file).map(|token| token.audience.as_str())
     }
 
+    /// Whether it projects the token of a ServiceAccount, for whatever audience.
+    #[cfg(test)]
+    pub(crate) fn projects_any_token(&self) -> bool {
+        let mut sources = self.projected.iter().flat_map(|projected| &projected.sources);
+        sources.any(|source| source.service_account_token.is_some())
+    }
+
     /// Whether its source is this Secret.
     pub(crate) fn is_of_secret(&self, name: &str) -> bool {
         self.secret.as_ref().is_some_and(|secret| secret.secret_name == name)

@@ -165,7 +165,9 @@ proptest! {
     ) {
         let binding = if container { container_provider() } else { role(&json!({})) };
         let read = |pod: &Value| PodView::read(&pod.to_string()).unwrap();
-        let outcome = mutate(&read(&before), &binding, &settings, jitter);
+        let view = read(&before);
+        let outcome = mutate(&view, &binding, &settings, jitter);
+        missed::assert_agrees(&before, &view, &binding, &outcome, &settings);
         let once = after(&before, &outcome);
         let again = mutate(&read(&once), &binding, &settings, jitter.wrapping_add(1));
         prop_assert!(matches!(again, Outcome::Skip { .. }), "{:?}", again);
