@@ -86,6 +86,19 @@ impl Cluster {
     }
 }
 
+/// Whether a replica of the webhook is ready, by the endpoints of its Service.
+///
+/// # Errors
+/// Says in one line what went wrong.
+pub async fn webhook_has_endpoint(
+    client: &Client,
+    config: &ControllerConfig,
+) -> Result<bool, String> {
+    let cluster = Cluster::new(client.clone(), config.clone());
+    let replicas = cluster.ready_replicas().await.map_err(|error| error.to_string())?;
+    Ok(!replicas.is_empty())
+}
+
 /// Applies `object`, whatever other clients wrote into its fields.
 async fn apply<K>(
     api: &Api<K>,

@@ -29,7 +29,7 @@ mod verify;
 
 pub use authority::{Authority, MintError};
 pub use ca_bundle::{CaBundle, Lifetimes, RotationStep};
-pub use cluster::ControllerConfig;
+pub use cluster::{ControllerConfig, webhook_has_endpoint};
 pub use controller::{ControllerStatus, run_controller};
 pub use files::{FilesError, watch_files};
 pub use follower::{ServingSecret, follow_secret};

@@ -17,6 +17,8 @@ mod decisions;
 #[cfg(test)]
 mod faulty_api;
 #[cfg(test)]
+mod healing;
+#[cfg(test)]
 mod in_cluster;
 #[cfg(test)]
 mod sandbox_state;

@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 18] = [
+pub(crate) const MODES: [(&str, &[&str]); 19] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -66,6 +66,7 @@ pub(crate) const MODES: [(&str, &[&str]); 18] = [
     ("policy", &["webhook.mode=policy", "injection.region=eu-west-1"]),
     ("both", &["webhook.mode=both"]),
     ("pass-role", &["passRole.enabled=true"]),
+    ("healing", &["healing.enabled=true"]),
     ("no-association-objects", &["associationObjects.enabled=false"]),
     (
         "web-identity-alone",

@@ -22,11 +22,12 @@ use crate::{
 };
 
 /// Everything that gives a right.
-const SET: [&str; 4] = [
+const SET: [&str; 5] = [
     "local.enabled=true",
     "injection.configMap=true",
     "agent.createNamespace=false",
     "agent.startupTaint=true",
+    "healing.enabled=true",
 ];
 /// A namespace in which none of ours has a right of its own.
 const ELSEWHERE: &str = "kube-node-lease";

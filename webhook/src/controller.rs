@@ -2,6 +2,7 @@
 //! listens for probes and Prometheus only, so that no input of pods reaches its rights.
 
 mod args;
+mod healing;
 mod metrics;
 mod object_status;
 mod startup_taint;
@@ -10,20 +11,23 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use podrole_certs::{ControllerStatus, Lifetimes, run_controller};
+use podrole_identity::AssociationList;
 use podrole_runtime::{
-    admin, build,
+    admin, association_list, build,
     health::Health,
+    latest::Latest,
     logging, memory, open_files,
     serve::{Limits, Server},
     shutdown,
 };
-use prometheus_client::registry::Registry;
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use tokio_util::sync::CancellationToken;
 
 pub use args::ControllerArgs;
 pub use metrics::ControllerMetrics;
 
 use crate::cluster;
+use healing::Healing;
 use object_status::write_statuses;
 use startup_taint::remove_startup_taints;
 
@@ -65,6 +69,21 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
         let (leads, identity) = (Arc::clone(&status.leads), args.identity().to_owned());
         let writing = write_statuses(client.clone(), identity, rules, leads, metrics.statuses());
         drop(tokio::spawn(writing));
+    }
+    if args.heal {
+        let first_read = health.gate("the association list");
+        let running = (Arc::clone(&status.leads), Arc::clone(&status.active));
+        let list = match args.grant.associations.clone() {
+            Some(file) => {
+                association_list::follow(file, Gauge::default(), first_read, stop.clone()).await
+            }
+            None => {
+                first_read.open();
+                Latest::from(AssociationList::default())
+            }
+        };
+        let healing = Healing::new(client.clone(), &args, list, running, metrics.healing());
+        drop(tokio::spawn(healing.context("--cluster-name and --cluster-arn")?.run()));
     }
     run_controller(client, args.config(), Lifetimes::default(), status, signalled).await;
     stop.cancel();

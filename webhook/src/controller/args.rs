@@ -1,6 +1,6 @@
 //! The flags of `podrole-webhook controller`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use podrole_certs::ControllerConfig;
 use podrole_runtime::{grant_args::GrantArgs, logging::LogArgs};
@@ -46,7 +46,7 @@ pub struct ControllerArgs {
     #[arg(long)]
     pub startup_taint: bool,
 
-    /// The namespace of the agents, for --startup-taint
+    /// The namespace of the agents, for --startup-taint and --heal
     #[arg(long, default_value = "podrole-agent", value_name = "NAMESPACE")]
     pub agent_namespace: String,
 
@@ -58,7 +58,18 @@ pub struct ControllerArgs {
     )]
     pub agent_selector: String,
 
-    /// What decides roles, for the statuses of associations
+    /// Evict pods that were created without the credential provider that they would get today, in namespaces
+    /// labelled podrole.io/heal=evict
+    #[arg(long)]
+    pub heal: bool,
+
+    /// How long the webhook must have been registered before the first eviction, and the replacement of an evicted pod
+    /// have been ready before the workload's next one; a replacement that is not ready after five times this time
+    /// stops the workload for a day
+    #[arg(long, default_value = "2m", value_name = "DURATION", value_parser = duration)]
+    pub heal_wait: Duration,
+
+    /// What decides roles, for the statuses of associations and for --heal
     #[command(flatten)]
     pub grant: GrantArgs,
 
@@ -101,4 +112,11 @@ impl ControllerArgs {
             identity: self.identity.clone(),
         }
     }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    let duration = parsed.and_then(|it| Duration::try_from(it).ok());
+    let whole = |it: &Duration| (1..=3600).contains(&it.as_secs());
+    duration.filter(whole).ok_or("it is not a duration of 1 s to 1 h, such as 2m")
 }

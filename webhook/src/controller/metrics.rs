@@ -15,7 +15,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{object_status::StatusMetrics, startup_taint::TaintMetrics};
+use super::{healing::HealingMetrics, object_status::StatusMetrics, startup_taint::TaintMetrics};
 
 /// The metrics of a controller.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,7 @@ pub struct ControllerMetrics {
     active: Arc<AtomicBool>,
     taints: TaintMetrics,
     statuses: StatusMetrics,
+    healing: HealingMetrics,
 }
 
 impl ControllerMetrics {
@@ -31,6 +32,7 @@ impl ControllerMetrics {
         registry.register_collector(Box::new(self.clone()));
         self.taints.register(registry);
         self.statuses.register(registry);
+        self.healing.register(registry);
     }
 
     pub(super) fn taints(&self) -> TaintMetrics {
@@ -39,6 +41,10 @@ impl ControllerMetrics {
 
     pub(super) fn statuses(&self) -> StatusMetrics {
         self.statuses.clone()
+    }
+
+    pub(super) fn healing(&self) -> HealingMetrics {
+        self.healing.clone()
     }
 
     pub(super) fn active(&self) -> Arc<AtomicBool> {

@@ -16,7 +16,13 @@
 --agent-namespace={{ .Values.agent.namespace }}
 --agent-selector=app.kubernetes.io/name=podrole,app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=agent
 {{- end }}
-{{- if .Values.associationObjects.enabled }}
+{{- if .Values.healing.enabled }}
+--heal
+{{- if not .Values.agent.startupTaint }}
+--agent-namespace={{ .Values.agent.namespace }}
+{{- end }}
+{{- end }}
+{{- if or .Values.associationObjects.enabled .Values.healing.enabled }}
 {{ include "podrole.grantFlags" . | trim }}
 {{- end }}
 {{- if .Values.ipv6 }}

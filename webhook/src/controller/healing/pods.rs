@@ -1,0 +1,235 @@
+//! Pods and their owners, as far as they matter here. Values of environment variables are not kept: they hold secrets.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use jiff::Timestamp;
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::Resource;
+use podrole_identity::{AnnotationPrefix, PodShape, ServiceAccountRef};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value;
+
+use super::plan::WorkloadKey;
+
+/// The label, or annotation, with the value `disabled` on a pod that is not evicted.
+pub(super) const HEAL_LABEL: &str = "podrole.io/heal";
+/// The label of a ReplicaSet's pods that ends its name.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// A pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Pod {
+    pub(super) metadata: ObjectMeta,
+    #[serde(default)]
+    spec: PodSpec,
+    #[serde(default)]
+    status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    service_account_name: Option<String>,
+    containers: Option<Vec<Container>>,
+    init_containers: Option<Vec<Container>>,
+    volumes: Option<Vec<Volume>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Container {
+    name: String,
+    env: Option<Vec<Variable>>,
+    volume_mounts: Option<Vec<Mount>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Variable {
+    name: String,
+    #[serde(default, rename = "value", deserialize_with = "is_filled")]
+    has_value: bool,
+    value_from: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Mount {
+    mount_path: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Volume {
+    name: String,
+    host_path: Option<IgnoredAny>,
+    projected: Option<Projected>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Projected {
+    sources: Option<Vec<ProjectedSource>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProjectedSource {
+    service_account_token: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct PodStatus {
+    phase: Option<String>,
+    conditions: Option<Vec<Condition>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+/// The object that creates a pod again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) uid: String,
+}
+
+fn is_filled<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    Ok(Option::<Cow<'de, str>>::deserialize(value)?.is_some_and(|text| !text.is_empty()))
+}
+
+impl Pod {
+    pub(super) fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        self.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn created(&self) -> Option<Timestamp> {
+        self.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    }
+
+    pub(super) fn service_account(&self) -> Option<ServiceAccountRef> {
+        let name = self.spec.service_account_name.as_deref().unwrap_or("default");
+        ServiceAccountRef::new(self.namespace(), name).ok()
+    }
+
+    /// Whether it is neither finished nor about to end.
+    pub(super) fn is_live(&self) -> bool {
+        let phase = self.status.phase.as_deref();
+        self.metadata.deletion_timestamp.is_none() && matches!(phase, Some("Pending" | "Running"))
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        let mut conditions = self.status.conditions.iter().flatten();
+        conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    }
+
+    /// Whether its author forbids to evict it, or it has files of the node's, which its replacement on another node
+    /// would lack.
+    pub(super) fn is_kept(&self) -> bool {
+        let both = [&self.metadata.labels, &self.metadata.annotations];
+        let value = |map: &Option<BTreeMap<String, String>>| map.as_ref()?.get(HEAL_LABEL).cloned();
+        let disabled = both.into_iter().any(|map| value(map).as_deref() == Some("disabled"));
+        disabled || self.spec.volumes.iter().flatten().any(|volume| volume.host_path.is_some())
+    }
+
+    /// What its injection depends on.
+    pub(super) fn shape(&self, prefix: &AnnotationPrefix) -> PodShape {
+        let none = BTreeMap::new();
+        let labels = self.metadata.labels.as_ref().unwrap_or(&none);
+        let annotations = self.metadata.annotations.as_ref().unwrap_or(&none);
+        let mut shape = PodShape::new(labels, annotations, prefix);
+        for container in self.spec.init_containers.iter().chain(&self.spec.containers).flatten() {
+            let set = |it: &&Variable| it.has_value || it.value_from.is_some();
+            let variables = container.env.iter().flatten().filter(set).map(|it| it.name.as_str());
+            let mounts = container.volume_mounts.iter().flatten();
+            let paths = mounts.map(|mount| mount.mount_path.as_str());
+            shape.add_container(&container.name, variables, paths);
+        }
+        for volume in self.spec.volumes.iter().flatten() {
+            let sources = volume.projected.iter().filter_map(|it| it.sources.as_ref()).flatten();
+            let is_token = |it: &ProjectedSource| it.service_account_token.is_some();
+            shape.add_volume(&volume.name, sources.into_iter().any(is_token));
+        }
+        shape
+    }
+
+    /// Its controller, if it is one that creates the pod again at once. A Job's pod is not among them: its work would
+    /// begin anew.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let mut owners = self.metadata.owner_references.iter().flatten();
+        let owner = owners.find(|owner| owner.controller == Some(true))?;
+        let kinds = ["ReplicaSet", "StatefulSet", "DaemonSet"];
+        let kind = kinds.into_iter().find(|kind| *kind == owner.kind)?;
+        (owner.api_version == "apps/v1").then(|| Owner {
+            kind,
+            name: owner.name.clone(),
+            uid: owner.uid.clone(),
+        })
+    }
+
+    /// Its workload. The ReplicaSets of one Deployment are one workload, so that a rollout does not begin a new one.
+    pub(super) fn workload(&self) -> Option<WorkloadKey> {
+        let Owner { kind, name, .. } = self.owner()?;
+        let labels = self.metadata.labels.as_ref();
+        let hash = labels.and_then(|it| it.get(TEMPLATE_HASH)).map(|hash| format!("-{hash}"));
+        let base = hash.and_then(|hash| name.strip_suffix(&hash).map(str::to_owned));
+        Some((kind, self.namespace().to_owned(), base.unwrap_or(name)))
+    }
+}
+
+/// Whether all replicas of an owner are ready, so that one of them can be spared.
+pub(super) fn is_complete(kind: &str, owner: &Value) -> bool {
+    let number = |path: &str| owner.pointer(path).and_then(Value::as_i64);
+    let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);
+    let is_current =
+        status("observedGeneration") >= number("/metadata/generation").unwrap_or(i64::MAX);
+    let (wanted, ready) = match kind {
+        "DaemonSet" => (status("desiredNumberScheduled"), status("numberReady")),
+        _ => (number("/spec/replicas").unwrap_or(1), status("readyReplicas")),
+    };
+    is_current && wanted > 0 && ready >= wanted
+}
+
+impl Resource for Pod {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "Pod".into()
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        "v1".into()
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        "pods".into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests;
