@@ -113,17 +113,19 @@ async fn service_account<S: ServiceAccounts>(
     };
     let annotations = settings.annotations.read(annotations);
     let labels = texts(object, "labels").unwrap_or_default();
-    let found = |annotations| ServiceAccount { annotations, labels: labels.clone() };
     let mut warnings = Vec::new();
     let mut problems = annotations.problems.clone();
     let bad_role = annotations.bad_role.as_ref().map(ToString::to_string);
-    match webhook.bind_found(&service_account, found(annotations), patience).await {
+    let found = ServiceAccount { annotations, labels };
+    match webhook.bind_found(&service_account, found, patience).await {
         Ok(binding) => {
             warnings.extend(denied_secrets(&binding));
-            let before = old.and_then(|old| texts(old, "annotations"));
-            if let Some(before) = before {
-                let before = settings.annotations.read(before);
-                let before = webhook.bind_found(&service_account, found(before), patience).await;
+            let before =
+                old.and_then(|old| Some((texts(old, "annotations")?, texts(old, "labels")?)));
+            if let Some((annotations, labels)) = before {
+                let annotations = settings.annotations.read(annotations);
+                let before = ServiceAccount { annotations, labels };
+                let before = webhook.bind_found(&service_account, before, patience).await;
                 warnings.extend(
                     before.ok().and_then(|it| restart::of_service_account(&it, &binding, settings)),
                 );

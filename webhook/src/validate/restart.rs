@@ -40,3 +40,6 @@ fn advice(namespace: &str) -> String {
         "running pods keep what they have; kubectl rollout restart deployment NAME -n {namespace}"
     )
 }
+
+#[cfg(test)]
+mod tests;

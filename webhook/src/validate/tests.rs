@@ -8,7 +8,7 @@ use crate::{DEFAULT_PATIENCE, InMemory, Metrics, Settings, validate_bytes};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
-fn review(group: &str, kind: &str, object: &Value) -> Value {
+pub(super) fn review(group: &str, kind: &str, object: &Value) -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "u-1", "kind": {"group": group, "version": "v1", "kind": kind},
         "operation": "CREATE", "namespace": "shop", "object": object}})
@@ -187,85 +187,6 @@ async fn no_object_is_denied() {
         for (group, kind) in [("", "ServiceAccount"), ("apps", "Deployment"), ("", "Secret")] {
             assert!(warnings_for(group, kind, &object).await.is_empty(), "{kind} {object}");
         }
-    }
-}
-
-/// The warnings about an update, from the annotations before and now.
-async fn warnings_for_update(old: &Value, new: &Value) -> Vec<String> {
-    let object =
-        |annotations: &Value| json!({"metadata": {"name": "app", "annotations": annotations}});
-    let mut review = review("", "ServiceAccount", &object(new));
-    review["request"]["operation"] = json!("UPDATE");
-    review["request"]["oldObject"] = object(old);
-    let webhook = Webhook::new(InMemory::default(), Settings::default(), Metrics::default());
-    let body = review.to_string();
-    let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();
-    answer.response.warnings
-}
-
-#[tokio::test]
-async fn a_change_that_running_pods_do_not_get_is_reported_with_how_to_restart() {
-    let restart = "podrole: running pods keep what they have; kubectl rollout restart deployment NAME -n shop";
-    let role = json!({"eks.amazonaws.com/role-arn": ROLE});
-    let with = |key: &str, value: &str| {
-        let mut annotations = role.clone();
-        annotations[key] = json!(value);
-        annotations
-    };
-    let container = with("podrole.io/credentials", "container");
-    let mut other = container.clone();
-    other["eks.amazonaws.com/role-arn"] = json!(ROLE.replace("app", "other"));
-    for (old, new, warned) in [
-        (json!(null), role.clone(), true),
-        (json!({}), container.clone(), true),
-        (role.clone(), json!({}), true),
-        (role.clone(), json!({"eks.amazonaws.com/role-arn": ROLE.replace("app", "other")}), true),
-        (role.clone(), container.clone(), true),
-        (role.clone(), with("podrole.io/region", "eu-west-1"), true),
-        (role.clone(), with("secret.podrole.io/db", "/etc/db"), true),
-        (role.clone(), with("team", "shop"), false),
-        (role.clone(), role.clone(), false),
-        (json!({}), json!({"team": "shop"}), false),
-        // The agent looks the role up at each request.
-        (container.clone(), other, false),
-    ] {
-        let warnings = warnings_for_update(&old, &new).await;
-        let expected: &[&str] = if warned { &[restart] } else { &[] };
-        assert_eq!(warnings, expected, "{old} -> {new}");
-    }
-    let problem = json!({"eks.amazonaws.com/role-arn": "app"});
-    let warnings = warnings_for_update(&json!({}), &problem).await;
-    assert!(warnings.len() == 1 && warnings[0].contains("not an ARN"), "{warnings:?}");
-}
-
-#[tokio::test]
-async fn a_namespace_that_opts_in_later_is_notified_of_its_running_pods() {
-    let object = |labels: &Value| json!({"metadata": {"name": "shop", "labels": labels}});
-    for (old, new, warned) in [
-        (json!(null), json!({"podrole.io/injection": "enabled"}), true),
-        (
-            json!({"podrole.io/injection": "disabled"}),
-            json!({"podrole.io/injection": "required"}),
-            true,
-        ),
-        (
-            json!({"podrole.io/injection": "enabled"}),
-            json!({"podrole.io/injection": "required"}),
-            false,
-        ),
-        (json!({"podrole.io/injection": "enabled"}), json!({}), false),
-    ] {
-        let mut review = review("", "Namespace", &object(&new));
-        review["request"]["oldObject"] = object(&old);
-        let webhook = Webhook::new(InMemory::default(), Settings::default(), Metrics::default());
-        let body = review.to_string();
-        let answer = validate_bytes(&webhook, DEFAULT_PATIENCE, body.as_bytes()).await.unwrap();
-        let warnings = answer.response.warnings.join("\n");
-        assert_eq!(
-            warnings.contains("rollout restart deployment NAME -n shop"),
-            warned,
-            "{new}: {warnings}"
-        );
     }
 }
 
