@@ -11,7 +11,7 @@ use podrole_identity::{Association, RoleArn, ServiceAccountRef, Unreadable};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    FoundAssociation, LookupError, Metrics,
+    DEFAULT_PATIENCE, FoundAssociation, LookupError, Metrics,
     metrics::LiveRead,
     mutex::lock,
     namespaces::NamespaceCache,
@@ -194,7 +194,9 @@ impl<L: LiveAssociations> AssociationLookup<L> {
         }
         let mut in_flight = self.fetches.join(service_account, || {
             let (reads, name) = (Arc::clone(&self.reads), service_account.clone());
-            async move { reads.read(&name).await }
+            // A caller with little time left must not fail those that join its read.
+            let patience = patience.max(DEFAULT_PATIENCE);
+            async move { reads.read(&name, patience).await }
         });
         let read = timeout(patience, in_flight.wait_for(Option::is_some)).await;
         // What the watch has reported meanwhile is at least as new as a read that found none.
@@ -202,8 +204,10 @@ impl<L: LiveAssociations> AssociationLookup<L> {
             return Ok(Some(watched));
         }
         match read {
-            Err(_) => Err(LookupError::TooSlow),
-            Ok(read) => read.ok().and_then(|it| it.clone()).unwrap_or(Err(LookupError::Failed)),
+            Err(_) => Err(LookupError::AssociationTooSlow),
+            Ok(read) => {
+                read.ok().and_then(|it| it.clone()).unwrap_or(Err(LookupError::Association))
+            }
         }
     }
 }
@@ -215,9 +219,12 @@ impl<L: LiveAssociations> Reads<L> {
         (at.elapsed() < LIVE_ANSWER_LIFE).then(|| found.clone())
     }
 
+    /// Reads it within `patience`: without an end, one read that hangs would fail all later callers
+    /// for the same ServiceAccount.
     async fn read(
         &self,
         service_account: &ServiceAccountRef,
+        patience: Duration,
     ) -> Result<FoundAssociation, LookupError> {
         let namespace = service_account.namespace();
         let exists = self.existing.contains(namespace);
@@ -226,7 +233,8 @@ impl<L: LiveAssociations> Reads<L> {
             self.metrics.live_read(LiveRead::RateLimited);
             return Ok(None);
         }
-        let found = self.live.association(service_account).await;
+        let found = timeout(patience, self.live.association(service_account)).await;
+        let found = found.unwrap_or(Err(LookupError::AssociationTooSlow));
         self.metrics.live_read(match &found {
             Ok(Some(_)) => LiveRead::Found,
             Ok(None) => LiveRead::Missing,

@@ -12,7 +12,7 @@ use podrole_identity::NamespaceFacts;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    LookupError,
+    DEFAULT_PATIENCE, LookupError,
     mutex::lock,
     rate_limit::{Rate, RateLimit},
     singleflight::Singleflight,
@@ -106,11 +106,15 @@ impl<L: LiveNamespaces> Namespaces<L> {
         let mut in_flight = self.fetches.join(&namespace.to_owned(), || {
             let (cache, live) = (self.cache.clone(), Arc::clone(&self.live));
             let (rate_limit, namespace) = (Arc::clone(&self.rate_limit), namespace.to_owned());
+            // Without an end, one read that hangs would fail all later callers. A caller with little
+            // time left must not fail those that join its read.
+            let patience = patience.max(DEFAULT_PATIENCE);
             async move {
                 if !lock(&rate_limit).take(Instant::now()) {
                     return Err(LookupError::Busy);
                 }
-                let read = live.namespace_facts(&namespace).await?;
+                let read = timeout(patience, live.namespace_facts(&namespace)).await;
+                let read = read.unwrap_or(Err(LookupError::Namespace))?;
                 let guard_rail = read.ok_or(LookupError::Namespace)?;
                 cache.put(namespace, guard_rail.clone());
                 Ok(Arc::new(guard_rail))
@@ -185,5 +189,25 @@ mod tests {
             busy += usize::from(result == Err(LookupError::Busy));
         }
         assert!(busy >= 10 && reads.load(SeqCst) <= 50, "{busy}");
+    }
+
+    /// Never answers its first read.
+    struct HangsOnce(Arc<AtomicUsize>);
+
+    impl LiveNamespaces for HangsOnce {
+        async fn namespace_facts(&self, _: &str) -> Result<Option<NamespaceFacts>, LookupError> {
+            if self.0.fetch_add(1, SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(Some(no_role()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_hangs_does_not_fail_later_look_ups() {
+        let rails = Namespaces::new(NamespaceCache::default(), HangsOnce(Arc::default()));
+        assert_eq!(rails.find("shop", DEFAULT_PATIENCE).await, Err(LookupError::Namespace));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(rails.find("shop", DEFAULT_PATIENCE).await, Ok(Arc::new(no_role())));
     }
 }

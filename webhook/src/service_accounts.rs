@@ -106,6 +106,11 @@ pub enum LookupError {
     /// The API server did not answer in time.
     #[error("the API server took too long to return the ServiceAccount; retry in a few seconds")]
     TooSlow,
+    /// The API server did not answer in time to the read of an association.
+    #[error(
+        "the API server took too long to return the PodIdentityAssociation; retry in a few seconds"
+    )]
+    AssociationTooSlow,
     /// The rate limit for live reads is used up.
     #[error("too many unknown ServiceAccounts at once; retry in a few seconds")]
     Busy,

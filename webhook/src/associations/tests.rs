@@ -91,3 +91,32 @@ async fn beyond_the_budget_the_watch_is_final() {
     assert_eq!(lookup.find(&other, true, LONG).await, Ok(None));
     assert_eq!(live.1.load(SeqCst), 201, "a namespace has reads that no other can spend");
 }
+
+/// Never answers its first read, and panics at its second.
+#[derive(Clone, Default)]
+struct Broken(Arc<AtomicUsize>);
+
+impl LiveAssociations for Broken {
+    async fn association(&self, _: &ServiceAccountRef) -> Result<FoundAssociation, LookupError> {
+        match self.0.fetch_add(1, SeqCst) {
+            0 => std::future::pending().await,
+            1 => panic!("a panic of a test"),
+            _ => Ok(None),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_hangs_or_panics_does_not_fail_later_look_ups() {
+    let cache = AssociationCache::default();
+    cache.begin_list();
+    cache.end_list();
+    let existing = NamespaceCache::default();
+    let lookup = AssociationLookup::new(cache, existing, Broken::default(), Metrics::default());
+    let error = lookup.find(&app(), true, DEFAULT_PATIENCE).await.unwrap_err();
+    assert!(error.to_string().contains("too long to return the PodIdentityAssociation"));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let error = lookup.find(&app(), true, DEFAULT_PATIENCE).await.unwrap_err();
+    assert!(error.to_string().contains("could not read the PodIdentityAssociation"));
+    assert_eq!(lookup.find(&app(), true, DEFAULT_PATIENCE).await, Ok(None));
+}

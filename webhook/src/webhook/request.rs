@@ -53,6 +53,7 @@ pub(super) fn unknown(error: LookupError) -> Outcome {
         LookupError::Failed
         | LookupError::Association
         | LookupError::TooSlow
+        | LookupError::AssociationTooSlow
         | LookupError::Busy
         | LookupError::Namespace => Reason::LookupFailed,
     };
