@@ -32,7 +32,8 @@ pub(crate) trait LiveAssociations: Send + Sync + 'static {
     ) -> impl Future<Output = Result<FoundAssociation, LookupError>> + Send;
 }
 
-/// The associations that the watch has reported. Clones are the same cache.
+/// The associations that the watch has reported, and those that live reads found. Clones are the same
+/// cache.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AssociationCache(Arc<Mutex<Lists>>);
 
@@ -44,6 +45,8 @@ struct Lists {
     current: Option<Associations>,
     /// A list that is being read; the previous one answers until it is complete.
     listing: Associations,
+    /// What live reads found, by object name, and when.
+    live: HashMap<Box<str>, (Instant, FoundAssociation)>,
 }
 
 /// What is kept of an association.
@@ -129,8 +132,27 @@ impl AssociationCache {
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        if let Some(current) = &mut lock(&self.0).current {
+        let mut lists = lock(&self.0);
+        if let Some(current) = &mut lists.current {
             current.remove(name);
+        }
+        // A live read may have found it before. If it found a newer one, it will again.
+        lists.live.remove(name);
+    }
+
+    /// The answer of a live read that is still valid.
+    fn live(&self, service_account: &ServiceAccountRef) -> Option<FoundAssociation> {
+        let lists = lock(&self.0);
+        let (at, found) = lists.live.get(Association::object_name(service_account).as_str())?;
+        (at.elapsed() < LIVE_ANSWER_LIFE).then(|| found.clone())
+    }
+
+    fn record_live(&self, service_account: &ServiceAccountRef, found: FoundAssociation) {
+        let live = &mut lock(&self.0).live;
+        live.retain(|_, (at, _)| at.elapsed() < LIVE_ANSWER_LIFE);
+        if live.len() < MAX_ANSWERS {
+            let name = Association::object_name(service_account);
+            live.insert(name.into(), (Instant::now(), found));
         }
     }
 
@@ -150,17 +172,16 @@ impl AssociationCache {
 
 /// Associations from the cache, with live reads of those that it does not have.
 pub(crate) struct AssociationLookup<L> {
-    cache: AssociationCache,
     reads: Arc<Reads<L>>,
     fetches: Singleflight<ServiceAccountRef, Result<FoundAssociation, LookupError>>,
 }
 
 struct Reads<L> {
+    cache: AssociationCache,
     live: L,
     metrics: Metrics,
     budget: Mutex<ReadBudget>,
     existing: NamespaceCache,
-    answers: Mutex<HashMap<ServiceAccountRef, (Instant, FoundAssociation)>>,
 }
 
 impl<L: LiveAssociations> AssociationLookup<L> {
@@ -172,9 +193,8 @@ impl<L: LiveAssociations> AssociationLookup<L> {
         metrics: Metrics,
     ) -> Self {
         let budget = Mutex::new(ReadBudget::new(ASSOCIATIONS, Instant::now()));
-        let answers = Mutex::default();
-        let reads = Arc::new(Reads { live, metrics, budget, existing, answers });
-        Self { cache, reads, fetches: Singleflight::default() }
+        let reads = Arc::new(Reads { cache, live, metrics, budget, existing });
+        Self { reads, fetches: Singleflight::default() }
     }
 
     /// A ServiceAccount's association. `confirm` says whether its absence decides, and is confirmed
@@ -185,11 +205,12 @@ impl<L: LiveAssociations> AssociationLookup<L> {
         confirm: bool,
         patience: Duration,
     ) -> Result<FoundAssociation, LookupError> {
-        let known = self.cache.get(service_account)?;
+        let cache = &self.reads.cache;
+        let known = cache.get(service_account)?;
         if known.is_some() || !confirm {
             return Ok(known);
         }
-        if let Some(answer) = self.reads.answer(service_account) {
+        if let Some(answer) = cache.live(service_account) {
             return Ok(answer);
         }
         let mut in_flight = self.fetches.join(service_account, || {
@@ -200,7 +221,7 @@ impl<L: LiveAssociations> AssociationLookup<L> {
         });
         let read = timeout(patience, in_flight.wait_for(Option::is_some)).await;
         // What the watch has reported meanwhile is at least as new as a read that found none.
-        if let Some(watched) = self.cache.get(service_account)? {
+        if let Some(watched) = cache.get(service_account)? {
             return Ok(Some(watched));
         }
         match read {
@@ -213,12 +234,6 @@ impl<L: LiveAssociations> AssociationLookup<L> {
 }
 
 impl<L: LiveAssociations> Reads<L> {
-    fn answer(&self, service_account: &ServiceAccountRef) -> Option<FoundAssociation> {
-        let answers = lock(&self.answers);
-        let (at, found) = answers.get(service_account)?;
-        (at.elapsed() < LIVE_ANSWER_LIFE).then(|| found.clone())
-    }
-
     /// Reads it within `patience`: without an end, one read that hangs would fail all later callers
     /// for the same ServiceAccount.
     async fn read(
@@ -241,11 +256,7 @@ impl<L: LiveAssociations> Reads<L> {
             Err(_) => LiveRead::Failed,
         });
         if let Ok(found) = &found {
-            let mut answers = lock(&self.answers);
-            answers.retain(|_, (at, _)| at.elapsed() < LIVE_ANSWER_LIFE);
-            if answers.len() < MAX_ANSWERS {
-                answers.insert(service_account.clone(), (Instant::now(), found.clone()));
-            }
+            self.cache.record_live(service_account, found.clone());
         }
         found
     }

@@ -75,6 +75,22 @@ async fn absence_is_confirmed_once_in_5_s_if_it_decides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_live_read_found_ends_when_the_watch_reports_its_deletion() {
+    let (cache, live) = (AssociationCache::default(), Live::default());
+    cache.begin_list();
+    cache.end_list();
+    let existing = NamespaceCache::default();
+    let lookup = AssociationLookup::new(cache.clone(), existing, live.clone(), Metrics::default());
+    *lock(&live.0) = Some(read(&json!({})));
+    assert_eq!(lookup.find(&app(), true, LONG).await, Ok(Some(read(&json!({})))));
+    *lock(&live.0) = None;
+    cache.put("shop.app", read(&json!({})));
+    cache.remove("shop.app");
+    assert_eq!(lookup.find(&app(), true, LONG).await, Ok(None));
+    assert_eq!(live.1.load(SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn beyond_the_budget_the_watch_is_final() {
     let (cache, live) = (AssociationCache::default(), Live::default());
     cache.begin_list();
