@@ -138,6 +138,8 @@ impl Cache {
         if let Some(answer) = self.live.get(service_account).filter(|it| it.is_fresh(now)) {
             return CacheAnswer::Known(answer.found.clone());
         }
+        // They were listed without a label that decides now, so of none is it known whether it has the
+        // label. All are read live until the next list is complete.
         if !wanted.is_subset(&watched.label_keys) {
             return CacheAnswer::Unknown;
         }

@@ -63,7 +63,8 @@ fn pages() -> watcher::Config {
 }
 
 /// Follows ServiceAccounts with the labels that patterns select by. A pattern that selects by another
-/// label starts one more list; until it is complete, who may be concerned is read live.
+/// label starts one more list. Until it is complete, every ServiceAccount is read live, within the
+/// budget of live reads: of none is it known whether it has the label.
 pub(super) async fn service_accounts(
     client: Client,
     cache: &SharedCache,
