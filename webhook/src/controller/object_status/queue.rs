@@ -1,7 +1,7 @@
 //! The objects whose status must be written, in the order in which that became known. Pure.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap},
     time::Duration,
 };
 
@@ -17,9 +17,12 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The queue. Guard-rails and patterns come first: there are few, and each concerns many pods.
 #[derive(Default)]
 pub(super) struct Queue {
-    selecting: VecDeque<ObjectKey>,
-    associations: VecDeque<ObjectKey>,
-    queued: HashSet<ObjectKey>,
+    selecting: BTreeMap<u64, ObjectKey>,
+    associations: BTreeMap<u64, ObjectKey>,
+    /// The place of each object in its part.
+    places: HashMap<ObjectKey, u64>,
+    /// The place of the next that is added.
+    next: u64,
     /// When each object may be written next, if not at once.
     not_before: HashMap<ObjectKey, Instant>,
 }
@@ -27,42 +30,35 @@ pub(super) struct Queue {
 impl Queue {
     /// Adds an object, unless it is there.
     pub(super) fn push(&mut self, key: ObjectKey) {
-        if self.queued.insert(key.clone()) {
-            self.part(key.0).push_back(key);
+        if self.places.contains_key(&key) {
+            return;
         }
+        let place = self.next;
+        self.next += 1;
+        self.places.insert(key.clone(), place);
+        self.part(key.0).insert(place, key);
     }
 
-    /// Takes an object out. Its place in the order stays until it is reached.
+    /// Takes an object out.
     pub(super) fn remove(&mut self, key: &ObjectKey) {
-        self.queued.remove(key);
+        if let Some(place) = self.places.remove(key) {
+            self.part(key.0).remove(&place);
+        }
     }
 
     /// The next object that may be written now; it may be written again after 5 s.
     pub(super) fn pop(&mut self, now: Instant) -> Option<ObjectKey> {
         self.not_before.retain(|_, time| *time > now);
-        let key = self.pop_from(Kind::Pattern).or_else(|| self.pop_from(Kind::Association))?;
+        // At most ten objects a second are written, so few are passed over.
+        let may_be_written = |key: &&ObjectKey| !self.not_before.contains_key(*key);
+        let mut all = self.selecting.values().chain(self.associations.values());
+        let key = all.find(may_be_written)?.clone();
+        self.remove(&key);
         self.not_before.insert(key.clone(), now + AGAIN);
         Some(key)
     }
 
-    fn pop_from(&mut self, kind: Kind) -> Option<ObjectKey> {
-        // At most ten objects a second are written, so few are passed over.
-        for _ in 0..self.part(kind).len() {
-            let key = self.part(kind).pop_front()?;
-            if !self.queued.contains(&key) {
-                continue;
-            }
-            if self.not_before.contains_key(&key) {
-                self.part(kind).push_back(key);
-                continue;
-            }
-            self.queued.remove(&key);
-            return Some(key);
-        }
-        None
-    }
-
-    fn part(&mut self, kind: Kind) -> &mut VecDeque<ObjectKey> {
+    fn part(&mut self, kind: Kind) -> &mut BTreeMap<u64, ObjectKey> {
         match kind {
             Kind::Association => &mut self.associations,
             Kind::Pattern | Kind::Guardrail => &mut self.selecting,
@@ -70,7 +66,7 @@ impl Queue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.queued.len()
+        self.places.len()
     }
 }
 
@@ -100,5 +96,20 @@ mod tests {
         queue.push(association("c"));
         queue.remove(&association("c"));
         assert_eq!((queue.pop(now + AGAIN), queue.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_object_that_comes_and_goes_has_one_place_the_last() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let association = |name: &str| key(Kind::Association, name);
+        queue.push(association("a"));
+        queue.push(association("b"));
+        for _ in 0..100 {
+            queue.remove(&association("a"));
+            queue.push(association("a"));
+        }
+        assert_eq!((queue.len(), queue.associations.len()), (2, 2));
+        assert_eq!(queue.pop(now), Some(association("b")));
+        assert_eq!(queue.pop(now), Some(association("a")));
     }
 }
