@@ -28,8 +28,12 @@ const MANAGER: &str = "podrole-controller";
 const EVENTS_NAMESPACE: &str = "default";
 /// How long the API server may take for one request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest note of an Event.
+/// The longest note of an Event, in bytes. Source: Kubernetes's validation of events.k8s.io/v1.
 const MAX_NOTE: usize = 1024;
+/// The longest identity of a reporter, in bytes. Source: the same.
+const MAX_INSTANCE: usize = 128;
+/// How much of the object's name the name of an Event has. A number follows, and 253 bytes are the most.
+const MAX_NAME: usize = 200;
 
 /// Writes statuses as one replica.
 #[derive(Clone)]
@@ -90,8 +94,10 @@ impl Writer {
 
     fn event(&self, object: &DynamicObject, verdict: &Verdict, now: Timestamp) -> Event {
         let name = object.metadata.name.clone().unwrap_or_default();
-        // As kubectl's own: the name of the object, cut to what fits, and a number.
-        let short: String = name.chars().take(200).collect();
+        // As kubectl's own: the name of the object, cut to what fits, and a number. Each part between
+        // dots must end with a letter or digit.
+        let short = cut(&name, MAX_NAME).trim_end_matches(['-', '.']);
+        let event_name = format!("{short}.{:x}", now.as_nanosecond());
         let regarding = ObjectReference {
             api_version: object.types.as_ref().map(|it| it.api_version.clone()),
             kind: object.types.as_ref().map(|it| it.kind.clone()),
@@ -102,17 +108,17 @@ impl Writer {
         };
         Event {
             metadata: ObjectMeta {
-                name: Some(format!("{short}.{:x}", now.as_nanosecond())),
+                name: Some(event_name),
                 namespace: Some(EVENTS_NAMESPACE.to_owned()),
                 ..ObjectMeta::default()
             },
             action: Some("Judge".to_owned()),
             event_time: Some(MicroTime(now)),
-            note: Some(verdict.message.chars().take(MAX_NOTE).collect()),
+            note: Some(cut(&verdict.message, MAX_NOTE).to_owned()),
             reason: Some(verdict.reason.to_owned()),
             regarding: Some(regarding),
             reporting_controller: Some(format!("{API_GROUP}/{MANAGER}")),
-            reporting_instance: Some(self.identity.chars().take(128).collect()),
+            reporting_instance: Some(cut(&self.identity, MAX_INSTANCE).to_owned()),
             type_: Some(if verdict.accepted { "Normal" } else { "Warning" }.to_owned()),
             ..Event::default()
         }
@@ -123,5 +129,46 @@ async fn bounded<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Re
     match timeout(PATIENCE, request).await {
         Ok(answer) => answer.map_err(|error| with_root(&error)),
         Err(_) => Err("no answer within 5 s".to_owned()),
+    }
+}
+
+/// The text's beginning, of at most `most` bytes.
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, message: &str) -> Event {
+        let config = kube::Config::new("http://localhost".parse().unwrap());
+        let client = Client::try_from(config).unwrap();
+        let writer = Writer { client, identity: "i".repeat(200) };
+        let object = DynamicObject::new(name, &objects::resource(podrole_identity::Kind::Pattern));
+        let verdict = Verdict {
+            accepted: false,
+            reason: "NotPermitted",
+            message: message.to_owned(),
+            external_id: None,
+            service_account_found: None,
+        };
+        writer.event(&object, &verdict, Timestamp::from_second(1).unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_event_fits_into_what_kubernetes_accepts() {
+        for (name, short) in [
+            ("team".to_owned(), "team".to_owned()),
+            (format!("{}.{}", "n".repeat(199), "b".repeat(50)), "n".repeat(199)),
+            (format!("{}--{}", "n".repeat(198), "b".repeat(50)), "n".repeat(198)),
+        ] {
+            let event = event(&name, "why");
+            assert_eq!(event.metadata.name, Some(format!("{short}.3b9aca00")));
+            assert_eq!(event.regarding.unwrap().name, Some(name));
+        }
+        let event = event("team", &"é".repeat(1000));
+        assert_eq!(event.note.map(|note| note.len()), Some(1024));
+        assert_eq!(event.reporting_instance.map(|it| it.len()), Some(128));
     }
 }
