@@ -21,7 +21,7 @@ use super::{
 };
 use crate::associations::Packed;
 
-/// How many associations are judged at a time.
+/// How many objects are judged at a time.
 const SLICE: usize = 500;
 
 /// An object as the watch shows it.
@@ -64,7 +64,7 @@ struct Selecting {
 pub(super) struct State {
     rules: GrantRules,
     associations: BTreeMap<Box<str>, Tracked>,
-    selecting: HashMap<ObjectKey, Selecting>,
+    selecting: BTreeMap<ObjectKey, Selecting>,
     patterns: Patterns,
     guardrails: Guardrails,
     namespaces: HashMap<String, Arc<NamespaceFacts>>,
@@ -74,8 +74,8 @@ pub(super) struct State {
     due: Queue,
     /// Whether patterns or guard-rails must be read again.
     outdated: BTreeSet<Kind>,
-    /// The association from which on all are judged again.
-    recheck: Option<Box<str>>,
+    /// The name from which on all objects of a kind are judged again.
+    recheck: BTreeMap<Kind, Box<str>>,
 }
 
 impl State {
@@ -83,7 +83,7 @@ impl State {
         Self {
             rules,
             associations: BTreeMap::new(),
-            selecting: HashMap::new(),
+            selecting: BTreeMap::new(),
             patterns: Patterns::default(),
             guardrails: Guardrails::default(),
             namespaces: HashMap::new(),
@@ -91,7 +91,7 @@ impl State {
             hasher: RandomState::new(),
             due: Queue::default(),
             outdated: BTreeSet::new(),
-            recheck: None,
+            recheck: BTreeMap::new(),
         }
     }
 
@@ -154,20 +154,36 @@ impl State {
     pub(super) fn step(&mut self) -> bool {
         if let Some(kind) = self.outdated.pop_first() {
             self.read_selecting(kind);
-        } else if let Some(first) = self.recheck.take() {
-            let names = self.associations.range(first..).map(|(name, _)| name);
-            let mut names: Vec<_> = names.take(SLICE + 1).cloned().collect();
-            self.recheck = names.get(SLICE).cloned();
-            names.truncate(SLICE);
-            names.into_iter().for_each(|name| self.check(Kind::Association, name));
+        } else if let Some((kind, first)) = self.recheck.pop_last() {
+            // Associations come last: there are many more.
+            let mut names = self.names_from(kind, first, SLICE + 1);
+            if names.len() > SLICE {
+                self.recheck.extend(names.pop().map(|next| (kind, next)));
+            }
+            names.into_iter().for_each(|name| self.check(kind, name));
         }
-        !self.outdated.is_empty() || self.recheck.is_some()
+        !self.outdated.is_empty() || !self.recheck.is_empty()
     }
 
-    /// Reads all patterns or guard-rails again; a guard-rail decides about every association.
+    /// The names of at most `most` objects of a kind, from `first` on.
+    fn names_from(&self, kind: Kind, first: Box<str>, most: usize) -> Vec<Box<str>> {
+        match kind {
+            Kind::Association => {
+                self.associations.range(first..).map(|(name, _)| name.clone()).take(most).collect()
+            }
+            Kind::Pattern | Kind::Guardrail => {
+                let keys = self.selecting.range((kind, first)..).map(|(key, _)| key);
+                let keys = keys.take_while(|key| key.0 == kind).take(most);
+                keys.map(|key| key.1.clone()).collect()
+            }
+        }
+    }
+
+    /// Reads all patterns or guard-rails again. A guard-rail decides about every association, and each
+    /// object of the kind about whether the others are within the limit.
     fn read_selecting(&mut self, kind: Kind) {
         let of_kind = self.selecting.iter().filter(|((it, _), _)| *it == kind);
-        let raw = of_kind.clone().map(|((_, name), object)| RawObject {
+        let raw = of_kind.map(|((_, name), object)| RawObject {
             name,
             created: object.created,
             spec: &object.spec,
@@ -176,10 +192,9 @@ impl State {
             Kind::Pattern => self.patterns = Patterns::read(raw),
             Kind::Guardrail | Kind::Association => self.guardrails = Guardrails::read(raw),
         }
-        let names: Vec<_> = of_kind.map(|((_, name), _)| name.clone()).collect();
-        names.into_iter().for_each(|name| self.check(kind, name));
+        self.recheck.insert(kind, Box::default());
         if kind == Kind::Guardrail {
-            self.recheck = Some(Box::default());
+            self.recheck.insert(Kind::Association, Box::default());
         }
     }
 

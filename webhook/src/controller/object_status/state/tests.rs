@@ -22,9 +22,13 @@ fn association(namespace: &str, status: Value) -> Change {
 }
 
 fn guardrail(permitted: &[&str]) -> Change {
+    named_guardrail("rail", permitted)
+}
+
+fn named_guardrail(name: &str, permitted: &[&str]) -> Change {
     Change::Object(Seen {
         kind: Kind::Guardrail,
-        name: "rail".to_owned(),
+        name: name.to_owned(),
         created: None,
         generation: 1,
         spec: json!({"namespaces": ["shop"], "permittedRoles": permitted}),
@@ -86,4 +90,35 @@ fn changes_of_one_object_are_written_once_and_a_hand_edited_status_is_restored()
     state.apply(association("shop", Value::Null));
     state.apply(Change::ObjectGone(Kind::Association, "shop.app".to_owned()));
     assert!(write(&mut state).is_empty());
+}
+
+/// Judging them takes seconds if there are many, and the Lease must be renewed meanwhile.
+#[test]
+fn any_number_of_objects_is_judged_slice_by_slice() {
+    let mut state = State::new(GrantRules::default());
+    for index in 0..1200 {
+        state.apply(association(&format!("shop-{index:04}"), Value::Null));
+        state.apply(named_guardrail(&format!("rail-{index:04}"), &[]));
+    }
+    let spec = json!({"namespaces": ["shop"], "roleARN": ROLE});
+    for index in 0..1200 {
+        let name = format!("pattern-{index:04}");
+        let (kind, status, spec) = (Kind::Pattern, Value::Null, spec.clone());
+        let seen = Seen { kind, name, created: None, generation: 1, spec, status };
+        state.apply(Change::Object(seen));
+    }
+    let mut judged = Vec::new();
+    loop {
+        let before = state.due();
+        let more = state.step();
+        judged.push(state.due() - before);
+        if !more {
+            break;
+        }
+    }
+    assert!(judged.iter().all(|judged| *judged <= SLICE), "{judged:?}");
+    assert_eq!(state.due(), 3600);
+    let over = write(&mut state);
+    let over = over.iter().filter(|it| it.ends_with("LimitExceeded")).count();
+    assert_eq!(over, 2000, "of 1,200 patterns and 1,200 guard-rails");
 }
