@@ -93,8 +93,11 @@ pub enum AssociationError {
     #[error("{0}: set roleArn too; without it an entry only selects the provider")]
     NoRole(&'static str),
     /// The external ID is not one that STS accepts.
-    #[error("externalId: it has 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -")]
-    ExternalId,
+    #[error("{0}: it has 2 to 1224 characters of A-Z a-z 0-9 _ + = , . @ : / -")]
+    ExternalId(
+        /// The field: `externalId` of a list, `externalID` of an object.
+        &'static str,
+    ),
     /// The session name is not valid.
     #[error("sessionName: {0}")]
     SessionName(#[from] SessionNameTemplateError),
@@ -160,7 +163,7 @@ impl RawAssociation {
             return Err(AssociationError::NoRole(field));
         }
         if !self.external_id.as_deref().is_none_or(is_external_id) {
-            return Err(AssociationError::ExternalId);
+            return Err(AssociationError::ExternalId("externalId"));
         }
         let session_name = self.session_name.as_deref();
         let session_name = session_name.map(SessionNameTemplate::read_legal).transpose();

@@ -63,7 +63,7 @@ impl RoleFields {
             return Err(AssociationError::Duration);
         }
         if !self.external_id.as_deref().is_none_or(is_external_id) {
-            return Err(AssociationError::ExternalId);
+            return Err(AssociationError::ExternalId("externalID"));
         }
         let target = self.target_role_arn.as_deref();
         let session_name = self.session_name.as_deref();

@@ -50,7 +50,7 @@ fn what_this_version_cannot_read_is_said_without_values() {
         ("durationSeconds", json!("hunter2"), "invalid type: string"),
         ("targetRoleARN", json!("arn:aws:iam::1:role/t"), "targetRoleARN"),
         ("durationSeconds", json!(60), "durationSeconds"),
-        ("externalID", json!("a b"), "externalId"),
+        ("externalID", json!("a b"), "externalID"),
         ("sessionName", json!("{pod.uid}"), "pod.uid"),
     ] {
         let mut spec = base.clone();
