@@ -52,17 +52,7 @@ impl Source {
     }
 }
 
-impl<'a> Sources<'a> {
-    /// Whether any of these sources says something about the ServiceAccount. If none does and there
-    /// are no patterns, the namespace's guard-rails cannot change the decision.
-    #[must_use]
-    pub fn name_it(&self) -> bool {
-        self.association.is_some()
-            || self.listed.is_some()
-            || self.annotations.names_role()
-            || self.role_map.is_some()
-    }
-
+impl Sources<'_> {
     /// The provider that an association fixes, with or without a role.
     pub(super) fn fixed_provider(&self) -> Option<CredentialProvider> {
         let is_associated = self.association.is_some() || self.listed.is_some();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -28,7 +27,6 @@ pub struct Pattern {
     name: String,
     /// The highest is asked first.
     priority: i32,
-    created: Option<Timestamp>,
     selection: Selection,
     fields: Result<RoleFields, Unreadable>,
 }
@@ -187,7 +185,6 @@ impl Pattern {
         Self {
             name: object.name.to_owned(),
             priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
-            created: object.created,
             selection,
             fields,
         }
