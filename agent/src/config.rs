@@ -104,6 +104,7 @@ impl AgentOptions {
                 },
                 session_name: SessionNameTemplate::default(),
                 annotation_prefix: AnnotationPrefix::default(),
+                association_objects: false,
                 audience,
             },
             peers: PeerCheck { mode: VerifyPeer::Off, ..PeerCheck::default() },

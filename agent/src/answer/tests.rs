@@ -72,6 +72,7 @@ fn each_refusal_has_its_status_and_code() {
         service_account: account(),
         exchange: Exchange::WebIdentity,
         annotation: "a".to_owned(),
+        association_objects: false,
     };
     let away = || LookupError::Failed("away".to_owned());
     for (refusal, status, code) in [

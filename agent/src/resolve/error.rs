@@ -1,6 +1,6 @@
 //! Why a caller gets no session, and how to fix it.
 
-use podrole_identity::{Denial, DenialReason, Exchange, ServiceAccountRef};
+use podrole_identity::{Association, Denial, DenialReason, Exchange, ServiceAccountRef};
 
 use super::LookupError;
 
@@ -9,7 +9,7 @@ use super::LookupError;
 #[non_exhaustive]
 pub enum ResolveError {
     /// No source names the ServiceAccount.
-    #[error("{}", no_role(.service_account, *.exchange, .annotation))]
+    #[error("{}", no_role(.service_account, *.exchange, .annotation, *.association_objects))]
     NoRole {
         /// The ServiceAccount.
         service_account: ServiceAccountRef,
@@ -17,6 +17,8 @@ pub enum ResolveError {
         exchange: Exchange,
         /// The annotation that names roles.
         annotation: String,
+        /// Whether PodIdentityAssociations decide.
+        association_objects: bool,
     },
     /// The same of a pod that has just started: an association may be on its way.
     #[error(
@@ -64,17 +66,32 @@ pub enum ResolveError {
     NoList,
 }
 
-fn no_role(service_account: &ServiceAccountRef, exchange: Exchange, annotation: &str) -> String {
-    let (namespace, name) = (service_account.namespace(), service_account.name());
-    match exchange {
-        Exchange::AssumeRole => format!(
+fn no_role(
+    service_account: &ServiceAccountRef,
+    exchange: Exchange,
+    annotation: &str,
+    association_objects: bool,
+) -> String {
+    let object = format!(
+        "create a PodIdentityAssociation named {}",
+        Association::object_name(service_account)
+    );
+    match (exchange, association_objects) {
+        (Exchange::AssumeRole, true) => format!(
             "ServiceAccount {service_account} has no association with a role; ask the cluster's \
-             administrator to create a PodIdentityAssociation named {namespace}.{name}"
+             administrator to {object}"
         ),
-        Exchange::WebIdentity | Exchange::EksAuth => format!(
-            "ServiceAccount {service_account} names no role; annotate it with {annotation}, or create \
-             a PodIdentityAssociation named {namespace}.{name}"
+        (Exchange::AssumeRole, false) => format!(
+            "ServiceAccount {service_account} has no association with a role; ask the cluster's \
+             administrator to add one to the association list"
         ),
+        (Exchange::WebIdentity | Exchange::EksAuth, true) => format!(
+            "ServiceAccount {service_account} names no role; annotate it with {annotation}, or \
+             {object}"
+        ),
+        (Exchange::WebIdentity | Exchange::EksAuth, false) => {
+            format!("ServiceAccount {service_account} names no role; annotate it with {annotation}")
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Sessions {
     pub session_name: SessionNameTemplate,
     /// The prefix of EKS's annotations, for error messages.
     pub annotation_prefix: AnnotationPrefix,
+    /// Whether PodIdentityAssociations decide, for error messages.
+    pub association_objects: bool,
     /// The audience that error messages ask for.
     pub audience: Audience,
 }
@@ -78,6 +80,7 @@ pub(super) fn session(
         service_account: service_account.clone(),
         exchange: rules.exchange,
         annotation: sessions.annotation_prefix.key("role-arn"),
+        association_objects: sessions.association_objects,
     })?;
     let template = grant.session_name.as_ref().unwrap_or(&sessions.session_name);
     let session_name = template.expand(service_account, &caller.pod_name);

@@ -28,6 +28,7 @@ fn sessions(exchange: Exchange) -> Sessions {
         },
         session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
         annotation_prefix: AnnotationPrefix::default(),
+        association_objects: false,
         audience: exchange.audience(),
     }
 }

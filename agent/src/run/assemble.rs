@@ -258,6 +258,7 @@ fn sessions(args: &Args) -> anyhow::Result<Sessions> {
         rules: args.rules()?,
         session_name: args.session_name.clone(),
         annotation_prefix: args.grant.annotation_prefix.clone(),
+        association_objects: args.grant.association_objects,
         audience: args.audiences().first().cloned().unwrap_or_else(|| args.exchange().audience()),
     })
 }

@@ -123,6 +123,7 @@ impl World {
         let slots = WatchSlots::default();
         let cached = Cached::new(associations.clone(), clock.clone(), slots.clone());
         options.associations = Some(Arc::new(cached));
+        options.sessions.association_objects = true;
         options.namespaces =
             Arc::new(Cached::new(namespaces.clone(), clock.clone(), slots.clone()));
         options.hold = std::time::Duration::ZERO;

@@ -205,6 +205,7 @@ impl World {
             rules: self.rules.clone(),
             session_name: "{pod.namespace}.{serviceaccount.name}".parse().unwrap(),
             annotation_prefix: AnnotationPrefix::default(),
+            association_objects: false,
             audience: self.rules.exchange.audience(),
         };
         let decision = decide(&request, &sessions)?;

@@ -45,3 +45,29 @@ fn a_role_that_eks_chose_is_checked_afterwards_and_one_that_we_named_was_before(
         by_association(&sessions(Exchange::AssumeRole), &association("")).unwrap().session.steps;
     assert_eq!(check_permitted(&role, &caller, (&other, Guardrails::none()), &session), Ok(()));
 }
+
+#[test]
+fn an_association_object_is_advised_only_where_objects_decide() {
+    for (exchange, objects, advice) in [
+        (Exchange::WebIdentity, false, "annotate it with eks.amazonaws.com/role-arn"),
+        (
+            Exchange::WebIdentity,
+            true,
+            "annotate it with eks.amazonaws.com/role-arn, or create a PodIdentityAssociation named shop.app",
+        ),
+        (
+            Exchange::AssumeRole,
+            false,
+            "ask the cluster's administrator to add one to the association list",
+        ),
+        (
+            Exchange::AssumeRole,
+            true,
+            "ask the cluster's administrator to create a PodIdentityAssociation named shop.app",
+        ),
+    ] {
+        let sessions = Sessions { association_objects: objects, ..sessions(exchange) };
+        let error = by_annotation(&sessions, &facts(&[]), &namespace(None)).unwrap_err();
+        assert!(error.to_string().ends_with(&format!("; {advice}")), "{error}");
+    }
+}

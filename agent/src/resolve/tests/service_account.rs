@@ -40,6 +40,7 @@ fn without_a_role_there_is_none() {
         service_account: service_account.clone(),
         exchange,
         annotation: "eks.amazonaws.com/role-arn".to_owned(),
+        association_objects: false,
     };
     assert_eq!(check(&facts(&[])), Err(no_role));
     assert_eq!(check_as(&caller(), None), Err(ResolveError::NoServiceAccount(service_account)));
