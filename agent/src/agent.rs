@@ -116,6 +116,7 @@ impl Agent {
         let inputs = self.input_versions(verdict.withdrawals);
         // A stolen token of another node must not cost look-ups.
         self.liveness.check_node(caller)?;
+        let ends = self.pod_sessions.ends();
         let fresh_until = self.lookups_fresh_until(caller);
         // At once: if the API server is slow, the request waits for one look-up.
         let (pod, decided) = tokio::join!(self.liveness.check(caller, now), self.decide(caller));
@@ -131,7 +132,7 @@ impl Agent {
         let served = served.map_err(|error| {
             Refusal::exchange(error, self.exchange.kind(), caller, &key.session)
         })?;
-        self.forget_other_session(caller, &served);
+        self.forget_other_session(caller, &served, ends).await?;
         let guardrails = self.options.guardrails.current().ok_or(ResolveError::NoObjects)?;
         let limits = (&*namespace, &*guardrails);
         resolve::check_permitted(&served.credentials.role, caller, limits, &key.session)?;
@@ -163,7 +164,7 @@ impl Agent {
 
     /// Forgets what is cached for a pod that ended.
     pub fn pod_gone(&self, uid: &str) {
-        self.pod_sessions.forget(uid);
+        self.pod_sessions.pod_gone(uid);
         self.cache.pod_gone(uid);
     }
 

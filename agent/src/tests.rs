@@ -10,6 +10,7 @@ mod host_network;
 mod leaks;
 mod outage;
 mod pod_added;
+mod pod_ends;
 pub(crate) mod source_credentials;
 pub(crate) mod sts;
 mod wiped;

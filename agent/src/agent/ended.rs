@@ -6,20 +6,47 @@ use jiff::{SignedDuration, Timestamp};
 use super::Agent;
 use crate::{
     credential_cache::Served,
-    node::NodePods,
+    node::{NodeError, NodePods},
+    pod_sessions::MoreEnds,
     resolve::{Decision, ResolveError},
     token::Caller,
 };
 
 impl Agent {
     /// Drops the session that the pod had before, if it has another one now and no other pod has it.
-    pub(super) fn forget_other_session(&self, caller: &Caller, served: &Served) {
+    /// `ends` was counted before the pod was seen alive.
+    ///
+    /// # Errors
+    /// If the pod has ended since.
+    pub(super) async fn forget_other_session(
+        &self,
+        caller: &Caller,
+        served: &Served,
+        mut ends: u64,
+    ) -> Result<(), NodeError> {
         // Without the pods' ends this would grow without end.
         if self.liveness.pods().is_none() {
-            return;
+            return Ok(());
         }
-        if let Some(before) = self.pod_sessions.replace(&caller.pod_uid, served.key()) {
-            self.cache.leave(&before, &caller.pod_uid);
+        loop {
+            match self.pod_sessions.replace(&caller.pod_uid, served.key(), ends) {
+                Ok(Some(before)) => {
+                    self.cache.leave(&before, &caller.pod_uid);
+                    return Ok(());
+                }
+                Ok(None) => return Ok(()),
+                // AWS may have taken longer than the pod lived.
+                Err(MoreEnds(now)) => ends = now,
+            }
+            match self.liveness.check(caller, self.clock.now()).await {
+                Ok(_) => {}
+                // The pod was seen alive when the request began. Its next request remembers the session.
+                Err(NodeError::Unknown(_)) => return Ok(()),
+                Err(error) => {
+                    self.cache.pod_gone(&caller.pod_uid);
+                    return Err(error);
+                }
+            }
         }
     }
 

@@ -36,7 +36,11 @@ struct FakeAws {
     clock: Clock,
     away: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<String>>>,
+    during: During,
 }
+
+/// What happens during the next call.
+type During = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
 impl ExchangeClient for FakeAws {
     fn kind(&self) -> Exchange {
@@ -53,6 +57,9 @@ impl ExchangeClient for FakeAws {
         _: &'a Caller,
         _: &'a BearerToken,
     ) -> BoxFuture<'a, Result<Credentials, ExchangeError>> {
+        if let Some(during) = self.during.lock().unwrap().take() {
+            during();
+        }
         if self.away.load(SeqCst) {
             let error = ExchangeError::new(ErrorKind::Transient, "away", "away");
             return ready(Err(error)).boxed();
@@ -89,8 +96,10 @@ impl Pods for PodsOfTwoAges {
     }
 }
 
-struct World {
-    agent: Arc<Agent>,
+pub(super) struct World {
+    pub(super) agent: Arc<Agent>,
+    pub(super) pods: PodMap,
+    pub(super) during: During,
     associations: AssociationMap,
     namespaces: LookupMap<String, NamespaceFacts>,
     patterns: Latest<Patterns>,
@@ -108,7 +117,7 @@ fn role(name: &str) -> String {
 }
 
 impl World {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let seconds = Arc::<AtomicI64>::default();
         let ticks = Arc::clone(&seconds);
         let clock = Clock::new(move || at(ticks.load(SeqCst)));
@@ -129,9 +138,14 @@ impl World {
         options.hold = std::time::Duration::ZERO;
         let (patterns, guardrails) = (options.patterns.clone(), options.guardrails.clone());
         let (away, asked) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let exchange =
-            FakeAws { clock: clock.clone(), away: Arc::clone(&away), asked: Arc::clone(&asked) };
-        let new_pod = Arc::clone(&pods.1);
+        let during = During::default();
+        let exchange = FakeAws {
+            clock: clock.clone(),
+            away: Arc::clone(&away),
+            asked: Arc::clone(&asked),
+            during: Arc::clone(&during),
+        };
+        let (pod_map, new_pod) = (pods.0.clone(), Arc::clone(&pods.1));
         let agent = Agent::new(AgentConfig {
             keys: JwksCache::new(KeySource::Static(keys(&[&RSA])), clock.clone()),
             rules: rules(),
@@ -147,6 +161,8 @@ impl World {
         let versions = AtomicI64::new(0);
         Self {
             agent,
+            pods: pod_map,
+            during,
             associations,
             namespaces,
             patterns,
@@ -161,7 +177,7 @@ impl World {
     }
 
     /// Creates or changes the association of shop/app.
-    fn associate(&self, name: &str, more: &Value) {
+    pub(super) fn associate(&self, name: &str, more: &Value) {
         let mut spec = json!({"namespace": "shop", "serviceAccount": "app", "roleARN": role(name)});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let association = Association::read_object("shop.app", &spec);
@@ -171,7 +187,7 @@ impl World {
     }
 
     /// Whether a request some seconds later gets credentials, or the status.
-    async fn ask_after(&self, seconds: i64) -> Result<(), u16> {
+    pub(super) async fn ask_after(&self, seconds: i64) -> Result<(), u16> {
         self.seconds.fetch_add(seconds, SeqCst);
         let presented = PresentedToken::read(self.token.as_bytes()).unwrap();
         if let Some(body) = self.agent.cached_answer(&presented, None) {
