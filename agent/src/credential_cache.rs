@@ -235,21 +235,20 @@ impl CredentialCache {
 
     /// Forgets a pod that ended, and each entry that no other pod uses.
     pub fn pod_gone(&self, uid: &str) {
-        for entry in self.0.entries.values() {
-            // A change outdates the entry's snapshots, so only entries that the pod used change.
-            if entry.lock().is_used_by(uid) && entry.change(|state| state.remove_user(uid)) {
-                self.remove(&entry);
-            }
-        }
+        self.0.entries.values().iter().for_each(|entry| self.remove_user(entry, uid));
     }
 
     /// The pod has another session now; the entry is forgotten if no other pod uses it.
     pub fn leave(&self, key: &CacheKey, pod_uid: &str) {
-        if let Some(entry) = self.0.entries.get(key)
-            && entry.lock().is_used_by(pod_uid)
-            && entry.change(|state| state.remove_user(pod_uid))
-        {
-            self.remove(&entry);
+        if let Some(entry) = self.0.entries.get(key) {
+            self.remove_user(&entry, pod_uid);
+        }
+    }
+
+    fn remove_user(&self, entry: &Arc<Entry>, pod_uid: &str) {
+        // A change outdates the entry's snapshots, so only entries that the pod used change.
+        if entry.lock().is_used_by(pod_uid) && entry.change(|state| state.remove_user(pod_uid)) {
+            self.remove(entry);
         }
     }
 
