@@ -20,7 +20,6 @@ mod input;
 mod manifest;
 mod merged;
 mod node;
-mod output;
 mod place;
 mod progress;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod inject;
 mod manifests;
+mod output;
 mod printable;
 mod revoke;
 mod sandbox;

@@ -19,7 +19,7 @@ use podrole_runtime::{clock, objects};
 use podrole_webhook::cluster;
 use serde_json::json;
 
-use crate::printable::printable;
+use crate::{output, printable::printable};
 use advice::Advice;
 
 /// The owner of the field that is set.
@@ -85,7 +85,7 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
     let role = role.context("the association names no role")?;
     let others = others(&client, &args.service_account, role, &args.annotation_prefix).await?;
     let advice = Advice { name: &name, role, now, others: &others, dry_run: args.dry_run };
-    print!("{advice}");
+    output::print(&advice.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 

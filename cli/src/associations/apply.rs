@@ -11,9 +11,10 @@ use podrole_runtime::objects;
 use super::{
     checked::Checked,
     failure::{Failure, not_installed},
-    manifest, output,
+    manifest,
     progress::{Progress, grouped},
 };
+use crate::output;
 
 /// The owner of the fields that are applied.
 pub(super) const FIELD_MANAGER: &str = "podrole-import";

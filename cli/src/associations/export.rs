@@ -12,10 +12,10 @@ use podrole_identity::Association;
 use podrole_webhook::cluster;
 
 use super::{
-    cluster_name::ClusterName, failure::Failure, from_cluster, input, merged::Merged, output,
+    cluster_name::ClusterName, failure::Failure, from_cluster, input, merged::Merged,
     progress::Progress,
 };
-use crate::printable::printable;
+use crate::{output, printable::printable};
 
 /// Warnings that are listed; the rest is counted.
 const SHOWN: usize = 20;

@@ -13,10 +13,9 @@ use super::{
     failure::Failure,
     input, manifest,
     merged::Merged,
-    output,
     progress::Progress,
 };
-use crate::printable::printable;
+use crate::{output, printable::printable};
 
 /// Print podrole's associations for those of EKS and of the tools that create them there
 ///

@@ -1,6 +1,6 @@
 //! `podrole revoke` on a real API server: what it writes, and what it says.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use podrole_identity::Kind;
 use podrole_tests::{cluster::Cluster, project};
@@ -12,6 +12,15 @@ fn revoke(cluster: &Cluster, words: &[&str]) -> Output {
     let mut command = Command::new(project::binary("podrole").unwrap());
     command.arg("revoke").args(words).arg("--kubeconfig").arg(cluster.kubeconfig());
     command.output().unwrap()
+}
+
+/// The exit code if its output is not read.
+fn revoke_unread(cluster: &Cluster, target: &str) -> Option<i32> {
+    let mut command = Command::new(project::binary("podrole").unwrap());
+    command.args(["revoke", target, "--kubeconfig"]).arg(cluster.kubeconfig());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap().code()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -69,6 +78,7 @@ async fn the_association_gets_a_time_and_the_role_a_policy() {
     let fields = api.get(&name).await.unwrap().metadata.managed_fields.unwrap();
     let manager = |it: &_| serde_json::to_value(it).unwrap()["manager"] == "podrole-revoke";
     assert_eq!(fields.iter().filter(|it| manager(it)).count(), 1);
+    assert_eq!(revoke_unread(cluster, &target), Some(0), "a closed pipe is no error");
 }
 
 #[tokio::test]

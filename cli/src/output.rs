@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _, stdout};
 use anyhow::Context as _;
 
 /// Prints a text whole. A reader that has seen enough, such as `head`, is no error.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
