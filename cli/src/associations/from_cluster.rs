@@ -57,7 +57,7 @@ fn failure(error: &kube::Error) -> Failure {
     Failure::Usage(match error {
         kube::Error::Api(status) if status.code == 404 => anyhow::anyhow!(not_installed()),
         kube::Error::Api(status) if status.code == 403 => anyhow::anyhow!(
-            "cannot list associations: {}; ask for ClusterRole podrole-reader",
+            "cannot list associations: {}; ask for ClusterRole podrole-association-viewer",
             status.message.trim_end()
         ),
         kube::Error::Api(status) => anyhow::anyhow!("{}", status.message.trim_end()),
