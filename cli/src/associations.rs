@@ -13,6 +13,7 @@ mod eks;
 mod entry;
 mod export;
 mod failure;
+mod finished;
 mod forms;
 mod from_cluster;
 mod import;

@@ -51,10 +51,7 @@ pub(super) async fn read(cluster: &ClusterName, progress: &Progress) -> Result<M
                 _ => error.context(counts.missing()).into(),
             })
         }
-        _ = tokio::signal::ctrl_c() => {
-            progress.done();
-            Err(Failure::Interrupted(counts.missing()))
-        }
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted(counts.missing())),
     }
 }
 

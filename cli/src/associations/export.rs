@@ -12,10 +12,10 @@ use podrole_identity::Association;
 use podrole_webhook::cluster;
 
 use super::{
-    cluster_name::ClusterName, failure::Failure, from_cluster, input, merged::Merged,
-    progress::Progress,
+    cluster_name::ClusterName, failure::Failure, finished::finished, from_cluster, input,
+    merged::Merged, progress::Progress,
 };
-use crate::{output, printable::printable};
+use crate::output;
 
 /// Warnings that are listed; the rest is counted.
 const SHOWN: usize = 20;
@@ -75,12 +75,7 @@ enum Format {
 /// Runs the command.
 pub(super) async fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(args.quiet);
-    let merged = read(args, &progress).await?;
-    progress.done();
-    for note in merged.notes() {
-        anstream::eprintln!("{}", printable(note));
-    }
-    let all = merged.finish().map_err(Failure::Input)?;
+    let all = finished(read(args, &progress).await, &progress)?;
     let all: Vec<Association> = all.into_iter().map(|checked| checked.association).collect();
     for warning in warnings(&all, args.format) {
         anstream::eprintln!("{warning}");

@@ -11,6 +11,7 @@ use super::{
     cluster_name::ClusterName,
     eks,
     failure::Failure,
+    finished::finished,
     input, manifest,
     merged::Merged,
     progress::Progress,
@@ -65,12 +66,7 @@ pub(super) struct ImportArgs {
 /// Runs the command.
 pub(super) async fn run(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(args.quiet);
-    let merged = read(args, &progress).await?;
-    progress.done();
-    for note in merged.notes() {
-        anstream::eprintln!("{}", printable(note));
-    }
-    let all = merged.finish().map_err(Failure::Input)?;
+    let all = finished(read(args, &progress).await, &progress)?;
     if !args.apply {
         output::print(&manifest::yaml(&all))?;
         return Ok(ExitCode::SUCCESS);
