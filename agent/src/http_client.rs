@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use http_body_util::{BodyExt as _, Limited};
+use serde::Deserialize;
 use tokio::time::timeout;
 
 use crate::{aws_clock::AwsClock, exchange::Failure};
@@ -59,6 +60,22 @@ pub struct RawResponse {
     pub date: Option<String>,
     /// The body, at most 1 MiB.
     pub body: Vec<u8>,
+}
+
+impl RawResponse {
+    /// The code of an error of AWS, from the header or the body: `Code` of `prefix#Code:http://...`.
+    #[must_use]
+    pub fn error_code(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(rename = "__type", alias = "code")]
+            code: String,
+        }
+        let of_body = || serde_json::from_slice(&self.body).ok().map(|it: Body| it.code);
+        let named = self.error_type.clone().or_else(of_body)?;
+        let code = named.split(':').next()?.rsplit('#').next()?;
+        (!code.is_empty()).then(|| code.to_owned())
+    }
 }
 
 fn tls() -> Provider {

@@ -46,8 +46,6 @@ struct IssuedCredentials {
 
 #[derive(Deserialize, Default)]
 struct ErrorOutput {
-    #[serde(rename = "__type", alias = "code", default)]
-    code: String,
     #[serde(alias = "Message", default)]
     message: String,
 }
@@ -105,10 +103,7 @@ fn seconds(number: f64) -> Option<Timestamp> {
 
 fn read_error(answer: &RawResponse, token: &BearerToken) -> ExchangeError {
     let failure: ErrorOutput = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let named = answer.error_type.as_deref().unwrap_or(&failure.code);
-    // The header's form is `prefix#Code:http://...`.
-    let code = named.split(':').next().unwrap_or_default();
-    let code = code.rsplit('#').next().unwrap_or_default();
+    let code = &answer.error_code().unwrap_or_default();
     let error = classify(Exchange::EksAuth, answer.status, code, &failure.message);
     // An endpoint that echoes the request must not bring the token into the log.
     ExchangeError::new(error, &token.redact(code), &token.redact(&failure.message))

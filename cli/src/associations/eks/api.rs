@@ -221,8 +221,7 @@ impl Eks {
             message: Option<String>,
         }
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let code = answer.error_type.unwrap_or_else(|| format!("status {}", answer.status));
-        let code = code.split(':').next().unwrap_or_default().to_owned();
+        let code = answer.error_code().unwrap_or_else(|| format!("status {}", answer.status));
         let message = body.message.unwrap_or_else(|| "it gives no reason".to_owned());
         Err(Refused { status: answer.status, code, message }.into())
     }

@@ -71,7 +71,8 @@ fn is_signed(request: &Request, url: &str) -> bool {
 fn error(status: u16, code: &str) -> Response {
     let body = json!({ "message": format!("says {code}") }).to_string();
     let status = StatusCode::from_u16(status).unwrap();
-    (status, [("x-amzn-errortype", format!("{code}:http://internal"))], body).into_response()
+    (status, [("x-amzn-errortype", format!("com.amazonaws.eks#{code}:http://internal"))], body)
+        .into_response()
 }
 
 async fn answer(State(eks): State<FakeEks>, request: Request) -> Response {
