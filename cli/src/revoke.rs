@@ -108,12 +108,9 @@ async fn elsewhere(
     let own: Labels = account.and_then(|it| it.metadata.labels).unwrap_or_default();
     let all = objects::list(client.clone(), Kind::Pattern).await;
     let all = all.context("could not list patterns")?;
-    let selects = |pattern: &&DynamicObject| {
-        let alone = Patterns::read(objects::raw(std::slice::from_ref(*pattern)));
-        alone.select(service_account, &own, &of_namespace)
-    };
-    let names = all.iter().filter(selects).filter_map(|it| it.metadata.name.as_deref());
-    Ok(advice::without_association(service_account, &names.collect::<Vec<_>>(), now))
+    let patterns = Patterns::read(objects::raw(&all));
+    let pattern = patterns.deciding(service_account, &own, &of_namespace);
+    Ok(advice::without_association(service_account, pattern, now))
 }
 
 /// The other ServiceAccounts whose pods get the role, each with what says so.

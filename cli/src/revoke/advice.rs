@@ -67,26 +67,22 @@ fn denial(before: Timestamp) -> String {
 /// The commands for a ServiceAccount without an association.
 pub(super) fn without_association(
     service_account: &ServiceAccountRef,
-    patterns: &[&str],
+    pattern: Option<&str>,
     now: Timestamp,
 ) -> String {
     let namespace = service_account.namespace();
     let all =
         format!("kubectl annotate namespace {namespace} {NOT_BEFORE_ANNOTATION}={now} --overwrite");
-    if patterns.is_empty() {
+    let Some(pattern) = pattern else {
         return format!(
             "{service_account} has no association, and nothing is changed; this revokes the sessions of all ServiceAccounts of the namespace: {all} \
              (pods with web identity get new sessions by themselves)"
         );
-    }
+    };
     let patch = json!({"spec": {"notBefore": now.to_string()}});
-    let commands = patterns
-        .iter()
-        .map(|name| format!("kubectl patch podidentitypattern {name} --type=merge -p '{patch}'"));
     format!(
-        "{service_account} has no association but a pattern, which is for other ServiceAccounts too, and nothing is changed; this revokes the sessions of all of them: {}; \
-         or those of the namespace: {all}",
-        commands.collect::<Vec<_>>().join("; ")
+        "{service_account} has no association but the pattern {pattern}, which is for other ServiceAccounts too, and nothing is changed; this revokes the sessions of all of them: \
+         kubectl patch podidentitypattern {pattern} --type=merge -p '{patch}'; or those of the namespace: {all}"
     )
 }
 
@@ -122,9 +118,9 @@ mod tests {
     #[test]
     fn without_an_association_the_sentence_has_the_command() {
         let (app, now) = ("shop/app".parse().unwrap(), NOW.parse().unwrap());
-        let text = without_association(&app, &["shop"], now);
+        let text = without_association(&app, Some("shop"), now);
         assert!(text.contains("kubectl patch podidentitypattern shop --type=merge -p '{\"spec\":{\"notBefore\":\"2026-01-31T12:00:00Z\"}}'"), "{text}");
-        let text = without_association(&app, &[], now);
+        let text = without_association(&app, None, now);
         assert!(text.contains("kubectl annotate namespace shop podrole.io/not-before=2026-01-31T12:00:00Z --overwrite"), "{text}");
     }
 }

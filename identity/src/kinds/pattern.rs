@@ -105,6 +105,17 @@ impl Patterns {
         self.patterns.iter().find(is_for)
     }
 
+    /// The name of the pattern that decides about a ServiceAccount, if one is for it.
+    #[must_use]
+    pub fn deciding(
+        &self,
+        service_account: &ServiceAccountRef,
+        labels: &Labels,
+        namespace_labels: &Labels,
+    ) -> Option<&str> {
+        self.find(service_account, labels, namespace_labels).map(Pattern::name)
+    }
+
     /// Whether one of them is for the ServiceAccount.
     #[must_use]
     pub fn select(

@@ -19,8 +19,7 @@ fn object<'a>(name: &'a str, created: i64, spec: &'a Value) -> RawObject<'a> {
 /// The name of the pattern that is for a ServiceAccount.
 fn found(patterns: &Patterns, service_account: &str, own: &Labels, namespace: &Labels) -> String {
     let service_account = service_account.parse().unwrap();
-    let pattern = patterns.find(&service_account, own, namespace);
-    pattern.map_or_else(String::new, |pattern| pattern.name().to_owned())
+    patterns.deciding(&service_account, own, namespace).unwrap_or_default().to_owned()
 }
 
 #[test]

@@ -96,11 +96,17 @@ async fn without_an_association_the_command_for_what_decides_is_named() {
 
     let spec: Value = json!({"namespaces": [space], "roleARN": role("a")});
     apply(&namespace.client(), Kind::Pattern, space, &spec).await.unwrap();
+    let (low, mut lower) = (format!("{space}-low"), spec.clone());
+    lower["priority"] = json!(50);
+    apply(&namespace.client(), Kind::Pattern, &low, &lower).await.unwrap();
     let pattern = revoke(cluster, &[&target]);
     assert_eq!(pattern.status.code(), Some(1));
     let said = text(&pattern.stderr);
     assert!(said.contains(&format!("kubectl patch podidentitypattern {space} ")), "{said}");
-    super::stage::delete(&namespace.client(), Kind::Pattern, space).await.unwrap();
+    assert!(!said.contains(&low), "a pattern of lower priority decides nothing: {said}");
+    for name in [space, &low] {
+        super::stage::delete(&namespace.client(), Kind::Pattern, name).await.unwrap();
+    }
 
     let missing = revoke(cluster, &["no-such-namespace/app"]);
     assert_eq!(missing.status.code(), Some(2));
