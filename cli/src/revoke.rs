@@ -75,16 +75,19 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     let association = Association::read_object(&name, &objects::take_spec(&mut object))?;
+    let role = association.target_role.as_ref().or(association.role.as_ref());
+    let role = role.context("the association names no role")?;
     let patch = json!({"apiVersion": format!("{API_GROUP}/{API_VERSION}"),
         "kind": Kind::Association.as_str(), "metadata": {"name": name},
         "spec": {"notBefore": now.to_string()}});
     let params = PatchParams { dry_run: args.dry_run, ..PatchParams::apply(FIELD_MANAGER).force() };
     let applied = api.patch(&name, &params, &Patch::Apply(&patch)).await;
     applied.with_context(|| format!("could not set spec.notBefore of {name}"))?;
-    let role = association.target_role.as_ref().or(association.role.as_ref());
-    let role = role.context("the association names no role")?;
-    let others = others(&client, &args.service_account, role, &args.annotation_prefix).await?;
-    let advice = Advice { name: &name, role, now, others: &others, dry_run: args.dry_run };
+    // Afterwards: the sessions must end soon, and who may write associations may not list ServiceAccounts.
+    let others = others(&client, &args.service_account, role, &args.annotation_prefix).await;
+    let others = others.map_err(|error| printable(&format!("{error:#}")));
+    let others = others.as_ref().map_err(String::as_str);
+    let advice = Advice { name: &name, role, now, others, dry_run: args.dry_run };
     output::print(&advice.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

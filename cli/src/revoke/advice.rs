@@ -10,14 +10,15 @@ use serde_json::json;
 const POLICY_NAME: &str = "podrole-revoke";
 
 /// What to say after the association is changed.
+#[derive(Clone, Copy)]
 pub(super) struct Advice<'a> {
     /// The association's name.
     pub(super) name: &'a str,
     /// The last role of its chain.
     pub(super) role: &'a RoleArn,
     pub(super) now: Timestamp,
-    /// The other ServiceAccounts with the role.
-    pub(super) others: &'a BTreeSet<String>,
+    /// The other ServiceAccounts with the role, or why they are not known.
+    pub(super) others: Result<&'a BTreeSet<String>, &'a str>,
     pub(super) dry_run: bool,
 }
 
@@ -41,13 +42,23 @@ impl fmt::Display for Advice<'_> {
             "aws iam put-role-policy --role-name {} --policy-name {POLICY_NAME} --policy-document '{policy}'",
             role.name()
         )?;
-        if others.is_empty() {
-            return writeln!(
-                f,
-                "\nNo other association or annotation of this cluster names {}.",
-                role.as_str()
-            );
-        }
+        let others = match others {
+            Ok(others) if others.is_empty() => {
+                return writeln!(
+                    f,
+                    "\nNo other association or annotation of this cluster names {}.",
+                    role.as_str()
+                );
+            }
+            Ok(others) => others,
+            Err(error) => {
+                return writeln!(
+                    f,
+                    "\nThe policy also ends the sessions of other ServiceAccounts with the role {}, and which those are is not known: {error}",
+                    role.as_str()
+                );
+            }
+        };
         writeln!(
             f,
             "\nThe policy also ends the sessions of these ServiceAccounts, which have the role {} too:",
@@ -97,7 +108,8 @@ mod tests {
         let role = "arn:aws:iam::111122223333:role/team/app".parse().unwrap();
         let others = ["shop/other (PodIdentityAssociation)".to_owned()].into();
         let now = NOW.parse().unwrap();
-        let advice = Advice { name: "shop.app", role: &role, now, others: &others, dry_run: true };
+        let advice =
+            Advice { name: "shop.app", role: &role, now, others: Ok(&others), dry_run: true };
         let text = advice.to_string();
         for part in [
             "shop.app: spec.notBefore is 2026-01-31T12:00:00Z (server dry run)",
@@ -111,8 +123,13 @@ mod tests {
             assert!(text.contains(part), "no {part} in {text}");
         }
         let none = BTreeSet::new();
-        let text = Advice { others: &none, ..advice }.to_string();
+        let text = Advice { others: Ok(&none), ..advice }.to_string();
         assert!(text.contains("No other association or annotation"), "{text}");
+        let text = Advice { others: Err("forbidden"), ..advice }.to_string();
+        assert!(
+            text.contains("put-role-policy") && text.contains("not known: forbidden"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,16 +1,31 @@
 //! `podrole revoke` on a real API server: what it writes, and what it says.
 
-use std::process::{Command, Output, Stdio};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::ServiceAccount,
+    rbac::v1::{ClusterRole, ClusterRoleBinding},
+};
+use kube::api::{Api, PostParams};
 use podrole_identity::Kind;
-use podrole_tests::{cluster::Cluster, project};
+use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, wait};
 use serde_json::{Value, json};
 
 use super::stage::{apply, install, role};
 
 fn revoke(cluster: &Cluster, words: &[&str]) -> Output {
+    revoke_with(&cluster.kubeconfig(), words)
+}
+
+fn revoke_with(kubeconfig: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(project::binary("podrole").unwrap());
-    command.arg("revoke").args(words).arg("--kubeconfig").arg(cluster.kubeconfig());
+    command.arg("revoke").args(words).arg("--kubeconfig").arg(kubeconfig);
     command.output().unwrap()
 }
 
@@ -79,6 +94,55 @@ async fn the_association_gets_a_time_and_the_role_a_policy() {
     let manager = |it: &_| serde_json::to_value(it).unwrap()["manager"] == "podrole-revoke";
     assert_eq!(fields.iter().filter(|it| manager(it)).count(), 1);
     assert_eq!(revoke_unread(cluster, &target), Some(0), "a closed pipe is no error");
+}
+
+/// The rights of `podrole-association-editor` and no others.
+async fn editor(cluster: &Cluster, namespace: &TestNamespace<'_>) -> PathBuf {
+    let (client, space) = (namespace.client(), namespace.name());
+    namespace.service_account("editor", &[]).await.unwrap();
+    let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": space}, "rules": [
+        {"apiGroups": ["podrole.io"], "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"],
+            "resources": ["podidentityassociations", "podidentitypatterns"]}]})).unwrap();
+    let binding = json!({"metadata": {"name": space},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": space},
+        "subjects": [{"kind": "ServiceAccount", "name": "editor", "namespace": space}]});
+    let binding: ClusterRoleBinding = serde_json::from_value(binding).unwrap();
+    let params = PostParams::default();
+    Api::all(client.clone()).create(&params, &role).await.unwrap();
+    Api::all(client.clone()).create(&params, &binding).await.unwrap();
+    let accounts = Api::<ServiceAccount>::namespaced(client, space);
+    let minted = accounts.create_token_request("editor", &params, &TokenRequest::default()).await;
+    let token = minted.unwrap().status.unwrap().token;
+    cluster.kubeconfig_with(&format!("{space}-editor"), &token).unwrap()
+}
+
+#[tokio::test]
+async fn who_may_only_write_associations_revokes_and_gets_the_policy() {
+    install().await.unwrap();
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("editor-revokes", &[]).await.unwrap();
+    let (client, space) = (namespace.client(), namespace.name());
+    let name = format!("{space}.app");
+    let spec = json!({"namespace": space, "serviceAccount": "app", "roleARN": role("edited")});
+    apply(&client, Kind::Association, &name, &spec).await.unwrap();
+    let kubeconfig = editor(cluster, &namespace).await;
+    let target = format!("{space}/app");
+    let said = Cell::new(String::new());
+    // RBAC's own caches learn of the binding within a moment.
+    let revoked = async || {
+        let done = revoke_with(&kubeconfig, &[&target]);
+        said.set(format!("{}{}", text(&done.stdout), text(&done.stderr)));
+        Ok(done.status.success())
+    };
+    wait::until("the revocation", Duration::from_secs(10), revoked).await.unwrap();
+    let said = said.take();
+    for part in
+        ["--role-name edited ", "which those are is not known: could not list ServiceAccounts"]
+    {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let api = podrole_runtime::objects::api(client, Kind::Association);
+    assert!(api.get(&name).await.unwrap().data["spec"]["notBefore"].is_string());
 }
 
 #[tokio::test]
