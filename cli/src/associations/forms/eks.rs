@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{entry::Fields, merged::Merged, node::Node};
+use super::super::{cluster_name::ClusterName, entry::Fields, merged::Merged, node::Node};
 
 const FIELDS: Fields = Fields {
     namespace: "namespace",
@@ -36,14 +36,11 @@ pub(super) fn bare(node: &Node<'_>, merged: &mut Merged) {
 /// The answer of ListPodIdentityAssociations, which has no roles.
 pub(super) fn listed(node: &Node<'_>, merged: &mut Merged) {
     let first = node.child("associations").and_then(|all| all.items().next());
-    let text = |key: &str| {
-        let field = first.as_ref().and_then(|first| first.value.get(key)).and_then(Value::as_str);
-        let is_plain =
-            |text: &&str| text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
-        field.filter(is_plain).map(str::to_owned)
-    };
-    let cluster = text("clusterName").unwrap_or_else(|| "CLUSTER".to_owned());
-    let id = text("associationId").unwrap_or_else(|| "ID".to_owned());
+    let text = |key: &str| first.as_ref().and_then(|it| it.value.get(key)).and_then(Value::as_str);
+    let cluster = text("clusterName").filter(|name| name.parse::<ClusterName>().is_ok());
+    let cluster = cluster.unwrap_or("CLUSTER");
+    let is_plain = |id: &&str| id.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
+    let id = text("associationId").filter(is_plain).unwrap_or("ID");
     merged.fail(node.error(format!(
         "a list of associations has no roles; run `podrole associations import --from-eks \
          {cluster}`, or for each association `aws eks describe-pod-identity-association \

@@ -16,6 +16,10 @@ fn a_list_of_associations_names_the_command() {
     let odd = "{\"associations\": [{\"clusterName\": \"$(reboot)\", \"associationId\": \"a;b\"}]}";
     let said = error(odd);
     assert!(said.contains("--from-eks CLUSTER`") && said.ends_with("ID`"), "{said}");
+    for refused in ["-x", "", &"x".repeat(101)] {
+        let text = format!("{{\"associations\": [{{\"clusterName\": \"{refused}\"}}]}}");
+        assert!(error(&text).contains("--from-eks CLUSTER"), "--from-eks refuses {refused}");
+    }
     assert!(error("{\"associations\": []}").contains("--from-eks CLUSTER"));
 }
 
