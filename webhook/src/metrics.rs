@@ -61,12 +61,14 @@ impl Metrics {
         add.one("reviews", help, &self.reviews);
         let help = "Seconds from a review's arrival to its answer, live reads included";
         add.one("review_duration_seconds", help, &self.durations);
-        let help =
-            "Live reads of ServiceAccounts for which the watch had reported no role, by result";
+        let help = "Live reads of ServiceAccounts for which the watch had reported no role, and of \
+                    associations that it had not reported, by result";
         add.one("live_reads", help, &self.live_reads);
-        let help = "Invalid entries in the association list or the ConfigMap of roles; see the log";
+        let help = "Invalid entries in the association list or the ConfigMap of roles, and 1 for \
+                    each of podrole's kinds that cannot be watched; see the log";
         add.one("source_errors", help, &self.source_errors);
-        let help = "Cached objects: ServiceAccounts with and without annotations, Namespaces";
+        let help = "Cached objects: ServiceAccounts with and without annotations, Namespaces, \
+                    associations";
         add.one("cache_objects", help, &self.cache);
         let help = "Interruptions of a watch, each followed by a retry";
         add.one("watch_interruptions", help, &self.interruptions);

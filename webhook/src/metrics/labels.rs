@@ -50,11 +50,11 @@ pub(crate) enum Route {
     Validate,
 }
 
-/// The result of a live read of a ServiceAccount.
+/// The result of a live read of a ServiceAccount or an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiveRead {
     Found,
-    /// The ServiceAccount does not exist.
+    /// The object does not exist.
     Missing,
     /// The API server answered with an error, or not in time.
     Failed,
