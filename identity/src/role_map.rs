@@ -140,6 +140,25 @@ impl RoleMap {
         let found = own.or_else(|| self.any_namespace.get(service_account.name()));
         found.map(Result::as_ref)
     }
+
+    /// The usable entries for one ServiceAccount each, sorted.
+    pub fn entries(&self) -> impl Iterator<Item = (&ServiceAccountRef, &RoleEntry)> {
+        sorted(&self.exact)
+    }
+
+    /// The usable entries for a name in any namespace, sorted.
+    pub fn entries_of_any_namespace(&self) -> impl Iterator<Item = (&str, &RoleEntry)> {
+        sorted(&self.any_namespace).map(|(name, entry)| (name.as_str(), entry))
+    }
+}
+
+fn sorted<K: Ord, E>(
+    map: &HashMap<K, Result<RoleEntry, E>>,
+) -> impl Iterator<Item = (&K, &RoleEntry)> {
+    let usable = map.iter().filter_map(|(key, entry)| Some((key, entry.as_ref().ok()?)));
+    let mut usable: Vec<_> = usable.collect();
+    usable.sort_unstable_by_key(|(key, _)| *key);
+    usable.into_iter()
 }
 
 impl RoleEntry {

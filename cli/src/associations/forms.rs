@@ -5,6 +5,7 @@ mod eksctl;
 mod kubernetes;
 mod list;
 mod own;
+mod role_map;
 mod terraform;
 
 use std::collections::BTreeSet;
@@ -22,8 +23,8 @@ use super::{
 pub(super) const NAMES: &str = "\
 known forms are the output of `aws eks describe-pod-identity-association`, PodIdentityAssociations \
 of ACK (eks.services.k8s.aws), Crossplane (eks.aws.upbound.io) and podrole (podrole.io), an eksctl \
-ClusterConfig, a Terraform state (`terraform show -json`), and an association list \
-({\"identities\":[...]})";
+ClusterConfig, a Terraform state (`terraform show -json`), kOps's ConfigMap pod-identity-webhook, \
+and an association list ({\"identities\":[...]})";
 
 /// Kubernetes objects of a source that are no associations.
 #[derive(Debug, Default)]
@@ -106,6 +107,7 @@ fn of_object(node: &Node<'_>) -> Option<Read> {
             Some(kubernetes::crossplane)
         }
         API_GROUP if is_association => Some(own::read),
+        "" if kind == "ConfigMap" && role_map::is_role_map(node) => Some(role_map::read),
         eksctl::GROUP if kind == "ClusterConfig" => Some(eksctl::read),
         _ => None,
     }

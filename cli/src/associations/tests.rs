@@ -5,6 +5,7 @@ mod errors;
 mod forms;
 mod hostile;
 mod properties;
+mod role_map;
 
 use super::{input, manifest, merged::Merged};
 

@@ -2,11 +2,12 @@
 
 use super::*;
 
-const FORMS: [&str; 7] = [
+const FORMS: [&str; 8] = [
     "ack.yaml",
     "crossplane.yaml",
     "eks.json",
     "eksctl.yaml",
+    "kops.yaml",
     "list.json",
     "terraform-show.json",
     "terraform.tfstate",
