@@ -6,7 +6,9 @@
 //!   cluster ───────────────────────────────────────────────────┴─► export: list, AWS CLI, Terraform
 //! ```
 
+mod annotated_pods;
 mod apply;
+mod base_role_arn;
 mod checked;
 mod cluster_name;
 mod eks;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-/// Turn associations of EKS, ACK, Crossplane, eksctl and Terraform into podrole's, and back
+/// Turn associations of other tools into podrole's, and back
 #[derive(Args, Debug)]
 pub(crate) struct AssociationsArgs {
     #[command(subcommand)]

@@ -75,7 +75,7 @@ enum Format {
 /// Runs the command.
 pub(super) async fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
     let progress = Progress::new(args.quiet);
-    let all = finished(read(args, &progress).await, &progress)?;
+    let (all, _) = finished(read(args, &progress).await, &progress)?;
     let all: Vec<Association> = all.into_iter().map(|checked| checked.association).collect();
     for warning in warnings(&all, args.format) {
         anstream::eprintln!("{warning}");
@@ -86,7 +86,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<ExitCode, Failure> {
 
 async fn read(args: &ExportArgs, progress: &Progress) -> Result<Merged, Failure> {
     if !args.file.is_empty() {
-        return Ok(input::read(&args.file, args.recursive)?);
+        return Ok(input::read(&args.file, args.recursive, None)?);
     }
     let kubeconfig = args.kubeconfig.as_deref();
     let client = cluster::connect(kubeconfig, None).await.map_err(anyhow::Error::from)?;

@@ -3,16 +3,18 @@
 use super::{checked::Checked, failure::Failure, merged::Merged, progress::Progress};
 use crate::printable::printable;
 
-/// All associations that were read, after the notes about them. The progress ends first, also if reading
-/// failed: its line would have other lines behind it.
+/// All associations that were read, and the notes about them, which are printed. The progress ends first, also if
+/// reading failed: its line would have other lines behind it.
 pub(super) fn finished(
     read: Result<Merged, Failure>,
     progress: &Progress,
-) -> Result<Vec<Checked>, Failure> {
+) -> Result<(Vec<Checked>, Vec<String>), Failure> {
     progress.done();
     let merged = read?;
-    for note in merged.notes() {
+    let notes = merged.notes().to_vec();
+    for note in &notes {
         anstream::eprintln!("{}", printable(note));
     }
-    merged.finish().map_err(Failure::Input)
+    let all = merged.finish().map_err(Failure::Input)?;
+    Ok((all, notes))
 }

@@ -5,6 +5,7 @@ mod eksctl;
 mod kubernetes;
 mod list;
 mod own;
+mod pod;
 mod role_map;
 mod terraform;
 
@@ -24,7 +25,8 @@ pub(super) const NAMES: &str = "\
 known forms are the output of `aws eks describe-pod-identity-association`, PodIdentityAssociations \
 of ACK (eks.services.k8s.aws), Crossplane (eks.aws.upbound.io) and podrole (podrole.io), an eksctl \
 ClusterConfig, a Terraform state (`terraform show -json`), kOps's ConfigMap pod-identity-webhook, \
-and an association list ({\"identities\":[...]})";
+pods and workloads with kube2iam's or kiam's annotations, and an association list \
+({\"identities\":[...]})";
 
 /// Kubernetes objects of a source that are no associations.
 #[derive(Debug, Default)]
@@ -60,12 +62,13 @@ pub(super) fn read(node: &Node<'_>, merged: &mut Merged, others: &mut Others) {
     if node.value.is_array() && node.items().next().is_some() {
         return node.items().for_each(|item| read(&item, merged, others));
     }
-    match of_content(node).or_else(|| of_object(node)) {
-        Some(read) => {
-            others.known += 1;
-            read(node, merged);
-        }
-        None => other(node, merged, others),
+    if let Some(read) = of_content(node).or_else(|| of_object(node)) {
+        others.known += 1;
+        return read(node, merged);
+    }
+    match group_and_kind(node) {
+        Some((group, kind)) => other(node, group, kind, merged, others),
+        None => merged.fail(node.error(format!("it is in none of the known forms; {NAMES}"))),
     }
 }
 
@@ -120,15 +123,22 @@ fn group_and_kind<'a>(node: &Node<'a>) -> Option<(&'a str, &'a str)> {
     Some((group, text("kind")?))
 }
 
-/// A List is read item by item; another object is left out, and another document is an error.
-fn other(node: &Node<'_>, merged: &mut Merged, others: &mut Others) {
-    let Some((_, kind)) = group_and_kind(node) else {
-        return merged.fail(node.error(format!("it is in none of the known forms; {NAMES}")));
-    };
-    match node.child("items") {
-        Some(items) if kind.ends_with("List") => {
-            items.items().for_each(|item| read(&item, merged, others));
+/// A workload, or a List, which is read item by item; an object of another kind is left out.
+fn other(node: &Node<'_>, group: &str, kind: &str, merged: &mut Merged, others: &mut Others) {
+    if let Some(pointer) = pod::pointer(group, kind) {
+        others.known += 1;
+        return pod::read(node, kind, pointer, merged);
+    }
+    let list = kind.strip_suffix("List").zip(node.child("items"));
+    let Some((of, items)) = list else { return others.add(node, kind) };
+    for item in items.items() {
+        // What the API server answers as a PodList names the kind only once.
+        match pod::pointer(group, of).filter(|_| item.child("kind").is_none()) {
+            Some(pointer) => {
+                others.known += 1;
+                pod::read(&item, of, pointer, merged);
+            }
+            None => read(&item, merged, others),
         }
-        _ => others.add(node, kind),
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
+    base_role_arn::BaseRoleArn,
     forms,
     merged::Merged,
     node::Node,
@@ -17,12 +18,17 @@ use crate::{
 ///
 /// # Errors
 /// If one of them cannot be opened, or is not UTF-8.
-pub(super) fn read(files: &[PathBuf], recursive: bool) -> anyhow::Result<Merged> {
+pub(super) fn read(
+    files: &[PathBuf],
+    recursive: bool,
+    base_role_arn: Option<BaseRoleArn>,
+) -> anyhow::Result<Merged> {
     let args = SourceArgs { recursive, ..SourceArgs::default() };
-    let mut associations = Merged::default();
+    let mut associations = Merged::with_base_role_arn(base_role_arn);
     for source in args.read(files)? {
         read_source(&source, &mut associations);
     }
+    associations.add_pods();
     Ok(associations)
 }
 

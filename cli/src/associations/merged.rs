@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use podrole_identity::Association;
+use podrole_identity::{Association, ServiceAccountRef};
 
 use super::{
+    annotated_pods::{AnnotatedPods, PodRole, ROLE},
+    base_role_arn::BaseRoleArn,
     checked::Checked,
     entry::{Entry, Fields},
     node::Node,
@@ -18,9 +20,17 @@ pub(super) struct Merged {
     errors: Vec<InputError>,
     /// What is not an error, and should be known.
     notes: Vec<String>,
+    /// Pods of any input: what their ServiceAccount gets is known after the last one.
+    pods: AnnotatedPods,
+    /// What is before a role of kube2iam or kiam that is no ARN.
+    base_role_arn: Option<BaseRoleArn>,
 }
 
 impl Merged {
+    pub(super) fn with_base_role_arn(base_role_arn: Option<BaseRoleArn>) -> Self {
+        Self { base_role_arn, ..Self::default() }
+    }
+
     pub(super) fn fail(&mut self, error: InputError) {
         self.errors.push(error);
     }
@@ -29,6 +39,7 @@ impl Merged {
         self.notes.push(note);
     }
 
+    /// The notes so far; those on pods come with [`Merged::add_pods`].
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -72,11 +83,35 @@ impl Merged {
         }
     }
 
+    /// Adds a pod with a role of kube2iam or kiam.
+    pub(super) fn add_pod(&mut self, service_account: ServiceAccountRef, pod: PodRole) {
+        self.pods.add(service_account, pod);
+    }
+
+    /// Adds a pod without one: kind and name.
+    pub(super) fn add_pod_without_role(&mut self, service_account: ServiceAccountRef, pod: &str) {
+        self.pods.add_without_role(service_account, pod);
+    }
+
+    /// Adds the associations of the pods, after the last input.
+    pub(super) fn add_pods(&mut self) {
+        let pods = std::mem::take(&mut self.pods);
+        if pods.is_without_roles() && self.all.is_empty() && self.errors.is_empty() {
+            self.note(format!("no pod has the annotation {ROLE}"));
+        }
+        let base = self.base_role_arn.clone();
+        for imported in pods.import(base.as_ref()) {
+            self.notes.extend(imported.note);
+            self.add(imported.checked);
+        }
+    }
+
     /// All associations, sorted by name.
     ///
     /// # Errors
     /// All errors of the inputs, in their order.
-    pub(super) fn finish(self) -> Result<Vec<Checked>, Vec<InputError>> {
+    pub(super) fn finish(mut self) -> Result<Vec<Checked>, Vec<InputError>> {
+        self.add_pods();
         if self.errors.is_empty() { Ok(self.all.into_values().collect()) } else { Err(self.errors) }
     }
 }

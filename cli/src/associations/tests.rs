@@ -4,10 +4,12 @@ mod conflicts;
 mod errors;
 mod forms;
 mod hostile;
+mod pods;
 mod properties;
 mod role_map;
+mod shared_service_account;
 
-use super::{input, manifest, merged::Merged};
+use super::{base_role_arn::BaseRoleArn, input, manifest, merged::Merged};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -18,7 +20,13 @@ fn import(text: &str) -> Result<String, Vec<String>> {
 
 /// The same for several files.
 fn import_all(files: &[(&str, &str)]) -> Result<String, Vec<String>> {
-    let mut merged = Merged::default();
+    import_with(None, files)
+}
+
+/// The same with a base of role ARNs.
+fn import_with(base: Option<&str>, files: &[(&str, &str)]) -> Result<String, Vec<String>> {
+    let base = base.map(|base| base.parse::<BaseRoleArn>().unwrap());
+    let mut merged = Merged::with_base_role_arn(base);
     for (name, text) in files {
         input::read_text(name, text, true, &mut merged);
     }
@@ -31,6 +39,7 @@ fn import_all(files: &[(&str, &str)]) -> Result<String, Vec<String>> {
 fn notes(text: &str) -> Vec<String> {
     let mut merged = Merged::default();
     input::read_text("in.yaml", text, true, &mut merged);
+    merged.add_pods();
     let notes = merged.notes().to_vec();
     merged.finish().unwrap();
     notes

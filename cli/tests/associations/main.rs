@@ -47,6 +47,14 @@ fn an_import_prints_manifests_alone() {
 }
 
 #[test]
+fn pods_that_would_get_a_role_are_named_on_standard_error() {
+    let note = "pods.json:9: shop/orders: pods without the annotation iam.amazonaws.com/role get this \
+                role too: Pod orders-debug\n";
+    let expected = (0, fixture("imported/pods.yaml"), note.to_owned());
+    assert_eq!(ends(&["import", "pods.json"], ""), expected);
+}
+
+#[test]
 fn an_error_leaves_standard_output_empty() {
     let (code, stdout, stderr) = ends(&["import", "eks.json", "list.json", "-"], "a: 1\n");
     assert_eq!((code, stdout.as_str()), (1, ""));
@@ -70,6 +78,10 @@ fn what_cannot_be_used_is_exit_code_2() {
         (&["import", "--from-eks", "a/b"], "a cluster's name is 1 to 100 of"),
         (&["import", "eks.json", "--from-eks", "shop"], "cannot be used with"),
         (&["import", "eks.json", "--force-conflicts"], "--apply"),
+        (
+            &["import", "pods.json", "--base-role-arn", "role/"],
+            "write the beginning of role ARNs: arn:aws",
+        ),
         (&["import", "eks.json", "--apply", "--kubeconfig", "none"], "--kubeconfig none: "),
         (&["export", "--format", "aws-cli", "eks.json"], "--cluster-name <NAME>"),
         (&["export", "eks.json"], "--format <FORMAT>"),

@@ -2,13 +2,14 @@
 
 use super::*;
 
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 9] = [
     "ack.yaml",
     "crossplane.yaml",
     "eks.json",
     "eksctl.yaml",
     "kops.yaml",
     "list.json",
+    "pods.json",
     "terraform-show.json",
     "terraform.tfstate",
 ];

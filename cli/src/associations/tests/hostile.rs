@@ -52,16 +52,17 @@ fn a_file_that_is_not_utf_8_is_an_error() {
     let utf_16: Vec<u8> =
         "\u{feff}{\"identities\": []}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(&file, utf_16).unwrap();
-    let error = input::read(std::slice::from_ref(&file), false).unwrap_err().to_string();
+    let error = input::read(std::slice::from_ref(&file), false, None).unwrap_err().to_string();
     assert!(error.contains("utf-16.json") && error.contains("UTF-8"), "{error}");
-    let error = input::read(&[folder.path().join("none")], false).unwrap_err().to_string();
+    let error = input::read(&[folder.path().join("none")], false, None).unwrap_err().to_string();
     assert!(error.starts_with("could not read "), "{error}");
 }
 
 #[test]
 fn a_folder_without_files_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let errors = input::read(&[folder.path().to_owned()], false).unwrap().finish().unwrap_err();
+    let errors =
+        input::read(&[folder.path().to_owned()], false, None).unwrap().finish().unwrap_err();
     assert!(errors[0].to_string().starts_with("no manifests in "), "{errors:?}");
 }
 
@@ -103,6 +104,9 @@ fn pieces() -> impl Strategy<Value = String> {
         "spec:\n  forProvider:\n",
         "  namespace: a\n  serviceAccount: b\n",
         "iam:\n  podIdentityAssociations:\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {namespace: a, annotations: {iam.amazonaws.com/role: arn:aws:iam::111122223333:role/app}}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pod-identity-webhook}\ndata:\n  config: ",
+        "'{\"a/b\": {\"RoleARN\": \"arn:aws:iam::111122223333:role/app\"}}'\n",
         "  - namespace: a\n",
         "\"resources\":[",
         "\"terraform_version\":1,",
