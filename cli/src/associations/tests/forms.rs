@@ -118,25 +118,32 @@ fn a_comment_is_one_line() {
     assert!(import(&long).unwrap().lines().next().unwrap().chars().count() < 250);
 }
 
-/// `docs/import.md` shows the output of the files.
+/// `docs/import.md` and `docs/migration.md` show the output of the files.
 #[test]
-fn the_page_shows_what_is_printed() {
-    let page = std::fs::read_to_string(folder().join("../../../docs/import.md")).unwrap();
+fn the_pages_show_what_is_printed() {
     let printed =
         ["imported", "exported"].map(|name| std::fs::read_dir(folder().join(name)).unwrap());
     let printed: String = printed
         .into_iter()
         .flatten()
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap() + "---\n")
+        .map(|file| format!("---\n{}---\n", std::fs::read_to_string(file.unwrap().path()).unwrap()))
         .collect();
-    let blocks: Vec<&str> = page.split("```").skip(1).step_by(2).collect();
-    let shown = blocks.iter().filter_map(|block| {
-        let (kind, text) = block.split_once('\n')?;
-        (["yaml", "hcl"].contains(&kind) || text.starts_with("# billing")).then_some(text)
-    });
-    let shown: Vec<&str> = shown.collect();
-    assert_eq!(shown.len(), 7);
-    for text in shown {
-        assert!(printed.contains(&format!("{text}---\n")), "{text}");
+    for (name, count) in [("import.md", 7), ("migration.md", 2)] {
+        let page = std::fs::read_to_string(folder().join("../../../docs").join(name)).unwrap();
+        let blocks: Vec<&str> = page.split("```").skip(1).step_by(2).collect();
+        let shown = blocks.iter().filter_map(|block| {
+            let (kind, text) = block.split_once('\n')?;
+            let is_output = ["yaml", "hcl"].contains(&kind) || text.starts_with("# billing");
+            // The step of a list is indented.
+            let indent = text.len() - text.trim_start_matches(' ').len();
+            let unindented = |line: &str| format!("{}\n", line.get(indent..).unwrap_or(""));
+            let text: String = text.lines().map(unindented).collect();
+            is_output.then(|| text.trim_end_matches('\n').to_owned() + "\n")
+        });
+        let shown: Vec<String> = shown.collect();
+        assert_eq!(shown.len(), count, "{name}");
+        for text in shown {
+            assert!(printed.contains(&format!("{text}---\n")), "{name}: {text}");
+        }
     }
 }
