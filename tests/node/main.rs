@@ -11,6 +11,7 @@
 mod associations;
 mod bad_days;
 mod engine;
+mod healing;
 mod install;
 mod load;
 mod opt_in;
@@ -56,7 +57,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 25 } else { 23 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 26 } else { 23 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -76,6 +77,9 @@ async fn checks(stage: &Stage, report: &Report) {
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
     report.run("opt-in", Box::pin(opt_in::opt_in(stage))).await;
+    if std::env::var_os("PODROLE_TEST_ALL").is_some() {
+        report.run("healing", Box::pin(healing::replaced(stage))).await;
+    }
     report.run("trouble", Box::pin(trouble::trouble(stage))).await;
     if let Some(begun) = rotation.get() {
         // Before `rotation`: a token that a restart has brought would not be replaced by its age within this time.

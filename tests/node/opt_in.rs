@@ -65,7 +65,7 @@ async fn create(stage: &Stage, namespace: &str, name: &str) -> anyhow::Result<Po
 }
 
 /// Scales the webhook, and waits until that many of its pods are ready and all others gone: one that ends still answers for a while.
-async fn scale(stage: &Stage, replicas: usize) -> anyhow::Result<()> {
+pub(crate) async fn scale(stage: &Stage, replicas: usize) -> anyhow::Result<()> {
     let count = format!("--replicas={replicas}");
     stage.kubectl(&["-n", NAMESPACE, "scale", WEBHOOK, &count]).await?;
     stage.rolled_out(NAMESPACE, WEBHOOK).await?;
