@@ -16,6 +16,7 @@ mod install;
 mod load;
 mod opt_in;
 mod pods;
+mod policy;
 mod report;
 mod restart;
 mod rotation;
@@ -57,7 +58,7 @@ async fn main() -> ExitCode {
 
 async fn checks(stage: &Stage, report: &Report) {
     let rotation = OnceCell::new();
-    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 26 } else { 23 });
+    report.expect(if std::env::var_os("PODROLE_TEST_ALL").is_some() { 27 } else { 24 });
     report
         .run("rotation-begins", async {
             let begun = rotation.get_or_try_init(|| rotation::start(stage)).await?;
@@ -73,6 +74,7 @@ async fn checks(stage: &Stage, report: &Report) {
     );
     report.run("eso-example", Box::pin(engine::example(stage))).await;
     report.run("associations", Box::pin(associations::associations(stage))).await;
+    report.run("policy", Box::pin(policy::served(stage))).await;
     report.run("upgrade-agent", Box::pin(upgrade::agent(stage))).await;
     report.run("upgrade-webhook", Box::pin(upgrade::webhook(stage))).await;
     report.run("upgrade-helm", Box::pin(upgrade::helm(stage))).await;
