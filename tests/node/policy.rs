@@ -12,8 +12,6 @@ use crate::{
 };
 
 const TENANT: &str = "policy";
-/// The sandbox, which the webhook names in pods and a policy does not.
-const STS: &str = "http://podrole-sandbox.podrole.svc:4566";
 
 pub(crate) async fn served(stage: &Stage) -> Seen {
     stage.images(&["python"]).await?;
@@ -38,9 +36,7 @@ pub(crate) async fn served(stage: &Stage) -> Seen {
         "spec": {"namespace": TENANT, "serviceAccount": "app", "roleARN": role}});
     stage.apply("policy-association", &association.to_string()).await?;
     stage.until_injected(TENANT, "app").await?;
-    let mut whoami = container("app", "python", &["/whoami", "boto3"]);
-    whoami["env"] = json!([{"name": "AWS_ENDPOINT_URL", "value": STS},
-        {"name": "AWS_REGION", "value": "us-east-1"}]);
+    let whoami = container("app", "python", &["/whoami", "boto3"]);
     let ended = stage.run_pod(TENANT, pod("app", "app", &[whoami]), 120).await?;
     let log = ended.logs.values().next().cloned().unwrap_or_default();
     let arn = sdks::arn(&log).unwrap_or_default();
