@@ -86,8 +86,10 @@ pub use kinds::{
     API_GROUP, API_VERSION, EKS_ASSOCIATION_ANNOTATIONS, Guardrail, Guardrails, Kind,
     MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
 };
-pub use missed::{InTheWay, Lack, MISSED_AFTER, PodShape, is_missed, lacked_provider};
-pub use namespace_facts::{CREDENTIALS_LABEL, NOT_BEFORE_ANNOTATION, NamespaceFacts};
+pub use missed::{
+    InTheWay, Lack, MISSED_AFTER, MissedReason, MissedTimes, PodShape, is_missed, lacked_provider,
+};
+pub use namespace_facts::{CREDENTIALS_LABEL, LabelTimes, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};
 pub use opt_in::{
     DISABLE_IMDS_ANNOTATION, ENDPOINT_URL_ANNOTATION, OptInAnnotations, REGION_ANNOTATION,

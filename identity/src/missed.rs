@@ -3,6 +3,8 @@
 //! The agent reports such pods and the controller may replace them, so both must agree with the webhook about every
 //! pod that they name. In doubt a pod is not missed: to create it again would change nothing.
 
+mod reason;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     Labels, NamespaceFacts, PodAnnotations, ServiceAccountAnnotations, injected_provider,
     pod_opts_out, variable,
 };
+pub use reason::{MissedReason, MissedTimes};
 
 /// The annotation of a static pod, which the kubelet creates without any webhook.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";

@@ -35,6 +35,17 @@ pub struct NamespaceFacts {
     pub bad_not_before: Option<Problem>,
     /// Its labels, which patterns and guard-rails select by.
     pub labels: Labels,
+    /// When its labels were last changed. Only the agent reads it.
+    pub labelled: LabelTimes,
+}
+
+/// When the labels were last changed by which a namespace asks for credentials, if that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabelTimes {
+    /// [`INJECTION_LABEL`]; if the namespace has none, when it was created.
+    pub injection: Option<Timestamp>,
+    /// [`CREDENTIALS_LABEL`].
+    pub credentials: Option<Timestamp>,
 }
 
 impl NamespaceFacts {
@@ -63,6 +74,7 @@ impl NamespaceFacts {
             not_before,
             bad_not_before,
             labels,
+            labelled: LabelTimes::default(),
         }
     }
 }

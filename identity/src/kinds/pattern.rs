@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -27,6 +28,7 @@ pub struct Pattern {
     name: String,
     /// The highest is asked first.
     priority: i32,
+    created: Option<Timestamp>,
     selection: Selection,
     fields: Result<RoleFields, Unreadable>,
 }
@@ -116,6 +118,12 @@ impl Patterns {
         self.find(service_account, labels, namespace_labels).map(Pattern::name)
     }
 
+    /// When the pattern of this name was created. It may have been changed since.
+    #[must_use]
+    pub fn created(&self, name: &str) -> Option<Timestamp> {
+        self.patterns.iter().find(|pattern| pattern.name == name)?.created
+    }
+
     /// Whether one of them is for the ServiceAccount.
     #[must_use]
     pub fn select(
@@ -196,6 +204,7 @@ impl Pattern {
         Self {
             name: object.name.to_owned(),
             priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
+            created: object.created,
             selection,
             fields,
         }
