@@ -4,6 +4,7 @@
 mod attempt;
 mod ended;
 mod inputs;
+mod not_injected;
 mod pod_added;
 
 use std::{
@@ -23,6 +24,7 @@ use crate::{
     hosts::Hosts,
     log_limit::LogLimit,
     metrics::Metrics,
+    missed_pods::MissedPods,
     node::{AddressHolder, Liveness, NodePods, PodFacts},
     peer::PeerVerdict,
     pod_sessions::PodSessions,
@@ -55,7 +57,7 @@ pub struct Agent {
     /// By pod UID.
     foreign_peers: LogLimit<String>,
     pod_sessions: PodSessions,
-    started: jiff::Timestamp,
+    missed_pods: Arc<MissedPods>,
 }
 
 impl Agent {
@@ -80,6 +82,7 @@ impl Agent {
             liveness,
             endpoint: exchange.endpoint().into(),
             exchange,
+            missed_pods: Arc::new(MissedPods::new(options.missed)),
             options,
             cache,
             hosts: config.hosts,
@@ -87,7 +90,6 @@ impl Agent {
             metrics,
             foreign_peers: LogLimit::new(),
             pod_sessions: PodSessions::default(),
-            started: clock.now(),
             clock,
         })
     }
@@ -166,6 +168,13 @@ impl Agent {
     pub fn pod_gone(&self, uid: &str) {
         self.pod_sessions.pod_gone(uid);
         self.cache.pod_gone(uid);
+        self.missed_pods.forget(uid);
+    }
+
+    /// The pods without a credential provider.
+    #[must_use]
+    pub fn missed_pods(&self) -> Arc<MissedPods> {
+        Arc::clone(&self.missed_pods)
     }
 
     /// The cached credentials.

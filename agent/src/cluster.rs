@@ -4,6 +4,7 @@ mod access;
 mod associations;
 mod connect;
 mod events;
+mod managed_fields;
 mod named;
 mod pods;
 

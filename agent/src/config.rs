@@ -17,6 +17,7 @@ use crate::{
     hosts::Hosts,
     keys::JwksCache,
     metrics::Metrics,
+    missed_pods::MissedIntervals,
     node::Liveness,
     peer::{PeerCheck, VerifyPeer},
     refusal_limit::{REJECTED_TOKENS, RefusalLimit},
@@ -76,6 +77,8 @@ pub struct AgentOptions {
     pub hold: Duration,
     /// Where final refusals are reported as Events, if at all.
     pub notices: Option<Notices>,
+    /// When pods without a credential provider are judged again.
+    pub missed: MissedIntervals,
     /// How many sessions are cached at most.
     pub max_sessions: u64,
     /// The memory that cached sessions may take, in bytes.
@@ -112,6 +115,7 @@ impl AgentOptions {
             refusals: RefusalLimit::per_second(REJECTED_TOKENS),
             hold: HOLD,
             notices: None,
+            missed: MissedIntervals::default(),
             max_sessions: 100,
             max_bytes: MAX_BYTES,
         }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use tokio::sync::mpsc;
 
-use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Lack};
+use podrole_identity::{INJECTION_ENABLED, INJECTION_LABEL, Lack, MissedReason};
 
 use crate::{
     node::{AddedPod, WaitingPod},
@@ -94,13 +94,9 @@ impl Notices {
 
     /// Reports a pod that lacks a credential provider. If something of its own is in the way, to create
     /// it again changes nothing.
-    pub fn not_injected(&self, pod: &AddedPod, lack: Lack) {
+    pub fn not_injected(&self, pod: &AddedPod, lack: Lack, reason: Option<MissedReason>) {
         let service_account = &pod.service_account;
-        let why = lack.advice().unwrap_or_else(|| {
-            "either podrole-webhook was not called when the pod was created, or the \
-             ServiceAccount got its role later; create the pod again"
-                .to_owned()
-        });
+        let why = lack.advice().unwrap_or_else(|| cause(reason).to_owned());
         self.send(&pod.uid, NOT_INJECTED, || Notice {
             namespace: service_account.namespace().to_owned(),
             pod: pod.name.clone(),
@@ -151,6 +147,26 @@ impl Notices {
         // If the queue is full, the Event is dropped: the pod's next request, or a change of the pod, reports it again.
         if self.queue.try_send(notice()).is_ok() {
             self.sent.insert(key, ());
+        }
+    }
+}
+
+/// Why a pod was not injected, with the fix.
+fn cause(reason: Option<MissedReason>) -> &'static str {
+    match reason {
+        Some(MissedReason::IdentityCameLater) => {
+            "what gives the role was created or changed after the pod; create the pod again"
+        }
+        Some(MissedReason::OlderThanLabel) => {
+            "the pod is older than its namespace's label for podrole; create the pod again"
+        }
+        Some(MissedReason::WebhookWasAway) => {
+            "podrole-webhook was not called when the pod was created; check that it runs, then create the \
+             pod again"
+        }
+        None => {
+            "either podrole-webhook was not called when the pod was created, or the \
+             ServiceAccount got its role later; create the pod again"
         }
     }
 }
@@ -217,10 +233,12 @@ mod tests {
         };
         let lack = |provider, obstacle| Lack { provider, obstacle };
         for uid in ["1", "1", "2"] {
-            notices.not_injected(&pod(uid), lack(CredentialProvider::WebIdentity, None));
+            notices.not_injected(&pod(uid), lack(CredentialProvider::WebIdentity, None), None);
         }
         let taken = lack(CredentialProvider::Container, Some(InTheWay::Volume));
-        notices.not_injected(&pod("3"), taken);
+        let later = Some(MissedReason::IdentityCameLater);
+        notices.not_injected(&pod("3"), taken, later);
+        notices.not_injected(&pod("4"), lack(CredentialProvider::Container, None), later);
         drop(notices);
         let notice = out.recv().await.unwrap();
         assert_eq!((notice.reason, notice.uid.as_str()), ("NotInjected", "1"));
@@ -229,6 +247,8 @@ mod tests {
         assert_eq!(out.recv().await.map(|notice| notice.uid).as_deref(), Some("2"));
         let message = out.recv().await.unwrap().message;
         assert!(message.ends_with("the name eks-pod-identity-token; rename it"), "{message}");
+        let message = out.recv().await.unwrap().message;
+        assert!(message.contains("changed after the pod; create the pod again"), "{message}");
         assert_eq!(out.recv().await, None);
     }
 }

@@ -40,6 +40,7 @@ pub mod keys;
 mod log_limit;
 mod lru;
 pub mod metrics;
+pub mod missed_pods;
 pub mod node;
 mod old_sdk;
 pub mod peer;

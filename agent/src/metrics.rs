@@ -1,6 +1,7 @@
 //! The agent's metrics. Label values are constants of this crate, never a caller's text, so that no
 //! caller can create time series; ServiceAccounts appear in a bounded number.
 
+mod missed_pods;
 mod session_expiry;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+pub use missed_pods::MissedPodsGauge;
 pub use session_expiry::SessionExpiry;
 
 /// The outcome of a request that got credentials.

@@ -23,7 +23,7 @@ use crate::{
     args::Args,
     clock::Clock,
     health_socket, http,
-    metrics::{Metrics, SessionExpiry},
+    metrics::{Metrics, MissedPodsGauge, SessionExpiry},
 };
 use listen::{Listening, Origin};
 
@@ -64,6 +64,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Clock::default(),
         args.metrics_identities,
     )));
+    let missed = MissedPodsGauge::of(agent.missed_pods(), args.metrics_identities);
+    registry.register_collector(Box::new(missed));
     let admin_router = admin::router(health.clone(), Arc::new(registry));
     handover.open();
     let mut running = JoinSet::new();

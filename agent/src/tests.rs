@@ -8,6 +8,7 @@ pub(crate) mod full_path;
 mod held;
 mod host_network;
 mod leaks;
+mod missed_pods;
 mod outage;
 mod pod_added;
 mod pod_ends;

@@ -12,6 +12,7 @@ use podrole_runtime::{health::Health, objects};
 
 use super::{
     access::Access,
+    managed_fields::spec_changed,
     named::{changes, only},
 };
 use crate::resolve::{AssociationFacts, Lookup, LookupError, LookupResult};
@@ -38,6 +39,7 @@ impl LiveAssociations {
         let found = self.access.ask(request).await?;
         Ok(found.map(|mut found| {
             Arc::new(AssociationFacts {
+                changed: spec_changed(&found.metadata),
                 association: Association::read_object(&name, &objects::take_spec(&mut found)),
                 version: found.metadata.resource_version.unwrap_or_default(),
             })

@@ -17,10 +17,16 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{watcher, watcher::Event},
 };
-use podrole_identity::{AnnotationRules, InjectionDefault, PermittedRoles, ServiceAccountRef};
+use podrole_identity::{
+    AnnotationRules, CREDENTIALS_LABEL, INJECTION_LABEL, InjectionDefault, LabelTimes,
+    PermittedRoles, ServiceAccountRef,
+};
 use podrole_runtime::{error_text::one_line, health::Health};
 
-use super::access::Access;
+use super::{
+    access::Access,
+    managed_fields::{Map, key_changed},
+};
 use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.
@@ -50,12 +56,15 @@ impl LiveServiceAccounts {
     async fn look(&self, service_account: &ServiceAccountRef) -> LookupResult<ServiceAccountFacts> {
         let found = self.access.get(&self.api(service_account), service_account.name()).await?;
         Ok(found.map(|found| {
+            let role = self.rules.prefix.key("role-arn");
+            let role_changed = key_changed(&found.metadata, Map::Annotations, &role);
             let annotations = found.metadata.annotations.unwrap_or_default();
             Arc::new(ServiceAccountFacts {
                 uid: found.metadata.uid.unwrap_or_default(),
                 annotations: self.rules.read(annotations),
                 labels: found.metadata.labels.unwrap_or_default(),
                 version: found.metadata.resource_version.unwrap_or_default(),
+                role_changed,
             })
         }))
     }
@@ -74,8 +83,11 @@ impl LiveNamespaces {
 }
 
 fn namespace(name: &str, metadata: ObjectMeta, default: InjectionDefault) -> NamespaceFacts {
+    let labelled = label_times(&metadata);
     let labels = metadata.labels.unwrap_or_default();
-    let facts = NamespaceFacts::read(labels, &metadata.annotations.unwrap_or_default(), default);
+    let annotations = metadata.annotations.unwrap_or_default();
+    let facts = NamespaceFacts::read(labels, &annotations, default);
+    let facts = NamespaceFacts { labelled, ..facts };
     if let PermittedRoles::Malformed(error) = &facts.permitted {
         tracing::warn!(
             namespace = name,
@@ -87,6 +99,15 @@ fn namespace(name: &str, metadata: ObjectMeta, default: InjectionDefault) -> Nam
         tracing::warn!(namespace = name, %error, "could not read an annotation; ignoring it");
     }
     facts
+}
+
+fn label_times(metadata: &ObjectMeta) -> LabelTimes {
+    let changed = |label| key_changed(metadata, Map::Labels, label);
+    let has_label = metadata.labels.iter().any(|labels| labels.contains_key(INJECTION_LABEL));
+    // Without the label the cluster's default decides, since the namespace exists.
+    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let injection = if has_label { changed(INJECTION_LABEL) } else { created };
+    LabelTimes { injection, credentials: changed(CREDENTIALS_LABEL) }
 }
 
 /// How long the API server keeps a watch of one name open, in seconds; the library's 290 s would renew each twice as
@@ -161,6 +182,28 @@ mod tests {
             let metadata = json!({"labels": {"podrole.io/injection": value}});
             assert_eq!(read(metadata).injection.is_some(), asks, "{value}");
         }
+    }
+
+    #[test]
+    fn a_namespaces_labels_have_times_and_without_one_the_namespace_itself() {
+        let [created, injection, credentials] =
+            ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z"];
+        let owns = |time: &str, label: &str| json!({"time": time, "fieldsV1": {"f:metadata": {"f:labels": {label: {}}}}});
+        let entries = [
+            owns(injection, "f:podrole.io/injection"),
+            owns(credentials, "f:podrole.io/credentials"),
+        ];
+        let times = |labels: Value, entries: &[Value]| {
+            let facts = read(json!({"creationTimestamp": created, "labels": labels,
+                "managedFields": entries}));
+            let LabelTimes { injection, credentials } = facts.labelled;
+            [injection, credentials].map(|time| time.map(|time| time.to_string()))
+        };
+        let some = |time: &str| Some(time.to_owned());
+        let labels = json!({"podrole.io/injection": "enabled"});
+        assert_eq!(times(labels.clone(), &entries), [some(injection), some(credentials)]);
+        assert_eq!(times(labels, &[]), [None, None]);
+        assert_eq!(times(json!({}), &[]), [some(created), None]);
     }
 
     #[test]

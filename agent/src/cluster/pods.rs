@@ -66,7 +66,7 @@ const QUIET_AFTER_ERROR: Duration = Duration::from_secs(10);
 pub struct NodesPods {
     /// The pods, to look up.
     pub pods: Arc<dyn Pods>,
-    /// Each pod once, when it is first seen, and each that waits long for a Secret.
+    /// Each pod once, when it is first seen, and when it has ended; and each that waits long for a Secret.
     pub added: mpsc::UnboundedReceiver<PodChange>,
     /// The UIDs of pods that ended.
     pub gone: mpsc::UnboundedReceiver<String>,
@@ -89,6 +89,7 @@ struct Events {
     reported: ReportedPods,
     waiting: WaitingPods,
     gone: mpsc::UnboundedSender<String>,
+    added: mpsc::UnboundedSender<PodChange>,
     changes: Arc<AtomicU64>,
     in_order: Arc<AtomicBool>,
     first_seen: FirstSeen,
@@ -114,21 +115,24 @@ pub(super) fn watch(
     // the cache lacks arrives by the watch.
     let config = watcher::Config::default().any_semantic();
     let config = config.fields(&format!("spec.nodeName={node}"));
+    let first_seen = FirstSeen::new(clock.clone());
     let (known, waits) = (reported.clone(), waiting.clone());
+    let (seen, changed) = (first_seen.clone(), added.clone());
     let begin = move || {
-        let (known, waits, added) = (known.clone(), waits.clone(), added.clone());
-        let prefix = prefix.clone();
+        let (known, waits, added) = (known.clone(), waits.clone(), changed.clone());
+        let (prefix, seen) = (prefix.clone(), seen.clone());
         let look = move |pod: &mut Pod| {
             if let Some(pod) = added::added(pod, &prefix).filter(|_| known.is_new(pod)) {
+                let is_new = seen.has_listed();
+                let change = if is_new { PodChange::Added } else { PodChange::Earlier };
                 // Fails only if the receiver is gone, when the agent ends.
-                drop(added.send(PodChange::Added(pod)));
+                drop(added.send(change(pod)));
             }
             waits.note(pod, Instant::now());
             strip(pod);
         };
         watcher(api.clone(), config.clone()).default_backoff().modify(look).boxed()
     };
-    let first_seen = FirstSeen::new(clock.clone());
     let (ended, changes, in_order) = (EndedPods::default(), Arc::default(), Arc::default());
     let mut events = Events {
         running: RunningPods::default(),
@@ -136,6 +140,7 @@ pub(super) fn watch(
         reported,
         waiting,
         gone,
+        added,
         changes: Arc::clone(&changes),
         in_order: Arc::clone(&in_order),
         first_seen: first_seen.clone(),
@@ -172,6 +177,8 @@ impl Events {
                     self.reported.forget(&pod.uid);
                     self.waiting.forget(&pod.uid);
                     self.first_seen.forget(&pod.uid);
+                    // Its end must not overtake it, which has a long way.
+                    drop(self.added.send(PodChange::Gone(pod.uid.clone())));
                     drop(self.gone.send(pod.uid));
                 }
                 if !matches!(event, Event::Init | Event::InitApply(_)) {

@@ -39,6 +39,10 @@ impl AddedPod {
 pub enum PodChange {
     /// A pod is there for the first time.
     Added(AddedPod),
+    /// A pod was there when the watch began.
+    Earlier(AddedPod),
+    /// The pod of this UID has ended. It comes after what came before of the pod.
+    Gone(String),
     /// A pod has waited long for Secrets.
     Waiting(WaitingPod),
 }

@@ -1,5 +1,6 @@
 //! What look-ups return.
 
+use jiff::Timestamp;
 use podrole_identity::{Association, Labels, ServiceAccountAnnotations, Sources, Unreadable};
 
 /// What is known about a ServiceAccount.
@@ -13,6 +14,8 @@ pub struct ServiceAccountFacts {
     pub labels: Labels,
     /// Its `resourceVersion`, which each change replaces.
     pub version: String,
+    /// When the annotation that names its role was last changed, at the latest.
+    pub role_changed: Option<Timestamp>,
 }
 
 /// A PodIdentityAssociation.
@@ -22,6 +25,8 @@ pub struct AssociationFacts {
     pub association: Result<Association, Unreadable>,
     /// Its `resourceVersion`.
     pub version: String,
+    /// When it was last changed, at the latest; writes of its status do not count.
+    pub changed: Option<Timestamp>,
 }
 
 impl ServiceAccountFacts {

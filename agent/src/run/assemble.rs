@@ -28,6 +28,7 @@ use crate::{
     http_client::HttpClients,
     keys::{JwksCache, KeySource, KeysFile},
     metrics::{Metrics, Source},
+    missed_pods::MissedIntervals,
     node::Liveness,
     peer::PeerCheck,
     refusal_limit::RefusalLimit,
@@ -248,6 +249,7 @@ fn options(
         refusals: RefusalLimit::per_second(args.rejected_tokens_per_second),
         hold: Duration::from_millis(args.hold),
         notices: Some(notices),
+        missed: MissedIntervals::default(),
         max_sessions: args.max_cache_size,
         max_bytes: args.max_cache_bytes,
     })

@@ -182,7 +182,7 @@ impl World {
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let association = Association::read_object("shop.app", &spec);
         let version = self.versions.fetch_add(1, SeqCst).to_string();
-        let facts = AssociationFacts { association, version };
+        let facts = AssociationFacts { association, version, changed: None };
         self.associations.insert("shop/app".parse().unwrap(), facts);
     }
 

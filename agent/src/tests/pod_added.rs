@@ -21,7 +21,7 @@ use crate::{
     tests::sts::FakeSts,
 };
 
-fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
+pub(crate) fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
     let (name, uid) = ("app-1".to_owned(), uid.to_owned());
     AddedPod {
         name,
@@ -32,7 +32,7 @@ fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
     }
 }
 
-fn uninjected() -> PodProvider {
+pub(crate) fn uninjected() -> PodProvider {
     let prefix = AnnotationPrefix::default();
     let mut shape = PodShape::new(&Labels::new(), &Annotations::new(), &prefix);
     shape.add_container("app", [], []);
@@ -42,7 +42,7 @@ fn uninjected() -> PodProvider {
 #[tokio::test]
 async fn prefetched_credentials_are_served_only_to_their_pod() {
     let (world, _) = assume_role(json!({})).await;
-    world.agent.pod_added(&pod("shop/app", "pod-uid", PodProvider::Agent)).await.unwrap();
+    world.agent.pod_added(&pod("shop/app", "pod-uid", PodProvider::Agent), false).await.unwrap();
     assert_eq!((world.sts.calls(), world.agent.cache().len()), (1, 1));
     let mut claims = world.claims();
     claims["aud"] = json!(["pods.eks.amazonaws.com"]);
@@ -68,10 +68,10 @@ async fn nothing_is_prefetched_if_the_pods_token_is_needed_or_its_role_is_unknow
         pod("shop/app", "pod-uid", uninjected()),
         pod("shop/other", "pod-uid", PodProvider::Agent),
     ] {
-        let _ = own.agent.pod_added(&pod).await;
+        let _ = own.agent.pod_added(&pod, false).await;
     }
     let web = world().await;
-    web.agent.pod_added(&pod("shop/app", "pod-uid", PodProvider::Agent)).await.unwrap();
+    web.agent.pod_added(&pod("shop/app", "pod-uid", PodProvider::Agent), false).await.unwrap();
     assert_eq!((own.sts.calls(), web.sts.calls()), (0, 0));
 }
 
@@ -98,12 +98,12 @@ async fn a_pod_without_a_provider_is_reported_once() {
     let enabled = Some(Injection::Enabled);
     for (injection, permitted) in [(None, None), (enabled, Some(""))] {
         namespaces.insert("shop".to_owned(), asks(injection, permitted));
-        world.agent.pod_added(&uninjected("1")).await.unwrap();
+        world.agent.pod_added(&uninjected("1"), false).await.unwrap();
     }
     assert!(reported.try_recv().is_err(), "injection is not asked for, or the role not permitted");
     namespaces.insert("shop".to_owned(), asks(enabled, Some(ROLE)));
     for uid in ["1", "1", "2"] {
-        world.agent.pod_added(&uninjected(uid)).await.unwrap();
+        world.agent.pod_added(&uninjected(uid), false).await.unwrap();
     }
     for uid in ["1", "2"] {
         let notice = reported.try_recv().unwrap();
@@ -112,13 +112,13 @@ async fn a_pod_without_a_provider_is_reported_once() {
     assert!(reported.try_recv().is_err());
     let unlabelled = NamespaceFacts { is_unlabelled: true, ..NamespaceFacts::default() };
     namespaces.insert("shop".to_owned(), unlabelled);
-    world.agent.pod_added(&uninjected("4")).await.unwrap();
+    world.agent.pod_added(&uninjected("4"), false).await.unwrap();
     assert_eq!(reported.try_recv().unwrap().reason, "NotOptedIn");
     let old = AddedPod { created: Some(at(-600)), ..uninjected("5") };
-    world.agent.pod_added(&old).await.unwrap();
+    world.agent.pod_added(&old, true).await.unwrap();
     assert!(reported.try_recv().is_err(), "a pod that was there before");
     namespaces.insert("shop".to_owned(), asks(enabled, Some(ROLE)));
     world.set_role("");
-    world.agent.pod_added(&uninjected("3")).await.unwrap();
+    world.agent.pod_added(&uninjected("3"), false).await.unwrap();
     assert!(reported.try_recv().is_err(), "its ServiceAccount has no role");
 }

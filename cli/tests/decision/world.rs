@@ -183,8 +183,7 @@ impl World {
         let service_account = ServiceAccountFacts {
             uid: "uid".to_owned(),
             annotations: self.annotation_rules.read(self.annotations.clone()),
-            version: String::new(),
-            labels: Labels::new(),
+            ..ServiceAccountFacts::default()
         };
         let list = self.list();
         let namespace = NamespaceFacts {

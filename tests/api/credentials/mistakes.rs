@@ -35,17 +35,18 @@ async fn the_page_of_mistakes_says_what_is_reported() {
     // No webhook is registered for it.
     let missed = cluster.namespace("m", &[("podrole.io/injection", "enabled")]).await.unwrap();
     let unlabelled = cluster.namespace("m", &[]).await.unwrap();
+    let late = cluster.namespace("m", &[]).await.unwrap();
     // The Events of what lasts a minute take a minute.
     let (applied, answers, outages, events) = tokio::join!(
         applied::all(&stage),
         answers::all(&stage),
         outages::all(&stage),
-        events::all(&stage, &missed, &unlabelled),
+        events::all(&stage, &missed, &unlabelled, &late),
     );
     let mut all: Vec<Reported> =
         applied.into_iter().chain(answers).chain(outages).chain(events).collect();
     // The longest first: one name may begin another.
-    let mut names = [&stage.namespace, &missed, &unlabelled].map(TestNamespace::name);
+    let mut names = [&stage.namespace, &missed, &unlabelled, &late].map(TestNamespace::name);
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     for reported in &mut all {
         for name in names {

@@ -56,6 +56,11 @@ impl FirstSeen {
         self.lock().times.remove(uid);
     }
 
+    /// Whether the first list is complete.
+    pub(super) fn has_listed(&self) -> bool {
+        self.lock().listed
+    }
+
     /// Whether the pod is new; `None` if it was never seen.
     pub(super) fn is_new(&self, uid: &str) -> Option<bool> {
         let time = *self.lock().times.get(uid)?;
@@ -82,7 +87,9 @@ mod tests {
             pod
         };
         seen.note(&Event::InitApply(pod("old")));
+        assert!(!seen.has_listed());
         seen.note(&Event::InitDone);
+        assert!(seen.has_listed());
         seen.note(&Event::Apply(pod("new")));
         // A list again, and later events, change nothing.
         time.store(9, SeqCst);

@@ -43,6 +43,7 @@ impl Setup {
             reported: ReportedPods::default(),
             waiting: WaitingPods::default(),
             gone: gone_sender,
+            added: mpsc::unbounded_channel().0,
             changes: Arc::clone(&changes),
             in_order: Arc::clone(&in_order),
             first_seen: first_seen.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -12,6 +12,7 @@ use podrole_tests::{
     wait,
 };
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{super::said::events_on, NODE, Reported, Stage, reported};
 use crate::daemons::role;
@@ -31,11 +32,15 @@ pub(super) async fn event(
 
 async fn until(namespace: &TestNamespace<'_>, pod: &Pod, reason: &str) -> String {
     let look = async || Ok(event(namespace, pod, reason).await);
-    wait::found(reason, Duration::from_secs(90), look).await.unwrap()
+    wait::found(reason, Duration::from_mins(2), look).await.unwrap()
 }
 
 async fn make(namespace: &TestNamespace<'_>, name: &str, spec: &Value) -> Pod {
-    let mut pod = plain_pod(name, "app");
+    make_of(namespace, name, "app", spec).await
+}
+
+async fn make_of(namespace: &TestNamespace<'_>, name: &str, account: &str, spec: &Value) -> Pod {
+    let mut pod = plain_pod(name, account);
     pod["spec"]["nodeName"] = json!(NODE);
     for key in ["volumes", "containers"] {
         if !spec[key].is_null() {
@@ -49,16 +54,18 @@ pub(super) async fn all(
     stage: &Stage,
     missed: &TestNamespace<'_>,
     unlabelled: &TestNamespace<'_>,
+    late: &TestNamespace<'_>,
 ) -> Vec<Reported> {
-    for namespace in [missed, unlabelled] {
+    for namespace in [missed, unlabelled, late] {
         namespace.service_account("app", &[(ROLE, &role())]).await.unwrap();
     }
+    let too_early = too_early(missed, late).await;
     let mounted = json!([{"name": "app", "image": "img",
         "volumeMounts": [{"name": "own", "mountPath": PATH}]}]);
     let mut all = Vec::new();
     let secrets = secrets(stage);
     for (mistake, name, spec) in [
-        ("the pod was created while podrole was away, or before its role", "missed", json!({})),
+        ("the pod was created while podrole-webhook was away", "missed", json!({})),
         (
             "a volume of the pod's own at the token's path",
             "own-mount",
@@ -73,11 +80,38 @@ pub(super) async fn all(
         let pod = make(missed, name, &spec).await;
         all.push(reported(mistake, "Event NotInjected", &until(missed, &pod, "NotInjected").await));
     }
+    for (mistake, namespace, pod) in &too_early {
+        let note = until(namespace, pod, "NotInjected").await;
+        all.push(reported(mistake, "Event NotInjected", &note));
+    }
     let pod = make(unlabelled, "unlabelled", &json!({})).await;
     let note = until(unlabelled, &pod, "NotOptedIn").await;
     all.push(reported("the namespace has no label", "Event NotOptedIn", &note));
     all.extend(secrets.await);
     all
+}
+
+/// Pods that are there before what they need. The agent finds them when they are a minute old.
+async fn too_early<'a>(
+    missed: &'a TestNamespace<'a>,
+    late: &'a TestNamespace<'a>,
+) -> [(&'static str, &'a TestNamespace<'a>, Pod); 2] {
+    // Without any field of its own it would have no managedFields, and no agent that starts later could date its role.
+    missed.service_account("later", &[("example.com/team", "shop")]).await.unwrap();
+    let before_role = make_of(missed, "later", "later", &json!({})).await;
+    let before_label = make(late, "labelled", &json!({})).await;
+    // Kubernetes dates changes in whole seconds.
+    sleep(Duration::from_secs(2)).await;
+    let annotations = Patch::Merge(json!({"metadata": {"annotations": {ROLE: role()}}}));
+    let accounts = Api::<ServiceAccount>::namespaced(missed.client(), missed.name());
+    accounts.patch("later", &PatchParams::default(), &annotations).await.unwrap();
+    let labels = json!({"metadata": {"labels": {"podrole.io/injection": "enabled"}}});
+    let namespaces = Api::<Namespace>::all(late.client());
+    namespaces.patch(late.name(), &PatchParams::default(), &Patch::Merge(labels)).await.unwrap();
+    [
+        ("the pod was created before its role", missed, before_role),
+        ("the pod was created before its namespace's label", late, before_label),
+    ]
 }
 
 /// Sets a pod's status as the kubelet does when a Secret is missing.
