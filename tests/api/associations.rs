@@ -3,6 +3,7 @@
 
 mod imported;
 mod injected;
+mod missed;
 mod orders;
 mod revoked;
 mod served;
