@@ -36,7 +36,14 @@ async fn the_status_of_each_kind_is_one_of_conditions() -> anyhow::Result<()> {
         let mut object = kind.object(&json!({"spec": {"namespace": "status"}}))?;
         object.data["status"] = json!({"observedGeneration": 7});
         let stored = api.create(&PostParams::default(), &object).await?;
-        ensure!(stored.data["status"].is_null(), "{kind:?}: a creation wrote the status");
+        let status = &stored.data["status"];
+        ensure!(status["observedGeneration"].is_null(), "{kind:?}: a creation wrote the status");
+        // kstatus takes an object without conditions for ready.
+        for (index, of) in ["Accepted", "Ready"].into_iter().enumerate() {
+            let condition = &status["conditions"][index];
+            ensure!(condition["type"] == of && condition["status"] == "Unknown", "{status}");
+            ensure!(condition["reason"] == "Pending", "{status}");
+        }
         let name = stored.metadata.name.unwrap_or_default();
         let without = |field: &str| {
             let mut condition = condition("Accepted", "True");

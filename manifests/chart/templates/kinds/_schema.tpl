@@ -122,6 +122,17 @@ description: >-
   What podrole makes of the object. Only podrole's controller writes it.
   Example: {observedGeneration: 3}
 type: object
+# Until the controller has written a status. An object without one is ready for Flux (kstatus), so a role that is denied a second
+# later would be reported as applied.
+default:
+  conditions:
+    {{- range $type := list "Accepted" "Ready" }}
+    - type: {{ $type }}
+      status: Unknown
+      reason: Pending
+      message: podrole's controller has not checked the object yet
+      lastTransitionTime: "1970-01-01T00:00:00Z"
+    {{- end }}
 properties:
   observedGeneration:
     description: >-
