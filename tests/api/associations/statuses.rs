@@ -20,7 +20,7 @@ use super::stage::{apply, delete, install, role};
 use crate::daemons::{self, Daemon};
 
 /// Two controllers would write the same statuses: in a cluster there is one Lease, here one of each namespace.
-static ALONE: Mutex<()> = Mutex::const_new(());
+pub(super) static ALONE: Mutex<()> = Mutex::const_new(());
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn associations(client: Client) -> Api<DynamicObject> {
@@ -28,7 +28,10 @@ fn associations(client: Client) -> Api<DynamicObject> {
 }
 
 /// A replica of the controller, whose Lease is in the namespace.
-async fn controller(namespace: &TestNamespace<'_>, identity: &str) -> anyhow::Result<Daemon> {
+pub(super) async fn controller(
+    namespace: &TestNamespace<'_>,
+    identity: &str,
+) -> anyhow::Result<Daemon> {
     let flags = [
         format!("--namespace={}", namespace.name()),
         format!("--identity={identity}"),
@@ -58,7 +61,7 @@ async fn associate(
 }
 
 /// Condition, status and reason, as `kubectl get` shows them.
-fn condition(object: &DynamicObject, name: &str) -> String {
+pub(super) fn condition(object: &DynamicObject, name: &str) -> String {
     let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let found = conditions.iter().find(|it| it["type"] == name);
     found.map_or_else(String::new, |it| {
