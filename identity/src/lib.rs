@@ -87,7 +87,8 @@ pub use kinds::{
     MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
 };
 pub use missed::{
-    InTheWay, Lack, MISSED_AFTER, MissedReason, MissedTimes, PodShape, is_missed, lacked_provider,
+    InTheWay, Lack, MISSED_AFTER, MissedReason, MissedTimes, PodShape, PodShapeReader, is_missed,
+    lacked_provider,
 };
 pub use namespace_facts::{CREDENTIALS_LABEL, LabelTimes, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};

@@ -19,6 +19,9 @@ const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 /// A pod is missed at this age. Before, the object that grants its role may not have reached every reader.
 pub const MISSED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
+/// A pod with more containers is not judged: tenants make up pods, and agents keep what decides of each.
+const MAX_CONTAINERS: usize = 128;
+
 const PROVIDERS: [CredentialProvider; 2] =
     [CredentialProvider::WebIdentity, CredentialProvider::Container];
 
@@ -28,8 +31,12 @@ pub struct PodShape {
     opts_out: bool,
     is_mirror: bool,
     has_token: bool,
-    skip_containers: ContainerList,
-    include_containers: ContainerList,
+    /// Whether a container sets credentials.
+    has_credentials: bool,
+    /// Whether it has more than [`MAX_CONTAINERS`].
+    is_too_large: bool,
+    /// Whether its own annotation lists the only containers to inject into.
+    includes: bool,
     containers: Vec<ContainerShape>,
     /// The providers whose volume's name another volume has.
     taken_volumes: Vec<CredentialProvider>,
@@ -38,7 +45,9 @@ pub struct PodShape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ContainerShape {
     name: String,
-    has_credentials: bool,
+    /// Whether the pod's own annotations include it, and whether they skip it.
+    included: bool,
+    skipped: bool,
     /// The providers at whose token's path it mounts something.
     taken_paths: Vec<CredentialProvider>,
 }
@@ -61,23 +70,32 @@ pub struct Lack {
     pub obstacle: Option<InTheWay>,
 }
 
-impl PodShape {
-    /// Begins with the pod's own labels and annotations. Containers and volumes are added one by one.
+/// Reads a pod's shape, part by part. It ends before the shape is kept: annotations may list far more containers than the pod
+/// has, and the pod's author must not decide how much memory a reader needs.
+#[derive(Clone, Debug)]
+pub struct PodShapeReader {
+    shape: PodShape,
+    skip: ContainerList,
+    include: ContainerList,
+}
+
+impl PodShapeReader {
+    /// Begins with the pod's own labels and annotations.
     #[must_use]
     pub fn new(labels: &Labels, annotations: &Annotations, prefix: &AnnotationPrefix) -> Self {
         let read = PodAnnotations::read(annotations, prefix);
-        Self {
+        let shape = PodShape {
             opts_out: pod_opts_out(|name| labels.get(name).map(String::as_str)),
             is_mirror: annotations.contains_key(MIRROR_ANNOTATION),
-            skip_containers: read.skip_containers,
-            include_containers: read.include_containers,
-            ..Self::default()
-        }
+            includes: !read.include_containers.is_empty(),
+            ..PodShape::default()
+        };
+        Self { shape, skip: read.skip_containers, include: read.include_containers }
     }
 
     /// Adds a container or an init container: the names of the variables that have a value or a source,
     /// and the paths that it mounts something at.
-    pub fn add_container<'a>(
+    pub fn container<'a>(
         &mut self,
         name: &str,
         variables: impl IntoIterator<Item = &'a str>,
@@ -87,29 +105,40 @@ impl PodShape {
         let mut taken_paths = Vec::new();
         for path in mount_paths {
             let at = |provider: &CredentialProvider| provider.token_volume().is_mounted_at(path);
-            taken_paths.extend(PROVIDERS.into_iter().filter(at));
+            let new = PROVIDERS.into_iter().filter(at).find(|it| !taken_paths.contains(it));
+            taken_paths.extend(new);
         }
-        self.containers.push(ContainerShape {
-            name: name.to_owned(),
-            has_credentials: variables.any(|name| variable::USER_DECIDED.contains(&name)),
-            taken_paths,
-        });
+        self.shape.has_credentials |= variables.any(|name| variable::USER_DECIDED.contains(&name));
+        if self.shape.containers.len() == MAX_CONTAINERS {
+            self.shape.is_too_large = true;
+            return;
+        }
+        let (included, skipped) = (self.include.names(name), self.skip.names(name));
+        let name = name.to_owned();
+        self.shape.containers.push(ContainerShape { name, included, skipped, taken_paths });
     }
 
     /// Adds a volume, and whether it projects the token of a ServiceAccount.
-    pub fn add_volume(&mut self, name: &str, projects_token: bool) {
+    pub fn volume(&mut self, name: &str, projects_token: bool) {
         let named = |provider: &CredentialProvider| provider.token_volume().name == name;
         let Some(provider) = PROVIDERS.into_iter().find(named) else { return };
-        self.has_token |= projects_token;
-        self.taken_volumes.push(provider);
+        self.shape.has_token |= projects_token;
+        self.shape.taken_volumes.push(provider);
     }
 
+    /// The shape of what was added.
+    #[must_use]
+    pub fn finish(self) -> PodShape {
+        self.shape
+    }
+}
+
+impl PodShape {
     /// Whether nothing that the pod already has answers the question: it has no provider, no credentials of its own
     /// and is not a static pod. Callers ask this before they look anything up.
     #[must_use]
     pub fn may_lack(&self) -> bool {
-        let has_credentials = self.containers.iter().any(|container| container.has_credentials);
-        !self.is_mirror && !self.has_token && !has_credentials
+        !self.is_mirror && !self.has_token && !self.has_credentials && !self.is_too_large
     }
 
     /// Whether its own label keeps it from being injected: in `required` that does not count.
@@ -137,11 +166,12 @@ impl PodShape {
         &self,
         service_account: &ServiceAccountAnnotations,
     ) -> impl Iterator<Item = &ContainerShape> {
-        let skip = self.skip_containers.union(&service_account.skip_containers);
-        let include = self.include_containers.union(&service_account.include_containers);
+        let ServiceAccountAnnotations { skip_containers, include_containers, .. } = service_account;
+        let includes = self.includes || !include_containers.is_empty();
         self.containers.iter().filter(move |container| {
-            let included = include.is_empty() || include.names(&container.name);
-            included && !skip.names(&container.name)
+            let included = container.included || include_containers.names(&container.name);
+            let skipped = container.skipped || skip_containers.names(&container.name);
+            (included || !includes) && !skipped
         })
     }
 }
@@ -160,8 +190,10 @@ pub fn lacked_provider(
         return None;
     }
     let provider = injected_provider(granted, namespace)?;
-    // With web identity the injection is the grant, so a denied pod is not injected.
-    let injected = granted.is_ok() || provider == CredentialProvider::Container;
+    // With web identity the injection is the grant, so a denied pod is not injected; in `required` it is refused.
+    let injected = granted.is_ok()
+        || provider == CredentialProvider::Container
+            && namespace.injection != Some(Injection::Required);
     let obstacle = pod.obstacle(provider, service_account);
     injected.then_some(Lack { provider, obstacle })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use podrole_identity::{
-    AnnotationPrefix, Annotations, Injection, Labels, PermittedRoles, PodShape,
+    AnnotationPrefix, Annotations, Injection, Labels, PermittedRoles, PodShapeReader,
 };
 use serde_json::json;
 
@@ -34,9 +34,9 @@ pub(crate) fn pod(account: &str, uid: &str, provider: PodProvider) -> AddedPod {
 
 pub(crate) fn uninjected() -> PodProvider {
     let prefix = AnnotationPrefix::default();
-    let mut shape = PodShape::new(&Labels::new(), &Annotations::new(), &prefix);
-    shape.add_container("app", [], []);
-    PodProvider::None(shape)
+    let mut shape = PodShapeReader::new(&Labels::new(), &Annotations::new(), &prefix);
+    shape.container("app", [], []);
+    PodProvider::None(shape.finish())
 }
 
 #[tokio::test]

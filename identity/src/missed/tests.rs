@@ -12,15 +12,18 @@ fn map(pairs: &[(&str, &str)]) -> Annotations {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn shape(labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> PodShape {
-    PodShape::new(&map(labels), &map(annotations), &AnnotationPrefix::default())
+fn reader(labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> PodShapeReader {
+    PodShapeReader::new(&map(labels), &map(annotations), &AnnotationPrefix::default())
 }
 
 /// A pod with the containers `app`, and `proxy` that mounts something at the path of web identity's token.
 fn pod() -> PodShape {
-    let mut pod = shape(&[], &[]);
-    pod.add_container("app", ["PATH"], ["/data"]);
-    pod.add_container("proxy", [], [TOKEN_PATH]);
+    with_containers(reader(&[], &[])).finish()
+}
+
+fn with_containers(mut pod: PodShapeReader) -> PodShapeReader {
+    pod.container("app", ["PATH"], ["/data"]);
+    pod.container("proxy", [], [TOKEN_PATH]);
     pod
 }
 
@@ -80,6 +83,9 @@ fn a_pod_that_the_webhook_would_inject_lacks_its_provider() {
     assert_eq!(listed.lack(&pod()), free(CredentialProvider::Container));
     let denied = world(&[NAMED, ("podrole.io/credentials", "container")]).permitting("");
     assert_eq!(denied.lack(&pod()), free(CredentialProvider::Container), "injected though denied");
+    let mut refused = denied;
+    refused.namespace.injection = Some(Injection::Required);
+    assert_eq!(refused.lack(&pod()), None, "to create it again would be refused");
     let labels =
         map(&[("podrole.io/injection", "enabled"), ("podrole.io/credentials", "container")]);
     let mut before = world(&[]);
@@ -92,11 +98,19 @@ fn a_pod_that_the_webhook_would_not_inject_lacks_nothing() {
     assert_eq!(world(&[]).lack(&pod()), None, "no role");
     assert_eq!(world(&[NAMED]).permitting("").lack(&pod()), None, "not permitted");
     assert_eq!(world(&[("eks.amazonaws.com/role-arn", "my-role")]).lack(&pod()), None);
-    let mirror = shape(&[], &[(MIRROR_ANNOTATION, "x")]);
-    let (mut of_eks, mut token) = (pod(), pod());
-    of_eks.add_container("b", ["AWS_PROFILE"], []);
-    token.add_volume("eks-pod-identity-token", true);
-    for (pod, why) in [(mirror, "static"), (of_eks, "own credentials"), (token, "has a token")] {
+    let mirror = with_containers(reader(&[], &[(MIRROR_ANNOTATION, "x")]));
+    let plain = || with_containers(reader(&[], &[]));
+    let (mut of_eks, mut token, mut many) = (plain(), plain(), plain());
+    of_eks.container("b", ["AWS_PROFILE"], []);
+    token.volume("eks-pod-identity-token", true);
+    (0..MAX_CONTAINERS).for_each(|_| many.container("b", [], []));
+    for (pod, why) in [
+        (mirror, "static"),
+        (of_eks, "own credentials"),
+        (token, "has a token"),
+        (many, "too many containers to keep"),
+    ] {
+        let pod = pod.finish();
         assert!(!pod.may_lack(), "{why}");
         assert_eq!(world(&[NAMED]).lack(&pod), None, "{why}");
     }
@@ -107,8 +121,7 @@ fn a_pods_own_label_opts_it_out_but_not_of_required() {
     for (label, value) in
         [("podrole.io/injection", "disabled"), ("eks.amazonaws.com/skip-pod-identity-webhook", "")]
     {
-        let mut pod = shape(&[(label, value)], &[]);
-        pod.add_container("app", [], []);
+        let pod = with_containers(reader(&[(label, value)], &[])).finish();
         let mut world = world(&[NAMED]);
         assert_eq!(world.lack(&pod), None, "{label}");
         world.namespace.injection = Some(Injection::Required);
@@ -126,8 +139,7 @@ fn only_the_containers_that_take_part_count() {
         (("podrole.io/include-containers", "proxy"), Some(mount)),
         (("podrole.io/include-containers", "other"), None),
     ] {
-        let mut chosen = shape(&[], &[choice]);
-        chosen.containers = pod().containers;
+        let chosen = with_containers(reader(&[], &[choice])).finish();
         let of = |lack: Option<Lack>| lack.map(|lack| lack.obstacle);
         assert_eq!(of(world(&[NAMED]).lack(&chosen)), obstacle, "pod: {choice:?}");
         assert_eq!(
@@ -140,9 +152,10 @@ fn only_the_containers_that_take_part_count() {
 
 #[test]
 fn what_is_in_the_way_of_the_token_is_found() {
-    let mut taken = pod();
-    taken.add_volume("data", true);
-    taken.add_volume("aws-iam-token", false);
+    let mut taken = with_containers(reader(&[], &[]));
+    taken.volume("data", true);
+    taken.volume("aws-iam-token", false);
+    let taken = taken.finish();
     let lack = world(&[NAMED]).lack(&taken).unwrap();
     assert_eq!(lack.obstacle, Some(InTheWay::Volume));
     assert!(lack.advice().unwrap().ends_with("the name aws-iam-token; rename it"));

@@ -12,8 +12,10 @@ mod evict;
 mod metrics;
 mod plan;
 mod pods;
+mod replace;
 mod request;
 mod survey;
+mod warnings;
 mod world;
 
 use std::{
@@ -25,28 +27,25 @@ use std::{
     time::Duration,
 };
 
-use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject},
-    core::GroupVersionKind,
-};
+use kube::Client;
 use podrole_certs::{ControllerConfig, webhook_has_endpoint};
 use podrole_identity::AssociationList;
 use podrole_runtime::latest::Latest;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use evict::{About, Evicted, Reason, evict, report};
 pub(super) use metrics::HealingMetrics;
-use plan::{Plan, SeenPod, Step, Stop, WorkloadKey};
-use pods::{Owner, is_complete};
-use request::bounded;
+use plan::Plan;
 use survey::Workload;
+use warnings::Warnings;
 use world::{Settings, World};
 
 use super::args::ControllerArgs;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(15);
+/// How long the pods of one namespace may take to read, so that one of many ServiceAccounts does not delay the others for long.
+const NAMESPACE_PATIENCE: Duration = Duration::from_mins(1);
+
 /// What healing needs.
 pub(super) struct Healing {
     client: Client,
@@ -58,6 +57,7 @@ pub(super) struct Healing {
     wait: Duration,
     identity: String,
     metrics: HealingMetrics,
+    warnings: Warnings,
     /// Whether this replica holds the Lease, and whether its last round succeeded.
     leads: Arc<AtomicBool>,
     active: Arc<AtomicBool>,
@@ -81,7 +81,20 @@ impl Healing {
         let own = [args.namespace.clone(), args.agent_namespace.clone()];
         let (wait, identity) = (args.heal_wait, args.identity().to_owned());
         let config = args.config();
-        Ok(Self { client, config, settings, list, own, wait, identity, metrics, leads, active })
+        let warnings = Warnings::default();
+        Ok(Self {
+            client,
+            config,
+            settings,
+            list,
+            own,
+            wait,
+            identity,
+            metrics,
+            warnings,
+            leads,
+            active,
+        })
     }
 
     /// Heals whenever this replica leads. Never returns.
@@ -101,16 +114,18 @@ impl Healing {
         let mut plan = Plan::new(self.wait);
         let mut injects_since = None;
         while self.leads.load(Relaxed) {
-            injects_since =
-                self.injects().await.then(|| injects_since.unwrap_or_else(Instant::now));
+            let begun = Instant::now();
+            injects_since = self.injects().await.then(|| injects_since.unwrap_or(begun));
             let is_steady = |since: Instant| since.elapsed() >= self.wait;
             if injects_since.is_some_and(is_steady)
                 && let Err(error) = self.round(&mut plan).await
+                && self.warnings.is_due("round")
             {
                 tracing::warn!(error, "could not look for missed pods; trying again");
             }
             self.metrics.stopped.set(i64::try_from(plan.stopped(Instant::now())).unwrap_or(0));
-            sleep(ROUND.min(self.wait)).await;
+            // A round that takes long must not be all that the API server does for us.
+            sleep(ROUND.min(self.wait).max(begun.elapsed())).await;
         }
     }
 
@@ -131,117 +146,35 @@ impl Healing {
         let mut world = World::read(&self.client, &self.settings, list).await?;
         let (mut missed, mut workloads) = (0, HashMap::<_, Workload>::new());
         for (name, facts) in &namespaces {
-            match survey::workloads(&self.client, name, facts, &mut world).await {
+            if !self.leads.load(Relaxed) {
+                return Ok(());
+            }
+            let seen = survey::workloads(&self.client, name, facts, &mut world);
+            let seen = timeout(NAMESPACE_PATIENCE, seen).await;
+            match seen.unwrap_or_else(|_| Err("it took too long".to_owned())) {
                 Ok((seen, count)) => {
                     missed += count;
                     workloads.extend(seen);
                 }
                 // Other namespaces are healed all the same.
-                Err(error) => {
+                Err(error) if self.warnings.is_due(name) => {
                     tracing::warn!(
                         namespace = name,
                         error,
                         "could not read the pods; trying again"
                     );
                 }
+                Err(_) => {}
             }
         }
         self.metrics.missed.set(missed);
-        plan.retain(|key| workloads.contains_key(key) || !namespaces.contains_key(&key.1));
+        plan.forget_old(Instant::now());
         workloads.retain(|key, workload| workload.concerns(plan, key));
-        for key in plan.in_turn(workloads.keys().cloned()) {
+        for key in plan.in_turn(workloads.keys().cloned(), Instant::now()) {
             if let Some(workload) = workloads.get(&key) {
                 self.heal(plan, &key, workload).await;
             }
         }
         Ok(())
-    }
-
-    async fn heal(&self, plan: &mut Plan, key: &WorkloadKey, workload: &Workload) {
-        match plan.step(key, &workload.pods, Instant::now()) {
-            Step::Nothing => {}
-            Step::Stop(why) => self.stop(key, workload, why).await,
-            Step::Evict(pod) => {
-                if let Some(owner) = workload.owner_of(&pod)
-                    && (!pod.ready || self.is_complete(&key.1, owner).await)
-                    && self.leads.load(Relaxed)
-                {
-                    self.evict(plan, key, workload, &pod).await;
-                }
-            }
-        }
-    }
-
-    /// Whether all replicas are ready. If that cannot be read, none is spared.
-    async fn is_complete(&self, namespace: &str, owner: &Owner) -> bool {
-        let kind = GroupVersionKind::gvk("apps", "v1", owner.kind);
-        let resource = ApiResource::from_gvk(&kind);
-        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &resource);
-        match bounded(api.get(&owner.name)).await {
-            Ok(found) if found.metadata.uid.as_deref() == Some(&owner.uid) => {
-                serde_json::to_value(&found).is_ok_and(|found| is_complete(owner.kind, &found))
-            }
-            Ok(_) => false,
-            Err(error) => {
-                let (kind, name) = (owner.kind, &owner.name);
-                tracing::warn!(kind, namespace, name, error, "could not read a pod's owner");
-                false
-            }
-        }
-    }
-
-    async fn evict(&self, plan: &mut Plan, key: &WorkloadKey, workload: &Workload, pod: &SeenPod) {
-        let namespace = key.1.as_str();
-        let evicted = evict(&self.client, namespace, pod).await;
-        let now = Instant::now();
-        match evicted {
-            Ok(Evicted::Done) => {
-                plan.evicted(key, &workload.pods, now);
-                self.metrics.evicted("evicted");
-                tracing::info!(namespace, pod = pod.name, "evicted a pod that had been missed");
-                let note = "the pod had no credential provider for its ServiceAccount's role; its replacement gets one";
-                self.report_on_pod(namespace, pod, Reason::Evicted, note.to_owned()).await;
-            }
-            Ok(Evicted::Gone) => {}
-            Ok(Evicted::Refused) => {
-                self.metrics.evicted("refused");
-                if plan.refused(key, now) {
-                    let note = "the pod has no credential provider for its ServiceAccount's role, and a \
-                                PodDisruptionBudget does not permit to replace it; delete the pod, or let the budget \
-                                permit one disruption";
-                    self.report_on_pod(namespace, pod, Reason::Blocked, note.to_owned()).await;
-                }
-            }
-            Err(error) => {
-                self.metrics.evicted("failed");
-                plan.refused(key, now);
-                tracing::warn!(namespace, pod = pod.name, error, "could not evict a missed pod");
-            }
-        }
-    }
-
-    async fn stop(&self, key: &WorkloadKey, workload: &Workload, why: Stop) {
-        let (kind, namespace, name) = (key.0, key.1.as_str(), key.2.as_str());
-        let (pod, cause) = match why {
-            Stop::MissedAgain(pod) => {
-                let cause = format!("pod {} has no credential provider again", pod.name);
-                (Some(pod), cause)
-            }
-            Stop::NotReady => (None, "no replacement has become ready".to_owned()),
-        };
-        tracing::warn!(kind, namespace, name, cause, "stopped replacing the pods of a workload");
-        let note = format!(
-            "after the eviction of a pod {cause}, so podrole evicts none of this workload's pods for 24 h; \
-             see the pod's Events and the webhook's log"
-        );
-        let pod = pod.or_else(|| workload.pods.first().cloned());
-        if let Some(pod) = pod {
-            self.report_on_pod(namespace, &pod, Reason::Stopped, note).await;
-        }
-    }
-
-    async fn report_on_pod(&self, namespace: &str, pod: &SeenPod, reason: Reason, note: String) {
-        let about = About { namespace, name: &pod.name, uid: &pod.uid };
-        report(&self.client, &self.identity, &about, reason, note).await;
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, Pod, PodSpec, Volume};
-use podrole_identity::{AnnotationPrefix, PodShape, variable};
+use podrole_identity::{AnnotationPrefix, PodShape, PodShapeReader, variable};
 
 use super::running::has_ended;
 use crate::node::{AddedPod, PodProvider};
@@ -53,16 +53,16 @@ fn shape(pod: &Pod, spec: &PodSpec, prefix: &AnnotationPrefix) -> PodShape {
     let none = BTreeMap::new();
     let labels = pod.metadata.labels.as_ref().unwrap_or(&none);
     let annotations = pod.metadata.annotations.as_ref().unwrap_or(&none);
-    let mut shape = PodShape::new(labels, annotations, prefix);
+    let mut shape = PodShapeReader::new(labels, annotations, prefix);
     for container in containers(spec) {
         let mounts = container.volume_mounts.iter().flatten();
         let paths = mounts.map(|mount| mount.mount_path.as_str());
-        shape.add_container(&container.name, variables(container), paths);
+        shape.container(&container.name, variables(container), paths);
     }
     for volume in spec.volumes.iter().flatten() {
-        shape.add_volume(&volume.name, projects_token(volume));
+        shape.volume(&volume.name, projects_token(volume));
     }
-    shape
+    shape.finish()
 }
 
 fn projects_token(volume: &Volume) -> bool {
@@ -126,11 +126,12 @@ mod tests {
             "volumes": [{"name": "aws-iam-token", "emptyDir": {}}]});
         let labels = [("podrole.io/injection".to_owned(), "disabled".to_owned())].into();
         let annotations = [("eks.amazonaws.com/skip-containers".to_owned(), "proxy".to_owned())];
-        let mut shape = PodShape::new(&labels, &annotations.into(), &AnnotationPrefix::default());
-        shape.add_container("first", ["PATH"], []);
-        shape.add_container("app", [], [path]);
-        shape.add_volume("aws-iam-token", false);
-        assert_eq!(provider_of(&metadata, &spec), PodProvider::None(shape));
+        let mut shape =
+            PodShapeReader::new(&labels, &annotations.into(), &AnnotationPrefix::default());
+        shape.container("first", ["PATH"], []);
+        shape.container("app", [], [path]);
+        shape.volume("aws-iam-token", false);
+        assert_eq!(provider_of(&metadata, &spec), PodProvider::None(shape.finish()));
     }
 
     #[test]

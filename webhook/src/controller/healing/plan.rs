@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 /// Evictions in the cluster within [`MINUTE`].
 const PER_MINUTE: usize = 5;
+/// Evictions that are asked for within [`MINUTE`], those included that budgets refuse.
+const ASKED_PER_MINUTE: usize = 30;
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long a workload is left alone after a replacement that is no better.
 const STOPPED: Duration = Duration::from_hours(24);
@@ -85,13 +87,21 @@ pub(super) struct Plan {
     wait: Duration,
     workloads: HashMap<WorkloadKey, Progress>,
     evictions: VecDeque<Instant>,
-    /// The namespace of the last eviction.
-    last: Option<String>,
+    /// Refused evictions.
+    refusals: VecDeque<Instant>,
+    /// The last eviction in each namespace.
+    last: HashMap<String, Instant>,
 }
 
 impl Plan {
     pub(super) fn new(wait: Duration) -> Self {
-        Self { wait, workloads: HashMap::new(), evictions: VecDeque::new(), last: None }
+        Self {
+            wait,
+            workloads: HashMap::new(),
+            evictions: VecDeque::new(),
+            refusals: VecDeque::new(),
+            last: HashMap::new(),
+        }
     }
 
     /// What to do for a workload with these pods.
@@ -112,42 +122,60 @@ impl Plan {
                 }
             },
         }
-        if self.evictions_in_a_minute(now) >= PER_MINUTE {
+        let evicted = in_a_minute(&mut self.evictions, now);
+        let asked = evicted + in_a_minute(&mut self.refusals, now);
+        if evicted >= PER_MINUTE || asked >= ASKED_PER_MINUTE {
             return Step::Nothing;
         }
-        // Unready pods first: to evict one costs nothing.
+        // Unready pods first: to evict one costs nothing. A ready one is only spared if all are ready, those of a rollout
+        // included.
+        let all_ready = pods.iter().all(|pod| pod.ready);
         let due = pods.iter().filter(|pod| pod.missed && pod.evictable);
+        let due = due.filter(|pod| all_ready || !pod.ready);
         due.min_by_key(|pod| pod.ready).map_or(Step::Nothing, |pod| Step::Evict(pod.clone()))
     }
 
     /// A pod was evicted while the workload had these.
     pub(super) fn evicted(&mut self, key: &WorkloadKey, pods: &[SeenPod], now: Instant) {
         self.evictions.push_back(now);
-        self.last = Some(key.1.clone());
+        self.last.insert(key.1.clone(), now);
         let before = pods.iter().map(|pod| pod.uid.clone()).collect();
         let replacing = Replacing { since: now, before, ready: None };
         self.workloads.insert(key.clone(), Progress::Replacing(replacing));
     }
 
-    /// The order in which workloads are looked at: one of each namespace in turn, beginning after the namespace of the last
-    /// eviction, so that a namespace with a thousand missed pods does not delay the others.
-    pub(super) fn in_turn(&self, keys: impl IntoIterator<Item = WorkloadKey>) -> Vec<WorkloadKey> {
+    /// The order in which workloads are looked at: one of each namespace in turn, first of those without an eviction, then by
+    /// the time of the last one, so that a namespace with a thousand missed pods does not delay the others. Workloads that
+    /// are waited for take no turn.
+    pub(super) fn in_turn(
+        &self,
+        keys: impl IntoIterator<Item = WorkloadKey>,
+        now: Instant,
+    ) -> Vec<WorkloadKey> {
         let mut of_namespace = HashMap::<String, usize>::new();
         let mut sorted: Vec<_> = keys.into_iter().collect();
         sorted.sort_unstable();
         let turn = |key: WorkloadKey| {
             let turn = of_namespace.entry(key.1.clone()).or_default();
-            *turn += 1;
-            let is_next = self.last.as_ref().is_none_or(|last| key.1 > *last);
-            ((*turn, !is_next, key.1.clone()), key)
+            *turn += usize::from(!self.is_waited_for(&key, now));
+            ((*turn, self.last.get(&key.1).copied(), key.1.clone()), key)
         };
         let mut turns: Vec<_> = sorted.into_iter().map(turn).collect();
         turns.sort_unstable();
         turns.into_iter().map(|(_, key)| key).collect()
     }
 
+    fn is_waited_for(&self, key: &WorkloadKey, now: Instant) -> bool {
+        match self.workloads.get(key) {
+            None => false,
+            Some(Progress::Replacing(_)) => true,
+            Some(Progress::Waiting { until, .. } | Progress::Stopped { until }) => *until > now,
+        }
+    }
+
     /// An eviction was refused. Returns whether it is the first refusal in a row.
     pub(super) fn refused(&mut self, key: &WorkloadKey, now: Instant) -> bool {
+        self.refusals.push_back(now);
         let before = match self.workloads.get(key) {
             Some(Progress::Waiting { wait, .. }) => Some(*wait),
             _ => None,
@@ -157,10 +185,16 @@ impl Plan {
         before.is_none()
     }
 
-    /// Forgets a workload without pods, unless it is left alone.
-    pub(super) fn retain(&mut self, exists: impl Fn(&WorkloadKey) -> bool) {
-        self.workloads
-            .retain(|key, progress| matches!(progress, Progress::Stopped { .. }) || exists(key));
+    /// Forgets what has ended, and workloads that were not seen again in time. A survey that failed, or a moment without pods,
+    /// is no end: what would be evicted next would not be waited for.
+    pub(super) fn forget_old(&mut self, now: Instant) {
+        let patience = self.wait * PATIENCE + MAX_RETRY;
+        self.workloads.retain(|_, progress| match progress {
+            Progress::Stopped { until } => *until > now,
+            Progress::Waiting { until, .. } => now.duration_since(*until) < MAX_RETRY,
+            Progress::Replacing(replacing) => now.duration_since(replacing.since) < patience,
+        });
+        self.last.retain(|_, at| now.duration_since(*at) < MAX_RETRY);
     }
 
     /// The workloads that are being healed, to be looked at although none of their pods is missed.
@@ -173,13 +207,14 @@ impl Plan {
         let stopped = |it: &&Progress| matches!(it, Progress::Stopped { until } if *until > now);
         self.workloads.values().filter(stopped).count()
     }
+}
 
-    fn evictions_in_a_minute(&mut self, now: Instant) -> usize {
-        while self.evictions.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
-            self.evictions.pop_front();
-        }
-        self.evictions.len()
+/// How many of these times are within the last minute. Older ones are removed.
+fn in_a_minute(times: &mut VecDeque<Instant>, now: Instant) -> usize {
+    while times.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
+        times.pop_front();
     }
+    times.len()
 }
 
 enum Outcome {

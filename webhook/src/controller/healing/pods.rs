@@ -3,9 +3,12 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
-use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time},
+};
 use kube::Resource;
-use podrole_identity::{AnnotationPrefix, PodShape, ServiceAccountRef};
+use podrole_identity::{AnnotationPrefix, PodShape, PodShapeReader, ServiceAccountRef};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
@@ -13,17 +16,35 @@ use super::plan::WorkloadKey;
 
 /// The label, or annotation, with the value `disabled` on a pod that is not evicted.
 pub(super) const HEAL_LABEL: &str = "podrole.io/heal";
-/// The label of a ReplicaSet's pods that ends its name.
-const TEMPLATE_HASH: &str = "pod-template-hash";
+/// The labels of a ReplicaSet's pods that end its name, of a Deployment and of Argo's Rollout.
+const TEMPLATE_HASHES: [&str; 2] = ["rollouts-pod-template-hash", "pod-template-hash"];
+/// The longest name and UID of an object. The author of a pod can write any text into its owner references.
+const MAX_NAME: usize = 253;
+const MAX_UID: usize = 64;
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Pod {
+    #[serde(deserialize_with = "metadata")]
     pub(super) metadata: ObjectMeta,
     #[serde(default)]
     spec: PodSpec,
     #[serde(default)]
     status: PodStatus,
+}
+
+/// What is read of the metadata. `managedFields` would need several times the memory of their text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    owner_references: Option<Vec<OwnerReference>>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -98,6 +119,21 @@ pub(super) struct Owner {
     pub(super) uid: String,
 }
 
+fn metadata<'de, D: Deserializer<'de>>(metadata: D) -> Result<ObjectMeta, D::Error> {
+    let read = Metadata::deserialize(metadata)?;
+    Ok(ObjectMeta {
+        name: read.name,
+        namespace: read.namespace,
+        uid: read.uid,
+        labels: read.labels,
+        annotations: read.annotations,
+        owner_references: read.owner_references,
+        creation_timestamp: read.creation_timestamp,
+        deletion_timestamp: read.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
+}
+
 fn is_filled<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Ok(Option::<Cow<'de, str>>::deserialize(value)?.is_some_and(|text| !text.is_empty()))
 }
@@ -149,20 +185,20 @@ impl Pod {
         let none = BTreeMap::new();
         let labels = self.metadata.labels.as_ref().unwrap_or(&none);
         let annotations = self.metadata.annotations.as_ref().unwrap_or(&none);
-        let mut shape = PodShape::new(labels, annotations, prefix);
+        let mut shape = PodShapeReader::new(labels, annotations, prefix);
         for container in self.spec.init_containers.iter().chain(&self.spec.containers).flatten() {
             let set = |it: &&Variable| it.has_value || it.value_from.is_some();
             let variables = container.env.iter().flatten().filter(set).map(|it| it.name.as_str());
             let mounts = container.volume_mounts.iter().flatten();
             let paths = mounts.map(|mount| mount.mount_path.as_str());
-            shape.add_container(&container.name, variables, paths);
+            shape.container(&container.name, variables, paths);
         }
         for volume in self.spec.volumes.iter().flatten() {
             let sources = volume.projected.iter().filter_map(|it| it.sources.as_ref()).flatten();
             let is_token = |it: &ProjectedSource| it.service_account_token.is_some();
-            shape.add_volume(&volume.name, sources.into_iter().any(is_token));
+            shape.volume(&volume.name, sources.into_iter().any(is_token));
         }
-        shape
+        shape.finish()
     }
 
     /// Its controller, if it is one that creates the pod again at once. A Job's pod is not among them: its work would
@@ -172,7 +208,12 @@ impl Pod {
         let owner = owners.find(|owner| owner.controller == Some(true))?;
         let kinds = ["ReplicaSet", "StatefulSet", "DaemonSet"];
         let kind = kinds.into_iter().find(|kind| *kind == owner.kind)?;
-        (owner.api_version == "apps/v1").then(|| Owner {
+        let plain = |text: &str, most: usize| {
+            let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+            !text.is_empty() && text.len() <= most && text.bytes().all(legal)
+        };
+        let named = plain(&owner.name, MAX_NAME) && plain(&owner.uid, MAX_UID);
+        (named && owner.api_version == "apps/v1").then(|| Owner {
             kind,
             name: owner.name.clone(),
             uid: owner.uid.clone(),
@@ -183,8 +224,9 @@ impl Pod {
     pub(super) fn workload(&self) -> Option<WorkloadKey> {
         let Owner { kind, name, .. } = self.owner()?;
         let labels = self.metadata.labels.as_ref();
-        let hash = labels.and_then(|it| it.get(TEMPLATE_HASH)).map(|hash| format!("-{hash}"));
-        let base = hash.and_then(|hash| name.strip_suffix(&hash).map(str::to_owned));
+        let mut hashes = TEMPLATE_HASHES.iter().filter_map(|key| labels?.get(*key));
+        let base = hashes.find_map(|hash| name.strip_suffix(hash)?.strip_suffix('-'));
+        let base = base.filter(|base| !base.is_empty()).map(str::to_owned);
         Some((kind, self.namespace().to_owned(), base.unwrap_or(name)))
     }
 }

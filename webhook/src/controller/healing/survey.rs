@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Pods per page. A tenant can make a pod of more than a megabyte, and a page is in memory while it is read.
-const PODS: u32 = 50;
+const PODS: u32 = 20;
 /// Namespaces per page; each may have 256 KiB of annotations.
 const NAMESPACES: u32 = 50;
 

@@ -1,7 +1,7 @@
 //! A pod is called missed, reported and perhaps evicted, only if the webhook would inject it. Checked beside each
 //! decision of these tests.
 
-use podrole_identity::{Annotations, Labels, PodShape, lacked_provider, variable};
+use podrole_identity::{Annotations, Labels, PodShape, PodShapeReader, lacked_provider, variable};
 
 use super::*;
 use crate::pod::Container;
@@ -10,16 +10,16 @@ fn shape(view: &PodView, settings: &Settings) -> PodShape {
     let (labels, annotations) = (Labels::new(), Annotations::new());
     let labels = view.labels().unwrap_or(&labels);
     let annotations = view.annotations().unwrap_or(&annotations);
-    let mut shape = PodShape::new(labels, annotations, &settings.annotations.prefix);
+    let mut shape = PodShapeReader::new(labels, annotations, &settings.annotations.prefix);
     for container in containers(view) {
         let set = container.env.iter().filter(|it| it.literal().is_none_or(|it| !it.is_empty()));
         let paths = container.volume_mounts.iter().map(|mount| mount.mount_path.as_str());
-        shape.add_container(&container.name, set.map(|it| it.name.as_str()), paths);
+        shape.container(&container.name, set.map(|it| it.name.as_str()), paths);
     }
     for volume in &view.spec.volumes {
-        shape.add_volume(&volume.name, volume.projects_any_token());
+        shape.volume(&volume.name, volume.projects_any_token());
     }
-    shape
+    shape.finish()
 }
 
 fn containers(view: &PodView) -> impl Iterator<Item = &Container> {

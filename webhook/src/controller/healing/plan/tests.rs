@@ -31,6 +31,8 @@ fn an_unready_pod_is_evicted_first_and_only_what_is_missed_and_evictable() {
     let pods = [pod("fine", false, false), kept, pod("a", true, true), pod("b", false, true)];
     assert_eq!(evicts(&plan.step(&key("app"), &pods, now)), Some("b"));
     assert_eq!(plan.step(&key("app"), &pods[..2], now), Step::Nothing);
+    assert_eq!(plan.step(&key("app"), &pods[..3], now), Step::Nothing, "one is not ready");
+    assert_eq!(evicts(&plan.step(&key("app"), &pods[2..3], now)), Some("a"));
 }
 
 #[test]
@@ -81,10 +83,11 @@ fn a_replacement_that_is_missed_again_stops_the_workload_for_a_day() {
         assert_eq!(plan.step(&app, &pods, now), Step::Nothing);
         assert_eq!(plan.stopped(now), 1);
     }
-    plan.retain(|_| false);
-    assert_eq!(plan.stopped(minute), 1, "its pods are gone for a moment");
+    plan.forget_old(minute + Duration::from_hours(23));
+    assert_eq!(plan.stopped(minute), 1);
+    plan.forget_old(day);
+    assert!(plan.workloads.is_empty());
     assert_eq!(evicts(&plan.step(&app, &pods, day)), Some("b"));
-    assert_eq!(plan.stopped(day), 0);
 }
 
 #[test]
@@ -136,18 +139,48 @@ fn five_pods_a_minute_are_evicted_in_the_cluster() {
 }
 
 #[test]
+fn a_workload_without_pods_for_a_moment_is_still_waited_for() {
+    let (mut plan, begin) = (Plan::new(WAIT), Instant::now());
+    let app = key("app");
+    plan.evicted(&app, &[pod("a", true, true)], begin);
+    plan.forget_old(begin + WAIT);
+    assert_eq!(plan.step(&app, &[], begin + WAIT), Step::Nothing);
+    let again = [pod("b", true, true)];
+    assert!(matches!(plan.step(&app, &again, begin + WAIT), Step::Stop(Stop::MissedAgain(_))));
+    let mut plan = Plan::new(WAIT);
+    plan.evicted(&app, &[pod("a", true, true)], begin);
+    plan.refused(&key("other"), begin);
+    plan.forget_old(begin + Duration::from_hours(3));
+    assert!(plan.workloads.is_empty() && plan.last.is_empty());
+}
+
+#[test]
+fn refused_evictions_are_limited_too() {
+    let (mut plan, now) = (Plan::new(WAIT), Instant::now());
+    for index in 0..ASKED_PER_MINUTE {
+        let app = key(&format!("app-{index}"));
+        assert!(evicts(&plan.step(&app, &[pod("a", false, true)], now)).is_some(), "{index}");
+        plan.refused(&app, now);
+    }
+    let pods = [pod("a", false, true)];
+    assert_eq!(plan.step(&key("next"), &pods, now), Step::Nothing);
+    assert!(evicts(&plan.step(&key("next"), &pods, now + MINUTE)).is_some());
+}
+
+#[test]
 fn namespaces_take_turns() {
     let of = |namespace: &str, name: &str| ("ReplicaSet", namespace.to_owned(), name.to_owned());
     let keys =
         || [of("a", "1"), of("a", "2"), of("a", "3"), of("b", "1"), of("c", "1"), of("c", "2")];
+    let now = Instant::now();
     let order = |plan: &Plan| {
-        let turns = plan.in_turn(keys()).into_iter();
+        let turns = plan.in_turn(keys(), now).into_iter();
         turns.map(|(_, namespace, name)| format!("{namespace}{name}")).collect::<Vec<_>>().join(" ")
     };
     let mut plan = Plan::new(WAIT);
     assert_eq!(order(&plan), "a1 b1 c1 a2 c2 a3");
-    plan.evicted(&of("a", "1"), &[], Instant::now());
-    assert_eq!(order(&plan), "b1 c1 a1 c2 a2 a3");
-    plan.evicted(&of("c", "1"), &[], Instant::now());
-    assert_eq!(order(&plan), "a1 b1 c1 a2 c2 a3");
+    plan.evicted(&of("a", "1"), &[], now);
+    assert_eq!(order(&plan), "a1 b1 c1 a2 c2 a3", "a1 is only waited for, so a2 is the first of a");
+    plan.evicted(&of("c", "9"), &[], now + Duration::from_secs(1));
+    assert_eq!(order(&plan), "a1 b1 a2 c1 a3 c2");
 }

@@ -1,4 +1,4 @@
-use podrole_identity::{Annotations, Labels};
+use podrole_identity::{Annotations, Labels, PodShapeReader};
 use serde_json::json;
 
 use super::*;
@@ -37,6 +37,21 @@ fn only_pods_of_workloads_that_create_them_again_have_an_owner() {
     ] {
         assert_eq!(of(&other), None, "{other}");
     }
+    let mut rollout = owned("apps/v1", "ReplicaSet", true);
+    rollout["labels"] = json!({"rollouts-pod-template-hash": "5d8c"});
+    assert_eq!(of(&rollout), workload("ReplicaSet"));
+    for (field, text) in [
+        ("name", "x/scale".to_owned()),
+        ("name", "../pods".to_owned()),
+        ("name", "x?watch=1".to_owned()),
+        ("name", "a".repeat(254)),
+        ("uid", "a".repeat(65)),
+        ("uid", String::new()),
+    ] {
+        let mut made_up = owned("apps/v1", "ReplicaSet", true);
+        made_up["ownerReferences"][1][field] = text.clone().into();
+        assert_eq!(of(&made_up), None, "{field}: {text}");
+    }
     let mut set = owned("apps/v1", "StatefulSet", true);
     set["labels"] = json!({});
     let whole = Some(("StatefulSet", "shop".to_owned(), "app-5d8c".to_owned()));
@@ -69,16 +84,19 @@ fn what_its_injection_depends_on_is_read_and_no_value() {
             "volumeMounts": [{"name": "own", "mountPath": "/data"}]}],
         "volumes": [{"name": "aws-iam-token", "projected": {"sources": [
             {"serviceAccountToken": {"path": "token"}}]}}, {"name": "data", "projected": {}}]});
+    let mut metadata = metadata;
+    metadata["managedFields"] = json!([{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]);
     let read = pod(&metadata, &spec);
+    assert_eq!(read.metadata.managed_fields, None);
     let labels: Labels = [("podrole.io/injection".to_owned(), "disabled".to_owned())].into();
     let skip = ("eks.amazonaws.com/skip-containers".to_owned(), "proxy".to_owned());
     let annotations: Annotations = [skip].into();
     let prefix = AnnotationPrefix::default();
-    let mut shape = PodShape::new(&labels, &annotations, &prefix);
-    shape.add_container("first", ["PATH"], []);
-    shape.add_container("app", ["TOKEN"], ["/data"]);
-    shape.add_volume("aws-iam-token", true);
-    assert_eq!(read.shape(&prefix), shape);
+    let mut shape = PodShapeReader::new(&labels, &annotations, &prefix);
+    shape.container("first", ["PATH"], []);
+    shape.container("app", ["TOKEN"], ["/data"]);
+    shape.volume("aws-iam-token", true);
+    assert_eq!(read.shape(&prefix), shape.finish());
     assert!(!format!("{read:?}").contains("s3cret"));
 }
 
