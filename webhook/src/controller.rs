@@ -5,6 +5,7 @@ mod args;
 mod healing;
 mod metrics;
 mod object_status;
+mod request;
 mod startup_taint;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -13,7 +13,6 @@ mod metrics;
 mod plan;
 mod pods;
 mod replace;
-mod request;
 mod survey;
 mod warnings;
 mod world;

@@ -10,11 +10,8 @@ use podrole_identity::API_GROUP;
 use podrole_runtime::{clock, error_text::with_root};
 use tokio::time::timeout;
 
-use super::{
-    plan::SeenPod,
-    pods::Pod,
-    request::{PATIENCE, bounded},
-};
+use super::{plan::SeenPod, pods::Pod};
+use crate::controller::request::{PATIENCE, bounded};
 
 /// What became of an eviction.
 #[derive(Clone, Debug, PartialEq, Eq)]

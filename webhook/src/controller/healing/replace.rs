@@ -14,9 +14,9 @@ use super::{
     evict::{About, Evicted, Reason, evict, report},
     plan::{Plan, SeenPod, Step, Stop, WorkloadKey},
     pods::{Owner, Pod, is_complete},
-    request::bounded,
     survey::Workload,
 };
+use crate::controller::request::bounded;
 
 impl Healing {
     /// Does what the plan says for a workload.

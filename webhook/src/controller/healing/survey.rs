@@ -11,9 +11,9 @@ use podrole_runtime::clock;
 use super::{
     plan::{Plan, SeenPod, WorkloadKey},
     pods::{HEAL_LABEL, Owner, Pod},
-    request::bounded,
     world::World,
 };
+use crate::controller::request::bounded;
 
 /// Pods per page. A tenant can make a pod of more than a megabyte, and a page is in memory while it is read.
 const PODS: u32 = 20;

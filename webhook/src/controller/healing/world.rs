@@ -12,7 +12,8 @@ use podrole_identity::{
 };
 use podrole_runtime::objects;
 
-use super::{pods::Pod, request::bounded};
+use super::pods::Pod;
+use crate::controller::request::bounded;
 
 /// What the controller's flags say.
 pub(super) struct Settings {

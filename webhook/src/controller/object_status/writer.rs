@@ -1,7 +1,5 @@
 //! Writes one status, and an Event if the object is accepted or refused by it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
@@ -12,22 +10,20 @@ use kube::{
     api::{DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use podrole_identity::{API_GROUP, API_VERSION};
-use podrole_runtime::{clock, error_text::with_root, objects};
+use podrole_runtime::{clock, objects};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::{
     conditions::{acceptance_changes, digest_of, status},
     queue::ObjectKey,
     verdict::Verdict,
 };
+use crate::controller::request::bounded;
 
 /// The field manager, and who the Events are from.
 const MANAGER: &str = "podrole-controller";
 /// Where Events of objects without a namespace are.
 const EVENTS_NAMESPACE: &str = "default";
-/// How long the API server may take for one request.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest note of an Event, in bytes. Source: Kubernetes's validation of events.k8s.io/v1.
 const MAX_NOTE: usize = 1024;
 /// The longest identity of a reporter, in bytes. Source: the same.
@@ -122,13 +118,6 @@ impl Writer {
             type_: Some(if verdict.accepted { "Normal" } else { "Warning" }.to_owned()),
             ..Event::default()
         }
-    }
-}
-
-async fn bounded<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
-    match timeout(PATIENCE, request).await {
-        Ok(answer) => answer.map_err(|error| with_root(&error)),
-        Err(_) => Err("no answer within 5 s".to_owned()),
     }
 }
 
