@@ -2,6 +2,7 @@
 //! listens for probes and Prometheus only, so that no input of pods reaches its rights.
 
 mod args;
+mod core_object;
 mod healing;
 mod metrics;
 mod object_status;

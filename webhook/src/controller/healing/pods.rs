@@ -3,16 +3,13 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    NamespaceResourceScope,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time},
-};
-use kube::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use podrole_identity::{AnnotationPrefix, PodShape, PodShapeReader, ServiceAccountRef};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
 use super::plan::WorkloadKey;
+use crate::controller::core_object::{Condition, core_object, created, is_ready};
 
 /// The label, or annotation, with the value `disabled` on a pod that is not evicted.
 pub(super) const HEAL_LABEL: &str = "podrole.io/heal";
@@ -104,13 +101,6 @@ struct PodStatus {
     conditions: Option<Vec<Condition>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-}
-
 /// The object that creates a pod again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
@@ -152,7 +142,7 @@ impl Pod {
     }
 
     pub(super) fn created(&self) -> Option<Timestamp> {
-        self.metadata.creation_timestamp.as_ref().map(|time| time.0)
+        created(&self.metadata)
     }
 
     pub(super) fn service_account(&self) -> Option<ServiceAccountRef> {
@@ -167,8 +157,7 @@ impl Pod {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        let mut conditions = self.status.conditions.iter().flatten();
-        conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        is_ready(self.status.conditions.as_deref())
     }
 
     /// Whether its author forbids to evict it, or it has files of the node's, which its replacement on another node
@@ -244,34 +233,7 @@ pub(super) fn is_complete(kind: &str, owner: &Value) -> bool {
     is_current && wanted > 0 && ready >= wanted
 }
 
-impl Resource for Pod {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        "Pod".into()
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        "".into()
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        "v1".into()
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        "pods".into()
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+core_object!(Pod, "Pod", "pods", NamespaceResourceScope);
 
 #[cfg(test)]
 mod tests;

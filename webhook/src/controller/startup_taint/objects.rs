@@ -1,14 +1,10 @@
-//! Nodes and agents' pods, as far as they matter here. A whole Node has 20 kB, so that lists of them took more
-//! memory than the controller has; and the code that reads whole Pods is a megabyte.
-
-use std::borrow::Cow;
+//! Nodes and agents' pods, as far as they matter here. A whole Node has 20 kB.
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    ClusterResourceScope, NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
-use kube::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::IgnoredAny};
+
+use crate::controller::core_object::{Condition, core_object, created, is_ready};
 
 /// A Node's metadata and taints.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,13 +48,6 @@ struct PodStatus {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerStatus {
     restart_count: i32,
@@ -98,8 +87,7 @@ impl AgentPod {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        let mut conditions = self.status.conditions.iter().flatten();
-        conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        is_ready(self.status.conditions.as_deref())
     }
 
     /// How often its container was started again, if it runs.
@@ -109,43 +97,6 @@ impl AgentPod {
             |it: &&ContainerStatus| it.state.as_ref().is_some_and(|state| state.running.is_some());
         containers.find(running).map(|it| it.restart_count)
     }
-}
-
-fn created(metadata: &ObjectMeta) -> Option<Timestamp> {
-    metadata.creation_timestamp.as_ref().map(|time| time.0)
-}
-
-macro_rules! core_object {
-    ($object:ident, $kind:literal, $plural:literal, $scope:ident) => {
-        impl Resource for $object {
-            type DynamicType = ();
-            type Scope = $scope;
-
-            fn kind((): &()) -> Cow<'_, str> {
-                $kind.into()
-            }
-
-            fn group((): &()) -> Cow<'_, str> {
-                "".into()
-            }
-
-            fn version((): &()) -> Cow<'_, str> {
-                "v1".into()
-            }
-
-            fn plural((): &()) -> Cow<'_, str> {
-                $plural.into()
-            }
-
-            fn meta(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-
-            fn meta_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
-            }
-        }
-    };
 }
 
 core_object!(TaintedNode, "Node", "nodes", ClusterResourceScope);
