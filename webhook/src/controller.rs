@@ -3,6 +3,7 @@
 
 mod args;
 mod core_object;
+mod event;
 mod healing;
 mod metrics;
 mod object_status;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api,
     api::{ApiResource, DynamicObject},
@@ -11,12 +12,36 @@ use tokio::time::Instant;
 
 use super::{
     Healing,
-    evict::{About, Evicted, Reason, evict, report},
+    evict::{Evicted, evict},
     plan::{Plan, SeenPod, Step, Stop, WorkloadKey},
     pods::{Owner, Pod, is_complete},
     survey::Workload,
 };
-use crate::controller::request::bounded;
+use crate::controller::{
+    event::{Said, report},
+    request::bounded,
+};
+
+/// Why an Event is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// The pod is evicted.
+    Evicted,
+    /// Its eviction is not permitted.
+    Blocked,
+    /// The pods of its workload are left alone.
+    Stopped,
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Evicted => "HealingEvicted",
+            Self::Blocked => "HealingBlocked",
+            Self::Stopped => "HealingStopped",
+        }
+    }
+}
 
 impl Healing {
     /// Does what the plan says for a workload.
@@ -88,7 +113,7 @@ impl Healing {
                 self.metrics.evicted("evicted");
                 tracing::info!(namespace, pod = pod.name, "evicted a pod that had been missed");
                 let note = "the pod had no credential provider for its ServiceAccount's role; its replacement gets one";
-                self.report_on_pod(namespace, pod, Reason::Evicted, note.to_owned()).await;
+                self.report_on_pod(namespace, pod, Reason::Evicted, note).await;
             }
             Evicted::Gone => {}
             Evicted::Refused => {
@@ -97,7 +122,7 @@ impl Healing {
                     let note = "the pod has no credential provider for its ServiceAccount's role, and a \
                                 PodDisruptionBudget does not permit to replace it; delete the pod, or let the budget \
                                 permit one disruption";
-                    self.report_on_pod(namespace, pod, Reason::Blocked, note.to_owned()).await;
+                    self.report_on_pod(namespace, pod, Reason::Blocked, note).await;
                 }
             }
             Evicted::Failed(error) => {
@@ -133,12 +158,21 @@ impl Healing {
         );
         let pod = pod.or_else(|| workload.pods.first().cloned());
         if let Some(pod) = pod {
-            self.report_on_pod(namespace, &pod, Reason::Stopped, note).await;
+            self.report_on_pod(namespace, &pod, Reason::Stopped, &note).await;
         }
     }
 
-    async fn report_on_pod(&self, namespace: &str, pod: &SeenPod, reason: Reason, note: String) {
-        let about = About { namespace, name: &pod.name, uid: &pod.uid };
-        report(&self.client, &self.identity, &about, reason, note).await;
+    async fn report_on_pod(&self, namespace: &str, pod: &SeenPod, reason: Reason, note: &str) {
+        let regarding = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(pod.name.clone()),
+            uid: Some(pod.uid.clone()),
+            ..ObjectReference::default()
+        };
+        let is_warning = reason != Reason::Evicted;
+        let said = Said { action: "Heal", reason: reason.as_str(), note, is_warning };
+        report(&self.client, &self.identity, namespace, regarding, &said).await;
     }
 }
