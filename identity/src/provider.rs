@@ -43,6 +43,9 @@ pub struct TokenVolume {
 }
 
 impl CredentialProvider {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::WebIdentity, Self::Container];
+
     /// EKS's volume for this provider.
     #[must_use]
     pub fn token_volume(self) -> TokenVolume {
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_provider_parses_what_it_prints() {
-        for provider in [CredentialProvider::WebIdentity, CredentialProvider::Container] {
+        for provider in CredentialProvider::ALL {
             assert_eq!(provider.to_string().parse(), Ok(provider));
         }
         assert!("irsa".parse::<CredentialProvider>().is_err());

@@ -164,7 +164,7 @@ impl Group {
         if self.without.is_empty() {
             return None;
         }
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = and_more(more);
         let pods = self.without.join(", ");
         Some(format!("pods without the annotation {ROLE} get this role too: {pods}{more}"))
     }
@@ -217,13 +217,17 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// Says how many a list leaves out, if any.
+fn and_more(count: usize) -> String {
+    if count > 0 { format!(" and {count} more") } else { String::new() }
+}
+
 /// Says which pods name which roles, and what to do.
 fn conflict(roles: &[(RoleArn, &PodRole)]) -> String {
     let shown = roles.iter().take(SHOWN_ROLES);
     let shown = shown.map(|(role, pod)| format!("{role} ({}, {})", pod.object, pod.place));
     let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = roles.len().saturating_sub(SHOWN_ROLES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = and_more(roles.len().saturating_sub(SHOWN_ROLES));
     format!(
         "its pods name {} roles: {shown}{more}; an association is for all pods of a ServiceAccount, \
          so give one of the workloads its own ServiceAccount",

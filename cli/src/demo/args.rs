@@ -66,9 +66,7 @@ impl DemoArgs {
             Some(ProviderChoice::WebIdentity) => vec![CredentialProvider::WebIdentity],
             Some(ProviderChoice::Container) => vec![CredentialProvider::Container],
             None if !self.command.is_empty() => vec![own],
-            None | Some(ProviderChoice::Both) => {
-                vec![CredentialProvider::WebIdentity, CredentialProvider::Container]
-            }
+            None | Some(ProviderChoice::Both) => CredentialProvider::ALL.to_vec(),
         }
     }
 }
