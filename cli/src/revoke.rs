@@ -128,6 +128,7 @@ async fn others(
     let mut params = ListParams::default().limit(PAGE);
     loop {
         let page = api.list(&params).await.context("could not list associations")?;
+        let next = objects::next_page(params, &page.metadata);
         for mut object in page.items {
             let name = object.metadata.name.clone().unwrap_or_default();
             // One that cannot be read serves no pod.
@@ -138,10 +139,8 @@ async fn others(
                 others.insert(format!("{} (PodIdentityAssociation)", other.service_account));
             }
         }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => break,
-        }
+        let Some(next) = next else { break };
+        params = next;
     }
     let key = format!("{prefix}/role-arn");
     let accounts = Api::<DynamicObject>::all_with(client.clone(), &core("ServiceAccount"));
@@ -149,6 +148,7 @@ async fn others(
     loop {
         let page = accounts.list_metadata(&params).await;
         let page = page.context("could not list ServiceAccounts")?;
+        let next = objects::next_page(params, &page.metadata);
         for account in page.items {
             let metadata = account.metadata;
             let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else {
@@ -161,10 +161,8 @@ async fn others(
                 others.insert(format!("{namespace}/{name} (annotation {key})"));
             }
         }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(others),
-        }
+        let Some(next) = next else { return Ok(others) };
+        params = next;
     }
 }
 

@@ -87,7 +87,7 @@ pub use kinds::{
     MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
 };
 pub use missed::{
-    InTheWay, Lack, MISSED_AFTER, MissedReason, MissedTimes, PodShape, PodShapeReader, is_missed,
+    InTheWay, Lack, MissedReason, MissedTimes, PodShape, PodShapeReader, is_missed, is_old_enough,
     lacked_provider,
 };
 pub use namespace_facts::{CREDENTIALS_LABEL, LabelTimes, NOT_BEFORE_ANNOTATION, NamespaceFacts};

@@ -17,13 +17,10 @@ pub use reason::{MissedReason, MissedTimes};
 /// The annotation of a static pod, which the kubelet creates without any webhook.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 /// A pod is missed at this age. Before, the object that grants its role may not have reached every reader.
-pub const MISSED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+const MISSED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// A pod with more containers is not judged: tenants make up pods, and agents keep what decides of each.
 const MAX_CONTAINERS: usize = 128;
-
-const PROVIDERS: [CredentialProvider; 2] =
-    [CredentialProvider::WebIdentity, CredentialProvider::Container];
 
 /// A pod as far as its injection depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +102,8 @@ impl PodShapeReader {
         let mut taken_paths = Vec::new();
         for path in mount_paths {
             let at = |provider: &CredentialProvider| provider.token_volume().is_mounted_at(path);
-            let new = PROVIDERS.into_iter().filter(at).find(|it| !taken_paths.contains(it));
+            let new =
+                CredentialProvider::ALL.into_iter().filter(at).find(|it| !taken_paths.contains(it));
             taken_paths.extend(new);
         }
         self.shape.has_credentials |= variables.any(|name| variable::USER_DECIDED.contains(&name));
@@ -121,7 +119,7 @@ impl PodShapeReader {
     /// Adds a volume, and whether it projects the token of a ServiceAccount.
     pub fn volume(&mut self, name: &str, projects_token: bool) {
         let named = |provider: &CredentialProvider| provider.token_volume().name == name;
-        let Some(provider) = PROVIDERS.into_iter().find(named) else { return };
+        let Some(provider) = CredentialProvider::ALL.into_iter().find(named) else { return };
         self.shape.has_token |= projects_token;
         self.shape.taken_volumes.push(provider);
     }
@@ -207,8 +205,15 @@ pub fn is_missed(
     created: Option<Timestamp>,
     now: Timestamp,
 ) -> bool {
-    let is_old = created.is_some_and(|created| now.duration_since(created) >= MISSED_AFTER);
-    is_old && namespace.injection.is_some() && lack.is_some_and(|lack| lack.obstacle.is_none())
+    is_old_enough(created, now)
+        && namespace.injection.is_some()
+        && lack.is_some_and(|lack| lack.obstacle.is_none())
+}
+
+/// Whether a pod that was created at `created` is old enough to be called missed.
+#[must_use]
+pub fn is_old_enough(created: Option<Timestamp>, now: Timestamp) -> bool {
+    created.is_some_and(|created| now.duration_since(created) >= MISSED_AFTER)
 }
 
 impl Lack {

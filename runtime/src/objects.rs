@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, ListParams, ObjectMeta},
-    core::{GroupVersionKind, Status},
+    core::{GroupVersionKind, ListMeta, Status},
     runtime::{
         WatchStreamExt as _,
         reflector::{ObjectRef, store::Writer},
@@ -102,6 +102,13 @@ pub async fn list(client: Client, kind: Kind) -> Result<Vec<DynamicObject>, kube
         Err(error) if is_not_found(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// The parameters of the next page of a list, or `None` after the last one.
+#[must_use]
+pub fn next_page(params: ListParams, list: &ListMeta) -> Option<ListParams> {
+    let token = list.continue_.as_deref().filter(|token| !token.is_empty())?;
+    Some(params.continue_token(token))
 }
 
 /// What is read of objects.

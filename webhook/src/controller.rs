@@ -74,16 +74,13 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
         drop(tokio::spawn(writing));
     }
     if args.heal {
-        let first_read = health.gate("the association list");
         let running = (Arc::clone(&status.leads), Arc::clone(&status.active));
         let list = match args.grant.associations.clone() {
             Some(file) => {
-                association_list::follow(file, Gauge::default(), first_read, stop.clone()).await
+                let read = health.gate("the association list");
+                association_list::follow(file, Gauge::default(), read, stop.clone()).await
             }
-            None => {
-                first_read.open();
-                Latest::from(AssociationList::default())
-            }
+            None => Latest::from(AssociationList::default()),
         };
         let healing = Healing::new(client.clone(), &args, list, running, metrics.healing());
         drop(tokio::spawn(healing.context("--cluster-name and --cluster-arn")?.run()));

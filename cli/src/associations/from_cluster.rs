@@ -30,13 +30,12 @@ pub(super) async fn read(client: Client, progress: &Progress) -> Result<Merged, 
         (Merged::default(), 0, ListParams::default().limit(PAGE));
     loop {
         let list = api.list(&params).await.map_err(|error| failure(&error))?;
+        let next = objects::next_page(params, &list.metadata);
         count += list.items.len();
         list.items.into_iter().for_each(|object| merged.add(checked(object)));
         progress.show(|| format!("reading associations: {}", grouped(count)));
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(merged),
-        }
+        let Some(next) = next else { return Ok(merged) };
+        params = next;
     }
 }
 

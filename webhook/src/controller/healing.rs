@@ -34,7 +34,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(super) use metrics::HealingMetrics;
 use plan::Plan;
-use survey::Workload;
 use warnings::Warnings;
 use world::{Settings, World};
 
@@ -143,7 +142,7 @@ impl Healing {
         let mut namespaces = survey::namespaces(&self.client).await?;
         namespaces.retain(|name, _| !self.own.contains(name));
         let mut world = World::read(&self.client, &self.settings, list).await?;
-        let (mut missed, mut workloads) = (0, HashMap::<_, Workload>::new());
+        let (mut missed, mut workloads) = (0, HashMap::<_, Vec<_>>::new());
         for (name, facts) in &namespaces {
             if !self.leads.load(Relaxed) {
                 return Ok(());
@@ -168,10 +167,10 @@ impl Healing {
         }
         self.metrics.missed.set(missed);
         plan.forget_old(Instant::now());
-        workloads.retain(|key, workload| workload.concerns(plan, key));
+        workloads.retain(|key, pods| plan.concerns(key, pods));
         for key in plan.in_turn(workloads.keys().cloned(), Instant::now()) {
-            if let Some(workload) = workloads.get(&key) {
-                self.heal(plan, &key, workload).await;
+            if let Some(pods) = workloads.get(&key) {
+                self.heal(plan, &key, pods).await;
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ mod tests {
     use kube::client::Body;
     use serde_json::{Value, json};
 
-    use super::*;
+    use super::{super::plan::Owner, *};
 
     /// What becomes of an eviction that the API server answers so, and what was sent.
     async fn answered(code: u16, answer: Value) -> (Evicted, String, Value) {
@@ -91,6 +91,7 @@ mod tests {
             missed: true,
             judged: true,
             evictable: true,
+            owner: Owner { kind: "StatefulSet", name: "db".to_owned(), uid: "2".to_owned() },
         };
         let evicted = evict(&Client::new(service, "default"), "shop", &pod).await;
         let (path, body) = sent.recv().await.unwrap();

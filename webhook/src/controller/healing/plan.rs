@@ -35,6 +35,16 @@ pub(super) struct SeenPod {
     pub(super) judged: bool,
     /// Whether nothing of its own forbids to evict it.
     pub(super) evictable: bool,
+    /// What creates it again.
+    pub(super) owner: Owner,
+}
+
+/// The object that creates a pod again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) uid: String,
 }
 
 /// A workload by kind, namespace and name.
@@ -197,9 +207,10 @@ impl Plan {
         self.last.retain(|_, at| now.duration_since(*at) < MAX_RETRY);
     }
 
-    /// The workloads that are being healed, to be looked at although none of their pods is missed.
-    pub(super) fn is_replacing(&self, key: &WorkloadKey) -> bool {
-        matches!(self.workloads.get(key), Some(Progress::Replacing(_)))
+    /// Whether there may be something to do for a workload.
+    pub(super) fn concerns(&self, key: &WorkloadKey, pods: &[SeenPod]) -> bool {
+        let is_replacing = matches!(self.workloads.get(key), Some(Progress::Replacing(_)));
+        is_replacing || pods.iter().any(|pod| pod.missed)
     }
 
     /// How many workloads are left alone.

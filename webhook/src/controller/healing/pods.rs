@@ -8,7 +8,7 @@ use podrole_identity::{AnnotationPrefix, PodShape, PodShapeReader, ServiceAccoun
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
-use super::plan::WorkloadKey;
+use super::plan::{Owner, WorkloadKey};
 use crate::controller::core_object::{Condition, core_object, created, is_ready};
 
 /// The label, or annotation, with the value `disabled` on a pod that is not evicted.
@@ -99,14 +99,6 @@ struct ProjectedSource {
 struct PodStatus {
     phase: Option<String>,
     conditions: Option<Vec<Condition>>,
-}
-
-/// The object that creates a pod again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) kind: &'static str,
-    pub(super) name: String,
-    pub(super) uid: String,
 }
 
 fn metadata<'de, D: Deserializer<'de>>(metadata: D) -> Result<ObjectMeta, D::Error> {

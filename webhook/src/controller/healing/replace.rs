@@ -13,9 +13,8 @@ use tokio::time::Instant;
 use super::{
     Healing,
     evict::{Evicted, evict},
-    plan::{Plan, SeenPod, Step, Stop, WorkloadKey},
-    pods::{Owner, Pod, is_complete},
-    survey::Workload,
+    plan::{Owner, Plan, SeenPod, Step, Stop, WorkloadKey},
+    pods::{Pod, is_complete},
 };
 use crate::controller::{
     event::{Said, report},
@@ -45,17 +44,16 @@ impl Reason {
 
 impl Healing {
     /// Does what the plan says for a workload.
-    pub(super) async fn heal(&self, plan: &mut Plan, key: &WorkloadKey, workload: &Workload) {
-        match plan.step(key, &workload.pods, Instant::now()) {
+    pub(super) async fn heal(&self, plan: &mut Plan, key: &WorkloadKey, pods: &[SeenPod]) {
+        match plan.step(key, pods, Instant::now()) {
             Step::Nothing => {}
-            Step::Stop(why) => self.stop(key, workload, why).await,
+            Step::Stop(why) => self.stop(key, pods, why).await,
             Step::Evict(pod) => {
-                if let Some(owner) = workload.owner_of(&pod)
-                    && self.may_evict(&key.1, owner, &pod).await
+                if self.may_evict(&key.1, &pod).await
                     && self.injects().await
                     && self.leads.load(Relaxed)
                 {
-                    self.evict(plan, key, workload, &pod).await;
+                    self.evict(plan, key, pods, &pod).await;
                 }
             }
         }
@@ -63,7 +61,7 @@ impl Healing {
 
     /// Whether what was listed of the pod still holds: a survey of many namespaces takes minutes. If it cannot be read, the
     /// pod stays.
-    async fn may_evict(&self, namespace: &str, owner: &Owner, seen: &SeenPod) -> bool {
+    async fn may_evict(&self, namespace: &str, seen: &SeenPod) -> bool {
         let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
         let pod = match bounded(api.get_opt(&seen.name)).await {
             Ok(Some(pod)) if pod.uid() == seen.uid => pod,
@@ -77,7 +75,7 @@ impl Healing {
         if !lacks || !pod.is_live() || pod.is_kept() {
             return false;
         }
-        !pod.is_ready() || self.is_complete(namespace, owner).await
+        !pod.is_ready() || self.is_complete(namespace, &seen.owner).await
     }
 
     /// Whether all replicas are ready. If that cannot be read, none is spared.
@@ -103,13 +101,13 @@ impl Healing {
         }
     }
 
-    async fn evict(&self, plan: &mut Plan, key: &WorkloadKey, workload: &Workload, pod: &SeenPod) {
+    async fn evict(&self, plan: &mut Plan, key: &WorkloadKey, pods: &[SeenPod], pod: &SeenPod) {
         let namespace = key.1.as_str();
         let evicted = evict(&self.client, namespace, pod).await;
         let now = Instant::now();
         match evicted {
             Evicted::Done => {
-                plan.evicted(key, &workload.pods, now);
+                plan.evicted(key, pods, now);
                 self.metrics.evicted("evicted");
                 tracing::info!(namespace, pod = pod.name, "evicted a pod that had been missed");
                 let note = "the pod had no credential provider for its ServiceAccount's role; its replacement gets one";
@@ -131,7 +129,7 @@ impl Healing {
             }
             Evicted::Unanswered(error) => {
                 // It may have been done, so that its replacement is waited for.
-                plan.evicted(key, &workload.pods, now);
+                plan.evicted(key, pods, now);
                 self.failed(namespace, pod, &error);
             }
         }
@@ -142,7 +140,7 @@ impl Healing {
         tracing::warn!(namespace, pod = pod.name, error, "could not evict a missed pod");
     }
 
-    async fn stop(&self, key: &WorkloadKey, workload: &Workload, why: Stop) {
+    async fn stop(&self, key: &WorkloadKey, pods: &[SeenPod], why: Stop) {
         let (kind, namespace, name) = (key.0, key.1.as_str(), key.2.as_str());
         let (pod, cause) = match why {
             Stop::MissedAgain(pod) => {
@@ -156,7 +154,7 @@ impl Healing {
             "after the eviction of a pod {cause}, so podrole evicts none of this workload's pods for 24 h; \
              see the pod's Events and the webhook's log"
         );
-        let pod = pod.or_else(|| workload.pods.first().cloned());
+        let pod = pod.or_else(|| pods.first().cloned());
         if let Some(pod) = pod {
             self.report_on_pod(namespace, &pod, Reason::Stopped, &note).await;
         }

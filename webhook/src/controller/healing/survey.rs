@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, api::ListParams};
-use podrole_identity::{InjectionDefault, MISSED_AFTER, NamespaceFacts};
-use podrole_runtime::clock;
+use podrole_identity::{InjectionDefault, NamespaceFacts, is_old_enough};
+use podrole_runtime::{clock, objects};
 
 use super::{
-    plan::{Plan, SeenPod, WorkloadKey},
-    pods::{HEAL_LABEL, Owner, Pod},
+    plan::{SeenPod, WorkloadKey},
+    pods::{HEAL_LABEL, Pod},
     world::World,
 };
 use crate::controller::request::bounded;
@@ -19,39 +18,6 @@ use crate::controller::request::bounded;
 const PODS: u32 = 20;
 /// Namespaces per page; each may have 256 KiB of annotations.
 const NAMESPACES: u32 = 50;
-
-/// The live pods of a workload.
-#[derive(Default)]
-pub(super) struct Workload {
-    pub(super) pods: Vec<SeenPod>,
-    /// The owner of each pod.
-    owners: Vec<Owner>,
-}
-
-impl Workload {
-    fn add(&mut self, pod: &Pod, owner: Owner, missed: bool, now: Timestamp) {
-        let is_old = |created| now.duration_since(created) >= MISSED_AFTER;
-        self.pods.push(SeenPod {
-            name: pod.name().to_owned(),
-            uid: pod.uid().to_owned(),
-            ready: pod.is_ready(),
-            missed,
-            judged: pod.created().is_some_and(is_old),
-            evictable: !pod.is_kept(),
-        });
-        self.owners.push(owner);
-    }
-
-    pub(super) fn owner_of(&self, pod: &SeenPod) -> Option<&Owner> {
-        let index = self.pods.iter().position(|it| it.uid == pod.uid)?;
-        self.owners.get(index)
-    }
-
-    /// Whether there may be something to do.
-    pub(super) fn concerns(&self, plan: &Plan, key: &WorkloadKey) -> bool {
-        plan.is_replacing(key) || self.pods.iter().any(|pod| pod.missed)
-    }
-}
 
 /// The namespaces that ask for healing and, by their own label, for injection.
 ///
@@ -65,6 +31,7 @@ pub(super) async fn namespaces(
     let (mut params, mut found) = (labelled.limit(NAMESPACES), BTreeMap::new());
     loop {
         let page = bounded(api.list_metadata(&params)).await?;
+        let next = objects::next_page(params, &page.metadata);
         for object in page.items {
             let Some(name) = object.metadata.name else { continue };
             let labels = object.metadata.labels.unwrap_or_default();
@@ -72,14 +39,12 @@ pub(super) async fn namespaces(
             let facts = NamespaceFacts::read(labels, &annotations, InjectionDefault::Labelled);
             found.extend(facts.injection.is_some().then_some((name, facts)));
         }
-        match page.metadata.continue_.filter(|it| !it.is_empty()) {
-            Some(next) => params.continue_token = Some(next),
-            None => return Ok(found),
-        }
+        let Some(next) = next else { return Ok(found) };
+        params = next;
     }
 }
 
-/// The workloads of a namespace, and how many of its pods are missed.
+/// The live pods of each workload of a namespace, and how many of its pods are missed.
 ///
 /// # Errors
 /// Says in one line what could not be read. Then nothing is known of any of its pods.
@@ -88,22 +53,29 @@ pub(super) async fn workloads(
     namespace: &str,
     facts: &NamespaceFacts,
     world: &mut World<'_>,
-) -> Result<(HashMap<WorkloadKey, Workload>, i64), String> {
+) -> Result<(HashMap<WorkloadKey, Vec<SeenPod>>, i64), String> {
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let (mut params, now) = (ListParams::default().limit(PODS), clock::now());
-    let (mut workloads, mut count) = (HashMap::<_, Workload>::new(), 0);
+    let (mut workloads, mut count) = (HashMap::<_, Vec<_>>::new(), 0);
     loop {
         let page = bounded(api.list(&params)).await?;
+        let next = objects::next_page(params, &page.metadata);
         for pod in page.items.iter().filter(|pod| pod.is_live()) {
             let missed = world.is_missed(pod, facts, now).await?;
             count += i64::from(missed);
             if let Some((key, owner)) = pod.workload().zip(pod.owner()) {
-                workloads.entry(key).or_default().add(pod, owner, missed, now);
+                workloads.entry(key).or_default().push(SeenPod {
+                    name: pod.name().to_owned(),
+                    uid: pod.uid().to_owned(),
+                    ready: pod.is_ready(),
+                    missed,
+                    judged: is_old_enough(pod.created(), now),
+                    evictable: !pod.is_kept(),
+                    owner,
+                });
             }
         }
-        match page.metadata.continue_.filter(|it| !it.is_empty()) {
-            Some(next) => params.continue_token = Some(next),
-            None => return Ok((workloads, count)),
-        }
+        let Some(next) = next else { return Ok((workloads, count)) };
+        params = next;
     }
 }

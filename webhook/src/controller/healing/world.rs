@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 use podrole_identity::{
     AnnotationRules, Association, AssociationList, CredentialProvider, Denial, Facts, Grant,
-    GrantRules, Guardrails, Kind, Labels, MISSED_AFTER, NamespaceFacts, Patterns,
-    ServiceAccountAnnotations, ServiceAccountRef, Sources, grant, is_missed, lacked_provider,
+    GrantRules, Guardrails, Kind, Labels, NamespaceFacts, Patterns, ServiceAccountAnnotations,
+    ServiceAccountRef, Sources, grant, is_missed, is_old_enough, lacked_provider,
 };
 use podrole_runtime::objects;
 
@@ -73,8 +73,7 @@ impl<'a> World<'a> {
         let shape = pod.shape(&self.settings.annotations.prefix);
         let Some(service_account) = pod.service_account() else { return Ok(false) };
         // Nothing is looked up for a pod that is too young, whatever it lacks.
-        let is_old = pod.created().is_some_and(|it| now.duration_since(it) >= MISSED_AFTER);
-        if !is_old || !shape.may_lack() || shape.opts_out_of(namespace) {
+        if !is_old_enough(pod.created(), now) || !shape.may_lack() || shape.opts_out_of(namespace) {
             return Ok(false);
         }
         let Some(identity) = self.identity(&service_account, namespace).await? else {

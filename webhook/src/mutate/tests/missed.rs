@@ -57,8 +57,7 @@ pub(super) fn assert_agrees(
     let injected = gives_provider(pod, outcome);
     assert!(injected || !is_missed, "missed, but not injected: {pod}\n{outcome:?}");
     // What is injected and not missed has something of its own at the token's place.
-    let volumes = [CredentialProvider::WebIdentity, CredentialProvider::Container]
-        .map(CredentialProvider::token_volume);
+    let volumes = CredentialProvider::ALL.map(CredentialProvider::token_volume);
     let mounts = |container: &Container| {
         let mut paths = container.volume_mounts.iter().map(|mount| &mount.mount_path);
         paths.any(|path| volumes.iter().any(|volume| volume.is_mounted_at(path)))

@@ -14,6 +14,7 @@ fn pod(uid: &str, ready: bool, missed: bool) -> SeenPod {
         missed,
         judged: true,
         evictable: true,
+        owner: Owner { kind: "ReplicaSet", name: "app".to_owned(), uid: "1".to_owned() },
     }
 }
 
@@ -41,7 +42,7 @@ fn the_next_pod_is_evicted_after_the_replacement_has_been_ready_for_a_while() {
     let app = key("app");
     let at = |seconds| begin + Duration::from_secs(seconds);
     plan.evicted(&app, &[pod("a", true, true), pod("b", true, true)], begin);
-    assert!(plan.is_replacing(&app));
+    assert!(plan.concerns(&app, &[]));
     let starting = [pod("b", true, true), pod("c", false, false)];
     assert_eq!(plan.step(&app, &starting, at(30)), Step::Nothing);
     let ready = [pod("b", true, true), pod("c", true, false)];
