@@ -75,8 +75,7 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     let association = Association::read_object(&name, &objects::take_spec(&mut object))?;
-    let role = association.target_role.as_ref().or(association.role.as_ref());
-    let role = role.context("the association names no role")?;
+    let role = association.last_role().context("the association names no role")?;
     let patch = json!({"apiVersion": format!("{API_GROUP}/{API_VERSION}"),
         "kind": Kind::Association.as_str(), "metadata": {"name": name},
         "spec": {"notBefore": now.to_string()}});
@@ -134,8 +133,7 @@ async fn others(
             // One that cannot be read serves no pod.
             let spec = objects::take_spec(&mut object);
             let Ok(other) = Association::read_object(&name, &spec) else { continue };
-            let last = other.target_role.as_ref().or(other.role.as_ref());
-            if last == Some(role) && other.service_account != *service_account {
+            if other.last_role() == Some(role) && other.service_account != *service_account {
                 others.insert(format!("{} (PodIdentityAssociation)", other.service_account));
             }
         }

@@ -36,6 +36,14 @@ pub struct Association {
     pub not_before: Option<Timestamp>,
 }
 
+impl Association {
+    /// The role that pods get: the last one of the chain.
+    #[must_use]
+    pub fn last_role(&self) -> Option<&RoleArn> {
+        self.target_role.as_ref().or(self.role.as_ref())
+    }
+}
+
 /// A file in EKS's format: `{"identities":[{"namespace","serviceAccount", ...}]}`.
 ///
 /// Unknown fields are ignored, as in EKS's webhook.
@@ -258,6 +266,22 @@ mod tests {
         assert_eq!(found.role, None);
         assert!(list.find(&account("shop/other")).is_none());
         assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn pods_get_the_last_role_of_a_chain() {
+        let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
+        let entry = |name: &str, roles: &str| {
+            format!(r#"{{"namespace":"shop","serviceAccount":"{name}"{roles}}}"#)
+        };
+        let one = entry("one", &format!(r#","roleArn":"{}""#, role("a")));
+        let two = format!(r#","roleArn":"{}","targetRoleArn":"{}""#, role("a"), role("b"));
+        let entries = [one, entry("two", &two), entry("none", "")].join(",");
+        let list = AssociationList::read(&format!(r#"{{"identities":[{entries}]}}"#)).unwrap();
+        let last = |name: &str| list.find(&account(name)).unwrap().last_role().map(RoleArn::as_str);
+        assert_eq!(last("shop/one"), Some(role("a").as_str()));
+        assert_eq!(last("shop/two"), Some(role("b").as_str()));
+        assert_eq!(last("shop/none"), None);
     }
 
     #[test]

@@ -105,6 +105,15 @@ mod tests {
         assert!(chosen(mutants, &["b".to_owned()]).is_err());
     }
 
+    /// `--test api` starts the programs, which a mutant's build leaves as they were.
+    #[test]
+    fn no_entry_is_left_to_a_test_of_the_built_programs() {
+        for mutant in read(include_str!("mutants.toml")).unwrap() {
+            let (name, test) = (&mutant.name, &mutant.test);
+            assert!(!test.contains("--test api"), "{name}: {test} does not run the mutated code");
+        }
+    }
+
     #[test]
     fn each_entry_of_the_list_quotes_its_file_exactly_once() {
         let mutants = read(include_str!("mutants.toml")).unwrap();

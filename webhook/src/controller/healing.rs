@@ -139,8 +139,8 @@ impl Healing {
 
     async fn round(&self, plan: &mut Plan) -> Result<(), String> {
         let list = self.list.current().ok_or("the association list has not been read")?;
-        let mut namespaces = survey::namespaces(&self.client).await?;
-        namespaces.retain(|name, _| !self.own.contains(name));
+        let namespaces = survey::namespaces(&self.client).await?;
+        let namespaces = survey::without_own(namespaces, &self.own);
         let mut world = World::read(&self.client, &self.settings, list).await?;
         let (mut missed, mut workloads) = (0, HashMap::<_, Vec<_>>::new());
         for (name, facts) in &namespaces {

@@ -44,6 +44,15 @@ pub(super) async fn namespaces(
     }
 }
 
+/// `namespaces` without podrole's own. Evicting the webhook's or the agents' pods would stop injection.
+pub(super) fn without_own(
+    mut namespaces: BTreeMap<String, NamespaceFacts>,
+    own: &[String],
+) -> BTreeMap<String, NamespaceFacts> {
+    namespaces.retain(|name, _| !own.contains(name));
+    namespaces
+}
+
 /// The live pods of each workload of a namespace, and how many of its pods are missed.
 ///
 /// # Errors
@@ -77,5 +86,17 @@ pub(super) async fn workloads(
         }
         let Some(next) = next else { return Ok((workloads, count)) };
         params = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_namespaces_of_podrole_are_left_alone() {
+        let labelled = ["podrole", "shop"].map(|it| (it.to_owned(), NamespaceFacts::default()));
+        let left = without_own(labelled.into(), &["podrole".to_owned(), "kube-system".to_owned()]);
+        assert_eq!(left.into_keys().collect::<Vec<_>>(), ["shop"]);
     }
 }
