@@ -3,12 +3,16 @@
 
 mod api_version;
 mod associations;
+mod cluster;
+mod codes;
 mod demo;
 mod diff;
+mod explain;
 mod inject;
 mod manifests;
 mod output;
 mod printable;
+mod report;
 mod revoke;
 mod sandbox;
 mod whoami;
@@ -31,6 +35,7 @@ struct Podrole {
 enum Command {
     Associations(Box<associations::AssociationsArgs>),
     Demo(demo::DemoArgs),
+    Explain(explain::ExplainArgs),
     Inject(inject::InjectArgs),
     Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         match command {
             Command::Associations(args) => associations::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Explain(args) => explain::run(&args),
             Command::Inject(args) => inject::run(args).await,
             Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,

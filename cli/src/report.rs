@@ -1,0 +1,21 @@
+//! What commands find, and how it is printed: the same in text, JSON and YAML.
+//!
+//! ```text
+//!   Finding (state, code, sentence, is, should be, fix) ─► text, for people
+//!                                                       ├► Report: JSON or YAML, for scripts
+//!                                                       └► the exit code
+//! ```
+
+#![allow(dead_code, unused_imports, reason = "used by the commands that follow")]
+
+mod args;
+mod code;
+mod exit_code;
+mod finding;
+mod text;
+
+pub(crate) use args::{Format, OutputArgs};
+pub(crate) use code::Code;
+pub(crate) use exit_code::ReportExit;
+pub(crate) use finding::{Finding, State};
+pub(crate) use text::{detail, state, verdict};
