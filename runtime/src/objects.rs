@@ -1,10 +1,12 @@
 //! podrole's own kinds, followed in the same way by both daemons.
 
-use std::time::Duration;
+mod spec_object;
+
+use std::{fmt::Debug, time::Duration};
 
 use futures::{Stream, StreamExt as _};
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{ApiResource, DynamicObject, ListParams, ObjectMeta},
     core::{GroupVersionKind, ListMeta, Status},
     runtime::{
@@ -15,11 +17,13 @@ use kube::{
 };
 use podrole_identity::{API_GROUP, API_VERSION, Guardrails, Kind, Patterns, RawObject, Unreadable};
 use prometheus_client::metrics::gauge::Gauge;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{error_text::root, health::Gate, latest::Latest};
+pub use spec_object::SpecObject;
 
 /// Objects per page of a list.
 const PAGE: u32 = 500;
@@ -128,13 +132,12 @@ pub fn take_spec(object: &mut DynamicObject) -> Value {
 }
 
 /// A list and its changes, again and again. An error is reported once, until the next event.
-pub fn events(
-    client: Client,
-    kind: Kind,
-    errors: Gauge,
-) -> impl Stream<Item = Event<DynamicObject>> {
+pub fn events<K>(client: Client, kind: Kind, errors: Gauge) -> impl Stream<Item = Event<K>>
+where
+    K: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
     let config = watcher::Config::default().page_size(PAGE);
-    let events = watcher(api(client, kind), config).default_backoff();
+    let events = watcher(Api::all_with(client, &resource(kind)), config).default_backoff();
     let mut fails = false;
     events.filter_map(move |event| {
         let event = match event {

@@ -6,7 +6,6 @@ use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{self as core, ConfigMap, Namespace};
 use kube::{
     Api, Client,
-    api::DynamicObject,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
@@ -17,7 +16,11 @@ use podrole_identity::{
     AnnotationRules, Annotations, Association, InjectionDefault, NamespaceFacts, ROLE_MAP_KEY,
     ROLE_MAP_NAME, RoleMap, ServiceAccountError, ServiceAccountRef, Unreadable,
 };
-use podrole_runtime::{error_text::with_root, latest::Latest, objects};
+use podrole_runtime::{
+    error_text::with_root,
+    latest::Latest,
+    objects::{self, SpecObject},
+};
 
 use crate::{
     Metrics, ServiceAccount,
@@ -238,23 +241,15 @@ pub(super) async fn associations(
     metrics: &Metrics,
 ) {
     let objects::Following { client, kind, errors, first_list } = following;
-    let mut events = std::pin::pin!(objects::events(client, kind, errors));
+    let mut events = std::pin::pin!(objects::events::<SpecObject>(client, kind, errors));
     while let Some(event) = events.next().await {
         let complete = matches!(event, Event::InitDone);
         match event {
             Event::Init => cache.begin_list(),
-            Event::InitApply(object) => {
-                let (name, found) = association(object);
-                cache.list(&name, found);
-            }
+            Event::InitApply(object) => cache.list(object.name(), association(&object)),
             Event::InitDone => cache.end_list(),
-            Event::Apply(object) => {
-                let (name, found) = association(object);
-                cache.put(&name, found);
-            }
-            Event::Delete(object) => {
-                cache.remove(object.metadata.name.as_deref().unwrap_or_default());
-            }
+            Event::Apply(object) => cache.put(object.name(), association(&object)),
+            Event::Delete(object) => cache.remove(object.name()),
         }
         if complete {
             first_list.open();
@@ -263,8 +258,6 @@ pub(super) async fn associations(
     }
 }
 
-pub(super) fn association(mut object: DynamicObject) -> (String, Result<Association, Unreadable>) {
-    let name = object.metadata.name.clone().unwrap_or_default();
-    let found = Association::read_object(&name, &objects::take_spec(&mut object));
-    (name, found)
+fn association(object: &SpecObject) -> Result<Association, Unreadable> {
+    Association::read_object(object.name(), &object.spec)
 }

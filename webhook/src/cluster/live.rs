@@ -34,7 +34,8 @@ impl LiveCluster {
         let name = Association::object_name(service_account);
         let api = objects::api(self.client.clone(), Kind::Association);
         let found = objects::get(&api, &name).await?;
-        Ok(found.map(|object| follow::association(object).1))
+        Ok(found
+            .map(|mut object| Association::read_object(&name, &objects::take_spec(&mut object))))
     }
 }
 
