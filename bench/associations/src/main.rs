@@ -87,6 +87,8 @@ async fn main() -> anyhow::Result<()> {
     let each = full.since(&empty, args.count);
     let what = "a new API server on the same etcd, which keeps no earlier versions";
     table.row(what, format!("{full}; {each}"));
+    let seconds = objects.list(&fresh).await?.as_secs_f64();
+    table.row("all associations in pages of 500, read by the bench", format!("{seconds:.2} s"));
     webhook(&args, &programs.join("podrole-webhook"), &fresh, &objects, &mut table).await?;
     let agents = Agents { program: programs.join("podrole-agent"), count: args.agents };
     agents.run(&fresh, &objects, args.pods, args.seconds, &mut table).await?;
