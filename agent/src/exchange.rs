@@ -10,7 +10,6 @@
 //! `source_credentials` the SDK's chain of providers.
 
 pub mod assume_role;
-mod assumed_role_arn;
 pub mod classify;
 pub mod eks_auth;
 mod eks_endpoint;

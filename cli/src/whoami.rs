@@ -3,7 +3,9 @@
 //!
 //! Inside a pod it answers "which role am I?". The demo runs it with only the injected variables.
 
-use std::{error::Error, fmt::Write as _};
+mod doubt;
+
+use std::{env, error::Error, fmt::Write as _};
 
 use aws_config::BehaviorVersion;
 use aws_sdk_sts::error::ErrorMetadata;
@@ -18,11 +20,28 @@ use aws_smithy_http_client::{
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    api_version::API_VERSION,
+    report::{Finding, verdict},
+};
+
 #[derive(Args, Debug)]
 pub(crate) struct WhoamiArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `--json` prints. Fields are only ever added.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WhoamiReport<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    answer: &'a Answer,
+    /// Why the identity may not be the one that the environment announces.
+    findings: &'a [Finding],
 }
 
 /// The identity of the environment's credentials, or the SDK's error.
@@ -42,6 +61,16 @@ pub(crate) enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
     },
+}
+
+/// Reads what `--json` printed.
+pub(crate) fn read(json: &[u8]) -> serde_json::Result<Answer> {
+    #[derive(Deserialize)]
+    struct Report {
+        #[serde(flatten)]
+        answer: Answer,
+    }
+    serde_json::from_slice::<Report>(json).map(|report| report.answer)
 }
 
 /// Calls GetCallerIdentity with the SDK's default credential chain.
@@ -92,11 +121,22 @@ fn aws_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ErrorMetadata> 
     meta.or(identity.map(GetCallerIdentityError::meta))
 }
 
-/// Prints the ARN on standard output, or the error on standard error with exit code 1.
+/// Prints the ARN on standard output, or the error on standard error with exit code 1. If the identity is not the one
+/// that the environment announces, a warning on standard error says so.
 pub(crate) async fn run(args: &WhoamiArgs) -> std::process::ExitCode {
     let answer = ask().await;
+    let findings = match &answer {
+        Answer::Identity { arn, .. } => doubt::doubts(arn, |name| env::var(name).ok()),
+        Answer::Refused { .. } => Vec::new(),
+    };
     if args.json {
-        println!("{}", serde_json::to_string(&answer).unwrap_or_default());
+        let (api_version, kind) = (API_VERSION, "WhoamiReport");
+        let report = WhoamiReport { api_version, kind, answer: &answer, findings: &findings };
+        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    } else {
+        for finding in &findings {
+            anstream::eprint!("{}", verdict(finding));
+        }
     }
     match answer {
         Answer::Identity { arn, .. } => {
@@ -111,5 +151,33 @@ pub(crate) async fn run(args: &WhoamiArgs) -> std::process::ExitCode {
             }
             std::process::ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_report_names_its_version_and_is_read_again() {
+        let answer = Answer::Identity {
+            arn: "arn:aws:sts::111122223333:assumed-role/app/web".to_owned(),
+            account: "111122223333".to_owned(),
+            user_id: "AROA:web".to_owned(),
+        };
+        let (api_version, kind) = (API_VERSION, "WhoamiReport");
+        let report = WhoamiReport { api_version, kind, answer: &answer, findings: &[] };
+        let json = serde_json::to_string(&report).unwrap();
+        let expected = json!({"apiVersion": "cli.podrole.io/v1", "kind": "WhoamiReport",
+            "identity": {"arn": "arn:aws:sts::111122223333:assumed-role/app/web",
+                "account": "111122223333", "userId": "AROA:web"},
+            "findings": []});
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), expected);
+        let Answer::Identity { account, .. } = read(json.as_bytes()).unwrap() else {
+            panic!("{json}");
+        };
+        assert_eq!(account, "111122223333");
     }
 }

@@ -17,6 +17,7 @@
 mod annotation;
 mod arn;
 mod association;
+mod assumed_role_arn;
 mod audience;
 mod blank;
 mod cluster_id;
@@ -57,6 +58,7 @@ pub use annotation::{
 };
 pub use arn::{AccountId, ArnError, RoleArn};
 pub use association::{Association, AssociationError, AssociationList, AssociationListError};
+pub use assumed_role_arn::AssumedRoleArn;
 pub use audience::{
     AGENT_AUDIENCE, Audience, AudienceError, Exchange, POD_IDENTITY_AUDIENCE, STS_AUDIENCE,
     UnknownExchange,

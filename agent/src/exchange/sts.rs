@@ -24,12 +24,12 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
-use podrole_identity::{Exchange, SANDBOX_REASON_HEADER, SessionName};
+use podrole_identity::{AssumedRoleArn, Exchange, SANDBOX_REASON_HEADER, SessionName};
 
 pub use super::endpoint::Endpoint;
 use super::{
     Credentials, EndpointError, ErrorKind, ExchangeError, Failure, RoleStep, SessionRequest, Tag,
-    assumed_role_arn::AssumedRoleArn, classify,
+    classify,
 };
 use crate::{
     aws_clock::AwsClock, bearer_token::BearerToken, http_client::HttpClients, secret::Secret,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::{Failure, kubelet::containers, kubelet::list};
-use crate::whoami::Answer;
+use crate::whoami::{self, Answer};
 
 pub(crate) type Variables = BTreeMap<String, String>;
 
@@ -82,7 +82,7 @@ pub(crate) async fn whoami(variables: &Variables) -> Result<Answer, Failure> {
         .output()
         .await
         .map_err(|error| failed(&error))?;
-    serde_json::from_slice(&output.stdout)
+    whoami::read(&output.stdout)
         .map_err(|error| failed(&format!("{error}; {}", String::from_utf8_lossy(&output.stderr))))
 }
 

@@ -1,12 +1,12 @@
 //! Parses and checks the responses of EKS Auth. Pure.
 
 use jiff::Timestamp;
-use podrole_identity::Exchange;
+use podrole_identity::{AssumedRoleArn, Exchange};
 use serde::Deserialize;
 
 use crate::{
     bearer_token::BearerToken,
-    exchange::{Credentials, ExchangeError, assumed_role_arn::AssumedRoleArn, classify},
+    exchange::{Credentials, ExchangeError, classify},
     http_client::RawResponse,
     secret::Secret,
     token::Caller,

@@ -1,19 +1,24 @@
 //! The ARN of an assumed role: `arn:<partition>:sts::<account>:assumed-role/<role>/<session>`.
 
-use podrole_identity::RoleArn;
+use crate::RoleArn;
 
 /// The parts of such an ARN. It does not contain the role's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AssumedRoleArn<'a> {
-    pub(super) partition: &'a str,
-    pub(super) aws_account: &'a str,
-    pub(super) role: &'a str,
-    pub(super) session: &'a str,
+pub struct AssumedRoleArn<'a> {
+    /// The partition, such as `aws`.
+    pub partition: &'a str,
+    /// The AWS account, 12 digits.
+    pub aws_account: &'a str,
+    /// The role's name without its path.
+    pub role: &'a str,
+    /// The session name.
+    pub session: &'a str,
 }
 
 impl<'a> AssumedRoleArn<'a> {
     /// Parses `arn`, or returns `None` if it is not the ARN of an assumed role.
-    pub(super) fn parse(arn: &'a str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(arn: &'a str) -> Option<Self> {
         let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
         let (aws_account, rest) = rest.split_once(":assumed-role/")?;
         let (role, session) = rest.split_once('/')?;
@@ -22,7 +27,8 @@ impl<'a> AssumedRoleArn<'a> {
     }
 
     /// The role's ARN without its path.
-    pub(super) fn role_arn(&self) -> Option<RoleArn> {
+    #[must_use]
+    pub fn role_arn(&self) -> Option<RoleArn> {
         format!("arn:{}:iam::{}:role/{}", self.partition, self.aws_account, self.role).parse().ok()
     }
 }
