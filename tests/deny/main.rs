@@ -14,6 +14,7 @@ mod logs;
 mod metrics;
 mod names;
 mod notices;
+mod one_decision;
 mod page;
 mod rules;
 mod source;
