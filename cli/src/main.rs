@@ -15,6 +15,7 @@ mod printable;
 mod report;
 mod revoke;
 mod sandbox;
+mod settings;
 mod whoami;
 mod yaml;
 

@@ -240,7 +240,8 @@ impl Args {
     }
 
     /// The association list file.
-    pub(crate) fn associations(&self) -> Option<&Path> {
+    #[must_use]
+    pub fn associations(&self) -> Option<&Path> {
         self.grant.associations.as_deref().or(self.eks_list())
     }
 
