@@ -24,7 +24,6 @@ mod manifest;
 mod merged;
 mod node;
 mod place;
-mod progress;
 #[cfg(test)]
 mod testing;
 

@@ -8,10 +8,13 @@ mod codes;
 mod demo;
 mod diff;
 mod explain;
+mod identities;
 mod inject;
+mod list;
 mod manifests;
 mod output;
 mod printable;
+mod progress;
 mod report;
 mod revoke;
 mod sandbox;
@@ -38,6 +41,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Explain(explain::ExplainArgs),
     Inject(inject::InjectArgs),
+    List(Box<list::ListArgs>),
     Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
     /// Print the AWS identity of the current environment, as an AWS SDK and STS see it
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Explain(args) => explain::run(&args),
             Command::Inject(args) => inject::run(args).await,
+            Command::List(args) => list::run(*args).await,
             Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,
             Command::Whoami(args) => whoami::run(&args).await,

@@ -18,7 +18,7 @@ pub(crate) use guardrail::GuardrailVerdict;
 pub use guardrail::{Guardrail, Guardrails};
 pub use object::{API_GROUP, API_VERSION, Kind, MAX_SELECTING_OBJECTS, RawObject};
 pub(crate) use pattern::selecting_all;
-pub use pattern::{Pattern, Patterns};
+pub use pattern::{Pattern, PatternMatch, Patterns};
 pub use schema::{EKS_ASSOCIATION_ANNOTATIONS, SchemaError};
 pub use unreadable::Unreadable;
 

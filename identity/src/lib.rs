@@ -86,7 +86,7 @@ pub use injection::{
 };
 pub use kinds::{
     API_GROUP, API_VERSION, EKS_ASSOCIATION_ANNOTATIONS, Guardrail, Guardrails, Kind,
-    MAX_SELECTING_OBJECTS, Pattern, Patterns, RawObject, SchemaError, Unreadable,
+    MAX_SELECTING_OBJECTS, Pattern, PatternMatch, Patterns, RawObject, SchemaError, Unreadable,
 };
 pub use missed::{
     InTheWay, Lack, MissedReason, MissedTimes, PodShape, PodShapeReader, is_missed, is_old_enough,

@@ -139,6 +139,12 @@ impl PodShape {
         !self.is_mirror && !self.has_token && !self.has_credentials && !self.is_too_large
     }
 
+    /// Whether it has the token of a provider.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.has_token
+    }
+
     /// Whether its own label keeps it from being injected: in `required` that does not count.
     #[must_use]
     pub fn opts_out_of(&self, namespace: &NamespaceFacts) -> bool {

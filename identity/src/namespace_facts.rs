@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    Annotations, CREDENTIALS_ANNOTATION, CredentialProvider, INJECTION_LABEL, Injection,
-    InjectionDefault, Labels, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
+    Annotations, CREDENTIALS_ANNOTATION, CredentialProvider, Guardrails, INJECTION_LABEL,
+    Injection, InjectionDefault, Labels, PERMITTED_ROLES_ANNOTATION, PERMITTED_SECRETS_ANNOTATION,
     PermittedRoles, PermittedSecrets, Problem,
 };
 
@@ -49,6 +49,12 @@ pub struct LabelTimes {
 }
 
 impl NamespaceFacts {
+    /// Whether the namespace of this name limits the roles of its pods, by its annotation or by a guard-rail.
+    #[must_use]
+    pub fn is_guarded(&self, name: &str, guardrails: &Guardrails) -> bool {
+        self.permitted != PermittedRoles::Any || guardrails.select(name, &self.labels)
+    }
+
     /// Reads a Namespace's labels and annotations.
     #[must_use]
     pub fn read(labels: Labels, annotations: &Annotations, default: InjectionDefault) -> Self {

@@ -27,6 +27,7 @@ use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use tokio_util::sync::CancellationToken;
 
 pub use args::ControllerArgs;
+pub use healing::{Pod as LivePod, is_missed_pod};
 pub use metrics::ControllerMetrics;
 
 use crate::cluster;

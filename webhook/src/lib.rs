@@ -56,7 +56,7 @@ mod webhook;
 
 pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, KubeArgs, SettingsError};
 pub use command::{command, main};
-pub use controller::{ControllerArgs, ControllerMetrics};
+pub use controller::{ControllerArgs, ControllerMetrics, LivePod, is_missed_pod};
 pub use handle::{Reviewed, outcome, review_bytes, validate_bytes, warnings};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Reason};

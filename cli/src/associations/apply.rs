@@ -12,9 +12,9 @@ use super::{
     checked::Checked,
     failure::{Failure, not_installed},
     manifest,
-    progress::{Progress, grouped},
 };
 use crate::output;
+use crate::progress::{Progress, grouped};
 
 /// The owner of the fields that are applied.
 pub(super) const FIELD_MANAGER: &str = "podrole-import";

@@ -6,13 +6,8 @@ use std::{cell::Cell, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{
-    cluster_name::ClusterName,
-    failure::Failure,
-    input,
-    merged::Merged,
-    progress::{Progress, grouped},
-};
+use super::{cluster_name::ClusterName, failure::Failure, input, merged::Merged};
+use crate::progress::{Progress, grouped};
 use api::Eks;
 
 /// Five calls a second: what AWS permits is shared with everything else in the AWS account.

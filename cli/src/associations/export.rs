@@ -13,9 +13,10 @@ use podrole_webhook::cluster;
 
 use super::{
     cluster_name::ClusterName, failure::Failure, finished::finished, from_cluster, input,
-    merged::Merged, progress::Progress,
+    merged::Merged,
 };
 use crate::output;
+use crate::progress::Progress;
 
 /// Warnings that are listed; the rest is counted.
 const SHOWN: usize = 20;

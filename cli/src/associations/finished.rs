@@ -1,7 +1,8 @@
 //! How reading ends, for import and export.
 
-use super::{checked::Checked, failure::Failure, merged::Merged, progress::Progress};
+use super::{checked::Checked, failure::Failure, merged::Merged};
 use crate::printable::printable;
+use crate::progress::Progress;
 
 /// All associations that were read, and the notes about them, which are printed. The progress ends first, also if
 /// reading failed: its line would have other lines behind it.

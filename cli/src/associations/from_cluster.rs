@@ -14,8 +14,8 @@ use super::{
     failure::{Failure, not_installed},
     merged::Merged,
     place::{InputError, Place},
-    progress::{Progress, grouped},
 };
+use crate::progress::{Progress, grouped};
 
 /// Objects per page of the list.
 const PAGE: u32 = 500;

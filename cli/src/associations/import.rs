@@ -15,8 +15,8 @@ use super::{
     finished::finished,
     input, manifest,
     merged::Merged,
-    progress::Progress,
 };
+use crate::progress::Progress;
 use crate::{output, printable::printable};
 
 /// Print podrole's associations for those of EKS, and for the roles of kOps, kube2iam and kiam

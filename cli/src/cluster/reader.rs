@@ -25,7 +25,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(client: Client, patience: Duration) -> Self {
+    pub(crate) fn new(client: Client, patience: Duration) -> Self {
         Self { client, deadline: Instant::now() + patience }
     }
 

@@ -79,9 +79,8 @@ fn annotated<'a>(
     facts: &Facts<'_>,
     rules: &GrantRules,
 ) -> Result<&'a RoleArn, DenialReason> {
-    let namespace = facts.service_account.namespace();
-    let is_guarded = facts.namespace.permitted != PermittedRoles::Any
-        || facts.guardrails.select(namespace, &facts.namespace.labels);
+    let is_guarded =
+        facts.namespace.is_guarded(facts.service_account.namespace(), facts.guardrails);
     let uses_our_power =
         rules.exchange == Exchange::AssumeRole && choice.provider == CredentialProvider::Container;
     if uses_our_power && !(rules.annotation_roles && is_guarded) {

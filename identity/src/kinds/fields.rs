@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::template::expand;
+use super::template::{expand, solve};
 use crate::{
     Association, AssociationError, MAX_SESSION_SECONDS, MIN_SESSION_SECONDS, RoleArn,
     ServiceAccountRef, SessionNameTemplate, association::is_external_id,
@@ -33,6 +33,12 @@ impl RoleFields {
     pub(super) fn templates(&self) -> impl Iterator<Item = &str> {
         let optional = [&self.target_role_arn, &self.external_id].into_iter().flatten();
         std::iter::once(&self.role_arn).chain(optional).map(String::as_str)
+    }
+
+    /// Namespace and name of the ServiceAccounts for which a role of the chain is this one.
+    pub(super) fn giving<'a>(&self, role: &'a str) -> Option<(Option<&'a str>, Option<&'a str>)> {
+        let mut templates = std::iter::once(&self.role_arn).chain(&self.target_role_arn);
+        templates.find_map(|template| solve(template, role))
     }
 
     /// The fields of a pattern for one ServiceAccount.

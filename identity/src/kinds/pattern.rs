@@ -33,6 +33,17 @@ pub struct Pattern {
     fields: Result<RoleFields, Unreadable>,
 }
 
+/// A pattern that gives a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternMatch {
+    /// The pattern's name.
+    pub pattern: String,
+    /// The only namespace for which it does; `None` for each that it selects.
+    pub namespace: Option<String>,
+    /// The only name for which it does; `None` for each that it selects.
+    pub service_account: Option<String>,
+}
+
 /// Which ServiceAccounts it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Selection {
@@ -116,6 +127,21 @@ impl Patterns {
         namespace_labels: &Labels,
     ) -> Option<&str> {
         self.find(service_account, labels, namespace_labels).map(Pattern::name)
+    }
+
+    /// The patterns that give this role, or pass through it, with the ServiceAccounts for which they do. Whether another
+    /// source decides about one of them is another question.
+    #[must_use]
+    pub fn giving(&self, role: &str) -> Vec<PatternMatch> {
+        let matches = self.patterns.iter().filter_map(|pattern| {
+            let (namespace, service_account) = pattern.fields.as_ref().ok()?.giving(role)?;
+            Some(PatternMatch {
+                pattern: pattern.name.clone(),
+                namespace: namespace.map(str::to_owned),
+                service_account: service_account.map(str::to_owned),
+            })
+        });
+        matches.collect()
     }
 
     /// When the pattern of this name was created. It may have been changed since.

@@ -34,6 +34,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(super) use metrics::HealingMetrics;
 use plan::Plan;
+pub use pods::{Pod, is_missed_pod};
 use warnings::Warnings;
 use world::{Settings, World};
 

@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
-use podrole_identity::{AnnotationPrefix, PodShape, PodShapeReader, ServiceAccountRef};
+use podrole_identity::{
+    AnnotationPrefix, CredentialProvider, Denial, Grant, NamespaceFacts, PodShape, PodShapeReader,
+    ServiceAccountAnnotations, ServiceAccountRef, is_missed, lacked_provider,
+};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
@@ -21,7 +24,7 @@ const MAX_UID: usize = 64;
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Pod {
+pub struct Pod {
     #[serde(deserialize_with = "metadata")]
     pub(super) metadata: ObjectMeta,
     #[serde(default)]
@@ -133,17 +136,22 @@ impl Pod {
         self.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn created(&self) -> Option<Timestamp> {
+    /// When it was created, by the API server's clock.
+    #[must_use]
+    pub fn created(&self) -> Option<Timestamp> {
         created(&self.metadata)
     }
 
-    pub(super) fn service_account(&self) -> Option<ServiceAccountRef> {
+    /// Its ServiceAccount; `None` if its name cannot be one.
+    #[must_use]
+    pub fn service_account(&self) -> Option<ServiceAccountRef> {
         let name = self.spec.service_account_name.as_deref().unwrap_or("default");
         ServiceAccountRef::new(self.namespace(), name).ok()
     }
 
     /// Whether it is neither finished nor about to end.
-    pub(super) fn is_live(&self) -> bool {
+    #[must_use]
+    pub fn is_live(&self) -> bool {
         let phase = self.status.phase.as_deref();
         self.metadata.deletion_timestamp.is_none() && matches!(phase, Some("Pending" | "Running"))
     }
@@ -162,7 +170,8 @@ impl Pod {
     }
 
     /// What its injection depends on.
-    pub(super) fn shape(&self, prefix: &AnnotationPrefix) -> PodShape {
+    #[must_use]
+    pub fn shape(&self, prefix: &AnnotationPrefix) -> PodShape {
         let none = BTreeMap::new();
         let labels = self.metadata.labels.as_ref().unwrap_or(&none);
         let annotations = self.metadata.annotations.as_ref().unwrap_or(&none);
@@ -210,6 +219,24 @@ impl Pod {
         let base = base.filter(|base| !base.is_empty()).map(str::to_owned);
         Some((kind, self.namespace().to_owned(), base.unwrap_or(name)))
     }
+}
+
+/// Whether a pod of this shape is missed: one that was created at `created` lacks what it would get if it were created
+/// `now`. With `by_policy` there is no webhook: policies inject the provider `container` alone, in namespaces with its label.
+#[must_use]
+pub fn is_missed_pod(
+    (shape, created): (&PodShape, Option<Timestamp>),
+    annotations: &ServiceAccountAnnotations,
+    granted: &Result<Option<Grant>, Denial>,
+    namespace: &NamespaceFacts,
+    by_policy: bool,
+    now: Timestamp,
+) -> bool {
+    let lack = lacked_provider(shape, annotations, granted, namespace);
+    let container = Some(CredentialProvider::Container);
+    let is_injected =
+        !by_policy || namespace.credentials == container && lack.map(|it| it.provider) == container;
+    is_injected && is_missed(lack, namespace, created, now)
 }
 
 /// Whether all replicas of an owner are ready, so that one of them can be spared.

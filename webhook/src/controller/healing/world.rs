@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Client};
 use podrole_identity::{
-    AnnotationRules, Association, AssociationList, CredentialProvider, Denial, Facts, Grant,
-    GrantRules, Guardrails, Kind, Labels, NamespaceFacts, Patterns, ServiceAccountAnnotations,
-    ServiceAccountRef, Sources, grant, is_missed, is_old_enough, lacked_provider,
+    AnnotationRules, Association, AssociationList, Denial, Facts, Grant, GrantRules, Guardrails,
+    Kind, Labels, NamespaceFacts, Patterns, ServiceAccountAnnotations, ServiceAccountRef, Sources,
+    grant, is_old_enough,
 };
 use podrole_runtime::objects;
 
-use super::pods::Pod;
+use super::pods::{Pod, is_missed_pod};
 use crate::controller::request::bounded;
 
 /// What the controller's flags say.
@@ -80,11 +80,8 @@ impl<'a> World<'a> {
             return Ok(false);
         };
         let Identity { annotations, granted } = &*identity;
-        let lack = lacked_provider(&shape, annotations, granted, namespace);
-        let container = Some(CredentialProvider::Container);
-        let is_injected = !self.settings.by_policy
-            || namespace.credentials == container && lack.map(|it| it.provider) == container;
-        Ok(is_injected && is_missed(lack, namespace, pod.created(), now))
+        let (pod, by_policy) = ((&shape, pod.created()), self.settings.by_policy);
+        Ok(is_missed_pod(pod, annotations, granted, namespace, by_policy, now))
     }
 
     async fn identity(

@@ -14,7 +14,7 @@ const ON_A_TERMINAL: Duration = Duration::from_millis(100);
 const IN_A_LOG: Duration = Duration::from_secs(10);
 
 /// One rewritten line on a terminal, one line every 10 s elsewhere.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     is_quiet: bool,
     is_terminal: bool,
     next: Cell<Instant>,
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(is_quiet: bool) -> Self {
+    pub(crate) fn new(is_quiet: bool) -> Self {
         let is_terminal = stderr().is_terminal();
         let first = if is_terminal { FIRST } else { IN_A_LOG };
         let next = Cell::new(Instant::now() + first);
@@ -31,7 +31,7 @@ impl Progress {
     }
 
     /// Shows the text if the last one was some time ago.
-    pub(super) fn show(&self, text: impl FnOnce() -> String) {
+    pub(crate) fn show(&self, text: impl FnOnce() -> String) {
         let now = Instant::now();
         if self.is_quiet || now < self.next.get() {
             return;
@@ -47,7 +47,7 @@ impl Progress {
     }
 
     /// Clears the line, so that others can follow.
-    pub(super) fn done(&self) {
+    pub(crate) fn done(&self) {
         if self.is_shown.replace(false) {
             let _ = write!(stderr(), "\r\x1b[K");
         }
@@ -55,7 +55,7 @@ impl Progress {
 }
 
 /// A number with commas: 12,500.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.char_indices() {
