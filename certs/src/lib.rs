@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod authority;
+mod bundle_ends;
 mod ca_bundle;
 mod cluster;
 mod controller;
@@ -28,6 +29,7 @@ mod serving;
 mod verify;
 
 pub use authority::{Authority, MintError};
+pub use bundle_ends::bundle_ends;
 pub use ca_bundle::{CaBundle, Lifetimes, RotationStep};
 pub use cluster::{ControllerConfig, webhook_has_endpoint};
 pub use controller::{ControllerStatus, run_controller};

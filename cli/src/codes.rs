@@ -1,4 +1,5 @@
-//! The mistakes that podrole names, each with its code: one table for `podrole explain` and `docs/errors.md`.
+//! The mistakes that podrole names, and the checks of `podrole doctor`, each with its code: one table for `podrole explain`
+//! and `docs/errors.md`.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use serde::Deserialize;
 
 use crate::report::Code;
 
-/// A mistake.
+/// A mistake, or what a check finds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mistake {
@@ -18,12 +19,15 @@ pub(crate) struct Mistake {
     example: String,
 }
 
-/// All mistakes, in the order of their codes.
+/// All mistakes and then all checks, in the order of their codes.
 ///
 /// # Errors
-/// If the table in this program is not valid, which a test excludes.
+/// If the tables in this program are not valid, which a test excludes.
 pub(crate) fn all() -> anyhow::Result<Vec<Mistake>> {
-    Ok(serde_saphyr::from_str(include_str!("codes/mistakes.yaml"))?)
+    let mut all: Vec<Mistake> = serde_saphyr::from_str(include_str!("codes/mistakes.yaml"))?;
+    let checks: Vec<Mistake> = serde_saphyr::from_str(include_str!("codes/checks.yaml"))?;
+    all.extend(checks);
+    Ok(all)
 }
 
 impl Mistake {
@@ -68,7 +72,8 @@ impl fmt::Display for Mistake {
 fn page(mistakes: &[Mistake]) -> String {
     let mut page = String::from(
         "# Errors\n\nThe codes that podrole's commands print, and what each means. `podrole explain PR020` prints the same \
-         without a network.\nThis page is made from `cli/src/codes/mistakes.yaml`; codes are never reused.\n",
+         without a network.\nThis page is made from `cli/src/codes/mistakes.yaml` and `cli/src/codes/checks.yaml`; codes are never \
+         reused. Those from PR101 on are the checks of [`podrole doctor`](list-and-doctor.md).\n",
     );
     for mistake in mistakes {
         page.push('\n');
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn each_code_is_there_once_and_in_order() {
         let codes: Vec<u16> = all().unwrap().iter().map(|it| it.code).collect();
-        assert_eq!(codes, (1..=45).collect::<Vec<_>>());
+        assert_eq!(codes, (1..=45).chain(101..=115).collect::<Vec<_>>());
     }
 
     #[test]
@@ -114,7 +119,7 @@ mod tests {
         let found = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             found == expected,
-            "docs/errors.md differs from cli/src/codes/mistakes.yaml; set PODROLE_BLESS=1"
+            "docs/errors.md differs from the tables in cli/src/codes; set PODROLE_BLESS=1"
         );
     }
 }

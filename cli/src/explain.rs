@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn without_a_code_all_are_listed() {
-        assert_eq!(text(&[]).unwrap().lines().count(), 45);
+        assert_eq!(text(&[]).unwrap().lines().count(), 60);
         let missing = text(&[Code(999)]).unwrap_err().to_string();
         assert_eq!(missing, "there is no PR999; podrole explain lists all codes");
     }

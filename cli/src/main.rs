@@ -7,6 +7,7 @@ mod cluster;
 mod codes;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
 mod identities;
 mod inject;
@@ -39,6 +40,7 @@ struct Podrole {
 enum Command {
     Associations(Box<associations::AssociationsArgs>),
     Demo(demo::DemoArgs),
+    Doctor(Box<doctor::DoctorArgs>),
     Explain(explain::ExplainArgs),
     Inject(inject::InjectArgs),
     List(Box<list::ListArgs>),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         match command {
             Command::Associations(args) => associations::run(*args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Doctor(args) => doctor::run(*args).await,
             Command::Explain(args) => explain::run(&args),
             Command::Inject(args) => inject::run(args).await,
             Command::List(args) => list::run(*args).await,

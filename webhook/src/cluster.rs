@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
 use live::LiveCluster;
+pub use registrations::conflicts;
 pub(crate) use registrations::{ListError, registered};
 
 use crate::{

@@ -37,15 +37,18 @@ pub(crate) struct Entry {
 
 /// Another webhook that injects into pods of our namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Conflict {
-    pub(crate) configuration: String,
-    pub(crate) kind: ConflictKind,
+pub struct Conflict {
+    /// The name of its MutatingWebhookConfiguration.
+    pub configuration: String,
+    /// What it is.
+    pub kind: ConflictKind,
     /// Whether it was created before ours.
-    pub(crate) older: bool,
+    pub older: bool,
 }
 
+/// Whose webhook it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConflictKind {
+pub enum ConflictKind {
     /// EKS's webhook, under any of its packagings' names.
     Eks,
     /// A podrole that is installed under another name.
@@ -87,8 +90,9 @@ impl Conflict {
         self.kind == ConflictKind::Podrole && self.older
     }
 
-    /// What is wrong and how to fix it, for the log.
-    pub(crate) fn sentence(&self, own: &str) -> String {
+    /// What is wrong and how to fix it.
+    #[must_use]
+    pub fn sentence(&self, own: &str) -> String {
         let other = &self.configuration;
         match self.kind {
             ConflictKind::Eks => format!(

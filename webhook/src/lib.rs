@@ -56,6 +56,7 @@ mod webhook;
 
 pub use args::{Args, CertificateArgs, CertificateSource, EndpointArgs, KubeArgs, SettingsError};
 pub use command::{command, main};
+pub use conflicts::{Conflict, ConflictKind};
 pub use controller::{ControllerArgs, ControllerMetrics, LivePod, is_missed_pod};
 pub use handle::{Reviewed, outcome, review_bytes, validate_bytes, warnings};
 pub use metrics::Metrics;

@@ -40,6 +40,11 @@ impl ClusterArgs {
         Ok((reader, namespace))
     }
 
+    /// How long all reads together may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
     async fn config(&self) -> anyhow::Result<Config> {
         let options =
             KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };

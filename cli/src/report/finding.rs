@@ -107,6 +107,12 @@ impl Finding {
         Self::new(State::Skipped, message)
     }
 
+    /// Sets the code of a check that found no error.
+    pub(crate) fn coded(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self
+    }
+
     pub(crate) fn object(mut self, object: impl Into<String>) -> Self {
         self.object = Some(object.into());
         self

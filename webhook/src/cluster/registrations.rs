@@ -12,7 +12,7 @@ use kube::{Api, Client, api::ListParams};
 use podrole_runtime::error_text::root;
 
 use crate::{
-    conflicts::{Entry, Registered},
+    conflicts::{Conflict, Entry, Registered, find},
     registered_timeout,
     selector::{Condition, Requirement, Selector},
 };
@@ -39,6 +39,14 @@ pub(crate) async fn registered(client: &Client) -> Result<Vec<Registered>, ListE
         Err(kube::Error::Api(status)) if status.code == 403 => Err(ListError::Forbidden),
         Err(error) => Err(ListError::Other(root(&error))),
     }
+}
+
+/// Other webhooks that inject into the same pods as the configuration `own`; `None` if `own` is not registered, because its
+/// namespaces are unknown then.
+#[must_use]
+pub fn conflicts(own: &str, all: &[MutatingWebhookConfiguration]) -> Option<Vec<Conflict>> {
+    let all: Vec<_> = all.iter().cloned().map(configuration).collect();
+    find(own, &all)
 }
 
 fn configuration(it: MutatingWebhookConfiguration) -> Registered {
