@@ -90,8 +90,11 @@ fn no_role_reads_secrets_but_its_own_or_everything_of_anything() -> anyhow::Resu
     let set = ["local.enabled=true", "injection.configMap=true"];
     let rendered = objects::read(&helm::template(&set)?)?;
     let mut seen = 0;
-    // The roles for people are bound to none of ours: `kinds::roles` looks at them.
-    let is_ours = |role: &Value| role["metadata"]["labels"][COMPONENT] != "kinds";
+    // The roles for people are bound to none of ours: `kinds::roles` and `readers` look at them.
+    let is_ours = |role: &Value| {
+        let component = &role["metadata"]["labels"][COMPONENT];
+        component != "kinds" && component != "reader"
+    };
     for role in rendered
         .iter()
         .filter(|it| it["rules"].is_array() && it["kind"] != "PrometheusRule" && is_ours(it))

@@ -9,7 +9,7 @@ use podrole_tests::project;
 use crate::{helm, objects};
 
 /// Modes by their one value, and what else they need.
-pub(crate) const MODES: [(&str, &[&str]); 19] = [
+pub(crate) const MODES: [(&str, &[&str]); 20] = [
     ("local", &["local.enabled=true", "local.upstream=http://localstack.emulator:4566"]),
     (
         "assume-role",
@@ -67,6 +67,18 @@ pub(crate) const MODES: [(&str, &[&str]); 19] = [
     ("both", &["webhook.mode=both"]),
     ("pass-role", &["passRole.enabled=true"]),
     ("healing", &["healing.enabled=true"]),
+    (
+        "readers",
+        &[
+            "readers[0].kind=Group",
+            "readers[0].name=sre",
+            "readers[0].apiGroup=rbac.authorization.k8s.io",
+            "associations[0].namespace=shop",
+            "associations[0].serviceAccount=app",
+            "associations[0].roleArn=arn:aws:iam::111122223333:role/shop-app",
+            "injection.configMap=true",
+        ],
+    ),
     ("no-association-objects", &["associationObjects.enabled=false"]),
     (
         "web-identity-alone",

@@ -22,6 +22,7 @@ mod nulls;
 mod objects;
 mod policy;
 mod ports;
+mod readers;
 mod refusals;
 mod rights;
 mod rules;

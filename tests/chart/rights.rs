@@ -22,20 +22,24 @@ use crate::{
 };
 
 /// Everything that gives a right.
-const SET: [&str; 5] = [
+const SET: [&str; 8] = [
     "local.enabled=true",
     "injection.configMap=true",
     "agent.createNamespace=false",
     "agent.startupTaint=true",
     "healing.enabled=true",
+    "readers[0].kind=ServiceAccount",
+    "readers[0].name=reader",
+    "readers[0].namespace=default",
 ];
 /// A namespace in which none of ours has a right of its own.
-const ELSEWHERE: &str = "kube-node-lease";
-const ACCOUNTS: [(&str, &str); 4] = [
+const ELSEWHERE: &str = "kube-public";
+const ACCOUNTS: [(&str, &str); 5] = [
     ("podrole", "podrole-controller"),
     ("podrole", "podrole-webhook"),
     ("podrole-agent", "podrole-agent"),
     ("podrole", "podrole-sandbox"),
+    ("default", "reader"),
 ];
 
 /// The rights of a client in a namespace, and of the whole cluster.
@@ -76,6 +80,10 @@ async fn each_service_account_has_the_rights_of_the_golden_file() -> anyhow::Res
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "podrole");
     let bare = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "bare"}});
     accounts.patch("bare", &PatchParams::apply("test"), &Patch::Apply(&bare)).await?;
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "default");
+    let reader =
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader"}});
+    accounts.patch("reader", &PatchParams::apply("test"), &Patch::Apply(&reader)).await?;
     let common = rights(client_of(cluster, "podrole", "bare").await?, "podrole").await?;
     let mut text = String::new();
     for (namespace, name) in ACCOUNTS {
