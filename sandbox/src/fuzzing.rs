@@ -103,7 +103,9 @@ fn fits(text: &str, verdict: &Verdict) {
     let written = |effect: Effect| text.contains(&format!("{effect:?}")) || text.contains('\\');
     match verdict {
         Verdict::Allowed { .. } => assert!(written(Effect::Allow), "allowed without an Allow"),
-        Verdict::Denied { explicit, .. } => assert!(!explicit || written(Effect::Deny)),
+        Verdict::Denied(denial) => {
+            assert!(!denial.is_explicit() || written(Effect::Deny));
+        }
     }
 }
 

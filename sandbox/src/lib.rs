@@ -52,6 +52,7 @@ mod signature;
 mod state;
 mod sts;
 mod token;
+pub mod trust;
 mod upstream;
 
 pub use accounts::{

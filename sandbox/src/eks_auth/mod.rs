@@ -10,7 +10,7 @@
 mod error;
 mod pod;
 mod response;
-mod role;
+pub(crate) mod role;
 pub(crate) mod route;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::{
     pod::{Pod, PodClaimError},
 };
 use crate::{
-    accounts::{Cluster, PodAssociation},
+    accounts::{Cluster, ClusterArn, PodAssociation},
     policy::{Context, IdentityPolicy},
     sts::{
         caller::{Caller, ExternalPrincipal},
@@ -124,9 +124,13 @@ impl PodRole<'_> {
     fn source(&self) -> Context {
         let arn = &self.cluster.arn;
         let organization = self.inputs.accounts.organization(arn.account());
-        Context::default()
-            .with("aws:SourceArn", [arn.as_str()])
-            .with("aws:SourceAccount", [arn.account()])
-            .with("aws:SourceOrgID", organization)
+        cluster_keys(arn).with("aws:SourceOrgID", organization)
     }
+}
+
+/// The condition keys about the cluster that the service acts for, without its organization.
+pub(crate) fn cluster_keys(cluster: &ClusterArn) -> Context {
+    Context::default()
+        .with("aws:SourceArn", [cluster.as_str()])
+        .with("aws:SourceAccount", [cluster.account()])
 }

@@ -90,6 +90,11 @@ impl ExpectedValue {
         self.text.written()
     }
 
+    /// The keys of its variables.
+    pub(super) fn variables(&self) -> Vec<String> {
+        self.text.keys()
+    }
+
     /// Whether the value is that boolean.
     pub(super) fn is_truth(&self, truth: bool) -> bool {
         matches!(self.value, Value::Truth(expected) if expected == truth)

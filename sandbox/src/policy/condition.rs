@@ -132,6 +132,12 @@ impl Condition {
             SetForm::AllValues => actual.iter().all(matches),
         }
     }
+
+    /// Its key, and those of the variables in its values.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        let variables = self.expected.iter().flat_map(ExpectedValue::variables);
+        std::iter::once(self.key.clone()).chain(variables)
+    }
 }
 
 impl Operator {

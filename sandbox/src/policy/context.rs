@@ -62,7 +62,7 @@ impl Context {
 
 /// Whether the sandbox ever sets that key. Otherwise a policy is evaluated as if the request did not have
 /// it, and the reason says so.
-pub(super) fn is_modelled(key: &str) -> bool {
+pub(crate) fn is_modelled(key: &str) -> bool {
     let key = key.to_lowercase();
     let fits = |modelled: &str| match (modelled.strip_suffix('*'), modelled.strip_prefix('*')) {
         (Some(start), _) => key.starts_with(start),

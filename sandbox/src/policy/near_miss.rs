@@ -4,17 +4,16 @@ use super::{
     compare::ExpectedValue,
     condition::Condition,
     context::Context,
+    miss::NearMiss,
     pattern::Pattern,
     principal::{Principal, Principals},
 };
 
 /// The service that EKS Pod Identity assumes roles as.
 const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
-/// How many principals of a statement are named.
-const MOST_NAMED: usize = 3;
 
-/// What is wrong with a condition that does not hold; empty if it is not one of the known mistakes.
-pub(super) fn of_condition(condition: &Condition, context: &Context) -> &'static str {
+/// What is wrong with a condition that does not hold, if it is one of the known mistakes.
+pub(super) fn of_condition(condition: &Condition, context: &Context) -> Option<NearMiss> {
     let Condition { operator, key, expected } = condition;
     let Some(actual) = context.get(key) else {
         return of_key(key, context);
@@ -25,24 +24,21 @@ pub(super) fn of_condition(condition: &Condition, context: &Context) -> &'static
             && actual.iter().any(|actual| Pattern::new(written).matches(actual))
     };
     if operator.is_exact() && expected.iter().any(is_wildcard) {
-        return "; this operator takes * and ? literally, StringLike does not";
+        return Some(NearMiss::LiteralWildcard);
     }
-    ""
+    None
 }
 
 /// A key that the request does not have, and would have with another spelling.
-fn of_key(key: &str, context: &Context) -> &'static str {
+fn of_key(key: &str, context: &Context) -> Option<NearMiss> {
     if let Some((_, bare)) = key.split_once("://") {
         let has = context.get(bare).or_else(|| context.get(&without_slash(bare))).is_some();
-        return if has { "; write the key without https://" } else { "" };
+        return has.then_some(NearMiss::SchemeInKey);
     }
     if context.get(&without_slash(key)).is_some() {
-        return "; write the key without / before the colon";
+        return Some(NearMiss::SlashInKey);
     }
-    if context.get(&with_slash(key)).is_some() {
-        return "; the issuer ends with /, and so does the part of the key before the colon";
-    }
-    ""
+    context.get(&with_slash(key)).is_some().then_some(NearMiss::NoSlashInKey)
 }
 
 /// `issuer/:sub` as `issuer:sub`.
@@ -55,29 +51,18 @@ fn with_slash(key: &str) -> String {
     key.rsplit_once(':').map_or_else(String::new, |(issuer, claim)| format!("{issuer}/:{claim}"))
 }
 
-/// What a statement names in place of the caller.
-pub(super) fn of_principals(principals: &Principals, caller: Principal<'_>) -> String {
-    let names = principals.names();
-    if let Principal::Federated(provider) = caller {
-        let mut federated = principals.federated();
-        if federated.any(|named| named.trim_end_matches('/') == provider.trim_end_matches('/')) {
-            return "; one of the two ARNs ends with /, and they must be equal".to_owned();
-        }
-        if let Some(other) = principals.federated().find(|named| tail(named) == tail(provider)) {
-            return format!("; it names {other}, of another account or partition");
-        }
-        if principals.services().any(|service| service == POD_IDENTITY) {
-            return "; it trusts EKS Pod Identity only, not the cluster's tokens".to_owned();
-        }
+/// What a statement names in place of the caller, if it is one of the known mistakes.
+pub(super) fn of_principals(principals: &Principals, caller: Principal<'_>) -> Option<NearMiss> {
+    let Principal::Federated(provider) = caller else { return None };
+    let mut federated = principals.federated();
+    if federated.any(|named| named.trim_end_matches('/') == provider.trim_end_matches('/')) {
+        return Some(NearMiss::SlashOfProvider);
     }
-    match names.len() {
-        0 => String::new(),
-        count => {
-            let more = if count > MOST_NAMED { ", .." } else { "" };
-            let named = names.into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(", ");
-            format!("; it names {named}{more}")
-        }
+    if let Some(other) = principals.federated().find(|named| tail(named) == tail(provider)) {
+        return Some(NearMiss::OtherAccount(other.to_owned()));
     }
+    let is_for_eks = principals.services().any(|service| service == POD_IDENTITY);
+    is_for_eks.then_some(NearMiss::PodIdentityOnly)
 }
 
 /// What follows the account in an ARN.

@@ -1,5 +1,6 @@
 mod conditions;
 mod identity;
+mod misses;
 mod near_misses;
 mod principals;
 mod statements;
@@ -48,7 +49,7 @@ fn allows(policy: &str) -> bool {
 #[test]
 fn the_verdict_says_why() {
     let denied = |statements: &str| match verdict(&format!(r#"{{"Statement": [{statements}]}}"#)) {
-        Verdict::Denied { reason, .. } => reason,
+        Verdict::Denied(denial) => denial.to_string(),
         Verdict::Allowed { statement, .. } => panic!("{statement} allowed it"),
     };
     let wrong = allow_if(r#"{"StringEquals": {"oidc.example/id/A:sub": "x"}}"#);

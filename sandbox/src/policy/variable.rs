@@ -43,6 +43,15 @@ impl Template {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
+    /// The keys of its variables.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let keys = self.parts.iter().filter_map(|part| match part {
+            Part::Variable { key, .. } => Some(key.clone()),
+            Part::Text(_) | Part::Plain(_) => None,
+        });
+        keys.collect()
+    }
+
     /// The pattern for a request. `None` if a variable without a default has no value, or several. Wildcards
     /// in the request's values are literal, because callers choose some of the values.
     pub(super) fn fill(&self, context: &Context) -> Option<Pattern> {

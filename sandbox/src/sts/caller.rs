@@ -128,6 +128,19 @@ impl Caller {
         })
     }
 
+    /// A caller of which only the identity is known, without policies and tags.
+    pub(crate) fn known_by_name(identity: Identity) -> Self {
+        Self {
+            kind: CallerKind::Identity(identity),
+            policies: Policies::new(),
+            tags: Tags::default(),
+            attributes: SessionAttributes::default(),
+            issued: None,
+            organization: None,
+            region: String::new(),
+        }
+    }
+
     /// A caller without an AWS account, with the condition keys in `source`.
     pub(crate) fn external(external: ExternalPrincipal, source: Context) -> Self {
         let provider = match &external {

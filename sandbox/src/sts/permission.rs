@@ -22,7 +22,7 @@ pub(crate) fn on_role(
     let request = Request { principal: caller.principal(), action, resource, context };
     let (trusting, named) = match evaluate(&role.trust_policy, &request) {
         Verdict::Allowed { statement, named } => (statement, named),
-        Verdict::Denied { reason, .. } => return Err(format!("the trust policy: {reason}")),
+        Verdict::Denied(denial) => return Err(format!("the trust policy: {denial}")),
     };
     let Some(account) = caller.account() else {
         // Services and identities of a provider have no policies of their own.
@@ -69,7 +69,7 @@ fn everyone_passes(role: &Role, request: &Request<'_>) -> &'static str {
         Verdict::Allowed { .. } => {
             ", which every ServiceAccount of the issuer passes; add a condition on the key :sub"
         }
-        Verdict::Denied { .. } => "",
+        Verdict::Denied(_) => "",
     }
 }
 
@@ -116,7 +116,9 @@ fn judge_session(caller: &Caller, request: &Request<'_>) -> Judged {
 fn judged(verdict: Verdict, whose: &str) -> Judged {
     match verdict {
         Verdict::Allowed { statement, .. } => Judged::Allowed(statement),
-        Verdict::Denied { reason, explicit: true } => Judged::Denied(format!("{whose}: {reason}")),
-        Verdict::Denied { reason, .. } => Judged::Nothing(format!("{whose}: {reason}")),
+        Verdict::Denied(denial) if denial.is_explicit() => {
+            Judged::Denied(format!("{whose}: {denial}"))
+        }
+        Verdict::Denied(denial) => Judged::Nothing(format!("{whose}: {denial}")),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 
 const DEFAULT_DURATION: u32 = 3600;
+const SET_SOURCE_IDENTITY: &str = "sts:SetSourceIdentity";
 /// Seconds: the longest session with role chaining.
 const MAX_IN_CHAIN: u32 = 3600;
 
@@ -100,24 +101,37 @@ fn permitted<'a>(
         answer.map_err(|reason| denied(action, &reason))
     };
     let reason = ask(step.action)?;
-    if !step.tags.is_empty() {
-        ask("sts:TagSession")?;
-    }
-    let set = "sts:SetSourceIdentity";
-    match (&caller.attributes.source_identity, &step.source_identity) {
-        (None, None) => {}
-        (Some(before), Some(now)) if before != now => {
-            return Err(denied(set, "the session already has another source identity"));
-        }
-        _ => {
-            ask(set)?;
-        }
+    let further = further_actions(caller, step);
+    for action in further.map_err(|reason| denied(SET_SOURCE_IDENTITY, reason))? {
+        ask(action)?;
     }
     Ok((role, reason))
 }
 
+/// The actions that a step performs on the role besides its own.
+///
+/// # Errors
+/// If the session would change its source identity, which is never allowed.
+pub(crate) fn further_actions(
+    caller: &Caller,
+    step: &RoleStep,
+) -> Result<Vec<&'static str>, &'static str> {
+    let mut actions = Vec::new();
+    if !step.tags.is_empty() {
+        actions.push("sts:TagSession");
+    }
+    match (&caller.attributes.source_identity, &step.source_identity) {
+        (None, None) => {}
+        (Some(before), Some(now)) if before != now => {
+            return Err("the session already has another source identity");
+        }
+        _ => actions.push(SET_SOURCE_IDENTITY),
+    }
+    Ok(actions)
+}
+
 /// The condition keys of the step.
-fn context(
+pub(crate) fn context(
     accounts: &Accounts,
     caller: &Caller,
     step: &RoleStep,

@@ -109,14 +109,18 @@ fn step(request: WebIdentityRequest<'_>, claims: &Claims) -> Result<RoleStep, St
 
 /// The condition keys of a token.
 fn source(provider: &Provider, arn: &str, claims: &Claims) -> Context {
-    let key = |claim: &str| format!("{}:{claim}", provider.issuer());
     let amr = claims.amr.as_ref();
     let amr = amr.map(|amr| amr.list().to_vec()).unwrap_or_default();
+    token_keys(provider.issuer(), arn, &claims.sub, claims.aud.list())
+        .with(&format!("{}:amr", provider.issuer()), amr)
+}
+
+/// The condition keys of a token without `amr`. The issuer is without its scheme.
+pub(crate) fn token_keys(issuer: &str, provider: &str, sub: &str, aud: &[String]) -> Context {
     Context::default()
-        .with(&key("sub"), [claims.sub.as_str()])
-        .with(&key("aud"), claims.aud.list().to_vec())
-        .with(&key("amr"), amr)
-        .with("aws:FederatedProvider", [arn])
+        .with(&format!("{issuer}:sub"), [sub])
+        .with(&format!("{issuer}:aud"), aud.to_vec())
+        .with("aws:FederatedProvider", [provider])
 }
 
 #[cfg(test)]

@@ -69,10 +69,12 @@ fn all_policies_of_an_identity_are_evaluated_together() {
     let deny = policy(r#"{"Effect": "Deny", "Action": "sts:*", "Resource": "*"}"#);
     assert!(matches!(verdict(&[&allow, &allow], ROLE), Verdict::Allowed { .. }));
     let denied = verdict(&[&allow, &deny], ROLE);
-    let reason = "policy \"p\", statement 1 denies it explicitly".to_owned();
-    assert_eq!(denied, Verdict::Denied { reason, explicit: true });
-    let none = Verdict::Denied { reason: "no statement allows it".to_owned(), explicit: false };
-    assert_eq!(verdict(&[], ROLE), none);
+    let Verdict::Denied(denial) = denied else { panic!("allowed") };
+    assert_eq!(denial.to_string(), "policy \"p\", statement 1 denies it explicitly");
+    assert!(denial.is_explicit());
+    let none = Denial::NoneAllows(Vec::new());
+    assert_eq!(none.to_string(), "no statement allows it");
+    assert_eq!(verdict(&[], ROLE), Verdict::Denied(none));
 }
 
 #[test]

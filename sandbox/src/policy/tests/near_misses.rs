@@ -5,7 +5,7 @@ use super::*;
 /// The reason of the denial by one statement.
 fn reason(statement: &str) -> String {
     match verdict(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#)) {
-        Verdict::Denied { reason, .. } => reason,
+        Verdict::Denied(denial) => denial.to_string(),
         Verdict::Allowed { statement, .. } => panic!("{statement} allowed it"),
     }
 }
@@ -38,7 +38,9 @@ fn a_key_that_is_misspelled_is_named() {
     let context = Context::default().with("oidc.example/:sub", ["x"]);
     let policy = allow_if(r#"{"StringEquals": {"oidc.example:sub": "x"}}"#);
     match verdict_with(&format!(r#"{{"Statement": [{policy}]}}"#), &context) {
-        Verdict::Denied { reason, .. } => assert!(reason.contains("the issuer ends with /")),
+        Verdict::Denied(denial) => {
+            assert!(denial.to_string().contains("the issuer ends with /"));
+        }
         Verdict::Allowed { .. } => panic!("allowed"),
     }
 }

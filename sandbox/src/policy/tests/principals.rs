@@ -20,7 +20,7 @@ fn named(principal: &str, asks: Principal<'_>) -> Option<PrincipalMatch> {
     };
     match evaluate(&policy, &request) {
         Verdict::Allowed { named, .. } => Some(named),
-        Verdict::Denied { .. } => None,
+        Verdict::Denied(_) => None,
     }
 }
 
