@@ -41,6 +41,7 @@ mod patterns;
 mod permitted_roles;
 mod permitted_secrets;
 mod provider;
+mod required_trust;
 mod role_map;
 mod sandbox_account;
 mod sandbox_reason;
@@ -108,6 +109,9 @@ pub use permitted_secrets::{
 pub use provider::{
     AGENT_ADDRESSES, CREDENTIALS_PATH, CredentialProvider, DEFAULT_FULL_URI, TokenVolume,
     UnknownCredentialProvider, path_components,
+};
+pub use required_trust::{
+    RequiredTrust, TrustCondition, TrustOperator, TrustedPrincipal, issuer_name, provider_arn,
 };
 pub use role_map::{
     ROLE_MAP_KEY, ROLE_MAP_NAME, RoleEntry, RoleEntryError, RoleMap, RoleMapProblem,

@@ -52,6 +52,12 @@ impl Partition {
         Self(row.unwrap_or(&AWS))
     }
 
+    /// The partition of this name in ARNs, if it is known.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        ROWS.iter().find(|row| row.name == name).map(Self)
+    }
+
     /// Its name in ARNs: `aws`, `aws-cn`, `aws-us-gov`, ...
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -95,7 +101,9 @@ mod tests {
             ("eu-isoe-west-1", "aws-iso-e"),
             ("eusc-de-east-1", "aws-eusc"),
         ] {
-            assert_eq!(Partition::of_region(region).as_str(), name, "{region}");
+            let partition = Partition::of_region(region);
+            assert_eq!(partition.as_str(), name, "{region}");
+            assert_eq!(Partition::of_name(name), Some(partition));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How to fix an error of AWS. Pure.
 
-use podrole_identity::{Exchange, RoleArn};
+use podrole_identity::{Exchange, RequiredTrust, RoleArn};
 
-use super::token_hint::{provider, token_hint, without_scheme};
+use super::token_hint::token_hint;
 use crate::{
     exchange::{CLOCK_SKEW, Detail, ErrorKind, ExchangeError, SessionRequest},
     token::Caller,
@@ -51,10 +51,12 @@ fn hint_of_kind(
 fn role_hint(step: usize, kind: Exchange, caller: &Caller, session: &SessionRequest) -> String {
     let service_account = &caller.service_account;
     let Some(role) = session.role(step) else {
+        let trust = RequiredTrust::eks_auth([]);
         return format!(
             "EKS may not assume the role in the association of ServiceAccount {service_account}; allow \
-             sts:AssumeRole and sts:TagSession for the service pods.eks.amazonaws.com in the \
-             role's trust policy"
+             {} for {} in the role's trust policy",
+            trust.actions_text(),
+            trust.principal,
         );
     };
     match (kind, step.checked_sub(1).and_then(|before| session.role(before))) {
@@ -66,33 +68,29 @@ fn role_hint(step: usize, kind: Exchange, caller: &Caller, session: &SessionRequ
 
 /// AWS does not say what the trust policy contains, so the hint is what it must contain.
 fn web_identity_policy(caller: &Caller, role: &RoleArn) -> String {
-    let issuer = without_scheme(&caller.issuer);
+    let (service_account, audiences) = (&caller.service_account, &caller.audiences);
+    let audiences = audiences.iter().map(String::as_str);
+    let trust = RequiredTrust::web_identity(&caller.issuer, role, [service_account], audiences);
     format!(
-        "AWS does not allow ServiceAccount {} to assume {}; create the role, or allow \
-         sts:AssumeRoleWithWebIdentity in its trust policy for the federated principal {} where \
-         {issuer}:sub is {} and {issuer}:aud is {}",
-        caller.service_account,
-        role.as_str(),
-        provider(&caller.issuer, role),
-        caller.service_account.subject(),
-        caller.audiences.join(" or "),
+        "AWS does not allow ServiceAccount {service_account} to assume {role}; create the role, or \
+         allow {} in its trust policy for {}{}",
+        trust.actions_text(),
+        trust.principal,
+        trust.conditions_text(" and "),
     )
 }
 
 fn node_policy(caller: &Caller, role: &RoleArn, session: &SessionRequest) -> String {
     let service_account = &caller.service_account;
-    let tags = session.tags.iter().filter(|tag| !tag.key.starts_with("kubernetes-pod"));
-    let tags: Vec<String> =
-        tags.map(|tag| format!("aws:RequestTag/{} is {}", tag.key, tag.value)).collect();
-    let (actions, conditions) = if tags.is_empty() {
-        ("sts:AssumeRole", String::new())
-    } else {
-        ("sts:AssumeRole and sts:TagSession", format!(" where {}", tags.join(", ")))
-    };
+    let tags = session.tags.iter().map(|tag| (tag.key, tag.value.as_str()));
+    let trust = RequiredTrust::assume_role(None, tags);
     format!(
         "AWS does not allow ServiceAccount {service_account} to assume {role}; create the role, or allow \
-         {actions} in its trust policy for the principal of this cluster's agent{conditions}; a \
-         role that trusts only the service pods.eks.amazonaws.com cannot be used here"
+         {} in its trust policy for {}{}; a role that trusts only the service \
+         pods.eks.amazonaws.com cannot be used here",
+        trust.actions_text(),
+        trust.principal,
+        trust.conditions_text(", "),
     )
 }
 
@@ -103,12 +101,12 @@ fn target_policy(
     step: usize,
 ) -> String {
     let external_id = session.steps.get(step).and_then(|step| step.external_id.as_deref());
-    let external_id = external_id.unwrap_or_default();
-    let tagging = if session.tags.is_empty() { "" } else { " and sts:TagSession" };
+    let trust = RequiredTrust::target(before, external_id, !session.tags.is_empty());
+    let (actions, conditions) = (trust.actions_text(), trust.conditions_text(" and "));
     format!(
         "AWS does not allow {before} to assume the target role {role}; create the target role, \
-         allow sts:AssumeRole{tagging} in its trust policy for {before} where sts:ExternalId is \
-         {external_id}, and allow {before} sts:AssumeRole{tagging} on it"
+         allow {actions} in its trust policy for {before}{conditions}, and allow {before} \
+         {actions} on it"
     )
 }
 

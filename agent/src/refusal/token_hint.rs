@@ -1,6 +1,6 @@
 //! Which of its causes a token's rejection has, by STS's own words, and how to fix that one. Pure.
 
-use podrole_identity::{Exchange, NO_SANDBOX_ACCOUNT, RoleArn};
+use podrole_identity::{Exchange, NO_SANDBOX_ACCOUNT, RoleArn, provider_arn};
 
 use crate::{exchange::SessionRequest, token::Caller};
 
@@ -65,7 +65,8 @@ pub(super) fn token_hint(
 /// The cause, after a colon, and its fix.
 fn web_identity(cause: Cause, caller: &Caller, role: &RoleArn) -> (String, String) {
     let (issuer, account) = (&caller.issuer, role.account());
-    let (provider, audiences) = (provider(issuer, role), caller.audiences.join(" or "));
+    let provider = provider_arn(role.partition(), account, issuer);
+    let audiences = caller.audiences.join(" or ");
     let key_id = caller.key_id.as_deref().unwrap_or("none");
     let key_id: String = key_id.chars().take(LONGEST_KEY_ID).collect();
     match cause {
@@ -104,15 +105,6 @@ fn web_identity(cause: Cause, caller: &Caller, role: &RoleArn) -> (String, Strin
             ),
         ),
     }
-}
-
-pub(super) fn provider(issuer: &str, role: &RoleArn) -> String {
-    let (partition, aws_account) = (role.partition(), role.account());
-    format!("arn:{partition}:iam::{aws_account}:oidc-provider/{}", without_scheme(issuer))
-}
-
-pub(super) fn without_scheme(issuer: &str) -> &str {
-    issuer.split_once("://").map_or(issuer, |(_, rest)| rest)
 }
 
 #[cfg(test)]
