@@ -3,6 +3,8 @@
 
 mod api_version;
 mod associations;
+mod aws_api;
+mod aws_iam;
 mod cluster;
 mod codes;
 mod demo;
@@ -20,6 +22,7 @@ mod report;
 mod revoke;
 mod sandbox;
 mod settings;
+mod trust_policy;
 mod whoami;
 mod yaml;
 
@@ -46,6 +49,7 @@ enum Command {
     List(Box<list::ListArgs>),
     Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
+    TrustPolicy(Box<trust_policy::TrustPolicyArgs>),
     /// Print the AWS identity of the current environment, as an AWS SDK and STS see it
     Whoami(whoami::WhoamiArgs),
 }
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
             Command::List(args) => list::run(*args).await,
             Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,
+            Command::TrustPolicy(args) => trust_policy::run(*args).await,
             Command::Whoami(args) => whoami::run(&args).await,
         }
     })

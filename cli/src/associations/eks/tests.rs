@@ -22,7 +22,7 @@ use podrole_agent::http_client::HttpClients;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::associations::manifest;
+use crate::{associations::manifest, aws_api::AwsApi};
 
 /// A scripted EKS with one cluster, `shop`.
 #[derive(Clone, Default)]
@@ -154,7 +154,8 @@ impl FakeEks {
         let provider = SharedCredentialsProvider::new(keys(secret));
         let connector = HttpClients::default().connector();
         let pause = Duration::from_millis(1);
-        let eks = Eks::at(&self.start().await, "eu-west-1", provider, connector, pause);
+        let url = self.start().await;
+        let eks = Eks::by(AwsApi::at(api::EKS, &url, "eu-west-1", provider, connector, pause));
         let (counts, progress) = (Counts::default(), Progress::new(true));
         let cluster = cluster.parse().unwrap();
         let merged = collect(&eks, &cluster, pause, &progress, &counts).await;

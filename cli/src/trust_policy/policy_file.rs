@@ -1,0 +1,37 @@
+//! A file with a policy.
+
+use std::{
+    fs::File,
+    io::{Read as _, stdin},
+};
+
+use anyhow::Context as _;
+
+/// Bytes that are read. IAM's largest trust policy has 4,096 characters.
+const MOST: u64 = 1024 * 1024;
+
+/// A policy's text and the name of its file in messages.
+#[derive(Debug)]
+pub(super) struct PolicyFile {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+impl PolicyFile {
+    /// Reads a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no text or has more than 1 MiB.
+    pub(super) fn read(name: &str) -> anyhow::Result<Self> {
+        let mut text = String::new();
+        let (name, read) = if name == "-" {
+            ("<stdin>", stdin().lock().take(MOST + 1).read_to_string(&mut text))
+        } else {
+            let file = File::open(name).with_context(|| format!("could not open {name}"))?;
+            (name, file.take(MOST + 1).read_to_string(&mut text))
+        };
+        read.with_context(|| format!("could not read {name}"))?;
+        anyhow::ensure!(text.len() as u64 <= MOST, "{name} has more than {MOST} bytes");
+        Ok(Self { name: name.to_owned(), text })
+    }
+}
