@@ -82,6 +82,19 @@ impl Iam {
         answer.map(|body| answers::provider(&body)).transpose()
     }
 
+    /// Adds an inline policy to a role, or replaces the one of this name.
+    pub(crate) async fn put_role_policy(
+        &self,
+        role: &RoleArn,
+        name: &str,
+        document: &str,
+    ) -> anyhow::Result<()> {
+        let parameters =
+            [("RoleName", role.name()), ("PolicyName", name), ("PolicyDocument", document)];
+        self.call("PutRolePolicy", &parameters).await?;
+        Ok(())
+    }
+
     async fn get(
         &self,
         action: &str,

@@ -2,6 +2,7 @@
 //! processes already have.
 
 mod advice;
+mod denial;
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
@@ -19,8 +20,8 @@ use podrole_runtime::{clock, objects};
 use podrole_webhook::cluster;
 use serde_json::json;
 
-use crate::{output, printable::printable};
-use advice::Advice;
+use crate::{aws_iam::Iam, output, printable::printable};
+use advice::{Advice, Denied};
 
 /// The owner of the field that is set.
 const FIELD_MANAGER: &str = "podrole-revoke";
@@ -31,7 +32,8 @@ const PAGE: u32 = 500;
 ///
 /// Sets `spec.notBefore` of its PodIdentityAssociation to now: within 5 s agents drop the sessions that
 /// were requested before, and pods get new ones. Prints the IAM policy that also ends the credentials
-/// that processes already have, and the other ServiceAccounts with the same role. Sends nothing to AWS.
+/// that processes already have, and the other ServiceAccounts with the same role. Sends nothing to AWS
+/// without --aws --apply.
 #[derive(Args, Debug)]
 pub(crate) struct RevokeArgs {
     /// The ServiceAccount
@@ -42,6 +44,16 @@ pub(crate) struct RevokeArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// End also the credentials that processes already have, by the IAM policy: with --apply it is put
+    /// on the role with the credentials of the AWS CLI, which needs sts:GetCallerIdentity and
+    /// iam:PutRolePolicy; without --apply it is printed only
+    #[arg(long)]
+    aws: bool,
+
+    /// Put the IAM policy on the role
+    #[arg(long, requires = "aws", conflicts_with = "dry_run")]
+    apply: bool,
+
     /// The kubeconfig of the cluster, in place of kubectl's
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -51,8 +63,8 @@ pub(crate) struct RevokeArgs {
     annotation_prefix: String,
 }
 
-/// Runs the command. The exit code is 1 if another object decides about the role, and 2 if the cluster
-/// cannot be used.
+/// Runs the command. The exit code is 1 if another object decides about the role or IAM refuses the
+/// policy, and 2 if the cluster or the credentials for AWS cannot be used.
 pub(crate) async fn run(args: RevokeArgs) -> ExitCode {
     match revoke(&args).await {
         Ok(code) => code,
@@ -64,6 +76,8 @@ pub(crate) async fn run(args: RevokeArgs) -> ExitCode {
 }
 
 async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
+    // Before anything changes: half of what was asked for would look like all of it.
+    let iam = if args.apply { Some(Iam::from_environment().await?) } else { None };
     let client = cluster::connect(args.kubeconfig.as_deref(), None).await?;
     // Times in IAM policies and in objects have seconds.
     let now = Timestamp::from_second(clock::now().as_second())?;
@@ -76,6 +90,9 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
     };
     let association = Association::read_object(&name, &objects::take_spec(&mut object))?;
     let role = association.last_role().context("the association names no role")?;
+    if let Some(iam) = &iam {
+        denial::check_account(iam.account(), role)?;
+    }
     let patch = json!({"apiVersion": format!("{API_GROUP}/{API_VERSION}"),
         "kind": Kind::Association.as_str(), "metadata": {"name": name},
         "spec": {"notBefore": now.to_string()}});
@@ -86,9 +103,18 @@ async fn revoke(args: &RevokeArgs) -> anyhow::Result<ExitCode> {
     let others = others(&client, &args.service_account, role, &args.annotation_prefix).await;
     let others = others.map_err(|error| printable(&format!("{error:#}")));
     let others = others.as_ref().map_err(String::as_str);
-    let advice = Advice { name: &name, role, now, others, dry_run: args.dry_run };
+    let put = match &iam {
+        Some(iam) => Some(denial::put(iam, role, now).await),
+        None => None,
+    };
+    let denied = match &put {
+        None => Denied::No,
+        Some(Ok(())) => Denied::Yes,
+        Some(Err(error)) => Denied::Refused(error),
+    };
+    let advice = Advice { name: &name, role, now, others, dry_run: args.dry_run, denied };
     output::print(&advice.to_string())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if matches!(denied, Denied::Refused(_)) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What to do if there is no association: the sentence has the command for the object that decides.

@@ -40,6 +40,17 @@ async fn roles_and_providers_are_read() {
 }
 
 #[tokio::test]
+async fn a_policy_is_put_on_a_role() {
+    let (iam, sandbox) = iam(ACCOUNTS, "secret").await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#;
+    iam.put_role_policy(&ROLE.parse().unwrap(), "podrole-revoke", policy).await.unwrap();
+    assert_eq!(sandbox.calls().get("PutRolePolicy"), Some(&1));
+    let none = "arn:aws:iam::111122223333:role/none".parse().unwrap();
+    let error = iam.put_role_policy(&none, "podrole-revoke", policy).await.unwrap_err();
+    assert!(error.to_string().starts_with("IAM refuses the call: NoSuchEntity: "), "{error}");
+}
+
+#[tokio::test]
 async fn a_wrong_key_is_refused_with_awss_reason() {
     let (iam, _) = iam(ACCOUNTS, "other").await;
     let error = iam.oidc_providers().await.unwrap_err().to_string();

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use podrole_identity::{NOT_BEFORE_ANNOTATION, RoleArn, ServiceAccountRef};
 use serde_json::json;
 
-/// The name of the inline policy.
-const POLICY_NAME: &str = "podrole-revoke";
+use super::denial::{POLICY_NAME, policy};
 
 /// What to say after the association is changed.
 #[derive(Clone, Copy)]
@@ -20,28 +19,56 @@ pub(super) struct Advice<'a> {
     /// The other ServiceAccounts with the role, or why they are not known.
     pub(super) others: Result<&'a BTreeSet<String>, &'a str>,
     pub(super) dry_run: bool,
+    pub(super) denied: Denied<'a>,
+}
+
+/// Whether the inline policy was put on the role.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Denied<'a> {
+    /// This was not asked for.
+    No,
+    Yes,
+    /// IAM did not accept it.
+    Refused(&'a str),
 }
 
 impl fmt::Display for Advice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, role, now, others, dry_run } = self;
+        let Self { name, role, now, others, dry_run, denied } = self;
         let mode = if *dry_run { " (server dry run)" } else { "" };
         writeln!(f, "PodIdentityAssociation {name}: spec.notBefore is {now}{mode}")?;
         writeln!(
             f,
             "Agents drop the sessions that were requested before within 5 s, and pods get new ones."
         )?;
-        writeln!(
-            f,
-            "\nCredentials that processes already have remain valid until they expire. This ends them, in AWS account {}:",
-            role.account()
-        )?;
-        let policy = denial(*now);
-        writeln!(
-            f,
-            "aws iam put-role-policy --role-name {} --policy-name {POLICY_NAME} --policy-document '{policy}'",
-            role.name()
-        )?;
+        let account = role.account();
+        match denied {
+            Denied::Yes => writeln!(
+                f,
+                "\nThe inline policy {POLICY_NAME} of {} ends the credentials that processes already have, within seconds. Remove it with:\n\
+                 aws iam delete-role-policy --role-name {} --policy-name {POLICY_NAME}",
+                role.as_str(),
+                role.name()
+            )?,
+            Denied::No => writeln!(
+                f,
+                "\nCredentials that processes already have remain valid until they expire. This ends them, in AWS account {account}:"
+            )?,
+            Denied::Refused(error) => writeln!(
+                f,
+                "\nThe inline policy {POLICY_NAME} was not put on {}: {error}\n\
+                 Credentials that processes already have remain valid until they expire. This ends them, in AWS account {account}:",
+                role.as_str()
+            )?,
+        }
+        if !matches!(denied, Denied::Yes) {
+            let policy = policy(*now);
+            writeln!(
+                f,
+                "aws iam put-role-policy --role-name {} --policy-name {POLICY_NAME} --policy-document '{policy}'",
+                role.name()
+            )?;
+        }
         let others = match others {
             Ok(others) if others.is_empty() => {
                 return writeln!(
@@ -66,13 +93,6 @@ impl fmt::Display for Advice<'_> {
         )?;
         others.iter().try_for_each(|other| writeln!(f, "  {other}"))
     }
-}
-
-/// The inline policy that denies everything to sessions that were issued before.
-fn denial(before: Timestamp) -> String {
-    json!({"Version": "2012-10-17", "Statement": [{"Sid": "PodroleRevoke", "Effect": "Deny", "Action": "*",
-        "Resource": "*", "Condition": {"DateLessThan": {"aws:TokenIssueTime": before.to_string()}}}]})
-    .to_string()
 }
 
 /// The commands for a ServiceAccount without an association.
@@ -108,8 +128,15 @@ mod tests {
         let role = "arn:aws:iam::111122223333:role/team/app".parse().unwrap();
         let others = ["shop/other (PodIdentityAssociation)".to_owned()].into();
         let now = NOW.parse().unwrap();
-        let advice =
-            Advice { name: "shop.app", role: &role, now, others: Ok(&others), dry_run: true };
+        let (others_known, denied) = (Ok(&others), Denied::No);
+        let advice = Advice {
+            name: "shop.app",
+            role: &role,
+            now,
+            others: others_known,
+            dry_run: true,
+            denied,
+        };
         let text = advice.to_string();
         for part in [
             "shop.app: spec.notBefore is 2026-01-31T12:00:00Z (server dry run)",
@@ -130,6 +157,21 @@ mod tests {
             text.contains("put-role-policy") && text.contains("not known: forbidden"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_policy_that_was_put_on_the_role_is_not_printed_again() {
+        let role = "arn:aws:iam::111122223333:role/team/app".parse().unwrap();
+        let (none, now) = (BTreeSet::new(), NOW.parse().unwrap());
+        let (others, denied) = (Ok(&none), Denied::Yes);
+        let advice = Advice { name: "shop.app", role: &role, now, others, dry_run: false, denied };
+        let text = advice.to_string();
+        assert!(text.contains("\naws iam delete-role-policy --role-name app"), "{text}");
+        assert!(!text.contains("put-role-policy") && !text.contains("remain valid"), "{text}");
+        let text = Advice { denied: Denied::Refused("no right"), ..advice }.to_string();
+        for part in ["was not put on", "role/team/app: no right\n", "\naws iam put-role-policy"] {
+            assert!(text.contains(part), "no {part} in {text}");
+        }
     }
 
     #[test]
