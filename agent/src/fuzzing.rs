@@ -100,7 +100,7 @@ pub fn eks_auth(data: &[u8]) {
 
 pub(crate) fn eks_auth_answer(status: u16, body: Vec<u8>) -> Result<Credentials, ExchangeError> {
     answer::read(
-        &RawResponse { status, error_type: None, date: None, body },
+        &RawResponse { status, error_type: None, date: None, content_type: None, body },
         &caller(),
         &pod_token(),
     )

@@ -58,6 +58,8 @@ pub struct RawResponse {
     pub error_type: Option<String>,
     /// The header `Date`.
     pub date: Option<String>,
+    /// The header `Content-Type`.
+    pub content_type: Option<String>,
     /// The body, at most 1 MiB.
     pub body: Vec<u8>,
 }
@@ -201,9 +203,10 @@ pub async fn send(
     let status = response.status().as_u16();
     let header = |name: &str| response.headers().get(name).map(str::to_owned);
     let (error_type, date) = (header("x-amzn-errortype"), header("date"));
+    let content_type = header("content-type");
     let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|_| (Failure::Unreadable, false))?.to_bytes().to_vec();
-    Ok(RawResponse { status, error_type, date, body })
+    Ok(RawResponse { status, error_type, date, content_type, body })
 }
 
 /// Gets `url`. Follows no redirect, reads at most 1 MiB, waits at most 5 s.

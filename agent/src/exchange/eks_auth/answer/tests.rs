@@ -19,7 +19,13 @@ fn good() -> Value {
 }
 
 fn read_body(status: u16, body: &[u8]) -> Result<Credentials, ExchangeError> {
-    let answer = RawResponse { status, error_type: None, date: None, body: body.to_vec() };
+    let answer = RawResponse {
+        status,
+        error_type: None,
+        date: None,
+        content_type: None,
+        body: body.to_vec(),
+    };
     read(&answer, &caller(), &bearer("a.b.c"))
 }
 
@@ -82,7 +88,8 @@ fn a_truncated_or_incomplete_response_is_an_error() {
 fn error_codes_are_read_from_the_body_and_the_header() {
     let body = br#"{"message":"no a.b.c here","code":"x"}"#.to_vec();
     let header = Some("com.amazonaws#ResourceNotFoundException:http://x/".to_owned());
-    let answer = RawResponse { status: 404, error_type: header, date: None, body };
+    let answer =
+        RawResponse { status: 404, error_type: header, date: None, content_type: None, body };
     let error = read(&answer, &caller(), &bearer("a.b.c")).unwrap_err();
     assert_eq!(
         (error.kind, error.code.as_str()),
