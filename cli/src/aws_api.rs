@@ -13,7 +13,10 @@ use aws_credential_types::{
     provider::{ProvideCredentials as _, SharedCredentialsProvider},
 };
 use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+        UriPathNormalizationMode, sign,
+    },
     sign::v4,
 };
 use aws_smithy_http_client::Connector;
@@ -80,6 +83,8 @@ pub(crate) enum AwsCall<'a> {
     Get(&'a str),
     /// Posts a form to the root, as the query protocol does.
     Form(&'a str),
+    /// Puts an object at a path.
+    Put { path: &'a str, headers: &'a [(&'static str, &'static str)], body: &'a str },
 }
 
 impl AwsEnvironment {
@@ -107,6 +112,19 @@ impl AwsEnvironment {
     }
 }
 
+impl AwsService {
+    /// S3 takes the body's hash from a header, and paths as they are.
+    fn signing_settings(&self) -> SigningSettings {
+        let mut settings = SigningSettings::default();
+        if self.signing_name == "s3" {
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        }
+        settings
+    }
+}
+
 impl AwsApi {
     /// A client of the service at this URL.
     pub(crate) fn at(
@@ -121,14 +139,19 @@ impl AwsApi {
         Self { service, url, region, provider, keys: Mutex::default(), connector, pause }
     }
 
-    /// Makes a call, again and again while that may help.
+    /// Makes a call, again and again while that may help, and returns the body of the answer.
     pub(crate) async fn call(&self, call: AwsCall<'_>) -> Result<Vec<u8>, AwsCallError> {
+        Ok(self.answer(call).await?.body)
+    }
+
+    /// Makes a call, again and again while that may help. The answer's status is 200.
+    pub(crate) async fn answer(&self, call: AwsCall<'_>) -> Result<RawResponse, AwsCallError> {
         let (mut tries, mut pause) = (1, self.pause);
         loop {
             let keys = self.keys().await?;
             let request = self.request(call, &keys).ok_or(AwsCallError::Request)?;
             let error = match self.send(request).await {
-                Ok(body) => return Ok(body),
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let most = match &error {
@@ -161,6 +184,7 @@ impl AwsApi {
         let (method, path, body, headers) = match call {
             AwsCall::Get(path) => ("GET", path, "", &[][..]),
             AwsCall::Form(form) => ("POST", "/", form, &[CONTENT_TYPE][..]),
+            AwsCall::Put { path, headers, body } => ("PUT", path, body, headers),
         };
         let url = format!("{}{path}", self.url);
         let identity = keys.clone().into();
@@ -169,7 +193,7 @@ impl AwsApi {
             .region(&self.region)
             .name(self.service.signing_name)
             .time(now())
-            .settings(SigningSettings::default())
+            .settings(self.service.signing_settings())
             .build()
             .ok()?
             .into();
@@ -186,13 +210,13 @@ impl AwsApi {
         request.try_into().ok()
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<Vec<u8>, AwsTryError> {
+    async fn send(&self, request: HttpRequest) -> Result<RawResponse, AwsTryError> {
         let answer = timeout(LONGEST_CALL, http_client::send(&self.connector, request)).await;
         let answer = answer.map_err(|_| AwsTryError::TooSlow(self.service.title))?;
         let answer =
             answer.map_err(|what| AwsTryError::Endpoint(EndpointError::new(&self.url, what)))?;
         if answer.status == 200 {
-            return Ok(answer.body);
+            return Ok(answer);
         }
         let (code, message) = (self.service.read_error)(&answer);
         Err(AwsTryError::Refused(AwsRefusal {

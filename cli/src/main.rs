@@ -15,6 +15,7 @@ mod identities;
 mod inject;
 mod list;
 mod manifests;
+mod oidc;
 mod output;
 mod printable;
 mod progress;
@@ -47,6 +48,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Inject(inject::InjectArgs),
     List(Box<list::ListArgs>),
+    Oidc(Box<oidc::OidcArgs>),
     Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
     TrustPolicy(Box<trust_policy::TrustPolicyArgs>),
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
             Command::Explain(args) => explain::run(&args),
             Command::Inject(args) => inject::run(args).await,
             Command::List(args) => list::run(*args).await,
+            Command::Oidc(args) => oidc::run(*args).await,
             Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,
             Command::TrustPolicy(args) => trust_policy::run(*args).await,

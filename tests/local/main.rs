@@ -7,5 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod example;
+mod oidc;
 mod python_clients;
 mod stage;

@@ -1,6 +1,12 @@
 //! One moto and one sandbox in front of it, for all tests.
 
-use std::{path::PathBuf, process::Command, sync::OnceLock, thread, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail, ensure};
 use podrole_identity::Audience;
@@ -17,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 const ACCOUNT: &str = "111122223333";
-const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 /// How often it is looked whether moto has started: for 30 s.
 const LOOKS: u32 = 1500;
 const LOOK: Duration = Duration::from_millis(20);
@@ -72,6 +78,26 @@ impl Stage {
             moto,
             token,
         })
+    }
+
+    /// What runs the servers of this process.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The URL of the sandbox in front of moto.
+    pub(crate) fn front(&self) -> &str {
+        &self.front
+    }
+
+    /// The URL of moto.
+    pub(crate) fn moto_url(&self) -> &str {
+        &self.moto.url
+    }
+
+    /// The file with the token of the ServiceAccount shop/app.
+    pub(crate) fn token(&self) -> &Path {
+        &self.token
     }
 
     /// Puts the same sandbox in front of another emulator; its URL.

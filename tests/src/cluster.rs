@@ -71,6 +71,15 @@ impl Cluster {
         start::successor(self, issuer).await
     }
 
+    /// Another API server of the same cluster and issuer, which signs tokens with the key of `signing`, and takes those of
+    /// `verifying`.
+    ///
+    /// # Errors
+    /// The same as [`Cluster::shared`].
+    pub async fn sibling(&self, signing: &Self, verifying: &[&Self]) -> anyhow::Result<Self> {
+        start::sibling(self, signing, verifying).await
+    }
+
     /// A client that may do everything. Each test makes its own: a client belongs to the runtime
     /// that it was made in.
     ///

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use http::Uri;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -43,6 +44,24 @@ impl ClusterArgs {
     /// How long all reads together may take.
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
+    }
+
+    /// Readers of several API servers of the cluster, each with its URL: the kubeconfig's, and those at `others`. They use
+    /// the same CA and credentials.
+    ///
+    /// # Errors
+    /// If the kubeconfig or a URL cannot be used: a usage error.
+    pub(crate) async fn readers(&self, others: &[Uri]) -> anyhow::Result<Vec<(String, Reader)>> {
+        let config = self.config().await?;
+        let patience = Duration::from_secs(self.timeout);
+        let urls = std::iter::once(&config.cluster_url).chain(others);
+        let reader = |url: &Uri| {
+            let mut config = config.clone();
+            config.cluster_url = url.clone();
+            let name = url.to_string().trim_end_matches('/').to_owned();
+            anyhow::Ok((name, Reader::new(connect(&config)?, patience)))
+        };
+        urls.map(reader).collect()
     }
 
     async fn config(&self) -> anyhow::Result<Config> {

@@ -11,13 +11,22 @@ use std::{
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep};
 
-use super::{Cluster, Shared, files};
+use super::{Cluster, ISSUER, Shared, files};
 use crate::{process::Process, project};
 
 /// How long an API server may take; 7 s is usual, and a loaded machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A free port may be taken by another before the server takes it.
 const TRIES: usize = 3;
+
+/// The keys of an API server.
+#[derive(Default)]
+struct TokenKeys {
+    /// The private key that signs tokens; without one, a new one of its own.
+    signing: Option<PathBuf>,
+    /// Public keys that verify tokens, beside a new one of its own.
+    verifying: Vec<PathBuf>,
+}
 
 /// Starts etcd and kube-apiserver in a new folder, and waits until the API is ready.
 pub(super) async fn start(issuer: &str) -> anyhow::Result<Cluster> {
@@ -29,6 +38,16 @@ pub(super) async fn start(issuer: &str) -> anyhow::Result<Cluster> {
 pub(super) async fn successor(former: &Cluster, issuer: &str) -> anyhow::Result<Cluster> {
     let binaries = binaries()?;
     ready_one(|| second(&binaries, former, issuer)).await
+}
+
+/// Starts another kube-apiserver on the same etcd with these keys, and waits until it is ready.
+pub(super) async fn sibling(
+    first: &Cluster,
+    signing: &Cluster,
+    verifying: &[&Cluster],
+) -> anyhow::Result<Cluster> {
+    let binaries = binaries()?;
+    ready_one(|| with_keys(&binaries, first, signing, verifying)).await
 }
 
 async fn ready_one(launch: impl Fn() -> anyhow::Result<Cluster>) -> anyhow::Result<Cluster> {
@@ -63,15 +82,29 @@ fn first(binaries: &Path, issuer: &str) -> anyhow::Result<Cluster> {
     let etcd = Process::start("etcd", &folder, &etcd)?;
     let shared = Shared { etcd_url, first: folder.clone(), admin: files::random_token()? };
     files::write_user(&folder, &shared.admin)?;
-    api(binaries, folder, port, shared, &[issuer.to_owned()], &[], Some(etcd))
+    api(binaries, folder, port, shared, &[issuer.to_owned()], &TokenKeys::default(), Some(etcd))
 }
 
 fn second(binaries: &Path, former: &Cluster, issuer: &str) -> anyhow::Result<Cluster> {
     let [port] = free_ports()?;
     let mut issuers = vec![issuer.to_owned()];
     issuers.extend((former.issuer() != issuer).then(|| former.issuer().to_owned()));
-    let key = [former.folder.join(files::VERIFYING_KEY)];
-    api(binaries, folder()?, port, former.shared.clone(), &issuers, &key, None)
+    let verifying = vec![former.folder.join(files::VERIFYING_KEY)];
+    let keys = TokenKeys { signing: None, verifying };
+    api(binaries, folder()?, port, former.shared.clone(), &issuers, &keys, None)
+}
+
+fn with_keys(
+    binaries: &Path,
+    first: &Cluster,
+    signing: &Cluster,
+    verifying: &[&Cluster],
+) -> anyhow::Result<Cluster> {
+    let [port] = free_ports()?;
+    let verifying = verifying.iter().map(|it| it.folder.join(files::VERIFYING_KEY)).collect();
+    let keys = TokenKeys { signing: Some(signing.folder.join(files::SIGNING_KEY)), verifying };
+    let issuers = [first.issuer().to_owned()];
+    api(binaries, folder()?, port, first.shared.clone(), &issuers, &keys, None)
 }
 
 /// The processes' guardians remove it: they outlive us.
@@ -89,20 +122,19 @@ fn etcd(binaries: &Path, folder: &Path, url: &str, peers: &str) -> Command {
     etcd
 }
 
-/// Starts the API server. It makes tokens of the first issuer with a new key, and takes those of all issuers and of the
-/// keys in the files `former` too.
+/// Starts the API server. It makes tokens of the first issuer, and takes those of all issuers and keys.
 fn api(
     binaries: &Path,
     folder: PathBuf,
     port: u16,
     shared: Shared,
     issuers: &[String],
-    former: &[PathBuf],
+    keys: &TokenKeys,
     etcd: Option<Process>,
 ) -> anyhow::Result<Cluster> {
     files::write_keys(&folder)?;
     let url = local("https", port);
-    let command = api_command(binaries, &folder, port, &shared, issuers, former);
+    let command = api_command(binaries, &folder, port, &shared, issuers, keys);
     let api = Process::start("kube-apiserver", &folder, &command)?;
     let issuer = issuers.first().cloned().unwrap_or_default();
     let cluster = Cluster { api, etcd, folder, url, issuer, shared };
@@ -118,7 +150,7 @@ fn api_command(
     port: u16,
     shared: &Shared,
     issuers: &[String],
-    former: &[PathBuf],
+    keys: &TokenKeys,
 ) -> Command {
     let mut api = Command::new(binaries.join("kube-apiserver"));
     api.args(["--etcd-servers", &shared.etcd_url])
@@ -131,11 +163,16 @@ fn api_command(
     for issuer in issuers {
         api.args(["--service-account-issuer", issuer]);
     }
-    let own = folder.join(files::VERIFYING_KEY);
-    for key in former.iter().chain([&own]) {
+    // As a cluster whose keys AWS reads; the default issuer is left with Kubernetes's default.
+    if let Some(issuer) = issuers.first().filter(|issuer| *issuer != ISSUER) {
+        api.arg(format!("--service-account-jwks-uri={issuer}/openid/v1/jwks"));
+    }
+    let own = keys.signing.is_none().then(|| folder.join(files::VERIFYING_KEY));
+    for key in keys.verifying.iter().chain(&own) {
         api.arg("--service-account-key-file").arg(key);
     }
-    api.arg("--service-account-signing-key-file").arg(folder.join(files::SIGNING_KEY));
+    let signing = keys.signing.clone().unwrap_or_else(|| folder.join(files::SIGNING_KEY));
+    api.arg("--service-account-signing-key-file").arg(signing);
     api.arg("--cert-dir").arg(shared.first.join(files::CERTIFICATES));
     api.arg("--token-auth-file").arg(shared.first.join(files::TOKENS));
     api

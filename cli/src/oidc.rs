@@ -1,0 +1,51 @@
+//! `podrole oidc`: the cluster's issuer where AWS can read it.
+//!
+//! ```text
+//!   publish: API servers ─► source ─► publication (pure) ─► target: a folder, S3
+//!   provider: the issuer ─► the call that creates IAM's provider
+//! ```
+
+mod documents;
+mod issuer_url;
+mod key;
+mod provider;
+mod publication;
+mod publish;
+mod records;
+mod report;
+mod source;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::printable::printable;
+
+/// Publish the issuer of the cluster's tokens for AWS, without EKS
+///
+/// IAM accepts the tokens of a cluster if it can read the cluster's OIDC documents at a public URL. Key files
+/// are never read, and nothing is changed in the cluster or in IAM.
+#[derive(Args, Debug)]
+pub(crate) struct OidcArgs {
+    #[command(subcommand)]
+    command: OidcCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum OidcCommand {
+    Publish(publish::PublishArgs),
+    Provider(provider::ProviderArgs),
+}
+
+/// Runs the command. The exit code is 2 if the cluster, the target or the flags cannot be used.
+pub(crate) async fn run(args: OidcArgs) -> ExitCode {
+    let result = match &args.command {
+        OidcCommand::Publish(args) => publish::run(args).await,
+        OidcCommand::Provider(args) => provider::run(args).await,
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("podrole: {}", printable(&format!("{error:#}")));
+        ExitCode::from(2)
+    })
+}
