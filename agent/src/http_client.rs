@@ -165,6 +165,13 @@ impl HttpClients {
     pub fn connector(&self) -> Connector {
         self.build_connector(short(), proxies(), None)
     }
+
+    /// The same by this proxy, whatever the environment says. `None` if it is not the URL of one.
+    #[must_use]
+    pub fn connector_by(&self, proxy: &str) -> Option<Connector> {
+        let proxy = ProxyConfig::https(proxy).ok()?;
+        Some(self.build_connector(short(), proxy, None))
+    }
 }
 
 fn short() -> HttpConnectorSettings {

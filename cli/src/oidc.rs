@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!   publish: API servers ─► source ─► publication (pure) ─► target: a folder, S3
+//!   check: API servers, fresh tokens, origin (the issuer's URL, or a target) ─► findings (pure)
 //!   provider: the issuer ─► the call that creates IAM's provider
 //! ```
 
+mod check;
 mod documents;
 mod issuer_url;
 mod key;
+mod origin;
 mod provider;
 mod publication;
 mod publish;
@@ -15,6 +18,7 @@ mod records;
 mod report;
 mod source;
 mod target;
+mod token;
 
 use std::process::ExitCode;
 
@@ -34,6 +38,7 @@ pub(crate) struct OidcArgs {
 
 #[derive(Subcommand, Debug)]
 enum OidcCommand {
+    Check(check::CheckArgs),
     Publish(publish::PublishArgs),
     Provider(provider::ProviderArgs),
 }
@@ -41,6 +46,7 @@ enum OidcCommand {
 /// Runs the command. The exit code is 2 if the cluster, the target or the flags cannot be used.
 pub(crate) async fn run(args: OidcArgs) -> ExitCode {
     let result = match &args.command {
+        OidcCommand::Check(args) => check::run(args).await,
         OidcCommand::Publish(args) => publish::run(args).await,
         OidcCommand::Provider(args) => provider::run(args).await,
     };
