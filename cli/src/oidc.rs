@@ -3,6 +3,7 @@
 //! ```text
 //!   publish: API servers ─► source ─► publication (pure) ─► target: a folder, S3
 //!   check: API servers, fresh tokens, origin (the issuer's URL, or a target) ─► findings (pure)
+//!   rotate: the same, and records ─► stage (pure) ─► the next step
 //!   provider: the issuer ─► the call that creates IAM's provider
 //! ```
 
@@ -16,6 +17,7 @@ mod publication;
 mod publish;
 mod records;
 mod report;
+mod rotate;
 mod source;
 mod target;
 mod token;
@@ -41,6 +43,7 @@ enum OidcCommand {
     Check(check::CheckArgs),
     Publish(publish::PublishArgs),
     Provider(provider::ProviderArgs),
+    Rotate(rotate::RotateArgs),
 }
 
 /// Runs the command. The exit code is 2 if the cluster, the target or the flags cannot be used.
@@ -49,6 +52,7 @@ pub(crate) async fn run(args: OidcArgs) -> ExitCode {
         OidcCommand::Check(args) => check::run(args).await,
         OidcCommand::Publish(args) => publish::run(args).await,
         OidcCommand::Provider(args) => provider::run(args).await,
+        OidcCommand::Rotate(args) => rotate::run(args).await,
     };
     result.unwrap_or_else(|error| {
         eprintln!("podrole: {}", printable(&format!("{error:#}")));

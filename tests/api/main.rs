@@ -21,6 +21,8 @@ mod healing;
 #[cfg(test)]
 mod in_cluster;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod sandbox_state;
 mod startup_taint;
 #[cfg(test)]
