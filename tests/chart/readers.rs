@@ -32,11 +32,19 @@ const READERS: [&str; 4] = [
 ];
 const ROLE: &str = "arn:aws:iam::111122223333:role/shop";
 
-/// The exit code of `podrole list -A` with a kubeconfig, its output and its errors. The engineer's own AWS configuration must
-/// not matter.
+/// The exit code of `podrole list -A` with a kubeconfig, its output and its errors.
 fn list(kubeconfig: &Path, more: &[&str]) -> anyhow::Result<(i32, String, String)> {
+    podrole(&["list", "-A"], kubeconfig, more)
+}
+
+/// The engineer's own AWS configuration must not matter.
+fn podrole(
+    what: &[&str],
+    kubeconfig: &Path,
+    more: &[&str],
+) -> anyhow::Result<(i32, String, String)> {
     let mut command = Command::new(project::binary("podrole")?);
-    command.args(["list", "-A", "--kubeconfig"]).arg(kubeconfig).args(more);
+    command.args(what).arg("--kubeconfig").arg(kubeconfig).args(more);
     command.env("AWS_REGION", "cn-north-1").env("AWS_PROFILE", "none");
     let output = command.output()?;
     let text = |bytes| String::from_utf8(bytes).context("not UTF-8");
@@ -79,6 +87,16 @@ async fn with_podrole_reader_alone_the_list_is_whole_and_each_missing_right_is_n
     let (_, json, _) = list(&reader, &["-o", "json"])?;
     let report: Value = serde_json::from_str(&json)?;
     ensure!(report["ok"] == true && report["serviceAccounts"][0]["role"] == ROLE, "{json}");
+
+    // No daemon runs here: the checks fail, and none is unknown.
+    let (code, json, _) = podrole(&["doctor"], &reader, &["-o", "json"])?;
+    let report: Value = serde_json::from_str(&json)?;
+    let findings = report["findings"].as_array().context("no findings")?;
+    ensure!(code == 1 && findings.len() == 15, "{code} {json}");
+    let state = |code: &str| &findings.iter().find(|it| it["code"] == code).unwrap()["state"];
+    ensure!(findings.iter().all(|it| it["state"] != "unknown"), "{json}");
+    ensure!(state("PR101") == "ok" && state("PR104") == "ok", "{json}");
+    ensure!(state("PR105") == "error" && state("PR107") == "error", "{json}");
 
     let roles = Api::<ClusterRole>::all(client.clone());
     let whole = roles.get("podrole-reader").await?;
