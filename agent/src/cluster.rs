@@ -4,7 +4,6 @@ mod access;
 mod associations;
 mod connect;
 mod events;
-mod managed_fields;
 mod named;
 mod pods;
 

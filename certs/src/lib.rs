@@ -12,7 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod authority;
-mod bundle_ends;
+mod bundle_expiry;
 mod ca_bundle;
 mod cluster;
 mod controller;
@@ -29,7 +29,7 @@ mod serving;
 mod verify;
 
 pub use authority::{Authority, MintError};
-pub use bundle_ends::bundle_ends;
+pub use bundle_expiry::{BundleError, bundle_expiry};
 pub use ca_bundle::{CaBundle, Lifetimes, RotationStep};
 pub use cluster::{ControllerConfig, webhook_has_endpoint};
 pub use controller::{ControllerStatus, run_controller};

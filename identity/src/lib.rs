@@ -14,6 +14,7 @@
 //! Names and defaults are those of EKS, so that workloads run unchanged.
 #![forbid(unsafe_code)]
 
+mod agentless;
 mod annotation;
 mod arn;
 mod association;
@@ -51,6 +52,7 @@ mod session_duration;
 mod session_name;
 pub mod variable;
 
+pub use agentless::agentless;
 pub use annotation::{
     AnnotationPrefix, AnnotationPrefixError, Annotations, CREDENTIALS_ANNOTATION,
     EKS_POD_IDENTITY_LABEL, ENFORCE_MOUNTABLE_SECRETS_ANNOTATION, INCLUDE_CONTAINERS_ANNOTATION,
@@ -90,8 +92,8 @@ pub use kinds::{
     MAX_SELECTING_OBJECTS, Pattern, PatternMatch, Patterns, RawObject, SchemaError, Unreadable,
 };
 pub use missed::{
-    InTheWay, Lack, MissedReason, MissedTimes, PodShape, PodShapeReader, is_missed, is_old_enough,
-    lacked_provider,
+    InTheWay, Lack, MissedReason, MissedTimes, PodShape, PodShapeReader, is_mirror, is_missed,
+    is_old_enough, lacked_provider,
 };
 pub use namespace_facts::{CREDENTIALS_LABEL, LabelTimes, NOT_BEFORE_ANNOTATION, NamespaceFacts};
 pub use near_miss::{NearMiss, Place, near_misses};

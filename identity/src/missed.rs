@@ -83,7 +83,7 @@ impl PodShapeReader {
         let read = PodAnnotations::read(annotations, prefix);
         let shape = PodShape {
             opts_out: pod_opts_out(|name| labels.get(name).map(String::as_str)),
-            is_mirror: annotations.contains_key(MIRROR_ANNOTATION),
+            is_mirror: is_mirror(annotations),
             includes: !read.include_containers.is_empty(),
             ..PodShape::default()
         };
@@ -178,6 +178,12 @@ impl PodShape {
             (included || !includes) && !skipped
         })
     }
+}
+
+/// Whether a pod with these annotations is the copy of a static one.
+#[must_use]
+pub fn is_mirror(annotations: &Annotations) -> bool {
+    annotations.contains_key(MIRROR_ANNOTATION)
 }
 
 /// The provider that a pod lacks, if its namespace asks for injection. `granted` is the decision of the one

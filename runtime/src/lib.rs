@@ -33,6 +33,8 @@ pub mod latest;
 pub mod listen;
 pub mod local_address;
 pub mod logging;
+#[cfg(feature = "objects")]
+pub mod managed_fields;
 pub mod memory;
 #[cfg(feature = "objects")]
 pub mod objects;

@@ -25,7 +25,8 @@ pub struct Binding {
 impl Binding {
     /// Decides by the rules that the agent decides by. What the annotations may not ask for is removed
     /// from them and becomes a problem.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         service_account: &ServiceAccountRef,
         mut found: ServiceAccount,
         snapshot: &Snapshot,

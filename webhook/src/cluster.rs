@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectError, connect};
 use live::LiveCluster;
-pub use registrations::conflicts;
 pub(crate) use registrations::{ListError, registered};
+pub use registrations::{configuration, selector};
 
 use crate::{
     FoundAssociation, LookupError, Metrics, ServiceAccount, ServiceAccounts,

@@ -11,42 +11,46 @@ use crate::selector::Selector;
 
 /// A MutatingWebhookConfiguration, as far as it matters here.
 #[derive(Clone, Debug)]
-pub(crate) struct Registered {
-    pub(crate) name: String,
+pub struct Registered {
+    /// Its name.
+    pub name: String,
     /// Its creationTimestamp, in seconds since 1970.
-    pub(crate) created: i64,
-    pub(crate) entries: Vec<Entry>,
+    pub created: i64,
+    /// Its webhooks.
+    pub entries: Vec<Entry>,
 }
 
 /// One of its webhooks.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: String,
+pub struct Entry {
+    /// Its name.
+    pub name: String,
     /// The URL path that the API server calls.
-    pub(crate) path: String,
+    pub path: String,
     /// Whether its rules include the creation of pods.
-    pub(crate) matches_new_pods: bool,
-    pub(crate) namespaces: Selector,
+    pub matches_new_pods: bool,
+    /// The namespaces whose pods it is for.
+    pub namespaces: Selector,
     /// The host name that the API server calls and verifies.
-    pub(crate) host: String,
+    pub host: String,
     /// The CAs that the API server trusts for `host`, PEM; empty for its system roots.
-    pub(crate) ca_bundle: String,
+    pub ca_bundle: String,
     /// How long API servers wait for an answer.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// Another webhook that injects into pods of our namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The name of its MutatingWebhookConfiguration.
+    /// The name of its configuration.
     pub configuration: String,
-    /// What it is.
+    /// What it belongs to.
     pub kind: ConflictKind,
     /// Whether it was created before ours.
     pub older: bool,
 }
 
-/// Whose webhook it is.
+/// What another webhook belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictKind {
     /// EKS's webhook, under any of its packagings' names.
@@ -57,7 +61,8 @@ pub enum ConflictKind {
 
 /// Finds the conflicts of the configuration `own`. Returns `None` if `own` is not registered,
 /// because its namespaces are unknown then.
-pub(crate) fn find(own: &str, all: &[Registered]) -> Option<Vec<Conflict>> {
+#[must_use]
+pub fn find(own: &str, all: &[Registered]) -> Option<Vec<Conflict>> {
     let ours = all.iter().find(|registered| registered.name == own)?;
     let conflicts = all.iter().filter(|other| other.name != own).filter_map(|other| {
         let overlaps = |entry: &&Entry| {
@@ -73,6 +78,13 @@ pub(crate) fn find(own: &str, all: &[Registered]) -> Option<Vec<Conflict>> {
     Some(conflicts.collect())
 }
 
+impl Registered {
+    /// Its webhooks that podrole answers, by whichever name it is installed.
+    pub fn of_podrole(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| kind(self, entry) == Some(ConflictKind::Podrole))
+    }
+}
+
 /// What an entry belongs to; `None` for a webhook that does not inject AWS credentials.
 fn kind(of: &Registered, entry: &Entry) -> Option<ConflictKind> {
     if entry.name.ends_with(".podrole.io") || entry.path.ends_with("/mutate/required") {
@@ -86,11 +98,12 @@ fn kind(of: &Registered, entry: &Entry) -> Option<ConflictKind> {
 
 impl Conflict {
     /// Whether this process has to exit in its favour.
-    pub(crate) fn has_precedence(&self) -> bool {
+    #[must_use]
+    pub fn has_precedence(&self) -> bool {
         self.kind == ConflictKind::Podrole && self.older
     }
 
-    /// What is wrong and how to fix it.
+    /// What is wrong and how to fix it, for the log.
     #[must_use]
     pub fn sentence(&self, own: &str) -> String {
         let other = &self.configuration;

@@ -22,7 +22,7 @@ mod callers;
 pub mod cluster;
 mod command;
 mod config_map;
-mod conflicts;
+pub mod conflicts;
 mod controller;
 #[cfg(test)]
 mod fuzz;
@@ -45,7 +45,7 @@ mod registration_monitor;
 pub mod review;
 mod routes;
 mod run;
-mod selector;
+pub mod selector;
 mod service_accounts;
 mod settings;
 mod singleflight;
@@ -66,5 +66,5 @@ pub use service_accounts::{
     FoundAssociation, InMemory, LookupError, ServiceAccount, ServiceAccounts,
 };
 pub use settings::Settings;
-pub use validate::template;
+pub use validate::{pod_of_template, template};
 pub use webhook::{DEFAULT_PATIENCE, Webhook};

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::{Outcome, Reason, Settings, binding::Binding, pod::PodView};
 use annotations::annotations_of;
+pub use beside::CREDENTIALS_FILES;
 use container::ContainerPlan;
 use desired::DesiredIdentity;
 pub use ephemeral::mutate_ephemeral;

@@ -1,31 +1,52 @@
-//! Label selectors, for one question: can two of them never match the same object? Pure.
+//! Label selectors, for two questions: do they match an object, and can two of them never match the same one? Pure.
+
+use podrole_identity::Labels;
 
 /// Requirements on an object's labels; a matching object meets all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selector(pub(crate) Vec<Requirement>);
+pub struct Selector(pub Vec<Requirement>);
 
 /// A requirement on one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Requirement {
-    pub(crate) key: String,
-    pub(crate) condition: Condition,
+pub struct Requirement {
+    /// The label's key.
+    pub key: String,
+    /// The condition.
+    pub condition: Condition,
 }
 
 /// A condition on a label's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub enum Condition {
     /// The label is present and its value is one of these.
     In(Vec<String>),
     /// The label is absent, or its value is none of these.
     NotIn(Vec<String>),
+    /// The label is present.
     Exists,
+    /// The label is absent.
     Absent,
 }
 
 impl Selector {
+    /// Whether an object with these labels meets all requirements.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|Requirement { key, condition }| {
+            let value = labels.get(key);
+            match condition {
+                Condition::In(values) => value.is_some_and(|value| values.contains(value)),
+                Condition::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+                Condition::Exists => value.is_some(),
+                Condition::Absent => value.is_none(),
+            }
+        })
+    }
+
     /// Whether one object could match both. Returns false only if no value of some label meets
     /// both selectors.
-    pub(crate) fn may_overlap(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn may_overlap(&self, other: &Self) -> bool {
         let both = || self.0.iter().chain(&other.0);
         both().all(|it| {
             is_satisfiable(both().filter(|other| other.key == it.key).map(|it| &it.condition))
@@ -74,6 +95,23 @@ mod tests {
             Requirement { key: key.to_owned(), condition }
         });
         Selector(read.collect())
+    }
+
+    #[test]
+    fn a_selector_matches_as_in_kubernetes() {
+        let labels: Labels =
+            [("a", "x"), ("b", "")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        for (text, expected) in [
+            ("", true),
+            ("a=x,y b !c", true),
+            ("a=y", false),
+            ("a!=y c!=y", true),
+            ("a!=x", false),
+            ("c", false),
+            ("!b", false),
+        ] {
+            assert_eq!(selector(text).matches(&labels), expected, "{text}");
+        }
     }
 
     #[test]

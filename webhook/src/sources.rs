@@ -25,13 +25,18 @@ pub struct ConfiguredSources {
 }
 
 /// The sources at one time, as far as they can decide about one ServiceAccount.
-#[derive(Default)]
-pub(crate) struct Snapshot {
-    pub(crate) list: Option<Arc<AssociationList>>,
-    pub(crate) map: Option<Arc<RoleMap>>,
-    pub(crate) association: FoundAssociation,
-    pub(crate) patterns: Arc<Patterns>,
-    pub(crate) guardrails: Arc<Guardrails>,
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The association list file.
+    pub list: Option<Arc<AssociationList>>,
+    /// The ConfigMap of roles.
+    pub map: Option<Arc<RoleMap>>,
+    /// The ServiceAccount's own PodIdentityAssociation.
+    pub association: FoundAssociation,
+    /// The cluster's patterns.
+    pub patterns: Arc<Patterns>,
+    /// The cluster's guard-rails.
+    pub guardrails: Arc<Guardrails>,
 }
 
 impl ConfiguredSources {
@@ -82,7 +87,8 @@ fn current<T>(source: Option<&Latest<T>>) -> Result<Option<Arc<T>>, LookupError>
 
 impl Snapshot {
     /// All that decides about a ServiceAccount.
-    pub(crate) fn facts<'a>(
+    #[must_use]
+    pub fn facts<'a>(
         &'a self,
         service_account: &'a ServiceAccountRef,
         found: &'a ServiceAccount,

@@ -69,7 +69,7 @@ pub(crate) async fn check<S: ServiceAccounts>(
         ("", "ServiceAccount", _) => {
             service_account(webhook, &object, old.as_ref(), namespace, patience).await
         }
-        (_, _, Some(template)) => match pod(&object, template, kind) {
+        (_, _, Some(template)) => match pod_of_template(&object, template, kind) {
             Some(pod) => workload(webhook, &object, &pod, namespace, patience).await,
             None => Vec::new(),
         },
@@ -191,9 +191,10 @@ fn misses(place: Place<'_>, object: &Value, settings: &Settings, known: &[String
     misses.map(ToString::to_string).collect()
 }
 
-/// A pod as the workload's controller would create it. Only a StatefulSet's pods have names that
-/// are known beforehand.
-fn pod(object: &Value, template: &str, kind: &str) -> Option<Value> {
+/// A pod as the workload's controller would create it, by the JSON pointer to its template; `None` if it
+/// has none. Only a StatefulSet's pods have names that are known beforehand.
+#[must_use]
+pub fn pod_of_template(object: &Value, template: &str, kind: &str) -> Option<Value> {
     let mut pod = object.pointer(template)?.clone();
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let metadata = pod.as_object_mut()?.entry("metadata").or_insert_with(|| json!({}));

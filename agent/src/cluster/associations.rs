@@ -8,11 +8,10 @@ use futures::{
 };
 use kube::{Api, Client, api::DynamicObject, core::PartialObjectMeta, runtime::watcher};
 use podrole_identity::{Association, Kind, ServiceAccountRef};
-use podrole_runtime::{health::Health, objects};
+use podrole_runtime::{health::Health, managed_fields::spec_changed, objects};
 
 use super::{
     access::Access,
-    managed_fields::spec_changed,
     named::{changes, only},
 };
 use crate::resolve::{AssociationFacts, Lookup, LookupError, LookupResult};

@@ -17,16 +17,14 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{watcher, watcher::Event},
 };
-use podrole_identity::{
-    AnnotationRules, CREDENTIALS_LABEL, INJECTION_LABEL, InjectionDefault, LabelTimes,
-    PermittedRoles, ServiceAccountRef,
+use podrole_identity::{AnnotationRules, InjectionDefault, PermittedRoles, ServiceAccountRef};
+use podrole_runtime::{
+    error_text::one_line,
+    health::Health,
+    managed_fields::{Map, key_changed, label_times},
 };
-use podrole_runtime::{error_text::one_line, health::Health};
 
-use super::{
-    access::Access,
-    managed_fields::{Map, key_changed},
-};
+use super::access::Access;
 use crate::resolve::{Lookup, LookupError, LookupResult, NamespaceFacts, ServiceAccountFacts};
 
 /// Looks up ServiceAccounts.
@@ -99,15 +97,6 @@ fn namespace(name: &str, metadata: ObjectMeta, default: InjectionDefault) -> Nam
         tracing::warn!(namespace = name, %error, "could not read an annotation; ignoring it");
     }
     facts
-}
-
-fn label_times(metadata: &ObjectMeta) -> LabelTimes {
-    let changed = |label| key_changed(metadata, Map::Labels, label);
-    let has_label = metadata.labels.iter().any(|labels| labels.contains_key(INJECTION_LABEL));
-    // Without the label the cluster's default decides, since the namespace exists.
-    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let injection = if has_label { changed(INJECTION_LABEL) } else { created };
-    LabelTimes { injection, credentials: changed(CREDENTIALS_LABEL) }
 }
 
 /// How long the API server keeps a watch of one name open, in seconds; the library's 290 s would renew each twice as
@@ -196,7 +185,7 @@ mod tests {
         let times = |labels: Value, entries: &[Value]| {
             let facts = read(json!({"creationTimestamp": created, "labels": labels,
                 "managedFields": entries}));
-            let LabelTimes { injection, credentials } = facts.labelled;
+            let podrole_identity::LabelTimes { injection, credentials } = facts.labelled;
             [injection, credentials].map(|time| time.map(|time| time.to_string()))
         };
         let some = |time: &str| Some(time.to_owned());

@@ -12,7 +12,7 @@ use kube::{Api, Client, api::ListParams};
 use podrole_runtime::error_text::root;
 
 use crate::{
-    conflicts::{Conflict, Entry, Registered, find},
+    conflicts::{Entry, Registered},
     registered_timeout,
     selector::{Condition, Requirement, Selector},
 };
@@ -41,15 +41,9 @@ pub(crate) async fn registered(client: &Client) -> Result<Vec<Registered>, ListE
     }
 }
 
-/// Other webhooks that inject into the same pods as the configuration `own`; `None` if `own` is not registered, because its
-/// namespaces are unknown then.
+/// What matters of a configuration here.
 #[must_use]
-pub fn conflicts(own: &str, all: &[MutatingWebhookConfiguration]) -> Option<Vec<Conflict>> {
-    let all: Vec<_> = all.iter().cloned().map(configuration).collect();
-    find(own, &all)
-}
-
-fn configuration(it: MutatingWebhookConfiguration) -> Registered {
+pub fn configuration(it: MutatingWebhookConfiguration) -> Registered {
     let created = it.metadata.creation_timestamp.map_or(0, |time| time.0.as_second());
     let entries = it.webhooks.unwrap_or_default().into_iter().map(entry);
     Registered { name: it.metadata.name.unwrap_or_default(), created, entries: entries.collect() }
@@ -103,7 +97,8 @@ fn ca_bundle(config: &WebhookClientConfig) -> String {
 
 /// An operator that a later Kubernetes adds is ignored. The selector then matches more than it
 /// should, and a conflict is reported too often rather than missed.
-fn selector(it: LabelSelector) -> Selector {
+#[must_use]
+pub fn selector(it: LabelSelector) -> Selector {
     let exact = it.match_labels.unwrap_or_default().into_iter();
     let exact =
         exact.map(|(key, value)| Requirement { key, condition: Condition::In(vec![value]) });

@@ -7,7 +7,7 @@ use super::proxy;
 use crate::pod::Container;
 
 /// Variables that name a file in which SDKs look for keys and profiles.
-const FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
+pub const CREDENTIALS_FILES: [&str; 2] = ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"];
 
 /// The variable with which all SDKs use keys before any role.
 const KEY: &str = "AWS_ACCESS_KEY_ID";
@@ -20,7 +20,7 @@ pub(super) fn warnings(
     added: &[&str],
     hosts: &[String],
 ) -> Vec<String> {
-    let file = FILES.into_iter().find(|name| container.sets(name));
+    let file = CREDENTIALS_FILES.into_iter().find(|name| container.sets(name));
     let file = file.map(|name| keys_in(name, provider));
     let keys = container.secret_that_may_set(KEY);
     let keys = keys.map(|secret| {

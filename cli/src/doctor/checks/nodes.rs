@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use k8s_openapi::api::{apps::v1::DaemonSet, core::v1::Node};
+use podrole_identity::agentless;
 
 use super::super::seen::Read;
 use crate::{
@@ -77,17 +78,8 @@ pub(super) fn without_agent(
 
 /// Why a node has no agent, as far as its labels and taints say it.
 fn reason(node: &Node) -> String {
-    let label = |key: &str| node.metadata.labels.as_ref()?.get(key).map(String::as_str);
-    let compute = node.metadata.labels.iter().flatten();
-    let mut compute = compute.filter(|(key, _)| key.ends_with("/compute-type"));
-    if compute.any(|(_, value)| value == "fargate") {
-        return "Fargate".to_owned();
-    }
-    if label("type") == Some("virtual-kubelet") {
-        return "virtual node".to_owned();
-    }
-    if label("kubernetes.io/os") == Some("windows") {
-        return "Windows".to_owned();
+    if let Some(kind) = node.metadata.labels.as_ref().and_then(agentless) {
+        return kind.to_owned();
     }
     let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
     match taints.map(|taint| taint.key.as_str()).next() {

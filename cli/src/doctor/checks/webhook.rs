@@ -2,8 +2,11 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration};
-use podrole_certs::bundle_ends;
-use podrole_webhook::{ConflictKind, cluster::conflicts};
+use podrole_certs::bundle_expiry;
+use podrole_webhook::{
+    cluster::configuration,
+    conflicts::{self, ConflictKind},
+};
 
 use super::super::seen::Read;
 use crate::{
@@ -92,7 +95,7 @@ pub(super) fn ca_bundle(
 /// When the last certificate of a webhook's caBundle ends.
 fn last_end(webhook: &MutatingWebhook) -> Option<Timestamp> {
     let bundle = webhook.client_config.ca_bundle.as_ref()?;
-    bundle_ends(&bundle.0)?.into_iter().max()
+    bundle_expiry(std::str::from_utf8(&bundle.0).ok()?).ok()
 }
 
 pub(super) fn endpoints(endpoints: &Read<usize>, settings: &ClusterSettings) -> Finding {
@@ -125,8 +128,9 @@ pub(super) fn other_injectors(
         return *finding;
     }
     let all = configurations.as_deref().unwrap_or_default();
+    let all: Vec<_> = all.iter().cloned().map(configuration).collect();
     let name = &settings.webhook_configuration;
-    let found = conflicts(name, all).unwrap_or_default();
+    let found = conflicts::find(name, &all).unwrap_or_default();
     let Some(first) = found.first() else {
         return Finding::ok("no other webhook injects AWS credentials").coded(code);
     };

@@ -5,17 +5,21 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use podrole_identity::{CREDENTIALS_LABEL, INJECTION_LABEL, LabelTimes};
 
 /// A map of an object's metadata.
 #[derive(Clone, Copy)]
-pub(super) enum Map {
+pub enum Map {
+    /// Its labels.
     Labels,
+    /// Its annotations.
     Annotations,
 }
 
 /// When the label or annotation was last changed, or `None` if no writer owns it. Writers that own it together agree
 /// about its value, so it is as old as the oldest of their entries.
-pub(super) fn key_changed(metadata: &ObjectMeta, map: Map, key: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn key_changed(metadata: &ObjectMeta, map: Map, key: &str) -> Option<Timestamp> {
     let map = match map {
         Map::Labels => "f:labels",
         Map::Annotations => "f:annotations",
@@ -29,11 +33,23 @@ pub(super) fn key_changed(metadata: &ObjectMeta, map: Map, key: &str) -> Option<
 }
 
 /// When anything but the object's status was last changed. Without an entry it is as old as the object.
-pub(super) fn spec_changed(metadata: &ObjectMeta) -> Option<Timestamp> {
+#[must_use]
+pub fn spec_changed(metadata: &ObjectMeta) -> Option<Timestamp> {
     let entries = metadata.managed_fields.iter().flatten();
     let writes = entries.filter(|entry| entry.subresource.as_deref() != Some("status"));
     let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
     writes.filter_map(time).max().or(created)
+}
+
+/// When the labels of a Namespace were last changed by which it asks for credentials.
+#[must_use]
+pub fn label_times(metadata: &ObjectMeta) -> LabelTimes {
+    let changed = |label| key_changed(metadata, Map::Labels, label);
+    let has_label = metadata.labels.iter().any(|labels| labels.contains_key(INJECTION_LABEL));
+    // Without the label the cluster's default decides, since the namespace exists.
+    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let injection = if has_label { changed(INJECTION_LABEL) } else { created };
+    LabelTimes { injection, credentials: changed(CREDENTIALS_LABEL) }
 }
 
 fn time(entry: &ManagedFieldsEntry) -> Option<Timestamp> {
