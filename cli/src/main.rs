@@ -25,6 +25,7 @@ mod sandbox;
 mod settings;
 mod trust_policy;
 mod whoami;
+mod why;
 mod yaml;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ enum Command {
     TrustPolicy(Box<trust_policy::TrustPolicyArgs>),
     /// Print the AWS identity of the current environment, as an AWS SDK and STS see it
     Whoami(whoami::WhoamiArgs),
+    Why(Box<why::WhyArgs>),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
             Command::Sandbox(args) => sandbox::run(*args).await,
             Command::TrustPolicy(args) => trust_policy::run(*args).await,
             Command::Whoami(args) => whoami::run(&args).await,
+            Command::Why(args) => why::run(*args).await,
         }
     })
 }
