@@ -40,6 +40,7 @@ use crate::{
     output,
     printable::printable,
     report::{Finding, State, verdict},
+    settings::ClusterSettings,
 };
 pub(crate) use args::WhyArgs;
 
@@ -71,15 +72,18 @@ pub(crate) async fn run(args: WhyArgs) -> ExitCode {
 }
 
 async fn answer(args: &WhyArgs) -> anyhow::Result<(String, u8)> {
-    let settings = args.settings.settings()?;
     let mut answer = Answer::new(args.output.strict);
     if args.filename.is_empty() {
         let target = args.target()?;
         let (reader, own) = args.cluster.reader().await?;
         let namespace = args.namespace.clone().unwrap_or(own);
+        let settings = ClusterSettings::read(&reader, &args.settings).await?;
+        let settings = WhySettings::new(settings, &args.settings);
         let world = read::world(&reader, &namespace, target).await;
         answer.examine(args, &world, &settings, &namespace, target);
     } else {
+        let settings = ClusterSettings::offline(&args.settings)?;
+        let settings = WhySettings::new(settings, &args.settings);
         let files = files::read(args)?;
         for error in &files.errors {
             answer.broken(error);

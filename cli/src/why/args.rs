@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{settings::SettingsFlags, target::Target};
-use crate::{cluster::ClusterArgs, report::OutputArgs};
+use super::target::Target;
+use crate::{cluster::ClusterArgs, report::OutputArgs, settings::SettingsArgs};
 
 /// Explain why a pod does not get its AWS role, and print the commands that fix it
 ///
@@ -43,7 +43,7 @@ pub(crate) struct WhyArgs {
     pub(super) cluster: ClusterArgs,
 
     #[command(flatten)]
-    pub(super) settings: SettingsFlags,
+    pub(super) settings: SettingsArgs,
 
     #[command(flatten)]
     pub(super) output: OutputArgs,

@@ -21,7 +21,7 @@ impl Chain {
             (Link::Pod, pod::check(case)),
             (Link::Namespace, namespace::check(case)),
             (Link::Webhook, webhook::check(case)),
-            (Link::Expected, expected::check(case)),
+            (Link::Expected, with_settings(case, expected::check(case))),
             (Link::Injected, injected::check(case)),
             (Link::Role, role::check(case)),
             (Link::Other, other::check(case)),
@@ -64,6 +64,12 @@ impl Chain {
         let found = self.links.iter().find(|(it, _)| *it == link);
         found.map(|(_, findings)| findings.as_slice()).unwrap_or_default()
     }
+}
+
+/// The link that runs this binary's code with the cluster's settings, and what is not known of these.
+fn with_settings(case: &Case<'_>, mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.extend(case.settings.findings());
+    findings
 }
 
 /// The links whose errors follow from an error of `link`.

@@ -65,14 +65,17 @@ pub(crate) fn decide(world: &World, subject: &Subject, settings: &WhySettings) -
         labels: object.labels(),
     };
     let found = service_account.map(read).unwrap_or_default();
-    let association = world.find(Resource::Association, "", &Association::object_name(name))?;
+    let objects =
+        |resource| if settings.ignores_objects { Ok(&[][..]) } else { world.all(resource) };
+    let own = Association::object_name(name);
+    let association = objects(Resource::Association)?.iter().find(|it| it.name() == own);
     let spec = |object: &Object| object.json().get("spec").cloned().unwrap_or_default();
     let snapshot = Snapshot {
         list: settings.list.clone(),
-        map: None,
+        map: settings.role_map.clone(),
         association: association.map(|it| Association::read_object(it.name(), &spec(it))),
-        patterns: Arc::new(Patterns::read(raw(world.all(Resource::Pattern)?))),
-        guardrails: Arc::new(guardrails(world)?),
+        patterns: Arc::new(Patterns::read(raw(objects(Resource::Pattern)?))),
+        guardrails: Arc::new(Guardrails::read(raw(objects(Resource::Guardrail)?))),
     };
     let namespace = namespace_facts(world, name.namespace(), settings)?;
     let facts = snapshot.facts(name, &found, &namespace);

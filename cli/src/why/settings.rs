@@ -1,87 +1,57 @@
 //! The cluster's settings, as far as they decide what pods get.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::Context as _;
-use clap::Args;
-use podrole_identity::{
-    AnnotationPrefix, AnnotationRules, AssociationList, CredentialProvider, Exchange, GrantRules,
-    InjectionDefault, Partition,
-};
+use podrole_identity::{AssociationList, InjectionDefault, RoleMap};
 use podrole_webhook::Settings;
+
+use crate::{
+    report::{Finding, State},
+    settings::{ClusterSettings, SettingsArgs, SettingsProblem, SettingsSource},
+};
 
 /// The settings of webhook and agent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WhySettings {
     pub(crate) webhook: Settings,
     pub(crate) injection_default: InjectionDefault,
+    /// Why it is not known whether namespaces without the label are injected.
+    pub(crate) default_unknown: Option<SettingsProblem>,
     /// The association list file.
     pub(crate) list: Option<Arc<AssociationList>>,
+    /// The ConfigMap of roles.
+    pub(crate) role_map: Option<Arc<RoleMap>>,
+    /// Whether the cluster ignores podrole's own kinds.
+    pub(crate) ignores_objects: bool,
+    /// Whether policies inject in place of the webhook.
+    pub(crate) by_policy: bool,
+    /// Why a decision by these settings may be wrong.
+    pub(crate) problems: Vec<SettingsProblem>,
 }
 
-/// The flags that say how the cluster's podrole is set up.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SettingsFlags {
-    /// The exchange of the cluster's agent
-    #[arg(long, default_value_t, value_name = "EXCHANGE")]
-    exchange: Exchange,
+impl WhySettings {
+    pub(super) fn new(settings: ClusterSettings, args: &SettingsArgs) -> Self {
+        let known = args.injection_default.is_some() || settings.source == SettingsSource::Flags;
+        Self {
+            default_unknown: settings.unknown().filter(|_| !known).cloned(),
+            webhook: settings.webhook,
+            injection_default: settings.injection_default,
+            list: Some(Arc::new(settings.list)),
+            role_map: Some(Arc::new(settings.role_map)),
+            ignores_objects: !settings.association_objects,
+            by_policy: settings.by_policy,
+            problems: settings.problems,
+        }
+    }
 
-    /// The region of the cluster's webhook and agent
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
-
-    /// The credential provider of ServiceAccounts that do not choose one
-    #[arg(long, default_value_t, value_name = "PROVIDER")]
-    credentials: CredentialProvider,
-
-    /// Prefix of the EKS-compatible annotations
-    #[arg(long, default_value = "eks.amazonaws.com", value_name = "PREFIX")]
-    annotation_prefix: AnnotationPrefix,
-
-    /// With exchange assume-role, annotations may name roles in namespaces with a guard-rail
-    #[arg(long)]
-    allow_annotation_roles: bool,
-
-    /// The association list file of the cluster
-    #[arg(long, value_name = "FILE")]
-    associations: Option<PathBuf>,
-
-    /// Which namespaces the cluster injects, as the chart's injection.default: `labelled` or `all`
-    #[arg(long, default_value_t, value_name = "labelled|all")]
-    injection_default: InjectionDefault,
-}
-
-impl SettingsFlags {
-    /// The settings.
-    ///
-    /// # Errors
-    /// If the association list cannot be read.
-    pub(super) fn settings(&self) -> anyhow::Result<WhySettings> {
-        let list = self.associations.as_ref().map(|path| {
-            let failed = || format!("--associations {}", path.display());
-            let text = fs::read_to_string(path).with_context(failed)?;
-            AssociationList::read(&text).with_context(failed).map(Arc::new)
-        });
-        let rules = GrantRules {
-            exchange: self.exchange,
-            partition: self.region.as_deref().map(Partition::of_region),
-            default_provider: self.credentials,
-            annotation_roles: self.allow_annotation_roles,
-            ..GrantRules::default()
-        };
-        let annotations = AnnotationRules {
-            prefix: self.annotation_prefix.clone(),
-            ..AnnotationRules::default()
-        };
-        Ok(WhySettings {
-            webhook: Settings {
-                annotations,
-                rules,
-                region: self.region.clone(),
-                ..Settings::default()
-            },
-            injection_default: self.injection_default,
-            list: list.transpose()?,
+    /// What limits the decisions: a setting that is not known, or a daemon of another version.
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.problems.iter().map(|problem| {
+            if problem.is_warning() {
+                Finding::new(State::Warning, problem.to_string())
+            } else {
+                Finding::unknown(format!("podrole's defaults are assumed: {problem}"))
+            }
         })
     }
 }

@@ -61,6 +61,11 @@ fn not_labelled(case: &Case<'_>, object: &Object) -> Finding {
     let misses = near_misses(Place::Namespace, std::iter::empty(), pairs, prefix);
     let miss = misses.iter().find(|miss| miss.advice.contains(INJECTION_LABEL));
     let near = miss.map(|miss| miss.key.as_str()).filter(|key| *key != INJECTION_LABEL);
+    if let (None, None, Some(problem)) = (own, near, &case.settings.default_unknown) {
+        return Finding::unknown(format!(
+            "namespace {name} has no label {INJECTION_LABEL}; whether the cluster injects it all the same is not known: {problem}"
+        ));
+    }
     let should = format!("{INJECTION_LABEL}={INJECTION_ENABLED}");
     let has = match (own, near) {
         (Some(value), _) => format!(" (it has {INJECTION_LABEL}={value})"),

@@ -94,6 +94,7 @@ impl Flags {
                 _ => InjectionDefault::Labelled,
             },
             list: list.map(|text| Arc::new(AssociationList::read(text).unwrap())),
+            ..WhySettings::default()
         }
     }
 }

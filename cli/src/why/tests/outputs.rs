@@ -5,6 +5,7 @@ use serde_json::json;
 use super::cluster::{Change, Cluster, Flags};
 use crate::{
     report::{Code, Finding},
+    settings::SettingsProblem,
     why::aws::AwsFindings,
 };
 
@@ -119,6 +120,26 @@ unknown: nothing is wrong with pod shop/web-7d4b9c-x2x8q as far as it could be r
     );
     assert!(text.contains("ok: pod namespace expected injected role other"), "{text}");
     assert_eq!(exit, 3);
+}
+
+#[test]
+fn what_is_not_known_of_the_settings_is_not_guessed() {
+    let plain = change(
+        json!({"plainPods": true, "objects": {"Namespace/shop": {"metadata": {"labels": null}}}}),
+    );
+    let mut cluster = Cluster::new(&Flags::default(), &Change::default(), &[&plain]);
+    cluster.settings.default_unknown = Some(SettingsProblem::NotInstalled);
+    let (text, exit, ..) = cluster.why("deployment/web", &AwsFindings::default());
+    let part = "namespace shop has no label podrole.io/injection; whether the cluster injects it all the same";
+    assert!(exit == 1 && text.contains(part) && !text.contains("PR001"), "{text}");
+    let mut cluster = Cluster::new(&Flags::default(), &Change::default(), &[]);
+    cluster.settings.problems = vec![SettingsProblem::NotInstalled];
+    let (text, exit, ..) = cluster.why("deployment/web", &AwsFindings::default());
+    assert!(exit == 3 && text.contains("podrole's defaults are assumed: no Deployment"), "{text}");
+    let other = SettingsProblem::OtherVersion { daemon: "a".into(), version: "9.9.9".into() };
+    cluster.settings.problems = vec![other];
+    let (text, exit, ..) = cluster.why("deployment/web", &AwsFindings::default());
+    assert!(exit == 0 && text.contains("warning: a is of version 9.9.9"), "{text}");
 }
 
 #[test]
