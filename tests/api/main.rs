@@ -26,6 +26,8 @@ mod oidc;
 mod sandbox_state;
 mod startup_taint;
 #[cfg(test)]
+mod why;
+#[cfg(test)]
 mod wire;
 
 use podrole_tests::http;

@@ -66,8 +66,8 @@ pub(crate) fn check(case: &Case<'_>) -> Vec<Finding> {
     if let Some(finding) = condition(object, entry) {
         return vec![finding];
     }
-    let (ready, found) = match endpoints(case, object, entry) {
-        Ok(endpoints) => endpoints,
+    let pods = match endpoints(case, object, entry) {
+        Ok(pods) => pods,
         Err(finding) => return vec![*finding],
     };
     let until = match ca_bundle(case, registered, entry) {
@@ -77,9 +77,7 @@ pub(crate) fn check(case: &Case<'_>) -> Vec<Finding> {
     let registrations: Vec<Registered> = all.iter().map(|(_, it)| it.clone()).collect();
     let conflicts = conflicts::find(&registered.name, &registrations).unwrap_or_default();
     let other = if conflicts.is_empty() { "no other injector" } else { "another injector" };
-    let mut findings = vec![Finding::ok(format!(
-        "{ready} of {found} pods ready, caBundle valid until {until}, {other}"
-    ))];
+    let mut findings = vec![Finding::ok(format!("{pods}, caBundle valid until {until}, {other}"))];
     findings.extend(conflicts.iter().map(|conflict| {
         let sentence = conflict.sentence(&registered.name);
         let (message, fix) = sentence.split_once("; ").unwrap_or((sentence.as_str(), ""));
@@ -144,16 +142,14 @@ fn condition(object: &Object, entry: &Entry) -> Option<Finding> {
     )))
 }
 
-/// Ready and all endpoints of the webhook's Service.
-fn endpoints(
-    case: &Case<'_>,
-    object: &Object,
-    entry: &Entry,
-) -> Result<(usize, usize), Box<Finding>> {
+/// How many pods of the webhook's Service are ready.
+fn endpoints(case: &Case<'_>, object: &Object, entry: &Entry) -> Result<String, Box<Finding>> {
     let own = object.list("/webhooks").find(|it| it["name"] == entry.name.as_str());
     let service = own.and_then(|own| own.pointer("/clientConfig/service"));
-    let text =
-        |field: &str| service.and_then(|it| it[field].as_str()).unwrap_or_default().to_owned();
+    let Some(service) = service else {
+        return Ok(format!("called at {}, outside of the cluster", entry.host));
+    };
+    let text = |field: &str| service[field].as_str().unwrap_or_default().to_owned();
     let (namespace, name) = (text("namespace"), text("name"));
     let slices = case
         .world
@@ -163,8 +159,8 @@ fn endpoints(
     let all: Vec<&Value> = slices.flat_map(|it| it.list("/endpoints")).collect();
     // An endpoint without conditions counts as ready, as for kube-proxy.
     let ready = all.iter().filter(|it| it["conditions"]["ready"] != false).count();
-    if ready > 0 || service.is_none() {
-        return Ok((ready, all.len()));
+    if ready > 0 {
+        return Ok(format!("{ready} of {} pods ready", all.len()));
     }
     let finding = Finding::error(Code(3), "the webhook has no ready pod")
         .is(format!("Service {namespace}/{name} has {} endpoints, none of them ready", all.len()))
