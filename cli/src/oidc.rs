@@ -15,6 +15,7 @@ mod origin;
 mod provider;
 mod publication;
 mod publish;
+mod publish_command;
 mod records;
 mod report;
 mod rotate;

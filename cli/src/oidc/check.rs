@@ -15,6 +15,7 @@ use super::{
     issuer_url::{IssuerUrl, TrailingSlash},
     key::read_set,
     origin::{FetchError, Origin},
+    publish_command::publish_command,
     report,
     source::{SourceError, read_all},
     target::Place,
@@ -79,7 +80,15 @@ pub(crate) async fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 }
             }
             let published = published(&origin, &servers).await;
-            findings(&Evidence { servers, tokens, published, now: clock::now() })
+            let issuer = servers.first().map(|it| it.discovery.issuer.as_str());
+            let publish = publish_command(
+                args.published.as_ref(),
+                issuer.unwrap_or_default(),
+                endpoint,
+                &args.cluster,
+                &args.server,
+            );
+            findings(&Evidence { servers, tokens, published, publish, now: clock::now() })
         }
         Err(error) => vec![unread(&error)],
     };

@@ -23,6 +23,7 @@ use super::{
     key::read_set,
     origin::Origin,
     publish::read_keep,
+    publish_command::publish_command,
     records::{RECORDS, Records},
     report,
     source::{read_all, text},
@@ -88,25 +89,24 @@ pub(crate) struct RotateArgs {
 pub(crate) async fn run(args: &RotateArgs) -> anyhow::Result<ExitCode> {
     let readers = args.cluster.readers(&args.server).await?;
     let origin = Origin::open(args.published.as_ref(), args.endpoint_url.as_deref(), None).await?;
-    let evidence = match evidence(args, &readers, &origin).await {
-        Ok(evidence) => evidence,
+    let (evidence, publish) = match evidence(args, &readers, &origin).await {
+        Ok(read) => read,
         Err(finding) => {
             let code = ReportExit::of([&*finding], args.output.strict).code();
             return report::print_with("OidcRotateReport", &[*finding], code, &args.output);
         }
     };
     let found = stage(&evidence);
-    let target = args.published.as_ref().map(ToString::to_string);
-    let it = finding(&found, args.distribution, target.as_deref());
+    let it = finding(&found, args.distribution, &publish);
     report::print_with("OidcRotateReport", &[it], found.exit_code(), &args.output)
 }
 
-/// Reads everything, or says what could not be read.
+/// Reads everything, and makes the command that publishes; or says what could not be read.
 async fn evidence(
     args: &RotateArgs,
     readers: &[(String, Reader)],
     origin: &Origin,
-) -> Result<Evidence, Box<Finding>> {
+) -> Result<(Evidence, String), Box<Finding>> {
     let documents = read_all(readers).await.map_err(|error| Box::new(check::unread(&error)))?;
     let audience = Audience::sts();
     let mut servers = Vec::new();
@@ -125,7 +125,14 @@ async fn evidence(
         None => last_start(readers).await,
     };
     let (next, keep, now) = (args.next.clone(), args.keep, clock::now());
-    Ok(Evidence { servers, published, records, switched, next, keep, now })
+    let publish = publish_command(
+        args.published.as_ref(),
+        issuer,
+        args.endpoint_url.as_deref(),
+        &args.cluster,
+        &args.server,
+    );
+    Ok((Evidence { servers, published, records, switched, next, keep, now }, publish))
 }
 
 fn unknown(message: String) -> Box<Finding> {

@@ -72,6 +72,23 @@ pub(crate) enum PlaceError {
     Prefix,
 }
 
+impl Place {
+    /// The bucket and prefix that an issuer's URL is served from, if it is a URL of S3 itself.
+    pub(crate) fn of_issuer(issuer: &str) -> Option<Self> {
+        let rest = issuer.strip_prefix("https://")?.trim_end_matches('/');
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_s3 = |host: &str| {
+            let region = host.strip_prefix("s3.").and_then(|it| it.split_once(".amazonaws.com"));
+            region.is_some_and(|(region, end)| !region.contains('.') && ["", ".cn"].contains(&end))
+        };
+        if is_s3(host) {
+            return format!("s3://{path}").parse().ok();
+        }
+        let (at, _) = host.match_indices(".s3.").find(|(at, _)| is_s3(&host[at + 1..]))?;
+        format!("s3://{}/{path}", &host[..at]).parse().ok()
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -127,6 +144,22 @@ mod tests {
             ("gs://bucket", Err(PlaceError::Scheme)),
         ] {
             assert_eq!(text.parse(), place, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_of_s3_names_its_bucket() {
+        for (issuer, place) in [
+            ("https://b-1.s3.eu-west-1.amazonaws.com/a/b", Some("s3://b-1/a/b")),
+            ("https://b-1.s3.cn-north-1.amazonaws.com.cn", Some("s3://b-1")),
+            ("https://my.bucket.s3.eu-west-1.amazonaws.com/a/", Some("s3://my.bucket/a")),
+            ("https://s3.eu-west-1.amazonaws.com/b-1/a", Some("s3://b-1/a")),
+            ("https://oidc.example/a", None),
+            ("https://b-1.s3.evil.example.amazonaws.com", None),
+            ("https://b-1.s3.eu-west-1.amazonaws.com.example", None),
+        ] {
+            let found = Place::of_issuer(issuer).map(|place| place.to_string());
+            assert_eq!(found.as_deref(), place, "{issuer}");
         }
     }
 }

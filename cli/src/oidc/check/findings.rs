@@ -27,6 +27,8 @@ pub(crate) struct Evidence {
     pub(crate) tokens: Vec<(String, Result<TokenFacts, FreshTokenError>)>,
     /// `None` if the issuer is no public URL.
     pub(crate) published: Option<Published>,
+    /// The command that publishes.
+    pub(crate) publish: String,
     pub(crate) now: Timestamp,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct PublishedKeys {
 
 /// Compares everything that was read.
 pub(crate) fn findings(evidence: &Evidence) -> Vec<Finding> {
+    let publish = |finding: Finding| finding.fix(&evidence.publish);
     let mut found = Vec::new();
     let Some(first) = evidence.servers.first() else { return found };
     let issuer = &first.discovery.issuer;
@@ -131,6 +134,7 @@ fn of_documents(
     published: &PublishedKeys,
     found: &mut Vec<Finding>,
 ) {
+    let publish = |finding: Finding| finding.fix(&evidence.publish);
     if published.issuer == issuer {
         found.push(Finding::ok("the published discovery document names the issuer"));
     } else {
@@ -145,6 +149,7 @@ fn of_documents(
 }
 
 fn of_keys(evidence: &Evidence, published: &PublishedKeys, found: &mut Vec<Finding>) {
+    let publish = |finding: Finding| finding.fix(&evidence.publish);
     let ours: KeySet = evidence.servers.iter().flat_map(|it| it.keys.clone()).collect();
     let tokens = || evidence.tokens.iter().filter_map(|(_, token)| token.as_ref().ok());
     let signs = |kid: &str| tokens().any(|token| token.kid == kid);
@@ -204,10 +209,6 @@ fn of_fetch(error: &FetchError) -> Finding {
         return it;
     }
     it.fix("use a certificate of a public CA, or give the provider in IAM the thumbprint of the topmost certificate")
-}
-
-fn publish(finding: Finding) -> Finding {
-    finding.fix("podrole oidc publish --to TARGET, with the folder or bucket of the issuer")
 }
 
 fn kids(keys: &KeySet) -> String {

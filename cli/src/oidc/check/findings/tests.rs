@@ -32,6 +32,7 @@ fn evidence(kids: &[&str], signing: Option<&str>, in_public: &[&str]) -> Evidenc
         servers: vec![server(URL, kids)],
         tokens: signing.map(|kid| ("a".to_owned(), Ok(token(kid)))).into_iter().collect(),
         published: published(URL, in_public),
+        publish: "podrole oidc publish --to out".to_owned(),
         now: at(1),
     }
 }
@@ -63,6 +64,9 @@ fn a_published_issuer_has_no_finding() {
 fn a_key_that_signs_must_be_published_and_others_soon() {
     let signs = one(&evidence(&["a", "b"], Some("b"), &["a"]));
     assert_eq!(signs, error(25, "key b signs tokens and is not published"));
+    let all = findings(&evidence(&["a", "b"], Some("b"), &["a"]));
+    let it = all.iter().find(|it| it.state == State::Error).unwrap();
+    assert_eq!(it.fix, ["podrole oidc publish --to out"]);
     let next = one(&evidence(&["a", "b"], Some("a"), &["a"]));
     let message = "key b is not published; it does not sign tokens yet".to_owned();
     assert_eq!(next, (State::Warning, Some(25), message));
