@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use podrole_tests::project;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{ROLE, stage};
 
@@ -62,12 +62,12 @@ fn publish_writes_to_s3_with_a_pods_role_and_only_what_changed() {
     fs::write(&kubeconfig, content.to_string()).unwrap();
     let bucket = raw(stage.moto_url(), "PUT", "/oidc-bucket").unwrap();
     assert!(bucket.starts_with("HTTP/1.1 200"), "{bucket}");
-    let publish = |bucket: &str| -> Output {
+    let publish = |bucket: &str, format: &str| -> Output {
         let mut command = Command::new(project::binary("podrole").unwrap());
         command.env_clear();
         command
             .args(["oidc", "publish", "--to", &format!("s3://{bucket}/cluster/a")])
-            .args(["--endpoint-url", stage.front()])
+            .args(["--endpoint-url", stage.front(), "-o", format])
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .env("AWS_ENDPOINT_URL_STS", stage.front())
@@ -84,7 +84,7 @@ fn publish_writes_to_s3_with_a_pods_role_and_only_what_changed() {
             String::from_utf8_lossy(&output.stderr)
         )
     };
-    let first = publish("oidc-bucket");
+    let first = publish("oidc-bucket", "text");
     assert!(first.status.success(), "{}", text(&first));
     assert!(text(&first).contains("wrote openid/v1/jwks, .well-known/openid-configuration"));
     for path in ["openid/v1/jwks", ".well-known/openid-configuration", "podrole-keys.json"] {
@@ -94,9 +94,14 @@ fn publish_writes_to_s3_with_a_pods_role_and_only_what_changed() {
         assert!(object.contains("\r\ncontent-type: application/json\r\n"), "{path}: {object}");
         assert!(object.contains("\r\ncache-control: public, max-age=300\r\n"), "{path}: {object}");
     }
-    let again = publish("oidc-bucket");
+    let again = publish("oidc-bucket", "text");
     assert!(text(&again).contains("s3://oidc-bucket/cluster/a is up to date"), "{}", text(&again));
-    let missing = publish("no-such-bucket");
+    let report = publish("oidc-bucket", "json");
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let head = json!([report["apiVersion"], report["kind"], report["ok"], report["exitCode"]]);
+    assert_eq!(head, json!(["cli.podrole.io/v1", "OidcPublishReport", true, 0]));
+    assert_eq!(report["findings"][0]["state"], "ok");
+    let missing = publish("no-such-bucket", "text");
     assert_eq!(missing.status.code(), Some(1), "{}", text(&missing));
     assert!(text(&missing).contains("NoSuchBucket"), "{}", text(&missing));
 }

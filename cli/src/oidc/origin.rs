@@ -86,6 +86,10 @@ impl Origin {
 
 async fn fetch(connector: &Connector, url: &str) -> Result<Fetched, FetchError> {
     let failed = |message: String| FetchError { message, is_untrusted: false };
+    // A published document may name any URL.
+    if !url.starts_with("https://") {
+        return Err(failed(format!("{url} is not https, and AWS reads keys by https only")));
+    }
     let request = HttpRequest::get(url).map_err(|error| failed(format!("{url}: {error}")))?;
     let answer = http_client::send(connector, request).await.map_err(|what| {
         let endpoint: Arc<str> = url.into();
@@ -104,5 +108,46 @@ async fn fetch(connector: &Connector, url: &str) -> Result<Fetched, FetchError> 
         // A public bucket answers 403 for what is not there.
         403 | 404 => Ok(Fetched { document: None, date }),
         status => Err(failed(format!("{url} answers with status {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::{super::issuer_url::TrailingSlash, *};
+
+    #[tokio::test]
+    async fn the_issuer_is_read_by_the_proxy_outside() {
+        podrole_runtime::crypto::install();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 64];
+            let count = stream.read(&mut head).await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .unwrap();
+            String::from_utf8_lossy(&head[..count]).into_owned()
+        });
+        let origin = Origin::open(None, None, Some(&proxy)).await.unwrap();
+        let issuer = IssuerUrl::read("https://oidc.example", TrailingSlash::Refused).unwrap();
+        let error = origin.fetch(&issuer, "https://oidc.example/a").await.err().unwrap();
+        assert!(error.message.contains("the proxy does not connect"), "{}", error.message);
+        let head = asked.await.unwrap();
+        assert!(head.starts_with("CONNECT oidc.example:443 HTTP/1.1\r\n"), "{head}");
+    }
+
+    #[tokio::test]
+    async fn only_https_is_read() {
+        let origin = Origin::open(None, None, None).await.unwrap();
+        let issuer = IssuerUrl::read("https://oidc.example", TrailingSlash::Refused).unwrap();
+        let error = origin.fetch(&issuer, "http://169.254.169.254/").await.err().unwrap();
+        assert!(error.message.contains("is not https"), "{}", error.message);
     }
 }
