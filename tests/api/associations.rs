@@ -10,4 +10,5 @@ mod revoked;
 mod served;
 mod stage;
 mod statuses;
+mod trust_policy;
 mod without_crds;

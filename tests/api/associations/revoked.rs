@@ -17,7 +17,7 @@ use podrole_identity::Kind;
 use podrole_tests::{cluster::Cluster, namespace::TestNamespace, project, wait};
 use serde_json::{Value, json};
 
-use super::stage::{apply, install, role};
+use super::stage::{KEY, apply, install, role, sandbox};
 
 fn revoke(cluster: &Cluster, words: &[&str]) -> Output {
     revoke_with(&cluster.kubeconfig(), words)
@@ -94,6 +94,44 @@ async fn the_association_gets_a_time_and_the_role_a_policy() {
     let manager = |it: &_| serde_json::to_value(it).unwrap()["manager"] == "podrole-revoke";
     assert_eq!(fields.iter().filter(|it| manager(it)).count(), 1);
     assert_eq!(revoke_unread(cluster, &target), Some(0), "a closed pipe is no error");
+}
+
+#[tokio::test]
+async fn the_policy_is_put_on_the_role_if_that_is_asked_for() {
+    install().await.unwrap();
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.namespace("revoked-in-aws", &[]).await.unwrap();
+    let (client, space) = (namespace.client(), namespace.name());
+    let name = format!("{space}.app");
+    let spec = json!({"namespace": space, "serviceAccount": "app", "roleARN": role("one")});
+    apply(&client, Kind::Association, &name, &spec).await.unwrap();
+    let sandbox = sandbox().await.unwrap();
+    let endpoint = format!("http://{}", sandbox.address);
+    let run = |secret: &str| {
+        let mut command = Command::new(project::binary("podrole").unwrap());
+        command.args(["revoke", &format!("{space}/app"), "--aws", "--apply", "--kubeconfig"]);
+        command.arg(cluster.kubeconfig()).envs(KEY).env("AWS_SECRET_ACCESS_KEY", secret);
+        command.envs([("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", &endpoint)]);
+        command.output().unwrap()
+    };
+    let refused = run("wrong");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("STS refuses the call: SignatureDoesNotMatch"), "{said}");
+    let api = podrole_runtime::objects::api(client, Kind::Association);
+    assert!(api.get(&name).await.unwrap().data["spec"].get("notBefore").is_none());
+
+    let done = run(KEY[1].1);
+    let said = text(&done.stdout);
+    assert!(done.status.success(), "{said}{}", text(&done.stderr));
+    assert!(
+        said.contains(
+            "\naws iam delete-role-policy --role-name one --policy-name podrole-revoke\n"
+        ),
+        "{said}"
+    );
+    assert!(api.get(&name).await.unwrap().data["spec"]["notBefore"].is_string());
+    assert!(sandbox.process().log().contains("PutRolePolicy"));
 }
 
 /// The rights of `podrole-association-editor` and no others.

@@ -25,7 +25,7 @@ use crate::{
 };
 
 const AUDIENCE: &str = "pods.eks.amazonaws.com";
-const KEY: [(&str, &str); 3] = [
+pub(super) const KEY: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "secret-of-the-node"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -210,7 +210,7 @@ async fn start_agent(
 }
 
 /// A sandbox in which the agent's user may become each of three roles.
-async fn sandbox() -> anyhow::Result<Daemon> {
+pub(super) async fn sandbox() -> anyhow::Result<Daemon> {
     let user = format!("arn:aws:iam::{ACCOUNT}:user/node");
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Principal": {"AWS": user}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]});
