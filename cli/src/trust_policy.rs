@@ -116,7 +116,7 @@ async fn examined(args: &TrustPolicyArgs, iam: &Iam, questions: &[TrustQuestion]
 
 /// The findings about a policy for each ServiceAccount.
 fn checked(file: &PolicyFile, questions: &[TrustQuestion]) -> Vec<Finding> {
-    let fix = FixCommands::offline(&file.name);
+    let fix = FixCommands::offline(file.argument());
     let source = PolicySource::File(&file.name);
     let now = clock::now();
     let all = questions.iter().flat_map(|it| judge(&file.text, source, it, &fix, now));

@@ -14,7 +14,7 @@ mod tests;
 
 use jiff::Timestamp;
 use podrole_sandbox::{
-    policy::{ComparedCondition, Denial, Effect, MissedPart, Policy, Verdict},
+    policy::{ComparedCondition, Denial, Effect, MissedPart, Policy, PrincipalMatch, Verdict},
     trust::{TrustAnswer, accepts_any_trust_anchor, ask},
 };
 
@@ -110,12 +110,26 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, answers: &[TrustAnswer]) -> Option<Finding> {
-        let Verdict::Allowed { statement, .. } = &answers.first()?.verdict else { return None };
+        let Verdict::Allowed { statement, named } = &answers.first()?.verdict else { return None };
         let name = match self.question.caller {
             AskingCaller::WebIdentity { .. } => self.question.service_account.subject(),
             _ => self.question.required().principal.to_string(),
         };
-        Some(Finding::ok(format!("trust policy {statement} allows {name}")))
+        let finding = Finding::ok(format!("trust policy {statement} allows {name}"));
+        Some(match self.question.caller_arn() {
+            // Its own policies decide too if only its AWS account is trusted, and across AWS accounts.
+            Some(arn) if *named == PrincipalMatch::Account || !self.is_own_account(arn) => {
+                let resource = &self.question.role;
+                finding.after(format!(
+                    "the policies of {arn} must allow it on {resource} too; they are not evaluated"
+                ))
+            }
+            _ => finding,
+        })
+    }
+
+    fn is_own_account(&self, arn: &str) -> bool {
+        arn.split(':').nth(4) == Some(self.question.role.account())
     }
 
     /// What is wrong with one action; nothing if it is certainly allowed.

@@ -17,7 +17,15 @@ pub(super) struct PolicyFile {
     pub(super) text: String,
 }
 
+/// The name of standard input in messages.
+const STDIN: &str = "<stdin>";
+
 impl PolicyFile {
+    /// How a command names it.
+    pub(super) fn argument(&self) -> &str {
+        if self.name == STDIN { "-" } else { &self.name }
+    }
+
     /// Reads a file, or standard input for `-`.
     ///
     /// # Errors
@@ -25,7 +33,7 @@ impl PolicyFile {
     pub(super) fn read(name: &str) -> anyhow::Result<Self> {
         let mut text = String::new();
         let (name, read) = if name == "-" {
-            ("<stdin>", stdin().lock().take(MOST + 1).read_to_string(&mut text))
+            (STDIN, stdin().lock().take(MOST + 1).read_to_string(&mut text))
         } else {
             let file = File::open(name).with_context(|| format!("could not open {name}"))?;
             (name, file.take(MOST + 1).read_to_string(&mut text))

@@ -142,6 +142,15 @@ impl TrustQuestion {
         Some(TrustCall { caller, role: &self.role, tags, external_id })
     }
 
+    /// The ARN of the role or user that assumes the role.
+    pub(super) fn caller_arn(&self) -> Option<&str> {
+        match &self.caller {
+            AskingCaller::Agent(principal) => principal.as_ref().map(SourcePrincipal::as_str),
+            AskingCaller::RoleBefore { role, .. } => Some(role.as_str()),
+            AskingCaller::WebIdentity { .. } | AskingCaller::EksAuth(_) => None,
+        }
+    }
+
     /// The issuer without its scheme, if the pod asks by its token.
     pub(super) fn issuer(&self) -> Option<&str> {
         match &self.caller {

@@ -180,6 +180,28 @@ fn a_finding_has_the_commands_that_fix_it() {
 }
 
 #[test]
+fn the_callers_own_policies_count_if_only_its_aws_account_is_trusted() {
+    let after = |caller: &str, trusted: &str| {
+        let asked = Asked {
+            before: Some(caller.parse().unwrap()),
+            external_id: Some("id".to_owned()),
+            ..Asked::default()
+        };
+        let policy = format!(
+            r#"{{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{trusted}"}}, "Action": "sts:AssumeRole"}}}}"#
+        );
+        let found = findings(&policy, &asked.question());
+        assert_eq!(found[0].state, State::Ok, "{found:?}");
+        found[0].after.is_some()
+    };
+    let (own, other) =
+        ("arn:aws:iam::111122223333:role/base", "arn:aws:iam::444455556666:role/base");
+    assert!(!after(own, own));
+    assert!(after(own, "111122223333"));
+    assert!(after(other, other));
+}
+
+#[test]
 fn a_policy_of_aws_that_cannot_be_read_is_unknown() {
     let question = Asked::default().question();
     let fix = FixCommands::live("x");
