@@ -5,8 +5,6 @@
 //!                        └──────► judge (with a policy) ─► findings
 //! ```
 
-#![allow(dead_code, reason = "used by the commands that follow")]
-
 mod args;
 mod document;
 mod error;

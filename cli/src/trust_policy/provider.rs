@@ -47,6 +47,13 @@ pub(super) fn judge_provider(
 }
 
 fn missing(question: &TrustQuestion, issuer: &str, needed: &str, all: &[String]) -> Finding {
+    if issuer.starts_with("http://") {
+        let message = format!("the API server's issuer is {issuer}, and IAM accepts only https");
+        return Finding::error(Code(24), message)
+            .is(issuer)
+            .should_be(format!("https://{}", issuer_name(issuer)))
+            .fix("set --service-account-issuer of all API servers to an https URL");
+    }
     let account = question.role.account();
     let name = |arn: &str| arn.split_once(":oidc-provider/").map(|(_, name)| name.to_owned());
     let wanted = issuer_name(issuer);
@@ -167,6 +174,12 @@ mod tests {
                 None,
                 &["oidc.example.com"][..],
                 "PR024 the API server's issuer ends with \"/\", the provider's does not",
+            ),
+            (
+                "http://oidc.example.com/id",
+                None,
+                &["oidc.example.com"][..],
+                "PR024 the API server's issuer is http://oidc.example.com/id, and IAM accepts only https",
             ),
             (
                 "https://oidc.example.com:6443",
