@@ -7,6 +7,7 @@ mod aws_api;
 mod aws_iam;
 mod cluster;
 mod codes;
+mod completion;
 mod demo;
 mod diff;
 mod doctor;
@@ -44,12 +45,14 @@ struct Podrole {
 #[derive(Subcommand)]
 enum Command {
     Associations(Box<associations::AssociationsArgs>),
+    Completion(completion::CompletionArgs),
     Demo(demo::DemoArgs),
     Doctor(Box<doctor::DoctorArgs>),
     Explain(explain::ExplainArgs),
     Inject(inject::InjectArgs),
     List(Box<list::ListArgs>),
     Oidc(Box<oidc::OidcArgs>),
+    Man(completion::ManArgs),
     Revoke(revoke::RevokeArgs),
     Sandbox(Box<podrole_sandbox::SandboxArgs>),
     TrustPolicy(Box<trust_policy::TrustPolicyArgs>),
@@ -58,9 +61,21 @@ enum Command {
     Why(Box<why::WhyArgs>),
 }
 
+/// The name of the link by which kubectl finds its plugin.
+const PLUGIN: &str = "kubectl-podrole";
+
+/// The command line as a program of this name shows it.
+fn command(called: &str) -> clap::Command {
+    let name = std::path::Path::new(called).file_stem().unwrap_or_default();
+    let command = Podrole::command();
+    if name == PLUGIN { command.bin_name("kubectl podrole") } else { command }
+}
+
 fn main() -> ExitCode {
     podrole_runtime::crypto::install();
-    let (Podrole { command }, matches) = config::parse::<Podrole>();
+    let called = std::env::args_os().next().unwrap_or_default();
+    let called = called.to_string_lossy().into_owned();
+    let (Podrole { command }, matches) = config::parse_as::<Podrole>(command(&called));
     if let Command::Sandbox(args) = &command
         && args.print.print_config
         && let Some((name, matches)) = matches.subcommand()
@@ -79,12 +94,14 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match command {
             Command::Associations(args) => associations::run(*args).await,
+            Command::Completion(args) => completion::run(&args, Podrole::command()),
             Command::Demo(args) => demo::run(args).await,
             Command::Doctor(args) => doctor::run(*args).await,
             Command::Explain(args) => explain::run(&args),
             Command::Inject(args) => inject::run(args).await,
             Command::List(args) => list::run(*args).await,
             Command::Oidc(args) => oidc::run(*args).await,
+            Command::Man(args) => completion::run_man(&args, Podrole::command()),
             Command::Revoke(args) => revoke::run(args).await,
             Command::Sandbox(args) => sandbox::run(*args).await,
             Command::TrustPolicy(args) => trust_policy::run(*args).await,

@@ -33,7 +33,13 @@ pub struct PrintConfigArgs {
 /// each value. Exits with code 2 and a message if the command line is invalid.
 #[must_use]
 pub fn parse<A: CommandFactory + FromArgMatches>() -> (A, ArgMatches) {
-    let matches = A::command().get_matches();
+    parse_as(A::command())
+}
+
+/// The same by this form of `A`'s command, such as one with another name in its usage.
+#[must_use]
+pub fn parse_as<A: FromArgMatches>(command: Command) -> (A, ArgMatches) {
+    let matches = command.get_matches();
     let args = A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     (args, matches)
 }
