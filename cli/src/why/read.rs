@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     object::Object,
     resource::Resource,
-    subject::service_account_of,
+    subject::{Subject, service_account_of},
     target::Target,
     world::{Missing, World},
 };
@@ -37,7 +37,7 @@ pub(super) async fn world(reader: &Reader, namespace: &str, target: &Target) -> 
     }
     reading.get(Resource::Namespace, None, namespace).await;
     reading.endpoints().await;
-    reading.nodes().await;
+    reading.node(target).await;
     reading.world
 }
 
@@ -157,9 +157,8 @@ impl Reading<'_> {
             Target::ServiceAccount(name) => {
                 let is_own = |it: &Object| service_account_of(it.json()) == name;
                 self.list(Resource::Pod, Some(namespace), ListParams::default(), is_own).await;
-                let newest =
-                    self.world.seen(Resource::Pod).iter().max_by_key(|it| it.created()).cloned();
-                if let Some(pod) = newest {
+                let subject = Subject::find(&self.world, namespace, target).ok();
+                if let Some(pod) = subject.as_ref().and_then(Subject::stored).cloned() {
                     self.owners(&pod).await;
                 }
             }
@@ -198,11 +197,12 @@ impl Reading<'_> {
         }
     }
 
-    /// The nodes of the pods, what else runs there, and the time. Only the provider `container` needs them; a caller
+    /// The node of the examined pod, what else runs there, and the time. Only the provider `container` needs them; a caller
     /// without the right to them loses nothing else.
-    async fn nodes(&mut self) {
-        let newest = self.world.seen(Resource::Pod).iter().max_by_key(|it| it.created()).cloned();
-        let node = newest.as_ref().and_then(|it| it.text("/spec/nodeName")).map(ToOwned::to_owned);
+    async fn node(&mut self, target: &Target) {
+        let subject = Subject::find(&self.world, self.namespace, target).ok();
+        let pod = subject.as_ref().and_then(Subject::stored);
+        let node = pod.and_then(|it| it.text("/spec/nodeName")).map(ToOwned::to_owned);
         let Some(node) = node else { return };
         self.get(Resource::Node, None, &node).await;
         self.get(Resource::Lease, Some(LEASES), &node).await;
