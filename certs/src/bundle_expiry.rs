@@ -42,8 +42,10 @@ mod tests {
             let life = std::time::Duration::from_secs(days * 86_400);
             Authority::mint("ca", now, life).unwrap().certificate_pem().to_owned()
         };
-        let both = minted(10) + &minted(2);
-        assert_eq!(bundle_expiry(&both).unwrap().to_string(), "2026-12-10T12:00:00Z");
+        for days in [[10, 2], [2, 10]] {
+            let both: String = days.map(minted).concat();
+            assert_eq!(bundle_expiry(&both).unwrap().to_string(), "2026-12-10T12:00:00Z");
+        }
         assert_eq!(bundle_expiry(""), Err(BundleError::Empty));
         let broken = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n";
         assert_eq!(bundle_expiry(broken), Err(BundleError::NotCertificates));
