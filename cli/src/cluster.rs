@@ -1,7 +1,5 @@
 //! The cluster that a command examines: which one it is, and reads with an end in time.
 
-#![allow(dead_code, unused_imports, reason = "used by the commands that follow")]
-
 mod args;
 mod reader;
 mod unread;

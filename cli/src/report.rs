@@ -6,15 +6,13 @@
 //!                                                       └► the exit code
 //! ```
 
-#![allow(dead_code, unused_imports, reason = "used by the commands that follow")]
-
 mod args;
 mod code;
 mod exit_code;
 mod finding;
 mod text;
 
-pub(crate) use args::{Format, OutputArgs};
+pub(crate) use args::OutputArgs;
 pub(crate) use code::Code;
 pub(crate) use exit_code::ReportExit;
 pub(crate) use finding::{Finding, State};
