@@ -119,7 +119,7 @@ fn denied(case: &Case<'_>, decided: &Decided, denial: &Denial) -> Finding {
                 account.name(),
                 problem.annotation
             );
-            malformed(&text, &problem.annotation).fix(fix)
+            malformed(&text, &problem.annotation).fix(fix).fix(case.subject.restart())
         }
         DenialReason::Unreadable(unreadable) if unreadable.kind == Kind::Guardrail => {
             Finding::error(
