@@ -180,6 +180,7 @@ async fn a_missing_right_is_named_and_no_pod_is_called_missed() {
         let forbidden: &'static [&'static str] = Box::leak(Box::new([path]));
         let report = listed(forbidden, None).await;
         assert_eq!(report.exit_code(), 3, "{path}");
+        assert!(report.service_accounts.iter().all(|row| row.pods.is_none()), "{path}");
         let text = plain(&report);
         assert!(text.contains(&format!("cannot list {path}")), "{text}");
         assert!(text.contains("kubectl auth can-i list") && !text.contains("ERROR"), "{text}");

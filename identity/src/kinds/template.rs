@@ -112,7 +112,7 @@ mod tests {
             ("{namespace}/{serviceAccount}", "shop/", None),
             ("x-{serviceAccount}", "x-app", names("", "app")),
             ("{namespace}/{namespace}", "shop/shop", names("shop", "")),
-            ("{namespace}/{namespace}", "shop/other", None),
+            ("{namespace}/{namespace}", "shop/stop", None),
             ("{namespace}_x", "Shop_x", None),
             ("{namespace}-x", "a-x-x", names("a-x", "")),
         ] {
