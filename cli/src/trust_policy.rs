@@ -27,9 +27,11 @@ use serde_json::Value;
 
 pub(crate) use args::TrustPolicyArgs;
 pub(crate) use fix::FixCommands;
+pub(crate) use from_cluster::issuer_of;
 pub(crate) use judge::{PolicySource, judge};
 pub(crate) use live::examine;
-pub(crate) use question::TrustQuestion;
+pub(crate) use policy_file::PolicyFile;
+pub(crate) use question::{AskingCaller, SourcePrincipal, TrustQuestion};
 
 use crate::{
     api_version::API_VERSION,
@@ -39,7 +41,6 @@ use crate::{
     report::{Finding, ReportExit, State, verdict},
 };
 use error::TrustPolicyError;
-use policy_file::PolicyFile;
 
 /// What `--check` prints for scripts.
 #[derive(Serialize)]

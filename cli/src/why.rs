@@ -25,6 +25,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trust;
 mod world;
 
 use std::process::ExitCode;
@@ -33,7 +34,7 @@ use podrole_runtime::clock;
 
 use self::{
     aws::AwsFindings, case::Case, chain::Chain, report::WhyReport, settings::WhySettings,
-    subject::Subject, target::Target, world::World,
+    subject::Subject, target::Target, trust::Trust, world::World,
 };
 use crate::{
     manifests::ManifestError,
@@ -78,18 +79,22 @@ async fn answer(args: &WhyArgs) -> anyhow::Result<(String, u8)> {
         let (reader, own) = args.cluster.reader().await?;
         let namespace = args.namespace.clone().unwrap_or(own);
         let settings = ClusterSettings::read(&reader, &args.settings).await?;
+        let trust = Trust::read(&args.aws, Some(&reader), &settings).await?;
         let settings = WhySettings::new(settings, &args.settings);
         let world = read::world(&reader, &namespace, target).await;
-        answer.examine(args, &world, &settings, &namespace, target);
+        answer.examine(args, &world, (&settings, trust.as_ref()), &namespace, target).await;
     } else {
         let settings = ClusterSettings::offline(&args.settings)?;
+        let trust = Trust::read(&args.aws, None, &settings).await?;
         let settings = WhySettings::new(settings, &args.settings);
         let files = files::read(args)?;
         for error in &files.errors {
             answer.broken(error);
         }
         for (namespace, target) in &files.targets {
-            answer.examine(args, &files.world, &settings, namespace, target);
+            answer
+                .examine(args, &files.world, (&settings, trust.as_ref()), namespace, target)
+                .await;
         }
     }
     answer.finish(args)
@@ -101,18 +106,22 @@ impl Answer {
     }
 
     /// Adds one subject.
-    fn examine(
+    async fn examine(
         &mut self,
         args: &WhyArgs,
         world: &World,
-        settings: &WhySettings,
+        (settings, trust): (&WhySettings, Option<&Trust>),
         namespace: &str,
         target: &Target,
     ) {
         match Subject::find(world, namespace, target) {
             Ok(subject) => {
                 let case = Case::new(world, &subject, settings, clock::now());
-                let chain = Chain::of(&case, &AwsFindings::default());
+                let aws = match trust {
+                    Some(trust) => trust.findings(&case).await,
+                    None => AwsFindings::default(),
+                };
+                let chain = Chain::of(&case, &aws);
                 // Most workloads of files want no role; one that is named on the command line does.
                 if !args.filename.is_empty() && args.wanted().is_none() && chain.wants_no_role() {
                     let finding = Finding::skipped(format!("{target} has no role"));

@@ -44,7 +44,7 @@ pub(super) async fn questions(
         if needs_issuer || needs_role { Some(args.cluster.reader().await?.0) } else { None };
     let issuer = match (&args.issuer, &reader) {
         (Some(issuer), _) => issuer.clone(),
-        (None, Some(reader)) if needs_issuer => issuer(reader).await?,
+        (None, Some(reader)) if needs_issuer => issuer_of(reader).await?,
         (None, _) => String::new(),
     };
     let mut questions = Vec::new();
@@ -78,11 +78,15 @@ fn one_role(questions: &[TrustQuestion]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn issuer(reader: &Reader) -> Result<String, TrustPolicyError> {
+/// The issuer of the cluster's tokens.
+///
+/// # Errors
+/// If the API server does not say it.
+pub(crate) async fn issuer_of(reader: &Reader) -> Result<String, Unread> {
     let target =
         || Target { verb: "get", resource: DISCOVERY.to_owned(), namespace: None, name: None };
     let request = http::Request::get(DISCOVERY).body(Vec::new());
-    let request = request.map_err(anyhow::Error::from)?;
+    let request = request.map_err(|error| Unread::Failed(target(), error.to_string()))?;
     let client = reader.client();
     let document: DiscoveryDocument = reader.bounded(client.request(request), target).await?;
     Ok(document.issuer)

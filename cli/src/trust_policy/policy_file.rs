@@ -12,9 +12,9 @@ const MOST: u64 = 1024 * 1024;
 
 /// A policy's text and the name of its file in messages.
 #[derive(Debug)]
-pub(super) struct PolicyFile {
-    pub(super) name: String,
-    pub(super) text: String,
+pub(crate) struct PolicyFile {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// The name of standard input in messages.
@@ -22,7 +22,7 @@ const STDIN: &str = "<stdin>";
 
 impl PolicyFile {
     /// How a command names it.
-    pub(super) fn argument(&self) -> &str {
+    pub(crate) fn argument(&self) -> &str {
         if self.name == STDIN { "-" } else { &self.name }
     }
 
@@ -30,7 +30,7 @@ impl PolicyFile {
     ///
     /// # Errors
     /// If it cannot be read, is no text or has more than 1 MiB.
-    pub(super) fn read(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn read(name: &str) -> anyhow::Result<Self> {
         let mut text = String::new();
         let (name, read) = if name == "-" {
             (STDIN, stdin().lock().take(MOST + 1).read_to_string(&mut text))

@@ -3,3 +3,4 @@
 mod cluster;
 mod corpus;
 mod outputs;
+mod trust;
