@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
-use podrole_identity::{Audience, ServiceAccountRef};
+use podrole_identity::{Audience, ServiceAccountRef, TrustOperator};
 use serde_json::json;
 
 use super::{
@@ -109,7 +109,7 @@ fn remarks(issuer: &IssuerUrl, args: &ProviderArgs) -> String {
         let subject = account
             .map_or_else(|| "system:serviceaccount:NS:SA".to_owned(), ServiceAccountRef::subject);
         let condition =
-            json!({"StringEquals": {"aws:OriginIdentity/Subject": subject}}).to_string();
+            json!({(TrustOperator::StringEquals.as_str()): {"aws:OriginIdentity/Subject": subject}}).to_string();
         remarks.push_str("A resource policy can then have the condition\n  ");
         remarks.push_str(&condition);
         remarks.push_str(
