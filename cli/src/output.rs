@@ -13,12 +13,3 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         result => result.context("could not write to standard output"),
     }
 }
-
-/// Prints a text with colours, which are removed where they cannot be shown.
-pub(crate) fn print_styled(text: &str) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("could not write to standard output"),
-    }
-}

@@ -59,7 +59,7 @@ pub(crate) async fn run(args: WhyArgs) -> ExitCode {
     args.output.choose_color();
     match answer(&args).await {
         Ok((text, code)) => {
-            if let Err(error) = output::print_styled(&text) {
+            if let Err(error) = output::print(&text) {
                 eprintln!("podrole: {error:#}");
                 return ExitCode::FAILURE;
             }
