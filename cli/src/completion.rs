@@ -51,10 +51,7 @@ pub(crate) fn run_man(args: &ManArgs, command: Command) -> ExitCode {
 fn reported(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("podrole: {error:#}");
-            ExitCode::from(2)
-        }
+        Err(error) => output::usage_error(&error),
     }
 }
 

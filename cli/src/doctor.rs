@@ -20,7 +20,6 @@ use tokio::time::{Instant, sleep};
 use crate::{
     cluster::ClusterArgs,
     output,
-    printable::printable,
     progress::Progress,
     report::{Code, OutputArgs},
     settings::SettingsArgs,
@@ -62,10 +61,7 @@ pub(crate) async fn run(args: DoctorArgs) -> ExitCode {
     args.output.choose_color();
     match doctor(&args).await {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("podrole: {}", printable(&format!("{error:#}")));
-            ExitCode::from(2)
-        }
+        Err(error) => output::usage_error(&error),
     }
 }
 

@@ -20,10 +20,7 @@ pub(crate) struct ExplainArgs {
 pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
     let text = match text(&args.codes) {
         Ok(text) => text,
-        Err(error) => {
-            eprintln!("podrole: {error:#}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return output::usage_error(&error),
     };
     match output::print(&text) {
         Ok(()) => ExitCode::SUCCESS,

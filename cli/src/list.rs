@@ -16,7 +16,6 @@ use crate::{
     cluster::ClusterArgs,
     identities::{Identities, Scope},
     output,
-    printable::printable,
     progress::Progress,
     report::OutputArgs,
     settings::{ClusterSettings, SettingsArgs},
@@ -59,10 +58,7 @@ pub(crate) async fn run(args: ListArgs) -> ExitCode {
     args.output.choose_color();
     match list(&args).await {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("podrole: {}", printable(&format!("{error:#}")));
-            ExitCode::from(2)
-        }
+        Err(error) => output::usage_error(&error),
     }
 }
 

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::printable::printable;
+use crate::output;
 
 /// Publish the issuer of the cluster's tokens for AWS, without EKS
 ///
@@ -55,8 +55,5 @@ pub(crate) async fn run(args: OidcArgs) -> ExitCode {
         OidcCommand::Provider(args) => provider::run(args).await,
         OidcCommand::Rotate(args) => rotate::run(args).await,
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("podrole: {}", printable(&format!("{error:#}")));
-        ExitCode::from(2)
-    })
+    result.unwrap_or_else(|error| output::usage_error(&error))
 }

@@ -68,10 +68,7 @@ pub(crate) struct RevokeArgs {
 pub(crate) async fn run(args: RevokeArgs) -> ExitCode {
     match revoke(&args).await {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("podrole: {}", printable(&format!("{error:#}")));
-            ExitCode::from(2)
-        }
+        Err(error) => output::usage_error(&error),
     }
 }
 

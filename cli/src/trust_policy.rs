@@ -37,7 +37,6 @@ use crate::{
     api_version::API_VERSION,
     aws_iam::Iam,
     output,
-    printable::printable,
     report::{Finding, ReportExit, State, verdict},
 };
 use error::TrustPolicyError;
@@ -62,10 +61,7 @@ pub(crate) async fn run(args: TrustPolicyArgs) -> ExitCode {
         Err(TrustPolicyError::Usage(error)) => Err(error),
         Ok(code) => Ok(code),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("podrole: {}", printable(&format!("{error:#}")));
-        ExitCode::from(2)
-    })
+    done.unwrap_or_else(|error| output::usage_error(&error))
 }
 
 async fn run_inner(args: &TrustPolicyArgs) -> Result<ExitCode, TrustPolicyError> {

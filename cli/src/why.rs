@@ -39,14 +39,10 @@ use self::{
 use crate::{
     manifests::ManifestError,
     output,
-    printable::printable,
     report::{Finding, State, verdict},
     settings::ClusterSettings,
 };
 pub(crate) use args::WhyArgs;
-
-/// The exit code of usage errors: flags, files and kubeconfigs that cannot be used.
-const USAGE: u8 = 2;
 
 /// What is printed, and the exit code.
 struct Answer {
@@ -65,10 +61,7 @@ pub(crate) async fn run(args: WhyArgs) -> ExitCode {
             }
             ExitCode::from(code)
         }
-        Err(error) => {
-            anstream::eprintln!("podrole: {}", printable(&format!("{error:#}")));
-            ExitCode::from(USAGE)
-        }
+        Err(error) => output::usage_error(&error),
     }
 }
 
