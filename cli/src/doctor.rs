@@ -77,10 +77,7 @@ async fn doctor(args: &DoctorArgs) -> anyhow::Result<u8> {
         sleep(PAUSE).await;
     };
     progress.done();
-    match args.output.output.render(&report)? {
-        Some(text) => output::print(&text)?,
-        None => output::print(&report.text())?,
-    }
+    args.output.output.print(&report.for_scripts(), || report.text())?;
     Ok(report.exit_code())
 }
 

@@ -74,9 +74,6 @@ async fn list(args: &ListArgs) -> anyhow::Result<u8> {
     let read = Identities::read(&reader, &settings, &scope, &progress, clock::now()).await;
     let role = args.role.as_ref();
     let report = ListReport::of(&read, &settings, (&scope, role), args.output.strict);
-    match args.output.output.render(&report)? {
-        Some(text) => output::print(&text)?,
-        None => output::print(&text::of(&report))?,
-    }
+    args.output.output.print(&report, || text::of(&report))?;
     Ok(report.exit_code())
 }

@@ -10,10 +10,12 @@ mod args;
 mod code;
 mod exit_code;
 mod finding;
+mod findings_report;
 mod text;
 
 pub(crate) use args::OutputArgs;
 pub(crate) use code::Code;
 pub(crate) use exit_code::ReportExit;
 pub(crate) use finding::{Finding, State};
+pub(crate) use findings_report::FindingsReport;
 pub(crate) use text::{detail, state, verdict};

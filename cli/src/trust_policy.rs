@@ -22,7 +22,6 @@ use std::process::ExitCode;
 
 use podrole_runtime::clock;
 use podrole_sandbox::policy::Policy;
-use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use args::TrustPolicyArgs;
@@ -34,23 +33,11 @@ pub(crate) use policy_file::PolicyFile;
 pub(crate) use question::{AskingCaller, SourcePrincipal, TrustQuestion};
 
 use crate::{
-    api_version::API_VERSION,
     aws_iam::Iam,
     output,
-    report::{Finding, ReportExit, State, verdict},
+    report::{Finding, FindingsReport, ReportExit, State, verdict},
 };
 use error::TrustPolicyError;
-
-/// What `--check` prints for scripts.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TrustPolicyReport<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    ok: bool,
-    exit_code: u8,
-    findings: &'a [Finding],
-}
 
 /// Runs the command. The exit code is 1 if the policy is not right, 2 if a flag or file cannot be used
 /// and 3 if something is not known.
@@ -155,13 +142,7 @@ fn written(
 /// Prints findings.
 fn report(args: &TrustPolicyArgs, findings: &[Finding]) -> anyhow::Result<ExitCode> {
     let exit = ReportExit::of(findings, args.output.strict);
-    let report = TrustPolicyReport {
-        api_version: API_VERSION,
-        kind: "TrustPolicyReport",
-        ok: exit == ReportExit::Ok,
-        exit_code: exit.code(),
-        findings,
-    };
+    let report = FindingsReport::new("TrustPolicyReport", findings, exit.code());
     let text = match args.output.output.render(&report)? {
         Some(text) => text,
         None => findings.iter().map(verdict).collect(),

@@ -1,22 +1,16 @@
 //! The report, and its lines.
 
-use serde::Serialize;
-
 use crate::{
-    api_version::API_VERSION,
     printable::printable,
-    report::{Code, Finding, ReportExit, State, state},
+    report::{Code, Finding, FindingsReport, ReportExit, State, state},
 };
 
 /// The width of the longest state.
 const STATE: usize = 7;
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// What the checks found, and the exit code.
+#[derive(Debug)]
 pub(super) struct DoctorReport {
-    api_version: &'static str,
-    kind: &'static str,
-    ok: bool,
     exit_code: u8,
     findings: Vec<Finding>,
 }
@@ -30,14 +24,12 @@ impl DoctorReport {
             false => finding,
         });
         let findings: Vec<_> = findings.collect();
-        let exit = ReportExit::of(&findings, strict);
-        Self {
-            api_version: API_VERSION,
-            kind: "DoctorReport",
-            ok: exit == ReportExit::Ok,
-            exit_code: exit.code(),
-            findings,
-        }
+        Self { exit_code: ReportExit::of(&findings, strict).code(), findings }
+    }
+
+    /// The report for scripts.
+    pub(super) fn for_scripts(&self) -> FindingsReport<'_> {
+        FindingsReport::new("DoctorReport", &self.findings, self.exit_code)
     }
 
     pub(super) fn exit_code(&self) -> u8 {

@@ -2,24 +2,7 @@
 
 use std::{fmt::Display, process::ExitCode};
 
-use serde::Serialize;
-
-use crate::{
-    api_version::API_VERSION,
-    output,
-    report::{Finding, OutputArgs, ReportExit, State, verdict},
-};
-
-/// The report for scripts.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OidcReport<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    ok: bool,
-    exit_code: u8,
-    findings: &'a [Finding],
-}
+use crate::report::{Finding, FindingsReport, OutputArgs, ReportExit, State, verdict};
 
 /// The finding of an error. After its first semicolon, an error says how to fix it.
 pub(crate) fn of_error(state: State, error: &impl Display) -> Finding {
@@ -54,11 +37,7 @@ pub(crate) fn print_with(
     args: &OutputArgs,
 ) -> anyhow::Result<ExitCode> {
     args.choose_color();
-    let ok = exit_code == 0;
-    let report = OidcReport { api_version: API_VERSION, kind, ok, exit_code, findings };
-    match args.output.render(&report)? {
-        Some(text) => output::print(&text)?,
-        None => anstream::print!("{}", findings.iter().map(verdict).collect::<String>()),
-    }
+    let report = FindingsReport::new(kind, findings, exit_code);
+    args.output.print(&report, || findings.iter().map(verdict).collect())?;
     Ok(ExitCode::from(exit_code))
 }

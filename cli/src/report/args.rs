@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::output;
+
 /// The format of standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -57,6 +59,18 @@ impl OutputArgs {
 }
 
 impl Format {
+    /// Prints a report: as it is for a script, or as `text` for people.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub(crate) fn print(
+        self,
+        report: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        output::print(&self.render(report)?.unwrap_or_else(text))
+    }
+
     /// A report as text for a script, or `None` if text for people is wanted.
     ///
     /// # Errors
