@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::output;
+pub(crate) use documents::DISCOVERY;
 
 /// Publish the issuer of the cluster's tokens for AWS, without EKS
 ///

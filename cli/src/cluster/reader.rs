@@ -68,6 +68,31 @@ impl Reader {
         }
     }
 
+    /// All objects of a list.
+    ///
+    /// # Errors
+    /// If one of its pages cannot be read.
+    pub(crate) async fn all<K>(&self, api: &Api<K>, params: ListParams) -> Result<Vec<K>, Unread>
+    where
+        K: Resource + Clone + Debug + DeserializeOwned,
+    {
+        let mut all = Vec::new();
+        self.list(api, params, |page| all.extend(page.items)).await?;
+        Ok(all)
+    }
+
+    /// Gets a path that is not an object's, such as `version`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) async fn text(&self, path: &str) -> Result<String, Unread> {
+        let path = format!("/{path}");
+        let target = || Target::of_path(&path);
+        let request = http::Request::get(&path).body(Vec::new());
+        let request = request.map_err(|error| Unread::Failed(target(), error.to_string()))?;
+        self.bounded(self.client.request_text(request), target).await
+    }
+
     /// Ends a request after 5 s, or when the time for all reads is over.
     ///
     /// # Errors
@@ -81,6 +106,9 @@ impl Reader {
             Ok(Ok(read)) => Ok(read),
             Ok(Err(Error::Api(status))) if status.code == 403 || status.code == 401 => {
                 Err(Unread::Forbidden(target()))
+            }
+            Ok(Err(error)) if matches!(&error, Error::Api(status) if status.code == 404) => {
+                Err(Unread::NotFound(target(), with_root(&error)))
             }
             Ok(Err(error)) => Err(Unread::Failed(target(), with_root(&error))),
             Err(_) => Err(Unread::TooSlow(target())),
@@ -134,6 +162,24 @@ mod tests {
         assert_eq!(all.to_string(), "list deployments.apps");
         let one = target(&Api::<Namespace>::all(silent()), "get", Some("shop"));
         assert_eq!(one.to_string(), "get namespaces shop");
+    }
+
+    #[tokio::test]
+    async fn only_a_404_says_that_a_kind_is_not_installed() {
+        for (code, is_absent) in [(404, true), (500, false)] {
+            let answer = move |_: http::Request<kube::client::Body>| async move {
+                let status = serde_json::json!({"kind": "Status", "apiVersion": "v1",
+                    "status": "Failure", "reason": "x", "message": "no", "code": code});
+                let body = kube::client::Body::from(status.to_string().into_bytes());
+                http::Response::builder().status(code).body(body)
+            };
+            let client = Client::new(tower::service_fn(answer), "default");
+            let reader = Reader::new(client.clone(), Duration::from_secs(7));
+            let api = Api::<Namespace>::all(client);
+            let unread = reader.all(&api, ListParams::default()).await.unwrap_err();
+            assert_eq!(matches!(unread, Unread::NotFound(..)), is_absent, "{unread:?}");
+            assert!(unread.to_string().starts_with("cannot list namespaces: "), "{unread}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ pub(crate) enum Unread {
     Forbidden(Target),
     /// No answer within the time.
     TooSlow(Target),
+    /// The API server has nothing of this kind, as without a CRD.
+    NotFound(Target, String),
     /// Anything else, in one line.
     Failed(Target, String),
 }
@@ -36,6 +38,11 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// A path that is not an object's, such as `/version`.
+    pub(crate) fn of_path(path: &str) -> Self {
+        Self { verb: "get", resource: path.to_owned(), namespace: None, name: None }
+    }
+
     /// The question that kubectl answers about the right to it.
     fn question(&self) -> String {
         let (verb, resource) = (self.verb, &self.resource);
@@ -55,7 +62,9 @@ impl fmt::Display for Unread {
             Self::TooSlow(target) => {
                 write!(f, "cannot {target}: the API server did not answer in time")
             }
-            Self::Failed(target, error) => write!(f, "cannot {target}: {error}"),
+            Self::NotFound(target, error) | Self::Failed(target, error) => {
+                write!(f, "cannot {target}: {error}")
+            }
         }
     }
 }

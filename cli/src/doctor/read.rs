@@ -44,7 +44,9 @@ impl Seen {
         let agent = settings.versions.iter().find(|it| it.component == Component::Agent);
         let endpoints = endpoints(reader, webhook).await;
         let nodes_with_agent = nodes_with_agent(reader, agent).await;
-        let server = reader.bounded(reader.client().apiserver_version(), version_target).await;
+        let server = reader
+            .bounded(reader.client().apiserver_version(), || Target::of_path("/version"))
+            .await;
         let identities = Identities::read(reader, &settings, &Scope::All, progress, now).await;
         Ok(Self {
             server: server.map(|it| (number(&it.major), number(&it.minor))),
@@ -61,10 +63,6 @@ impl Seen {
     }
 }
 
-fn version_target() -> Target {
-    Target { verb: "get", resource: "/version".to_owned(), namespace: None, name: None }
-}
-
 /// `35+` is 35.
 fn number(text: &str) -> u32 {
     let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
@@ -75,10 +73,7 @@ async fn all<K>(reader: &Reader) -> Read<Vec<K>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    let mut all = Vec::new();
-    let api = Api::<K>::all(reader.client());
-    reader.list(&api, ListParams::default(), |page| all.extend(page.items)).await?;
-    Ok(all)
+    reader.all(&Api::<K>::all(reader.client()), ListParams::default()).await
 }
 
 async fn kinds(reader: &Reader) -> Read<Vec<(String, KindState)>> {

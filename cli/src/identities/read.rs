@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::{Api, api::ListParams};
+use kube::{
+    Api,
+    api::{DynamicObject, ListParams},
+};
 use podrole_identity::{Guardrails, Kind, Patterns, ServiceAccountRef};
 use podrole_runtime::objects;
 use podrole_webhook::LivePod;
@@ -82,16 +85,18 @@ impl Identities {
                 .show(|| format!("reading associations: {}", grouped(world.associations.len())));
         });
         self.unread.extend(done.await.err());
-        let mut all = Vec::new();
-        let api = objects::api(reader.client(), Kind::Pattern);
+        let patterns = self.all(reader, Kind::Pattern).await;
+        self.world.patterns = Patterns::read(objects::raw(&patterns));
+        let guardrails = self.all(reader, Kind::Guardrail).await;
+        self.world.guardrails = Guardrails::read(objects::raw(&guardrails));
+    }
+
+    /// All objects of a kind; those of the pages before the one that could not be read.
+    async fn all(&mut self, reader: &Reader, kind: Kind) -> Vec<DynamicObject> {
+        let (api, mut all) = (objects::api(reader.client(), kind), Vec::new());
         let done = reader.list(&api, ListParams::default(), |page| all.extend(page.items)).await;
         self.unread.extend(done.err());
-        self.world.patterns = Patterns::read(objects::raw(&all));
-        all.clear();
-        let api = objects::api(reader.client(), Kind::Guardrail);
-        let done = reader.list(&api, ListParams::default(), |page| all.extend(page.items)).await;
-        self.unread.extend(done.err());
-        self.world.guardrails = Guardrails::read(objects::raw(&all));
+        all
     }
 
     async fn service_accounts(

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{
     documents::{DISCOVERY, Discovery},
     issuer_url::{IssuerUrl, TrailingSlash},
-    source::text,
 };
 use crate::{cluster::ClusterArgs, output};
 
@@ -89,7 +88,7 @@ pub(crate) async fn run(args: &ProviderArgs) -> anyhow::Result<ExitCode> {
 
 async fn issuer_of(cluster: &ClusterArgs) -> anyhow::Result<String> {
     let (reader, _) = cluster.reader().await?;
-    let text = text(&reader, DISCOVERY).await.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let text = reader.text(DISCOVERY).await.map_err(|error| anyhow::anyhow!("{error}"))?;
     let discovery = Discovery::read(text.as_bytes()).context("the API server's discovery")?;
     Ok(discovery.issuer)
 }

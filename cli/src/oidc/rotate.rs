@@ -26,7 +26,7 @@ use super::{
     publish_command::publish_command,
     records::{RECORDS, Records},
     report,
-    source::{read_all, text},
+    source::read_all,
     target::Place,
     token::fresh,
 };
@@ -166,7 +166,7 @@ async fn published(origin: &Origin, issuer: &str) -> anyhow::Result<(BTreeSet<St
 async fn last_start(readers: &[(String, Reader)]) -> Option<Timestamp> {
     let mut last = None;
     for (_, reader) in readers {
-        let metrics = text(reader, "metrics").await.ok()?;
+        let metrics = reader.text("metrics").await.ok()?;
         last = last.max(Some(started(&metrics)?));
     }
     last

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::documents::{API_SERVER_KEYS, DISCOVERY, DocumentsError, ServerDocuments};
-use crate::cluster::{Reader, Target, Unread};
+use crate::cluster::{Reader, Unread};
 
 /// Why an API server's documents are not there.
 #[derive(Debug, thiserror::Error)]
@@ -31,19 +31,7 @@ pub(crate) async fn read_all(
 /// If one cannot be read.
 pub(crate) async fn read(name: &str, reader: &Reader) -> Result<ServerDocuments, SourceError> {
     let unread = |error| SourceError::Unread(name.to_owned(), error);
-    let discovery = text(reader, DISCOVERY).await.map_err(unread)?;
-    let keys = text(reader, API_SERVER_KEYS).await.map_err(unread)?;
+    let discovery = reader.text(DISCOVERY).await.map_err(unread)?;
+    let keys = reader.text(API_SERVER_KEYS).await.map_err(unread)?;
     Ok(ServerDocuments::read(name, discovery.as_bytes(), keys.as_bytes())?)
-}
-
-/// Gets a path that is not an object's.
-///
-/// # Errors
-/// If it cannot be read.
-pub(crate) async fn text(reader: &Reader, path: &str) -> Result<String, Unread> {
-    let path = format!("/{path}");
-    let target = || Target { verb: "get", resource: path.clone(), namespace: None, name: None };
-    let request = http::Request::get(&path).body(Vec::new());
-    let request = request.map_err(|error| Unread::Failed(target(), error.to_string()))?;
-    reader.bounded(reader.client().request_text(request), target).await
 }

@@ -16,11 +16,9 @@ use serde::Deserialize;
 use super::{args::TrustPolicyArgs, error::TrustPolicyError, question::TrustQuestion};
 use crate::{
     cluster::{Reader, Target, Unread},
+    oidc::DISCOVERY,
     report::{Finding, State},
 };
-
-/// The API server's discovery document.
-const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 #[derive(Deserialize)]
 struct DiscoveryDocument {
@@ -83,12 +81,9 @@ fn one_role(questions: &[TrustQuestion]) -> anyhow::Result<()> {
 /// # Errors
 /// If the API server does not say it.
 pub(crate) async fn issuer_of(reader: &Reader) -> Result<String, Unread> {
-    let target =
-        || Target { verb: "get", resource: DISCOVERY.to_owned(), namespace: None, name: None };
-    let request = http::Request::get(DISCOVERY).body(Vec::new());
-    let request = request.map_err(|error| Unread::Failed(target(), error.to_string()))?;
-    let client = reader.client();
-    let document: DiscoveryDocument = reader.bounded(client.request(request), target).await?;
+    let text = reader.text(DISCOVERY).await?;
+    let document: DiscoveryDocument = serde_json::from_str(&text)
+        .map_err(|error| Unread::Failed(Target::of_path(DISCOVERY), error.to_string()))?;
     Ok(document.issuer)
 }
 
@@ -158,12 +153,10 @@ async fn association(
 
 async fn listed(reader: &Reader, kind: Kind) -> Result<Vec<DynamicObject>, TrustPolicyError> {
     let api = objects::api(reader.client(), kind);
-    let mut all = Vec::new();
-    match reader.list(&api, ListParams::default(), |page| all.extend(page.items)).await {
-        Ok(()) => Ok(all),
+    match reader.all(&api, ListParams::default()).await {
         // Without the CRD there are none.
-        Err(Unread::Failed(_, error)) if error.contains("404") => Ok(Vec::new()),
-        Err(unread) => Err(unread.into()),
+        Err(Unread::NotFound(..)) => Ok(Vec::new()),
+        all => Ok(all?),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     target::Target,
     world::{Missing, World},
 };
-use crate::cluster::{Reader, Target as Read};
+use crate::cluster::{Reader, Target as Read, Unread};
 
 /// The namespace of the kubelets' Leases.
 const LEASES: &str = "kube-node-lease";
@@ -85,9 +85,6 @@ impl Reading<'_> {
         wanted: impl Fn(&Object) -> bool,
     ) {
         let api = self.api(resource, namespace);
-        if resource.is_optional() && !self.is_installed(resource, &api).await {
-            return;
-        }
         let mut found = Vec::new();
         let take = |page: kube::api::ObjectList<DynamicObject>| {
             let page = page.items.into_iter().filter_map(|it| object(resource, it));
@@ -95,22 +92,10 @@ impl Reading<'_> {
         };
         match self.reader.list(&api, params, take).await {
             Ok(()) => self.world.extend(found),
+            // Without the CRD there are no objects.
+            Err(Unread::NotFound(..)) if resource.is_optional() => {}
             Err(unread) => self.world.missing(resource, Missing::Unread(unread)),
         }
-    }
-
-    /// Without the CRD there are no objects; any other error is that of the list.
-    async fn is_installed(&self, resource: Resource, api: &Api<DynamicObject>) -> bool {
-        let one = ListParams::default().limit(1);
-        let target =
-            || Read { verb: "list", resource: resource.right(), namespace: None, name: None };
-        let request = async {
-            match api.list_metadata(&one).await {
-                Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-                _ => Ok(true),
-            }
-        };
-        self.reader.bounded(request, target).await.unwrap_or(true)
     }
 
     /// The pods, and the workloads above them.
@@ -220,8 +205,7 @@ impl Reading<'_> {
     async fn server_time(&self) -> Option<Timestamp> {
         let request = http::Request::get("/version").body(kube::client::Body::empty()).ok()?;
         let client = self.reader.client();
-        let target =
-            || Read { verb: "get", resource: "/version".to_owned(), namespace: None, name: None };
+        let target = || Read::of_path("/version");
         let answer = self.reader.bounded(client.send(request), target).await.ok()?;
         let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
         let time = jiff::fmt::rfc2822::parse(date).ok()?;
@@ -242,7 +226,7 @@ fn object(resource: Resource, found: DynamicObject) -> Option<Object> {
 /// Used by tests to make a right missing.
 #[cfg(test)]
 pub(super) fn forbidden(resource: Resource, namespace: &str) -> Missing {
-    Missing::Unread(crate::cluster::Unread::Forbidden(Read {
+    Missing::Unread(Unread::Forbidden(Read {
         verb: "list",
         resource: resource.right(),
         namespace: Some(namespace.to_owned()),

@@ -118,6 +118,7 @@ impl Resource {
     }
 
     /// The name in rights: `deployments.apps`.
+    #[cfg(test)]
     pub(crate) fn right(self) -> String {
         let (group, _, _, plural) = self.names();
         if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
